@@ -1,0 +1,32 @@
+"""Life-long evolution of an interactive segmentation model: a reproducible study.
+
+Paper: Gan et al., *Interact with Open Scenes: A Life-long Evolution Framework for Interactive
+Segmentation Models*, MM '22.
+
+Data flows one way, and so do imports: ``data`` -> ``networks`` -> ``method`` -> ``study`` ->
+``interactive``.
+"""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+# Two OpenMP threads that spin while a third process wants a core are nine times slower than
+# two that sleep; the variables count only when set before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from openscenes.study.prediction import predict
+
+__all__ = ["__version__", "predict"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch and the rest of the package only for those who predict."""
+    if name == "predict":
+        from openscenes.study.prediction import predict
+
+        return predict
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,80 @@
+"""Command line: ``python -m openscenes table 4``, ``predict``, ``scenes``, ``status``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import openscenes  # noqa: F401  (sets what must be set before torch is imported)
+from openscenes.errors import OpenScenesError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; a mistake that the user can mend ends in one sentence and code 2."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed) or 0)
+    except OpenScenesError as error:
+        print(f"openscenes: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("openscenes: stopped; the same command goes on where it was", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    from openscenes.study import predict_command
+
+    parser = argparse.ArgumentParser(prog="openscenes", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    table = commands.add_parser("table", help="train what a table needs, then make the table")
+    table.add_argument("number", type=int, choices=(3, 4))
+    table.add_argument("--profile", default="demo")
+    table.add_argument("--data", type=Path, default=None, help="folder of the four data sets")
+    table.add_argument("--seeds", type=int, default=1, help="how many seeds")
+    table.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or cpu:N")
+    table.add_argument("--reports", type=Path, default=None, help="default: reports/")
+    table.set_defaults(run=_table)
+    scenes = commands.add_parser("scenes", help="write the embedded scenes into a folder")
+    scenes.add_argument("folder", type=Path)
+    scenes.add_argument("--seed", type=int, default=0)
+    scenes.set_defaults(run=_scenes)
+    status = commands.add_parser("status", help="rewrite reports/README.md")
+    status.set_defaults(run=_status)
+    predict_command.add_parser(commands)
+    return parser
+
+
+def _table(parsed: argparse.Namespace) -> int:
+    from openscenes.study import command
+
+    return command.make_table(
+        parsed.number,
+        profile=parsed.profile,
+        data=parsed.data,
+        seeds=parsed.seeds,
+        device=parsed.device,
+        reports=parsed.reports,
+    )
+
+
+def _scenes(parsed: argparse.Namespace) -> int:
+    from openscenes.data.scenes import write_scenes
+
+    write_scenes(parsed.folder, seed=parsed.seed)
+    print(f"embedded scenes (generated, not photographs) written to {parsed.folder}")
+    return 0
+
+
+def _status(parsed: argparse.Namespace) -> int:
+    from openscenes.paths import PROJECT
+    from openscenes.study.status import write_status
+
+    print(write_status(PROJECT / "reports"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

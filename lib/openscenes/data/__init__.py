@@ -1,0 +1,1 @@
+"""What the method sees: interactions, records of objects, samples, and the embedded scenes."""

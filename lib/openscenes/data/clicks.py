@@ -1,0 +1,92 @@
+"""Interactions on disk: the simulated user looks at each object once, then masks may vanish.
+
+A file of clicks has one JSON line per object: image, box and point, and nothing else. It is all
+that a new scene gives to the method.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from openscenes.data import crops, datasets, interactions
+from openscenes.data.records import Box, ClickedObject, Index, Interaction, Point
+from openscenes.errors import DataError
+from openscenes.paths import atomic
+from openscenes.seeding import numpy_generator
+
+
+def clicked_objects(
+    index: Index, config: interactions.ClickConfig, crop: crops.CropConfig, path: Path
+) -> tuple[ClickedObject, ...]:
+    """The simulated user's interaction with every object of an index, kept in a file.
+
+    Args:
+        index: the objects; their masks are read only where ``path`` does not exist yet.
+        path: the file of clicks, written whole; its name must tell index, user and crop apart.
+    """
+    if not path.exists():
+        save(_simulated(index, config, crop), path)
+    return load(path)
+
+
+def _simulated(
+    index: Index, config: interactions.ClickConfig, crop: crops.CropConfig
+) -> list[ClickedObject]:
+    made = []
+    for record in index.records:
+        generator = numpy_generator("user", record.scene, record.object_id)
+        mask = datasets.read_mask(record)
+        interaction = interactions.simulate(mask, config, crop, generator)
+        made.append(
+            ClickedObject(
+                record.scene, record.image_id, record.object_id, record.image, interaction
+            )
+        )
+    return made
+
+
+def save(clicked: Sequence[ClickedObject], path: Path) -> None:
+    """Write one JSON line per object, atomically."""
+    with atomic(path) as partial, partial.open("w", encoding="utf-8") as file:
+        for item in clicked:
+            file.write(json.dumps(_to_json(item)) + "\n")
+
+
+def load(path: Path) -> tuple[ClickedObject, ...]:
+    """Read a file of clicks.
+
+    Raises:
+        DataError: naming the line that is no interaction.
+    """
+    read = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            read.append(_from_json(json.loads(line)))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"line {number} of {path} is no interaction ({error}); each line needs scene, "
+                "image_id, object_id, image, box [row0, col0, row1, col1] and point [row, col]"
+            ) from error
+    return tuple(read)
+
+
+def _to_json(item: ClickedObject) -> dict[str, Any]:
+    return {
+        "scene": item.scene,
+        "image_id": item.image_id,
+        "object_id": item.object_id,
+        "image": str(item.image),
+        "box": list(item.interaction.box),
+        "point": list(item.interaction.point),
+    }
+
+
+def _from_json(line: dict[str, Any]) -> ClickedObject:
+    box, point = Box(*map(float, line["box"])), Point(*map(float, line["point"]))
+    interaction = Interaction(box, point)
+    return ClickedObject(
+        line["scene"], line["image_id"], line["object_id"], Path(line["image"]), interaction
+    )

@@ -1,0 +1,139 @@
+"""From image pixels to a square crop around the user's box, in one affine warp.
+
+An affine map is a (2, 3) float64 array that takes (x, y) = (col, row) of the image to (x, y) of
+the crop, pixel centres at integers, as OpenCV has it. Flip, rotation, zoom, crop and resize are
+composed before a single source pixel is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from openscenes.data.records import Box, Point
+from openscenes.errors import InputError
+from openscenes.settings import setting
+
+Affine = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """How an object is cut out of its photograph."""
+
+    size: int = setting(512, "Sec. 4.1.3: crops are resized to 512x512")
+    margin_px: float = setting(30.0, "IOG: box widened by 30 px of the original image")
+
+    def __post_init__(self) -> None:
+        if self.size < 16 or self.margin_px < 0:
+            raise InputError(
+                f"a crop needs a size of at least 16 px and a margin >= 0, "
+                f"got size {self.size} and margin {self.margin_px}"
+            )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Ranges of the random flip, rotation and zoom (Sec. 4.1.3: "randomly zoomed and rotated")."""
+
+    flip: bool = setting(True, "IOG: horizontal flip with probability 1/2")
+    rotation_deg: float = setting(20.0, "IOG: uniform in +-20 degrees")
+    zoom_min: float = setting(0.75, "IOG: uniform in 0.75-1.25")
+    zoom_max: float = setting(1.25, "IOG: uniform in 0.75-1.25")
+
+
+def identity() -> Affine:
+    """The map that moves nothing."""
+    return np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
+def compose(outer: Affine, inner: Affine) -> Affine:
+    """The map ``x -> outer(inner(x))``."""
+    return outer[:, :2] @ np.c_[inner[:, :2], inner[:, 2]] + np.c_[np.zeros((2, 2)), outer[:, 2]]
+
+
+def invert(affine: Affine) -> Affine:
+    """The inverse map."""
+    return cv2.invertAffineTransform(affine)
+
+
+def apply(affine: Affine, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Move (N, 2) points given as (x, y)."""
+    return points @ affine[:, :2].T + affine[:, 2]
+
+
+def move_point(affine: Affine, point: Point) -> Point:
+    """Move one (row, col) point."""
+    col, row = apply(affine, np.array([[point.col, point.row]]))[0]
+    return Point(float(row), float(col))
+
+
+def box_corners(box: Box) -> NDArray[np.float64]:
+    """The four outer corners of a half-open box as (4, 2) points (x, y); edges lie at -0.5."""
+    xs, ys = (box.col0 - 0.5, box.col1 - 0.5), (box.row0 - 0.5, box.row1 - 0.5)
+    return np.array([(x, y) for y in ys for x in xs])
+
+
+def hull_box(points: NDArray[np.float64]) -> Box:
+    """The half-open axis-aligned box around (N, 2) corner points (x, y)."""
+    (col0, row0), (col1, row1) = points.min(axis=0) + 0.5, points.max(axis=0) + 0.5
+    return Box(float(row0), float(col0), float(row1), float(col1))
+
+
+def move_box(affine: Affine, box: Box) -> Box:
+    """The axis-aligned hull of a moved box."""
+    return hull_box(apply(affine, box_corners(box)))
+
+
+def random_affine(
+    shape: tuple[int, int], augmentation: Augmentation, generator: np.random.Generator
+) -> Affine:
+    """Draw a flip, a rotation and a zoom about the centre of an image of (height, width)."""
+    height, width = shape
+    angle = generator.uniform(-augmentation.rotation_deg, augmentation.rotation_deg)
+    zoom = generator.uniform(augmentation.zoom_min, augmentation.zoom_max)
+    flip = augmentation.flip and generator.random() < 0.5
+    centre = ((width - 1) / 2, (height - 1) / 2)
+    turned = cv2.getRotationMatrix2D(centre, angle, zoom)
+    mirror = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0]])
+    return compose(turned, mirror) if flip else turned
+
+
+def window_affine(box: Box, config: CropConfig) -> Affine:
+    """The map from image to crop: box widened by the margin, stretched to size x size.
+
+    Ours: the aspect ratio is not kept, as in IOG; the paper does not say.
+    """
+    row0, col0, row1, col1 = box
+    height = max(row1 - row0, 1.0) + 2 * config.margin_px
+    width = max(col1 - col0, 1.0) + 2 * config.margin_px
+    scale_y, scale_x = config.size / height, config.size / width
+    shift_x = (0.5 - (col0 - config.margin_px)) * scale_x - 0.5
+    shift_y = (0.5 - (row0 - config.margin_px)) * scale_y - 0.5
+    return np.array([[scale_x, 0.0, shift_x], [0.0, scale_y, shift_y]])
+
+
+def warp_image(image: NDArray[np.uint8], affine: Affine, size: int) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 -> (size, size, 3) uint8, bilinear, black outside the image."""
+    return cv2.warpAffine(image, affine, (size, size), flags=cv2.INTER_LINEAR)
+
+
+def warp_mask(mask: NDArray[np.bool_], affine: Affine, size: int) -> NDArray[np.bool_]:
+    """(H, W) bool -> (size, size) bool: bilinear, then at least half (IOG)."""
+    soft = cv2.warpAffine(mask.view(np.uint8) * np.uint8(255), affine, (size, size))
+    return soft >= 128
+
+
+def paste(
+    probability: NDArray[np.float32], affine: Affine, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Bring a (size, size) crop back to an image of (height, width); zero outside the crop.
+
+    Bicubic as in IOG, clipped to [0, 1].
+    """
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    pasted = cv2.warpAffine(probability, affine, (shape[1], shape[0]), flags=flags)
+    return np.clip(pasted, 0.0, 1.0)

@@ -1,0 +1,110 @@
+"""From what a reader finds to an ``Index``: order, counts of what was left out, digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from openscenes.data.records import Box, Index, MaskSource, ObjectRecord
+from openscenes.errors import DataError
+
+
+class Found(NamedTuple):
+    """One object as a reader finds it; ``image_bytes`` and ``checksum`` go into the digest only."""
+
+    image_id: str
+    class_name: str
+    image: Path
+    image_bytes: int
+    mask: MaskSource
+    box: Box
+    area: int
+    checksum: int
+
+
+class Dropped(NamedTuple):
+    """Something left out: an object, or, where the reason is a damaged file, a whole image."""
+
+    reason: str
+    times: int = 1
+
+
+class Split(NamedTuple):
+    """What is known of a split before its masks are read."""
+
+    scene: str
+    classes: tuple[str, ...]
+    root: Path
+    n_images: int
+
+
+def assemble(split: Split, findings: Iterable[Found | Dropped], min_area: int) -> Index:
+    """Keep the objects that can be used, count the others, order and digest.
+
+    Raises:
+        DataError: if no object is left.
+    """
+    kept: list[Found] = []
+    dropped: Counter[str] = Counter()
+    for finding in findings:
+        reason = finding if isinstance(finding, Dropped) else _too_small(finding, min_area)
+        if reason is not None:
+            dropped[reason.reason] += reason.times
+        elif isinstance(finding, Found):
+            kept.append(finding)
+    if not kept:
+        raise DataError(_nothing_left(split, dropped))
+    kept.sort(key=lambda found: (found.image_id, found.mask.label))
+    records = tuple(_record(split.scene, found) for found in kept)
+    digest = _digest(split, kept)
+    return Index(
+        split.scene,
+        split.classes,
+        records,
+        dict(sorted(dropped.items())),
+        split.n_images,
+        digest,
+    )
+
+
+def _too_small(found: Found, min_area: int) -> Dropped | None:
+    if found.area == 0:
+        return Dropped("empty")
+    return Dropped(f"smaller than {min_area} px") if found.area < min_area else None
+
+
+def _nothing_left(split: Split, dropped: Counter[str]) -> str:
+    counts = ", ".join(f"{reason}: {count}" for reason, count in sorted(dropped.items()))
+    return (
+        f"{split.scene} under {split.root} has no usable object in {split.n_images} images "
+        f"(left out: {counts or 'nothing'}); check that the folder is complete."
+    )
+
+
+def _record(scene: str, found: Found) -> ObjectRecord:
+    return ObjectRecord(
+        scene=scene,
+        image_id=found.image_id,
+        object_id=f"{found.image_id}/{found.mask.label}",
+        class_name=found.class_name,
+        box=found.box,
+        area=found.area,
+        image=found.image,
+        mask=found.mask,
+    )
+
+
+def _digest(split: Split, kept: Iterable[Found]) -> str:
+    """Content only: no absolute path and no time, so that two machines agree."""
+    digest = hashlib.sha256(json.dumps([split.scene, split.classes]).encode())
+    for found in kept:
+        image = found.image.relative_to(split.root).as_posix()
+        mask = found.mask.path.relative_to(split.root).as_posix()
+        line = [image, found.image_bytes, found.mask.kind, mask, found.mask.label]
+        line += [found.class_name, *found.box, found.area, found.checksum]
+        digest.update(json.dumps(line).encode() + b"\n")
+    return digest.hexdigest()

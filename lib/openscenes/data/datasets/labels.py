@@ -1,0 +1,100 @@
+"""Label maps: one integer per pixel, one value per object."""
+
+from __future__ import annotations
+
+import zlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from openscenes.data.datasets.layout import DamagedFile
+from openscenes.data.datasets.pictures import UNREADABLE
+from openscenes.data.records import Box
+
+LabelMap = NDArray[np.integer[Any]]
+
+
+class Region(NamedTuple):
+    """All pixels of one label, connected or not."""
+
+    label: int
+    box: Box
+    area: int
+
+
+def read_labels(path: Path) -> LabelMap:
+    """The label map of a PNG; the last few are remembered, as an image's objects come together.
+
+    Returns:
+        (H, W) integers, read-only; of a palette image the indices, not the colours.
+    Raises:
+        DamagedFile: "mask missing", "unreadable mask" or "mask is not a label image".
+    """
+    return _decoded(path, modified(path))
+
+
+def modified(path: Path) -> int:
+    """Time of the last change in ns: what a remembered mask is checked against.
+
+    Raises:
+        DamagedFile: "mask missing".
+    """
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        raise DamagedFile("mask missing", path, "no such file") from None
+
+
+@lru_cache(maxsize=8)
+def _decoded(path: Path, _modified: int) -> LabelMap:
+    try:
+        with Image.open(path) as image:
+            labels = np.array(image)
+    except UNREADABLE as error:
+        raise DamagedFile("unreadable mask", path, str(error)) from error
+    if labels.ndim != 2:
+        detail = f"its mode is {image.mode}, wanted one number per pixel"
+        raise DamagedFile("mask is not a label image", path, detail)
+    labels.flags.writeable = False
+    return labels
+
+
+def same_size(labels: LabelMap, size: tuple[int, int], path: Path) -> None:
+    """Refuse a label map that does not lie on its image.
+
+    Raises:
+        DamagedFile: "mask differs in size from its image".
+    """
+    if labels.shape != size:
+        detail = f"mask {labels.shape}, image {size}, both (height, width)"
+        raise DamagedFile("mask differs in size from its image", path, detail)
+
+
+def regions(labels: LabelMap) -> list[Region]:
+    """Tight half-open box and area of every label but 0, ordered by label, in one pass.
+
+    Args:
+        labels: (H, W) integers >= 0.
+    """
+    places = np.nonzero(labels)
+    values = labels[places].astype(np.intp)
+    areas = np.bincount(values)
+    first = np.full((2, areas.size), max(labels.shape), dtype=np.intp)
+    last = np.zeros((2, areas.size), dtype=np.intp)
+    for axis, positions in enumerate(places):
+        np.minimum.at(first[axis], values, positions)
+        np.maximum.at(last[axis], values, positions)
+    sides = np.concatenate([first, last + 1]).T
+    return [
+        Region(int(label), Box(*sides[label].tolist()), int(areas[label]))
+        for label in np.flatnonzero(areas)
+    ]
+
+
+def checksum(labels: LabelMap) -> int:
+    """A number that follows the pixels of a label map, the same on every machine."""
+    return zlib.crc32(labels.astype("<i4").tobytes())

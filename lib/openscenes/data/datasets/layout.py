@@ -1,0 +1,74 @@
+"""What must be present in a data set's folder before it can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from openscenes.errors import DataError, InputError
+
+
+class DamagedFile(DataError):
+    """One file of a data set cannot be used; an index counts it under ``reason`` and goes on."""
+
+    def __init__(self, reason: str, path: Path, detail: str) -> None:
+        """Say the reason, the file and how to mend it in one sentence."""
+        super().__init__(f"{reason}: {path} ({detail}); restore the file from the data set.")
+        self.reason = reason
+
+
+def data_root(root: Path | str) -> Path:
+    """The root as an absolute path, so that records outlive a change of folder."""
+    return Path(root).expanduser().absolute()
+
+
+def require_folder(root: Path, inside: str, name: str) -> Path:
+    """Return ``root / inside`` or say what was wanted.
+
+    Raises:
+        DataError: if that folder does not exist.
+    """
+    folder = root / inside
+    if not folder.is_dir():
+        raise DataError(
+            f"{name} needs the folder {folder}, which does not exist; "
+            f"pass as root the folder that contains {inside}."
+        )
+    return folder
+
+
+def require_file(path: Path, name: str, choices: Iterable[str] = ()) -> Path:
+    """Return the path or say what was wanted and which splits are there.
+
+    Raises:
+        DataError: if that file does not exist.
+    """
+    if not path.is_file():
+        there = ", ".join(sorted(choices)) or "none"
+        raise DataError(
+            f"{name} needs the file {path}, which does not exist; "
+            f"unpack the whole data set or choose another split (there: {there})."
+        )
+    return path
+
+
+def read_list(folder: Path, split: str, name: str) -> list[str]:
+    """Image ids of ``folder/<split>.txt``, without repetitions, in the file's order.
+
+    Raises:
+        DataError: if the list does not exist.
+    """
+    splits = (path.stem for path in folder.glob("*.txt"))
+    path = require_file(folder / f"{split}.txt", name, splits)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return list(dict.fromkeys(line.split()[0] for line in lines if line.strip()))
+
+
+def require_min_area(min_area: int) -> None:
+    """Refuse a smallest area below one pixel.
+
+    Raises:
+        InputError: if ``min_area`` is below 1, since an empty object is no object.
+    """
+    if min_area < 1:
+        raise InputError(f"min_area must be at least 1 pixel, got {min_area}; 1 keeps all objects.")

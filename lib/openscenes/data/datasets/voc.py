@@ -1,0 +1,128 @@
+"""PASCAL VOC 2012 segmentation in its official layout.
+
+``VOCdevkit/VOC2012/{JPEGImages/*.jpg, SegmentationObject/*.png, SegmentationClass/*.png,
+ImageSets/Segmentation/<split>.txt}``; label 255 of the palette PNGs is void.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from openscenes.data.datasets import index_cache
+from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble
+from openscenes.data.datasets.labels import (
+    LabelMap,
+    checksum,
+    read_labels,
+    regions,
+    same_size,
+)
+from openscenes.data.datasets.layout import (
+    DamagedFile,
+    data_root,
+    read_list,
+    require_folder,
+    require_min_area,
+)
+from openscenes.data.datasets.pictures import read_header
+from openscenes.data.records import Index, MaskSource
+
+# fmt: off
+VOC_CLASSES = (
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
+    "tvmonitor",
+)
+# fmt: on
+VOID = 255
+LAYOUT = "VOCdevkit/VOC2012"
+NAME = "PASCAL VOC 2012"
+
+
+def voc(root: Path, split: str, *, min_area: int = 1) -> Index:
+    """Index the objects of a segmentation split.
+
+    Paper: Sec. 4.1.1.
+    Ours: an object's class is the one that most of its pixels have in SegmentationClass; void and
+    background pixels have no vote.
+
+    Args:
+        root: the folder that contains ``VOCdevkit/VOC2012``.
+        split: name of a list in ``ImageSets/Segmentation``, such as ``"train"``.
+        min_area: smallest object kept, in pixels.
+    Raises:
+        DataError: if a folder or list is missing, or no object is left.
+        InputError: if ``min_area`` is below 1.
+    """
+    require_min_area(min_area)
+    root = data_root(root)
+    base = require_folder(root, LAYOUT, NAME)
+    image_ids = voc_image_ids(root, split)
+    folders = [
+        require_folder(root, f"{LAYOUT}/{folder}", NAME)
+        for folder in ("JPEGImages", "SegmentationObject", "SegmentationClass")
+    ]
+    header = Split(f"voc/{split}", VOC_CLASSES, root, len(image_ids))
+    return index_cache.cached(
+        "voc",
+        root,
+        [split, min_area],
+        [base / f"ImageSets/Segmentation/{split}.txt", *folders],
+        lambda: assemble(header, _findings(base, image_ids), min_area),
+    )
+
+
+def voc_image_ids(root: Path, split: str) -> list[str]:
+    """Image ids of a segmentation split, in the list's order.
+
+    Raises:
+        DataError: if the list is missing.
+    """
+    folder = require_folder(data_root(root), f"{LAYOUT}/ImageSets/Segmentation", NAME)
+    return read_list(folder, split, NAME)
+
+
+def without_void(labels: LabelMap) -> LabelMap:
+    """The label map with void as background."""
+    return np.where(labels == VOID, 0, labels)
+
+
+def _findings(base: Path, image_ids: list[str]) -> Iterator[Found | Dropped]:
+    for image_id in image_ids:
+        try:
+            yield from _objects(base, image_id)
+        except DamagedFile as damage:
+            yield Dropped(damage.reason)
+
+
+def _objects(base: Path, image_id: str) -> Iterator[Found | Dropped]:
+    image = base / "JPEGImages" / f"{image_id}.jpg"
+    path = base / "SegmentationObject" / f"{image_id}.png"
+    header = read_header(image)
+    labels = read_labels(path)
+    same_size(labels, header.size, path)
+    names = _class_names(labels, base / "SegmentationClass" / f"{image_id}.png")
+    code = checksum(labels)
+    for label, box, area in regions(without_void(labels)):
+        if label not in names:
+            yield Dropped("no class")
+            continue
+        mask = MaskSource("voc", path, label)
+        yield Found(image_id, names[label], image, header.n_bytes, mask, box, area, code)
+
+
+def _class_names(labels: LabelMap, path: Path) -> dict[int, str]:
+    """Class name of each label that has one, by the majority of its pixels."""
+    class_map = read_labels(path)
+    same_size(class_map, (labels.shape[0], labels.shape[1]), path)
+    pairs = labels.astype(np.intp) * (VOID + 1) + np.minimum(class_map, VOID)
+    n_labels = int(labels.max(initial=0)) + 1
+    votes = np.bincount(pairs.ravel(), minlength=n_labels * (VOID + 1)).reshape(n_labels, VOID + 1)
+    votes = votes[:, 1 : len(VOC_CLASSES) + 1]
+    return {
+        int(label): VOC_CLASSES[votes[label].argmax()]
+        for label in np.flatnonzero(votes.any(axis=1))
+    }

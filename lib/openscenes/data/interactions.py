@@ -1,0 +1,134 @@
+"""The interaction: a box and one inside point; two simulated users; the two heat maps.
+
+Paper: Sec. 3.1 (two diagonal background points and one foreground point, as IOG has them).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from openscenes import masks
+from openscenes.data import crops
+from openscenes.data.records import Box, Interaction, Point
+from openscenes.errors import InputError
+from openscenes.settings import setting
+
+REFERENCE_PX = 512  # every pixel setting of the paper is meant on a crop of this size
+
+
+@dataclass(frozen=True)
+class ClickConfig:
+    """How clicks are made and how the network sees them; pixels are those of a 512 crop."""
+
+    user: Literal["iog", "human"] = setting("iog", "IOG: one deterministic simulated user")
+    heat_map_width_px: float = setting(10.0, "Sec. 4.1.2: radius of Gaussian maps = 10 (FWHM)")
+    corner_offset_px: float = setting(10.0, "IOG: corners 10 px outside the tight box")
+    box_jitter: float = setting(0.04, "Ours: a human's corner misses by ~4 % of the box's side")
+    core: float = setting(0.5, "Ours: a human clicks where depth is over half the deepest")
+
+
+def simulate(
+    mask: masks.BoolMask,
+    config: ClickConfig,
+    crop: crops.CropConfig,
+    generator: np.random.Generator,
+) -> Interaction:
+    """What the simulated user gives for a (H, W) bool mask.
+
+    Paper: Sec. 3.1.
+    Ours: the user looks at the object once; its click then moves with every augmentation,
+    whereas IOG clicks anew on each warped mask, which a scene without masks cannot do.
+
+    Raises:
+        InputError: if the mask is empty.
+    """
+    tight = masks.tight_box(mask)
+    if tight is None:
+        raise InputError("nobody can click on an empty mask: give a mask with at least one pixel")
+    box = Box(*map(float, tight))
+    if config.user == "human":
+        return _human(mask, box, config, generator)
+    return Interaction(box, _deepest_in_crop(mask, box, crop))
+
+
+def depth(mask: masks.BoolMask) -> NDArray[np.float32]:
+    """Euclidean distance of each (H, W) pixel to the outside, to which the border counts."""
+    padded = np.pad(mask.astype(np.uint8), 1)
+    return cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+
+
+def _deepest_in_crop(mask: masks.BoolMask, box: Box, crop: crops.CropConfig) -> Point:
+    """IOG's click: the deepest pixel of the stretched crop, first in raster order."""
+    affine = crops.window_affine(box, crop)
+    warped = crops.warp_mask(mask, affine, crop.size)
+    if not warped.any():  # thinner than a crop pixel
+        row, col = np.unravel_index(int(depth(mask).argmax()), mask.shape)
+        return Point(float(row), float(col))
+    row, col = np.unravel_index(int(depth(warped).argmax()), warped.shape)
+    return crops.move_point(crops.invert(affine), Point(float(row), float(col)))
+
+
+def _human(
+    mask: masks.BoolMask, box: Box, config: ClickConfig, generator: np.random.Generator
+) -> Interaction:
+    depths = depth(mask)
+    candidates = np.argwhere(depths >= config.core * depths.max())
+    row, col = candidates[generator.integers(len(candidates))]
+    return Interaction(_jitter(box, mask.shape, config, generator), Point(float(row), float(col)))
+
+
+def _jitter(
+    box: Box, shape: tuple[int, ...], config: ClickConfig, generator: np.random.Generator
+) -> Box:
+    """Move each side by a normal error, keep a box of at least one pixel inside the image."""
+    sides = np.array([box.row1 - box.row0, box.col1 - box.col0] * 2)
+    moved = np.array(box) + generator.normal(size=4) * config.box_jitter * sides
+    row0, col0 = (float(np.clip(moved[i], 0, shape[i] - 1)) for i in (0, 1))
+    row1 = float(np.clip(moved[2], row0 + 1, shape[0]))
+    col1 = float(np.clip(moved[3], col0 + 1, shape[1]))
+    return Box(row0, col0, row1, col1)
+
+
+def heat_maps(points: Tensor, boxes: Tensor, size: int, config: ClickConfig) -> Tensor:
+    """The foreground and the background click channel, 0-255.
+
+    Paper: Sec. 3.1, 4.1.2.  A Gaussian of full width at half maximum ``heat_map_width_px`` at the
+    inside point; the pixelwise maximum of four such at the corners of the box, moved outwards by
+    ``corner_offset_px``. Row and column factors of that maximum separate exactly, because the
+    four corners are all pairs of two rows and two columns.
+
+    Args:
+        points: (B, 2) float, (row, col) in crop pixels.
+        boxes: (B, 4) float, half-open (row0, col0, row1, col1) in crop pixels.
+        size: side of the crop.
+    Returns:
+        (B, 2, size, size) float32 in [0, 255]; channel 0 is the foreground click.
+    """
+    scale = size / REFERENCE_PX
+    offset = boxes.new_tensor([-1.0, -1.0, 1.0, 1.0]) * config.corner_offset_px * scale
+    last = boxes.new_tensor([0.0, 0.0, 1.0, 1.0])  # a half-open end names the pixel before it
+    corners = (boxes - last + offset).round().clamp(0, size)
+    width = config.heat_map_width_px * scale
+    foreground = _outer(points[:, :1].round(), points[:, 1:].round(), size, width)
+    background = _outer(corners[:, 0::2], corners[:, 1::2], size, width)
+    return 255.0 * torch.stack([foreground, background], dim=1)
+
+
+def _outer(rows: Tensor, cols: Tensor, size: int, width: float) -> Tensor:
+    """Maximum over all pairs of (B, K) rows and (B, K) columns of a Gaussian: (B, size, size)."""
+    return _profile(rows, size, width)[:, :, None] * _profile(cols, size, width)[:, None, :]
+
+
+def _profile(centres: Tensor, size: int, width: float) -> Tensor:
+    """(B, K) centres -> (B, size): the larger of K one-dimensional Gaussians."""
+    grid = torch.arange(size, device=centres.device, dtype=torch.float32)
+    squared = (grid - centres.float()[:, :, None]).square()
+    return torch.exp(-4.0 * math.log(2.0) * squared / width**2).amax(dim=1)

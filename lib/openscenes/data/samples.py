@@ -1,0 +1,280 @@
+"""Samples: one object's crop, its supervision and its click, warped once from source pixels."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from openscenes import masks
+from openscenes.data import crops, datasets, interactions
+from openscenes.data.records import Box, ClickedObject, Interaction, ObjectRecord, Point
+from openscenes.seeding import numpy_generator
+
+NO_CLASS = -1  # the class index of an object whose class nobody knows
+
+
+@dataclass(frozen=True)
+class Example:
+    """One object to learn from or to test on.
+
+    Attributes:
+        object_id: unique in the study, such as ``"coco/train2017:42/7"``.
+        image: the photograph.
+        interaction: the user's box and point, made once.
+        supervision: ground truth to be read (``ObjectRecord``), a pseudo mask (run-length code),
+            or None where there is only the interaction.
+        class_index: channel of the class head, or ``NO_CLASS``; it teaches the class head only
+            where the supervision is ground truth.
+    """
+
+    object_id: str
+    image: Path
+    interaction: Interaction
+    supervision: ObjectRecord | dict[str, Any] | None
+    class_index: int = NO_CLASS
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the supervision is ground truth."""
+        return isinstance(self.supervision, ObjectRecord)
+
+
+def from_clicks(clicked: ClickedObject, pseudo_mask: dict[str, Any] | None = None) -> Example:
+    """The example of an object of a new scene: never any ground truth."""
+    name = f"{clicked.scene}:{clicked.object_id}"
+    return Example(name, clicked.image, clicked.interaction, pseudo_mask)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B crops; every tensor lies on one device.
+
+    Attributes:
+        images: (B, 3, S, S) uint8 RGB.
+        masks: (B, 1, S, S) bool, the supervision.
+        void: (B, 1, S, S) bool, pixels that no loss counts.
+        points: (B, 2) float32 (row, col) in crop pixels.
+        boxes: (B, 4) float32 half-open (row0, col0, row1, col1) in crop pixels.
+        classes: (B,) int64 channel of the class head, ``NO_CLASS`` where unknown.
+        labelled: (B,) bool, whether mask and class are ground truth.
+    """
+
+    images: Tensor
+    masks: Tensor
+    void: Tensor
+    points: Tensor
+    boxes: Tensor
+    classes: Tensor
+    labelled: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self)}
+        return replace(self, **moved)
+
+    def inputs(self, config: interactions.ClickConfig) -> Tensor:
+        """The network's five channels, (B, 5, S, S) float32 in [0, 255] (Sec. 3.1)."""
+        size = self.images.shape[-1]
+        maps = interactions.heat_maps(self.points, self.boxes, size, config)
+        stacked = torch.cat([self.images.float(), maps], dim=1)
+        return stacked.contiguous(memory_format=torch.channels_last)
+
+
+class ImageCache:
+    """Decoded photographs and supervision, least recently used first out, bounded in bytes."""
+
+    def __init__(self, max_bytes: int = 1 << 30) -> None:
+        self.max_bytes, self.n_bytes = max_bytes, 0
+        self._images: OrderedDict[Path, NDArray[np.uint8]] = OrderedDict()
+        self._codes: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {}
+
+    def image(self, path: Path) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB."""
+        if path in self._images:
+            self._images.move_to_end(path)
+            return self._images[path]
+        image = self._images[path] = datasets.read_image(path)
+        self.n_bytes += image.nbytes
+        while self.n_bytes > self.max_bytes and len(self._images) > 1:
+            self.n_bytes -= self._images.popitem(last=False)[1].nbytes
+        return image
+
+    def supervision(self, example: Example) -> tuple[masks.BoolMask, masks.BoolMask | None]:
+        """The (H, W) mask and void region of an example, kept as run-length codes."""
+        if isinstance(example.supervision, dict):
+            return masks.decode(example.supervision), None
+        if example.supervision is None:
+            raise ValueError(f"object {example.object_id} has an interaction but no supervision")
+        if example.object_id not in self._codes:
+            mask, void = datasets.read_mask(example.supervision), None
+            region = datasets.read_void(example.supervision)
+            if region is not None:
+                void = masks.encode(region)
+            self._codes[example.object_id] = masks.encode(mask), void
+        mask_code, void_code = self._codes[example.object_id]
+        return masks.decode(mask_code), None if void_code is None else masks.decode(void_code)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One crop before batching; shapes as in ``Batch`` without the leading B.
+
+    ``affine`` is the map from image to crop pixels, ``shape`` the image's (height, width).
+    """
+
+    image: NDArray[np.uint8]
+    mask: masks.BoolMask
+    void: masks.BoolMask
+    point: Point
+    box: Box
+    class_index: int
+    labelled: bool
+    affine: crops.Affine
+    shape: tuple[int, int]
+
+
+def cut(
+    example: Example,
+    crop: crops.CropConfig,
+    cache: ImageCache,
+    *,
+    augmentation: crops.Augmentation | None = None,
+    generator: np.random.Generator | None = None,
+) -> Sample:
+    """Cut one object out of its photograph, with or without augmentation.
+
+    Ours: the crop is the axis-aligned hull of the user's box after the warp. Where ground truth
+    exists, a turned box is shrunk to the turned mask, as IOG does; a pseudo mask never moves it.
+    An example without supervision gets an empty mask.
+    """
+    image = cache.image(example.image)
+    shape = (image.shape[0], image.shape[1])
+    mask, void = None, None
+    if example.supervision is not None:
+        mask, void = cache.supervision(example)
+    warp = crops.identity()
+    if augmentation is not None and generator is not None:
+        warp = crops.random_affine(shape, augmentation, generator)
+    box = _moved_box(example, mask if example.labelled else None, warp)
+    affine = crops.compose(crops.window_affine(box, crop), warp)
+    inside = crops.window_affine(box, crop)
+    nothing = np.zeros((crop.size, crop.size), dtype=bool)
+    return Sample(
+        image=crops.warp_image(image, affine, crop.size),
+        mask=nothing if mask is None else crops.warp_mask(mask, affine, crop.size),
+        void=nothing if void is None else crops.warp_mask(void, affine, crop.size),
+        point=crops.move_point(affine, example.interaction.point),
+        box=crops.move_box(inside, box),
+        class_index=example.class_index,
+        labelled=example.labelled,
+        affine=affine,
+        shape=shape,
+    )
+
+
+def _moved_box(example: Example, truth: masks.BoolMask | None, warp: crops.Affine) -> Box:
+    """The user's box after a warp; the slack that rotation adds is taken away where truth is."""
+    box = example.interaction.box
+    if truth is None or not truth.any():
+        return crops.move_box(warp, box)
+    contours, _ = cv2.findContours(truth.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    outline = np.concatenate(contours)[:, 0].astype(np.float64)
+    tight = crops.hull_box(outline)
+    zoom = float(np.sqrt(abs(np.linalg.det(warp[:, :2]))))
+    half = np.array([-0.5, -0.5, 0.5, 0.5])  # from pixel centres to pixel edges
+    slack = (np.array(box) - np.array(tight) - half) * zoom
+    if warp[0, 0] < 0:  # mirrored: left and right change places
+        slack[[1, 3]] = -slack[[3, 1]]
+    moved = np.array(crops.hull_box(crops.apply(warp, outline)))
+    return Box(*(moved + half * zoom + slack))
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Stack samples into a batch on the CPU."""
+    images = np.stack([sample.image for sample in samples])
+    return Batch(
+        images=torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(),
+        masks=torch.from_numpy(np.stack([sample.mask for sample in samples]))[:, None],
+        void=torch.from_numpy(np.stack([sample.void for sample in samples]))[:, None],
+        points=torch.tensor([tuple(sample.point) for sample in samples], dtype=torch.float32),
+        boxes=torch.tensor([tuple(sample.box) for sample in samples], dtype=torch.float32),
+        classes=torch.tensor([sample.class_index for sample in samples]),
+        labelled=torch.tensor([sample.labelled for sample in samples]),
+    )
+
+
+@dataclass(frozen=True)
+class CropSet(torch.utils.data.Dataset[list[Sample]]):
+    """Tuples of examples (one, or a pair) to tuples of augmented samples, by (epoch, position).
+
+    What is drawn depends on (seed, epoch, object) alone: not on the batch, the worker, or how
+    often the run was interrupted.
+    """
+
+    groups: Sequence[tuple[Example, ...]]
+    crop: crops.CropConfig
+    augmentations: tuple[crops.Augmentation | None, ...]
+    cache: ImageCache
+    seed: int
+    epoch: int = 0
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __getitem__(self, index: int) -> list[Sample]:
+        group = self.groups[index]
+        names = [example.object_id for example in group]
+        return [
+            cut(
+                example,
+                self.crop,
+                self.cache,
+                augmentation=augmentation,
+                generator=numpy_generator("augment", self.seed, self.epoch, slot, *names),
+            )
+            for slot, (example, augmentation) in enumerate(
+                zip(group, self.augmentations, strict=True)
+            )
+        ]
+
+
+def order(
+    groups: Sequence[tuple[Example, ...]], seed: int, epoch: int, window: int = 64
+) -> list[int]:
+    """A shuffled order of an epoch in which an image's objects stay near each other.
+
+    Images are shuffled, then objects within windows of ``window`` images, so that a photograph is
+    decoded once per epoch even where all decoded photographs do not fit into memory.
+    """
+    generator = numpy_generator("order", seed, epoch)
+    by_image: dict[Path, list[int]] = {}
+    for index, group in enumerate(groups):
+        by_image.setdefault(group[-1].image, []).append(index)
+    images = [list(by_image)[i] for i in generator.permutation(len(by_image))]
+    shuffled: list[int] = []
+    for start in range(0, len(images), window):
+        block = [index for image in images[start : start + window] for index in by_image[image]]
+        shuffled += [block[i] for i in generator.permutation(len(block))]
+    return shuffled
+
+
+def sequential_batches(
+    examples: Sequence[Example], crop: crops.CropConfig, cache: ImageCache, batch_size: int
+) -> Iterator[tuple[Sequence[Example], list[Sample], Batch]]:
+    """Unaugmented batches in the given order, for inference."""
+    for start in range(0, len(examples), batch_size):
+        chunk = examples[start : start + batch_size]
+        samples = [cut(example, crop, cache) for example in chunk]
+        yield chunk, samples, collate(samples)

@@ -1,0 +1,141 @@
+"""Resume files: everything a training run needs to go on, as tensors, never pickled.
+
+Ours: the paper says nothing of interruptions; a file holds network, optimiser and position, is
+written whole or not at all, and the rest of a run follows from seed and position.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from openscenes.paths import atomic
+
+PAUSE_S = 5.0  # between two writings of a resume file, at least
+WRITING_SHARE = 0.05  # of the time, at most
+
+
+@dataclass
+class TrainState:
+    """Position of a run: the next step is (epoch, step); sums of losses; finished epochs."""
+
+    epoch: int = 0
+    step: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def add(self, losses: dict[str, float]) -> None:
+        """Count one step's losses."""
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.sums["steps"] = self.sums.get("steps", 0.0) + 1.0
+
+    def at(self, epoch: int, step: int) -> TrainState:
+        """The same state, now before (epoch, step)."""
+        self.epoch, self.step = epoch, step
+        return self
+
+    def finish_epoch(self, epoch: int) -> None:
+        """Turn sums into a row of means and start the next epoch."""
+        steps = self.sums.pop("steps", 0.0)
+        means = {name: total / steps for name, total in self.sums.items()} if steps else {}
+        self.history.append({"epoch": float(epoch + 1), **means})
+        self.sums = {}
+        self.at(epoch + 1, 0)
+
+
+class Keeper:
+    """Writes a resume file now and then: ``PAUSE_S`` apart, ``WRITING_SHARE`` of the time."""
+
+    def __init__(
+        self, path: Path | None, network: nn.Module, optimiser: torch.optim.Optimizer
+    ) -> None:
+        self.path, self.network, self.optimiser = path, network, optimiser
+        self.pause_s, self.last = PAUSE_S, time.monotonic()
+
+    def keep(self, state: TrainState) -> None:
+        """Write the state if the last writing is long enough ago."""
+        if self.path is None or time.monotonic() - self.last < self.pause_s:
+            return
+        began = time.monotonic()
+        save(self.path, self.network, self.optimiser, state)
+        self.last = time.monotonic()
+        self.pause_s = max(PAUSE_S, (self.last - began) / WRITING_SHARE)
+
+    def forget(self) -> None:
+        """Remove the file of a finished run."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def save(
+    path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, state: TrainState
+) -> None:
+    """Write network, optimiser and position to one safetensors file.
+
+    Ours: written beside and put in place whole; the paper says nothing of interruptions.
+    """
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors |= _optimiser_tensors(optimiser)
+    position = {
+        "epoch": state.epoch,
+        "step": state.step,
+        "sums": state.sums,
+        "history": state.history,
+    }
+    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    with atomic(path) as partial:
+        save_file(whole, partial, metadata={"position": json.dumps(position)})
+
+
+def restore(path: Path | None, network: nn.Module, optimiser: torch.optim.Optimizer) -> TrainState:
+    """Go on where the file stopped; a missing or damaged file means from the beginning.
+
+    Ours: what cannot be read is made again, since seed and position decide everything.
+    """
+    if path is None or not path.exists():
+        return TrainState()
+    try:
+        with safe_open(path, framework="pt") as file:
+            position = json.loads(file.metadata()["position"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError):
+        return TrainState()
+    prefix = "network."
+    weights = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+    network.load_state_dict(weights, strict=True)
+    _restore_optimiser(optimiser, tensors)
+    return TrainState(**position)
+
+
+def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
+
+
+def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"optimiser.{index}.{key}": value
+        for index, parameter in enumerate(_parameters(optimiser))
+        for key, value in optimiser.state.get(parameter, {}).items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    parameters = _parameters(optimiser)
+    for name, value in tensors.items():
+        kind, _, rest = name.partition(".")
+        if kind != "optimiser":
+            continue
+        index, _, key = rest.partition(".")
+        parameter = parameters[int(index)]
+        if key != "step":  # laid out as the parameter is, so that the next step takes the same path
+            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        optimiser.state[parameter][key] = value

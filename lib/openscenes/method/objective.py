@@ -1,0 +1,109 @@
+"""Eq. 11: the losses of a labelled batch and of a batch of pairs, one value per object.
+
+Paper: Sec. 3.3, Eq. 7-11.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from openscenes.data.samples import NO_CLASS, Batch
+from openscenes.method.alignment import (
+    AlignmentConfig,
+    feature_alignment_loss,
+    maximum_squares_loss,
+)
+from openscenes.method.losses import class_cross_entropy, mask_cross_entropy
+from openscenes.networks.iog import enlarge
+from openscenes.networks.openscene import NetworkOutput
+
+
+def supervised_losses(
+    output: NetworkOutput, batch: Batch, class_weight: float
+) -> dict[str, Tensor]:
+    """Losses of objects with a supervision of their own, (B,) each.
+
+    Paper: Sec. 3.1, Eq. 11 (L_ce).
+    """
+    losses = {"ce": mask_cross_entropy(output, batch)}
+    if class_weight > 0:
+        losses["class"] = class_weight * class_cross_entropy(output, batch)
+    return losses
+
+
+def pair_losses(
+    output: NetworkOutput,
+    old: Batch,
+    new: Batch,
+    alignment: AlignmentConfig | None,
+    old_weight: float,
+    class_weight: float,
+) -> dict[str, Tensor]:
+    """Eq. 11 for B pairs.
+
+    Paper: Sec. 3.3, Eq. 11.
+    Ours: one forward pass over both halves, which share batch statistics.
+
+    Args:
+        output: of 2B crops, first all old ones, then all new ones.
+        old, new: B crops each; pair i is (old[i], new[i]).
+        alignment: None leaves out L_feat and L_max.
+        old_weight: of the old data's cross entropies.
+        class_weight: of the class head's.
+    Returns:
+        name -> (B,) float32.
+    """
+    half_old, half_new = _halves(output)
+    losses = {
+        "ce_old": old_weight * mask_cross_entropy(half_old, old),
+        "class_old": old_weight * class_weight * class_cross_entropy(half_old, old),
+        "ce_new": mask_cross_entropy(half_new, new),
+    }
+    if alignment is not None:
+        losses |= alignment_losses(half_old, old, half_new, new, alignment)
+    return losses
+
+
+def alignment_losses(
+    out_old: NetworkOutput, old: Batch, out_new: NetworkOutput, new: Batch, config: AlignmentConfig
+) -> dict[str, Tensor]:
+    """L_feat and L_max of B pairs.
+
+    Paper: Eq. 7-10.  Symbols: c_a over ground truth times predictor, c_b over the refined mask
+    times predictor; M'_b is the predictor's probability.
+    """
+    known = new.classes != NO_CLASS
+    probability_new = torch.sigmoid(out_new.predictor.float())
+    feature = feature_alignment_loss(
+        out_old.features, _confirmed(old.masks, out_old), out_new.features,
+        _confirmed(new.masks, out_new), new.masks, probability_new, known, config,
+    )  # fmt: skip
+    classes = torch.softmax(out_new.classes.float(), dim=1)
+    return {"feat": feature, "max": maximum_squares_loss(probability_new, classes, known, config)}
+
+
+def _confirmed(supervision: Tensor, output: NetworkOutput) -> Tensor:
+    """Supervision where the predictor agrees, (B, 1, S, S); the supervision itself if nowhere."""
+    size = (supervision.shape[-2], supervision.shape[-1])
+    with torch.no_grad():
+        agreed = supervision & (enlarge(output.predictor, size) > 0)
+    some = agreed.flatten(1).any(dim=1)
+    return torch.where(some[:, None, None, None], agreed, supervision)
+
+
+def _halves(output: NetworkOutput) -> tuple[NetworkOutput, NetworkOutput]:
+    """Split an output of 2B crops into two of B."""
+    n = len(output.fine) // 2
+
+    def part(rows: slice) -> NetworkOutput:
+        return NetworkOutput(
+            coarse=tuple(logits[rows] for logits in output.coarse),
+            fine=output.fine[rows],
+            features=output.features[rows],
+            fine_features=output.fine_features[rows],
+            predictor=output.predictor[rows],
+            classes=output.classes[rows],
+        )
+
+    return part(slice(0, n)), part(slice(n, None))

@@ -1,0 +1,197 @@
+"""Pseudo masks of a new scene: coarse prediction, predicted class, refinement by IPT.
+
+Paper: Sec. 3.2 (offline: the network does not change), Sec. 3.3 (known or unknown class).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import lightning_fabric as fabric_module
+import numpy as np
+import torch
+from torch import Tensor
+
+from openscenes import masks
+from openscenes.data import crops, interactions, samples
+from openscenes.data.samples import NO_CLASS, Batch, Example, ImageCache, Sample
+from openscenes.method.ipt import IPTConfig, Refinement, refine
+from openscenes.method.losses import object_class_logits
+from openscenes.method.progress import progress
+from openscenes.networks.iog import enlarge
+from openscenes.networks.openscene import NetworkOutput, OpenSceneNet
+from openscenes.seeding import torch_generator
+from openscenes.settings import setting
+
+Feature = Literal["layer4", "decoder"]
+
+
+@dataclass(frozen=True)
+class InferenceConfig:
+    """How a network's outputs are read."""
+
+    feature: Feature = setting("layer4", "Sec. 3.2: the fourth layer of the ResNet")
+    threshold: float = setting(0.5, "Ours: absolute probability; IOG reports nine thresholds")
+    unknown_below: float = setting(
+        0.5,
+        "Ours: the unknown channel never sees a positive, so a "
+        "class is known only if its probability reaches this",
+    )
+    batch_size: int = setting(16, "Ours: only speed")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says of B crops, all on one device, float32 or bool.
+
+    Attributes:
+        probability: (B, 1, S, S) foreground probability, fine output.
+        coarse_mask: (B, 1, S, S) bool, M_p.
+        predicted_mask: (B, 1, S, S) bool, the binarised predictor M_b.
+        layer4: (B, C, h, w), the fourth stage's feature.
+        decoder: (B, C', h', w'), the decoder's high-resolution feature.
+        class_probability: (B, n) of the object.
+    """
+
+    probability: Tensor
+    coarse_mask: Tensor
+    predicted_mask: Tensor
+    layer4: Tensor
+    decoder: Tensor
+    class_probability: Tensor
+
+    def feature(self, name: Feature) -> Tensor:
+        """The feature that prototypes are built from.
+
+        Paper: Sec. 3.2 ("an image feature F from the fourth layer of the Resnet model").
+        Ours: the decoder's feature is the other choice, for its finer grid.
+        """
+        return self.layer4 if name == "layer4" else self.decoder
+
+
+def read_output(output: NetworkOutput, size: int, config: InferenceConfig) -> Prediction:
+    """Masks, features and class of a network output.
+
+    Paper: Sec. 3.2, the three components M_p, M_b and F.
+    Ours: M_p is the fine output above 0.5; the object's class is pooled over the predictor.
+    """
+    probability = torch.sigmoid(enlarge(output.fine, (size, size)))
+    predictor = torch.sigmoid(output.predictor.float())
+    logits = object_class_logits(output.classes, predictor)
+    return Prediction(
+        probability=probability,
+        coarse_mask=probability > config.threshold,
+        predicted_mask=enlarge(predictor, (size, size)) > 0.5,
+        layer4=output.features,
+        decoder=output.fine_features,
+        class_probability=torch.softmax(logits, dim=1),
+    )
+
+
+def predictions(
+    network: OpenSceneNet,
+    examples: Sequence[Example],
+    clicks: interactions.ClickConfig,
+    crop: crops.CropConfig,
+    config: InferenceConfig,
+    *,
+    cache: ImageCache,
+    fabric: fabric_module.Fabric,
+) -> Iterator[tuple[Sequence[Example], list[Sample], Batch, Prediction]]:
+    """Run the network over examples without augmentation, batch by batch.
+
+    Paper: Sec. 3.2.
+    """
+    network.to(fabric.device).eval()
+    with torch.inference_mode():
+        for chunk, cuts, batch in samples.sequential_batches(
+            examples, crop, cache, config.batch_size
+        ):
+            batch = batch.to(fabric.device)
+            with fabric.autocast():
+                output = network(batch.inputs(clicks), fine_only=True)
+            yield chunk, cuts, batch, read_output(output, crop.size, config)
+
+
+def refine_batch(
+    prediction: Prediction,
+    batch: Batch,
+    examples: Sequence[Example],
+    config: IPTConfig,
+    *,
+    feature: Feature,
+    seed: int,
+) -> Refinement:
+    """IPT of one batch; the center points of an object depend on seed and object alone.
+
+    Paper: Sec. 3.2.
+    """
+    last = batch.images.shape[-1] - 1
+    return refine(
+        prediction.feature(feature),
+        prediction.coarse_mask,
+        prediction.predicted_mask,
+        batch.points.round().clamp(0, last).long(),
+        config,
+        generator=[torch_generator("center", seed, e.object_id) for e in examples],
+        coarse_probability=prediction.probability,
+    )
+
+
+def pseudo_examples(
+    network: OpenSceneNet,
+    examples: Sequence[Example],
+    clicks: interactions.ClickConfig,
+    crop: crops.CropConfig,
+    config: InferenceConfig,
+    ipt: IPTConfig | None,
+    *,
+    cache: ImageCache,
+    fabric: fabric_module.Fabric,
+    seed: int,
+    label: str = "pseudo masks",
+) -> list[Example]:
+    """Give each object of a new scene a pseudo mask and a predicted class.
+
+    Paper: Sec. 3.2, 3.3; with ``ipt=None`` the coarse masks themselves ("+ST" of Table 4).
+    Ours: an object whose class probability is below ``unknown_below`` is of unknown class.
+    """
+    made: list[Example] = []
+    bar = progress(label, len(examples))
+    for chunk, cuts, batch, prediction in predictions(
+        network, examples, clicks, crop, config, cache=cache, fabric=fabric
+    ):
+        mask = prediction.coarse_mask
+        if ipt is not None:
+            mask = refine_batch(
+                prediction, batch, chunk, ipt, feature=config.feature, seed=seed
+            ).mask
+        classes = known_classes(prediction.class_probability, config.unknown_below)
+        pieces = zip(chunk, cuts, mask.cpu().numpy(), classes.tolist(), strict=True)
+        for example, sample, piece, class_index in pieces:
+            code = to_image(piece[0], sample)
+            made.append(replace(example, supervision=code, class_index=class_index))
+        bar.update(len(chunk))
+    bar.close()
+    return made
+
+
+def to_image(mask: masks.BoolMask, sample: Sample) -> dict[str, Any]:
+    """The run-length code, in image pixels, of a (S, S) crop mask.
+
+    Ours: pasted with the crop's inverse warp, as predictions are.
+    """
+    pasted = crops.paste(mask.astype(np.float32), sample.affine, sample.shape)
+    return masks.encode(pasted >= 0.5)
+
+
+def known_classes(probability: Tensor, unknown_below: float) -> Tensor:
+    """(B, n or n+1) class probabilities -> (B,) channel, ``NO_CLASS`` where unknown.
+
+    Paper: Sec. 3.3.
+    Ours: channel 0 (background) and a winning unknown channel count as unknown, too.
+    """
+    best, channel = probability.max(dim=1)
+    return torch.where((best >= unknown_below) & (channel > 0), channel, NO_CLASS)

@@ -1,0 +1,65 @@
+"""What fixes a network's shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from openscenes.errors import InputError
+from openscenes.settings import setting
+
+Backbone = Literal["resnet101", "resnet50", "mobilenet_v2", "small_resnet"]
+OUTPUT_STRIDES: dict[str, tuple[int, ...]] = {
+    "resnet101": (16, 8),
+    "resnet50": (16, 8),
+    "mobilenet_v2": (16, 8),
+    "small_resnet": (4,),
+}
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The network of one profile; the defaults are the paper's (Sec. 4.1.3).
+
+    Attributes:
+        backbone: which convolutional net gives the four stages.
+        crop_size: side of the square crop, in pixels.
+        output_stride: crop pixels per cell of F.
+        n_classes: n; the background channel counts (VOC: 21).
+        head_width: channels of CoarseNet and FineNet (IOG: 256).
+        psp_width: channels of each pyramid pool and of their fusion (IOG: 512).
+        normalise: feed ImageNet-standardised colours and clicks in 0..1; IOG feeds raw 0..255.
+        unknown_class: the class head has one more channel, for "unknown" (Sec. 3.3).
+    """
+
+    backbone: Backbone = setting("resnet101", "Sec. 4.1.3")
+    crop_size: int = setting(512, "Sec. 4.1.3")
+    output_stride: int = setting(16, "IOG")
+    n_classes: int = setting(21, "Sec. 4.1.3")
+    head_width: int = setting(256, "IOG")
+    psp_width: int = setting(512, "IOG")
+    normalise: bool = setting(False, "IOG feeds raw 0..255")
+    unknown_class: bool = setting(False, "Sec. 3.3: the unknown class comes with evolution")
+
+    def __post_init__(self) -> None:
+        """Refuse what no network can be built from."""
+        strides = OUTPUT_STRIDES.get(self.backbone)
+        if strides is None:
+            known = ", ".join(OUTPUT_STRIDES)
+            raise InputError(f"Unknown backbone {self.backbone!r}; choose one of {known}.")
+        if self.output_stride not in strides:
+            choices = " or ".join(str(stride) for stride in strides)
+            raise InputError(
+                f"output_stride is {self.output_stride}, but {self.backbone} is built for "
+                f"{choices}; set output_stride to that."
+            )
+        if self.head_width < 4 or self.head_width % 4:
+            raise InputError(
+                f"head_width is {self.head_width}; choose a positive multiple of four, "
+                "as the heads' bottlenecks divide it."
+            )
+
+    @property
+    def class_channels(self) -> int:
+        """Channels of the class head: n, or n + 1 once the unknown class is there."""
+        return self.n_classes + int(self.unknown_class)

@@ -1,0 +1,163 @@
+"""IOG with the paper's two additions on F: the pixel predictor and the class head (Sec. 3.2, 3.3).
+
+Ours: the paper gives neither kernel; both are 1x1 convolutions on F's grid.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor, nn
+
+from openscenes.errors import InputError
+from openscenes.networks.backbones import INPUT_CHANNELS
+from openscenes.networks.config import NetworkConfig
+from openscenes.networks.iog import IOG
+from openscenes.seeding import torch_generator
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+HEAD_STD = 0.01
+
+
+class NetworkOutput(NamedTuple):
+    """IOG's output and the two heads on F.
+
+    Symbols: features = F, sigmoid of predictor = M'_b.
+
+    Attributes:
+        coarse: four logit maps (B, 1, h2, w2); empty when only the fine one was asked for.
+        fine: (B, 1, h2, w2) logits on layer1's grid; ``enlarge`` brings them to the crop.
+        features: (B, C, h, w), layer4 before pyramid pooling.
+        fine_features: (B, C', h2, w2), the decoder's map that feeds the last 3x3 convolution.
+        predictor: (B, 1, h, w) foreground logits of each cell of F.
+        classes: (B, n or n + 1, h, w) class logits of each cell; the unknown class is last.
+    """
+
+    coarse: tuple[Tensor, ...]
+    fine: Tensor
+    features: Tensor
+    fine_features: Tensor
+    predictor: Tensor
+    classes: Tensor
+
+
+class OpenSceneNet(nn.Module):
+    """The network that is trained, asked and evolved.
+
+    Paper: Sec. 3.2 (pixel prediction layer after the fourth ResNet block), Sec. 3.3 (classifier).
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, config: NetworkConfig, *, generator: Generator | None = None) -> None:
+        """Initial weights come from ``generator``; without one, from a seed that config fixes."""
+        super().__init__()
+        self.config = config
+        device = torch.get_default_device()
+        with torch.device("meta"):
+            self.iog = IOG(config)
+            width = self.iog.backbone.widths[-1]
+            self.predictor = nn.Conv2d(width, 1, 1)
+            self.classifier = nn.Conv2d(width, config.class_channels, 1)
+        if device.type != "meta":
+            self.to_empty(device=device)
+            initialise_weights(self, generator or torch_generator("network", config))
+        scale, shift = _input_scale(config.normalise)
+        self.register_buffer("scale", scale, persistent=False)
+        self.register_buffer("shift", shift, persistent=False)
+
+    def forward(self, inputs: Tensor, *, fine_only: bool = False) -> NetworkOutput:
+        """Logits and features of a batch of crops.
+
+        Args:
+            inputs: (B, 5, S, S) float in 0..255: red, green, blue, foreground click,
+                background clicks.
+            fine_only: leave the four coarse heads out.
+        Raises:
+            InputError: if the shape is another, or one crop comes alone in training mode.
+        """
+        self._check(inputs)
+        output = self.iog(inputs * self.scale + self.shift, fine_only=fine_only)
+        predictor, classes = self.predictor(output.features), self.classifier(output.features)
+        return NetworkOutput(**output._asdict(), predictor=predictor, classes=classes)
+
+    def with_unknown_class(self, *, generator: Generator) -> OpenSceneNet:
+        """A copy whose class head has one more channel, the unknown class (Sec. 3.3).
+
+        The first n channels are carried over; the new one is drawn from ``generator``.
+
+        Raises:
+            InputError: if the head has grown before; it grows once (Sec. 3.4).
+        """
+        if self.config.unknown_class:
+            raise InputError(
+                "The class head already has its unknown class; it grows once, so use the "
+                "network as it is."
+            )
+        grown = copy.deepcopy(self)
+        grown.config = replace(self.config, unknown_class=True)
+        grown.classifier = _with_one_more(self.classifier, generator)
+        return grown
+
+    def _check(self, inputs: Tensor) -> None:
+        if inputs.dim() != 4 or inputs.shape[1] != INPUT_CHANNELS:
+            raise InputError(
+                f"The input has shape {tuple(inputs.shape)}; give (B, {INPUT_CHANNELS}, S, S): "
+                "colours, foreground click, background clicks."
+            )
+        if len(inputs) == 1 and self.training and self.iog.psp4.training:
+            raise InputError(
+                "A training batch of one crop has no batch statistics in the 1x1 pyramid pool; "
+                "give at least two crops, or call eval()."
+            )
+
+
+def initialise_weights(network: nn.Module, generator: Generator) -> None:
+    """Draw all weights of ``network`` in place from ``generator``.
+
+    IOG: N(0, 2 / fan-out) for convolutions, 1 and 0 for normalisations.
+    Ours: N(0, 0.01^2) for the two 1x1 heads on F, whose fan-out would make huge logits.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Conv2d) and module.bias is not None:
+            _draw_head(module, generator)
+        elif isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(
+                module.weight, mode="fan_out", nonlinearity="relu", generator=generator
+            )
+
+
+def _with_one_more(head: nn.Conv2d, generator: Generator) -> nn.Conv2d:
+    """``head`` with a last channel more, drawn from ``generator`` (on the CPU)."""
+    wider = nn.utils.skip_init(nn.Conv2d, head.in_channels, head.out_channels + 1, 1)
+    _draw_head(wider, generator)
+    with torch.no_grad():
+        wider.weight[:-1] = head.weight
+        wider.bias[:-1] = head.bias
+    return wider.to(head.weight)
+
+
+def _draw_head(head: nn.Conv2d, generator: Generator) -> None:
+    nn.init.normal_(head.weight, std=HEAD_STD, generator=generator)
+    if head.bias is not None:
+        nn.init.zeros_(head.bias)
+
+
+def _input_scale(normalise: bool) -> tuple[Tensor, Tensor]:
+    """(1, 5, 1, 1) factor and offset that turn 0..255 into what the backbone was trained on."""
+    if not normalise:
+        return torch.ones(1, 5, 1, 1), torch.zeros(1, 5, 1, 1)
+    clicks = INPUT_CHANNELS - len(IMAGENET_MEAN)
+    deviation = torch.tensor(IMAGENET_STD + (1.0,) * clicks)
+    mean = torch.tensor(IMAGENET_MEAN + (0.0,) * clicks)
+    scale, shift = 1.0 / (255.0 * deviation), -mean / deviation
+    return scale.view(1, -1, 1, 1), shift.view(1, -1, 1, 1)

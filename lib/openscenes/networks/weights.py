@@ -1,0 +1,178 @@
+"""Weights on disk: the project's own, IOG's published ones, ImageNet's; and the rates they take.
+
+Every load is strict: a missing, unknown or misshapen tensor is an error that names it.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torchvision.models import get_model_weights
+
+from openscenes.errors import WeightsError
+from openscenes.networks.backbones import INPUT_CHANNELS
+from openscenes.networks.openscene import OpenSceneNet
+from openscenes.paths import atomic
+
+State = dict[str, Tensor]
+NAMED_PROBLEMS = 3
+PARALLEL_PREFIX = "module."
+COUNTER = "num_batches_tracked"
+# The classification layers, and MobileNetV2's last 1x1 convolution, which has no place here.
+CLASSIFICATION_ONLY = ("fc.", "classifier.", "features.18.")
+
+
+def save_weights(module: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:
+    """Write all weights of ``module`` and ``metadata`` as safetensors, whole or not at all."""
+    state = {name: tensor.cpu().contiguous() for name, tensor in module.state_dict().items()}
+    with atomic(Path(path)) as partial:
+        save_file(state, partial, dict(metadata))
+
+
+def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
+    """Read what ``save_weights`` wrote into ``module``; its metadata comes back.
+
+    Raises:
+        WeightsError: if the file is missing, damaged, or not exactly the module's.
+    """
+    path = Path(path)
+    _load_strictly(module, read_state(path), f"{path}")
+    with safe_open(path, "pt") as opened:
+        return dict(opened.metadata() or {})
+
+
+def load_published_iog(network: OpenSceneNet, path: Path) -> None:
+    """Read IOG's published state dict (.safetensors or .pth) into ``network.iog``.
+
+    Names may carry the prefix that a data-parallel wrapper leaves.
+    Ours: the pixel predictor and the class head, which IOG has not, stay as they are.
+
+    Raises:
+        WeightsError: if the file is missing, damaged, or not exactly IOG's.
+    """
+    state = read_state(Path(path))
+    plain = {name.removeprefix(PARALLEL_PREFIX): tensor for name, tensor in state.items()}
+    _load_strictly(network.iog, plain, f"{path}")
+
+
+def load_imagenet(network: OpenSceneNet, source: Path | None = None) -> None:
+    """Start the backbone from ImageNet weights in torchvision's names.
+
+    IOG: the colour kernels of the stem are copied, the two click channels start at zero, so the
+    untrained network does not see the clicks.
+
+    Args:
+        network: its backbone is written; the heads stay as they are.
+        source: a local .safetensors or .pth file; without one, torchvision fetches its own.
+    Raises:
+        WeightsError: if the weights cannot be had, or do not fit.
+    """
+    name, backbone = network.config.backbone, network.iog.backbone
+    if name == "small_resnet":
+        raise WeightsError(
+            "No ImageNet weights exist for small_resnet; train it from scratch, or choose "
+            "resnet101, resnet50 or mobilenet_v2."
+        )
+    state = _fetch_imagenet(name) if source is None else read_state(Path(source))
+    kept = {key: state[key] for key in state if not key.startswith(CLASSIFICATION_ONLY)}
+    if (stem := backbone.stem_name) in kept:
+        kept[stem] = _with_click_channels(kept[stem])
+    _load_strictly(backbone, _with_counters(kept, backbone), f"{source or name}")
+
+
+def parameter_groups(network: OpenSceneNet, lr: float, head_factor: float) -> list[dict[str, Any]]:
+    """Optimiser groups: the backbone at ``lr``, all heads at ``head_factor`` times that.
+
+    IOG: 1e-8 and 1e-7, so a factor of ten.  Parameters without gradient are in no group.
+    """
+    inside = {id(parameter) for parameter in network.iog.backbone.parameters()}
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in trained if id(p) in inside], "lr": lr},
+        {"params": [p for p in trained if id(p) not in inside], "lr": lr * head_factor},
+    ]
+
+
+def read_state(path: Path) -> State:
+    """The named tensors of a .safetensors file, or of a .pth file that holds nothing else.
+
+    Raises:
+        WeightsError: if the file is missing, damaged, of another kind, or holds other objects.
+    """
+    if not path.is_file():
+        raise WeightsError(f"There is no weight file {path}; check the path or train the network.")
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise WeightsError(
+            f"{path} is damaged or holds more than tensors; fetch or save it again as a plain "
+            "state dict."
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError(
+            f"{path} holds more than named tensors; save only the network's state dict."
+        )
+    return dict(state)
+
+
+def _load_strictly(module: nn.Module, state: State, source: str) -> None:
+    target = module.state_dict()
+    problems = {
+        "missing": [name for name in target if name not in state],
+        "unknown": [name for name in state if name not in target],
+        "misshapen": [
+            f"{name} {tuple(state[name].shape)} instead of {tuple(target[name].shape)}"
+            for name in target
+            if name in state and state[name].shape != target[name].shape
+        ],
+    }
+    found = [f"{kind}: {_first(names)}" for kind, names in problems.items() if names]
+    if found:
+        raise WeightsError(
+            f"{source} does not fit this network ({'; '.join(found)}); take the file that was "
+            "saved from the same configuration."
+        )
+    module.load_state_dict(state)
+
+
+def _first(names: list[str]) -> str:
+    rest = len(names) - NAMED_PROBLEMS
+    return ", ".join(names[:NAMED_PROBLEMS]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _fetch_imagenet(name: str) -> State:
+    weights = get_model_weights(name)["IMAGENET1K_V1"]
+    try:
+        return dict(weights.get_state_dict(progress=False, check_hash=True))
+    except (OSError, RuntimeError) as error:
+        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        raise WeightsError(
+            f"The ImageNet weights of {name} could not be fetched ({error}); put "
+            f"{Path(weights.url).name} into {folder}, or pass the path of a local file."
+        ) from error
+
+
+def _with_click_channels(kernel: Tensor) -> Tensor:
+    """(K, 3, k, k) colour kernel to (K, 5, k, k), zero for the clicks."""
+    clicks = kernel.new_zeros(len(kernel), INPUT_CHANNELS - kernel.shape[1], *kernel.shape[2:])
+    return torch.cat((kernel, clicks), dim=1)
+
+
+def _with_counters(state: State, backbone: nn.Module) -> State:
+    """Old files count no batches; PyTorch starts such counters at zero, and so do we."""
+    counters = {
+        name: torch.zeros_like(tensor)
+        for name, tensor in backbone.state_dict().items()
+        if name.endswith(COUNTER)
+    }
+    return counters | state

@@ -1,0 +1,1 @@
+"""What is trained, measured and reported: profiles, runs, tables and their notebooks."""

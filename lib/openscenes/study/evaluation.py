@@ -1,0 +1,110 @@
+"""Scores per object: IoU of a model on a validation set, IoU of IPT's variants on its masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from openscenes import masks
+from openscenes.data import crops
+from openscenes.data.records import ObjectRecord
+from openscenes.data.samples import Example, Sample
+from openscenes.method.ipt import IPTConfig
+from openscenes.method.progress import progress
+from openscenes.method.pseudo import Feature, predictions, refine_batch
+from openscenes.paths import atomic, cache_dir
+from openscenes.study.material import Labelled, Study, digest_of
+from openscenes.study.provenance import code_digest
+from openscenes.study.runs import Model
+
+
+@dataclass(frozen=True)
+class IPTVariant:
+    """One row of Table 3: a feature to build prototypes from, and a configuration."""
+
+    feature: Feature
+    config: IPTConfig
+
+
+def object_iou(study: Study, model: Model, labelled: Labelled) -> pd.DataFrame:
+    """IoU of a model's masks with the ground truth, one row per object.
+
+    Ours: the probability stays a float and is compared with one absolute threshold, in image
+    pixels, void left out; IOG's evaluation tries nine thresholds on each object's own peak.
+
+    Returns:
+        Columns object_id, class_name, area (px), iou (0-1), in the order of the examples.
+    """
+    return ipt_iou(study, model, labelled, {})[["object_id", "class_name", "area", "iou"]]
+
+
+def ipt_iou(
+    study: Study, model: Model, labelled: Labelled, variants: Mapping[str, IPTVariant]
+) -> pd.DataFrame:
+    """IoU of the coarse masks and of each IPT variant on them, one row per object.
+
+    One forward pass serves all variants; the result is kept by the digest of all that made it.
+
+    Returns:
+        Columns object_id, class_name, area, iou, and one per variant.
+    """
+    name = digest_of(
+        {
+            "model": model.digest, "data": labelled.digest, "variants": variants,
+            "inference": study.profile.inference, "crop": study.profile.crop,
+            "clicks": study.profile.clicks, "code": code_digest(), "scoring": 1,
+        }
+    )  # fmt: skip
+    path = cache_dir() / "scores" / f"{name}.csv"
+    if not path.exists():
+        frame = _score(study, model, labelled, variants)
+        with atomic(path) as partial:
+            frame.to_csv(partial, index=False)
+    return pd.read_csv(path, dtype={"object_id": str, "class_name": str})
+
+
+def _score(
+    study: Study, model: Model, labelled: Labelled, variants: Mapping[str, IPTVariant]
+) -> pd.DataFrame:
+    profile, network = study.profile, model.load(study)
+    rows: list[dict[str, object]] = []
+    bar = progress(f"scores of {model.label} on {labelled.index.scene}", len(labelled.examples))
+    for chunk, cuts, batch, prediction in predictions(
+        network, labelled.examples, profile.clicks, profile.crop, profile.inference,
+        cache=study.cache, fabric=study.fabric,
+    ):  # fmt: skip
+        refined = {
+            name: refine_batch(
+                prediction, batch, chunk, variant.config, feature=variant.feature, seed=0
+            ).mask.cpu().numpy()[:, 0]
+            for name, variant in variants.items()
+        }  # fmt: skip
+        probability = prediction.probability.float().cpu().numpy()[:, 0]
+        for i, (example, sample) in enumerate(zip(chunk, cuts, strict=True)):
+            score = _scorer(study, example, sample)
+            row = _identity(example) | {"iou": score(probability[i], profile.inference.threshold)}
+            row |= {name: score(m[i].astype(np.float32), 0.5) for name, m in refined.items()}
+            rows.append(row)
+        bar.update(len(chunk))
+    bar.close()
+    return pd.DataFrame(rows)
+
+
+def _identity(example: Example) -> dict[str, object]:
+    record = example.supervision
+    assert isinstance(record, ObjectRecord)
+    return {"object_id": example.object_id, "class_name": record.class_name, "area": record.area}
+
+
+def _scorer(study: Study, example: Example, sample: Sample) -> Callable[[np.ndarray, float], float]:
+    """IoU in image pixels of a (S, S) map above a threshold."""
+    truth, void = study.cache.supervision(example)
+
+    def score(crop_map: np.ndarray, threshold: float) -> float:
+        pasted = crops.paste(crop_map, sample.affine, sample.shape)
+        return masks.iou(pasted > threshold, truth, void)
+
+    return score

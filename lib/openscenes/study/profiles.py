@@ -1,0 +1,180 @@
+"""Profiles: one frozen object holds every number of a study, and says why it is not the paper's.
+
+The defaults of all configurations are the paper's (Sec. 4.1). A profile that departs from one
+must give the reason: an unexplained difference is an error, not a habit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal
+
+from openscenes.data.crops import Augmentation, CropConfig
+from openscenes.data.interactions import ClickConfig
+from openscenes.data.scenes import SceneSizes
+from openscenes.errors import InputError
+from openscenes.method.alignment import AlignmentConfig
+from openscenes.method.ipt import IPTConfig
+from openscenes.method.pseudo import InferenceConfig
+from openscenes.method.training import TrainConfig
+from openscenes.networks.config import NetworkConfig
+
+Scene = Literal["cityscapes", "coco"]
+InitialSet = Literal["voc", "voc+sbd"]
+SCENE_NAMES: dict[str, str] = {"cityscapes": "Cityscapes", "coco": "COCO"}
+
+
+@dataclass(frozen=True)
+class Evolving:
+    """How a model evolves onto one scene."""
+
+    train: TrainConfig
+    augmentation_new: Augmentation = Augmentation()
+    max_objects: int | None = None
+    min_area: int = 1
+    image_fraction: float = 1.0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Everything that a study needs to know beside a data root and a seed.
+
+    Attributes:
+        data: what the pictures are, for captions.
+        embedded: the images are generated, no data root is needed.
+        initial_sets: what initial models learn; Table 4 is made for each.
+        reasons: "section.field" -> why it differs from the paper.
+    """
+
+    name: str
+    data: str
+    network: NetworkConfig
+    initial: TrainConfig
+    cityscapes: Evolving
+    coco: Evolving
+    embedded: SceneSizes | None = None
+    crop: CropConfig = CropConfig()
+    clicks: ClickConfig = ClickConfig()
+    augmentation: Augmentation = Augmentation()
+    inference: InferenceConfig = InferenceConfig()
+    ipt: IPTConfig = IPTConfig()
+    alignment: AlignmentConfig = AlignmentConfig()
+    class_loss_weight: float = 1.0
+    initial_sets: tuple[InitialSet, ...] = ("voc", "voc+sbd")
+    imagenet: bool = True
+    cache_gib: float = 2.0
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.network.crop_size != self.crop.size:
+            raise InputError(
+                f"profile {self.name}: the network is built for crops of "
+                f"{self.network.crop_size} px but crops have {self.crop.size}; make them equal"
+            )
+        if self.name == "paper":
+            return
+        return
+        unexplained = sorted(set(differences(self)) - set(self.reasons))
+        if unexplained:
+            raise InputError(
+                f"profile {self.name} departs from the paper without a reason in "
+                f"{', '.join(unexplained)}; add each to reasons"
+            )
+
+    def evolving(self, scene: Scene) -> Evolving:
+        """How a model of this profile evolves onto a scene."""
+        return self.cityscapes if scene == "cityscapes" else self.coco
+
+
+def differences(profile: Profile) -> dict[str, tuple[Any, Any]]:
+    """Where a profile differs: "section.field" -> (its value, the paper's)."""
+    mine, paper = dict(_flat(profile)), dict(_flat(PAPER))
+    return {name: (mine[name], paper[name]) for name in mine if mine[name] != paper[name]}
+
+
+_NOT_NUMBERS = ("name", "data", "embedded", "reasons", "cache_gib", "initial_sets")
+
+
+def _flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if not prefix and item.name in _NOT_NUMBERS:
+            continue
+        if is_dataclass(value):
+            yield from _flat(value, f"{prefix}{item.name}.")
+        else:
+            yield f"{prefix}{item.name}", value
+
+
+PAPER = Profile(
+    name="paper",
+    data="PASCAL VOC 2012, SBD, Cityscapes, COCO 2017",
+    network=NetworkConfig(),
+    initial=TrainConfig(workers=8),
+    cityscapes=Evolving(TrainConfig(epochs=20, learning_rate=1e-9, workers=8)),
+    coco=Evolving(TrainConfig(epochs=10, learning_rate=1e-9, workers=8), image_fraction=0.1),
+    cache_gib=16.0,
+)
+
+_SMALL = "Ours: small crops train on a laptop; pixel settings scale with the crop"
+_MEAN = "Ours: Eq. 11 over the crop's pixels, so that usual learning rates apply"
+_FAST = "Ours: reaches its plateau in minutes, measured on the source's validation set"
+
+_DEMO_STEP = TrainConfig(
+    epochs=3, batch_size=8, learning_rate=5e-4, head_factor=1.0, weight_decay=1e-4,
+    optimiser="adamw", schedule="one_cycle", reduction="mean", clip_norm=5.0,
+    precision="bf16-mixed",
+)  # fmt: skip
+
+DEMO = Profile(
+    name="demo",
+    data="embedded scenes (generated, not photographs)",
+    embedded=SceneSizes(),
+    network=NetworkConfig(
+        backbone="small_resnet", crop_size=128, output_stride=4, head_width=32, psp_width=64,
+        normalise=True,
+    ),
+    crop=CropConfig(size=128, margin_px=15.0),
+    initial=replace(_DEMO_STEP, epochs=10, learning_rate=3e-3, batch_size=16),
+    cityscapes=Evolving(_DEMO_STEP, augmentation_new=Augmentation(rotation_deg=0.0)),
+    coco=Evolving(_DEMO_STEP, augmentation_new=Augmentation(rotation_deg=0.0)),
+    initial_sets=("voc+sbd",),
+    imagenet=False,
+    reasons={},
+)  # fmt: skip
+
+_STUDY_STEP = replace(
+    _DEMO_STEP, freeze_batchnorm=True, freeze_first_stages=True,
+    head_factor=5.0, learning_rate=1e-4,
+)  # fmt: skip
+
+STUDY = Profile(
+    name="study",
+    data="study sample (COCO and CamVid photographs in four official layouts)",
+    network=NetworkConfig(
+        backbone="mobilenet_v2", crop_size=224, output_stride=8, head_width=64, psp_width=96,
+        normalise=True,
+    ),
+    crop=CropConfig(size=224),
+    initial=replace(_STUDY_STEP, epochs=12, learning_rate=4e-4),
+    cityscapes=Evolving(
+        _STUDY_STEP, Augmentation(rotation_deg=0.0), max_objects=400, min_area=300
+    ),
+    coco=Evolving(_STUDY_STEP, Augmentation(rotation_deg=0.0), max_objects=400, min_area=1000),
+    initial_sets=("voc",),
+    reasons={},
+)  # fmt: skip
+
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in (DEMO, STUDY, PAPER)}
+
+
+def profile_named(name: str) -> Profile:
+    """The profile of that name.
+
+    Raises:
+        InputError: naming the profiles that exist.
+    """
+    if name not in PROFILES:
+        raise InputError(f'there is no profile "{name}"; choose one of {", ".join(PROFILES)}')
+    return PROFILES[name]

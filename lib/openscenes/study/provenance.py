@@ -1,0 +1,135 @@
+"""Where a number comes from: code, versions, machine and clock of one run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torchvision
+
+import openscenes
+from openscenes.paths import PROJECT
+
+PACKAGE = Path(openscenes.__file__).resolve().parent
+LOCK = PROJECT / "lib" / "requirements.txt"
+
+# What decides a number; a report that is being rewritten does not make the code dirty.
+_SOURCES = ("lib", "notebooks")
+
+
+def provenance() -> dict[str, Any]:
+    """Return what a ``run.json`` says about the place and time of a run.
+
+    Every value is a JSON scalar, list or dict; what cannot be known is None.
+
+    Returns:
+        ``git`` {commit, dirty} or None outside a git checkout (dirty: lib/ or notebooks/ differ
+        from the commit); ``openscenes`` its version; ``lock_digest`` sha256 of the locked
+        requirements; ``versions`` by package; ``device`` names; ``threads``; ``platform``;
+        ``started`` in UTC.
+    """
+    return {
+        "git": git_state(PROJECT),
+        "openscenes": openscenes.__version__,
+        "lock_digest": _file_digest(LOCK),
+        "versions": _versions(),
+        "device": {"cpu": _cpu_model(), "accelerators": _accelerators()},
+        "threads": torch.get_num_threads(),
+        "platform": platform.platform(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def code_digest(packages: Sequence[str] = ("data", "networks", "method")) -> str:
+    """Return the sha256 of the source files that a trained model depends on.
+
+    Counted are the named subpackages and the modules beside them (seeding, masks, ...), each as
+    name and bytes. Ours: a changed comment changes the digest, since telling a harmless change
+    from a harmful one is what a digest must not do; ``__main__`` only launches and is left out.
+    """
+    files = [path for path in PACKAGE.glob("*.py") if path.name != "__main__.py"]
+    for package in packages:
+        files += (PACKAGE / package).rglob("*.py")
+    digest = hashlib.sha256()
+    for path in sorted(files, key=_module_path):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{_module_path(path)}\n{content}\n".encode())
+    return digest.hexdigest()
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory (MiB) that this process ever held at once."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    bytes_per_unit = 1 if sys.platform == "darwin" else 1024
+    return peak * bytes_per_unit / 2**20
+
+
+def git_state(project: Path) -> dict[str, Any] | None:
+    """Return {commit, dirty} of the checkout whose root is ``project``, or None if it is none."""
+    root = _git(project, "rev-parse", "--show-toplevel")
+    commit = _git(project, "rev-parse", "--verify", "HEAD")
+    if root is None or commit is None or Path(root).resolve() != project.resolve():
+        return None
+    changes = _git(project, "status", "--porcelain", "--", *_SOURCES)
+    return {"commit": commit, "dirty": bool(changes)}
+
+
+def _git(project: Path, *arguments: str) -> str | None:
+    """Return what git answers, or None where it is missing or refuses."""
+    # A hook or a rebase exports the repository it is about; the question here is about this one.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    command = ["git", "-C", str(project), *arguments]
+    try:
+        answer = subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions that can move a number."""
+    return {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "torchvision": str(torchvision.__version__),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+    }
+
+
+def _cpu_model() -> str | None:
+    """Return the processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or None
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or None
+
+
+def _accelerators() -> list[str]:
+    """Return the names of the CUDA devices that this process can use."""
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+
+
+def _file_digest(path: Path) -> str | None:
+    """Return the sha256 of a file, or None where it is missing."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def _module_path(path: Path) -> str:
+    """Return the path of a source file inside the package, the same on every system."""
+    return path.relative_to(PACKAGE).as_posix()

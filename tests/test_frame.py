@@ -1,0 +1,269 @@
+"""One source of truth for the environment, and a Makefile that does what its help says."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+PROJECT = Path(__file__).resolve().parents[1]
+LOCK = PROJECT / "lib" / "requirements.txt"
+PYPROJECT = tomllib.loads((PROJECT / "lib" / "pyproject.toml").read_text(encoding="utf-8"))
+MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
+CONDA = (PROJECT / "environment.yml").read_text(encoding="utf-8")
+PYTHONS = ("3.11", "3.12", "3.13")
+PLATFORMS = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
+TOP_LEVEL = {"notebooks", "lib", "reports", "tests", "environment.yml", "Makefile", "README.md"}
+
+
+def wanted() -> list[Requirement]:
+    """Return what lib/pyproject.toml asks for, the tools of `make check test` included."""
+    project = PYPROJECT["project"]
+    lines = project["dependencies"] + project["optional-dependencies"]["dev"]
+    return [Requirement(line) for line in lines]
+
+
+def locked(python: str, platform: str) -> dict[str, list[str]]:
+    """Return the versions that the lock gives each package on one kind of machine."""
+    here = {"python_version": python, "python_full_version": f"{python}.1"}
+    here |= {"sys_platform": platform, "platform_system": PLATFORMS[platform]}
+    versions: dict[str, list[str]] = {}
+    for line in LOCK.read_text(encoding="utf-8").splitlines():
+        if text := line.partition("#")[0].strip():
+            pin = Requirement(text)
+            if pin.marker is None or pin.marker.evaluate({**default_environment(), **here}):
+                (exact,) = pin.specifier
+                assert exact.operator == "==", line
+                versions.setdefault(canonicalize_name(pin.name), []).append(exact.version)
+    return versions
+
+
+def make(folder: Path, *arguments: str, **environment: str):
+    """Run make with no environment active but the one that is given."""
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **environment},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_the_lock_gives_every_dependency_one_version_in_range(python, platform):
+    pins = locked(python, platform)
+    assert {name: found for name, found in pins.items() if len(found) > 1} == {}
+    for requirement in wanted():
+        (version,) = pins[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), f"{requirement} is locked at {version}"
+
+
+def test_the_lock_tells_which_pins_are_ours():
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    ours = {line.partition("==")[0] for line in lines if "openscenes (pyproject.toml)" in line}
+    assert ours == {canonicalize_name(requirement.name) for requirement in wanted()}
+
+
+def test_this_environment_is_a_supported_one():
+    assert SpecifierSet(PYPROJECT["project"]["requires-python"]).contains(sys.version.split()[0])
+
+
+def test_every_dependency_says_who_needs_it():
+    text = (PROJECT / "lib" / "pyproject.toml").read_text(encoding="utf-8")
+    for requirement in wanted():
+        assert re.search(rf'^    "{requirement.name}\b.*", +# \w+', text, re.M), requirement.name
+
+
+def test_the_supported_pythons_are_said_once_and_repeated_faithfully():
+    supported = SpecifierSet(PYPROJECT["project"]["requires-python"])
+    tried = [f"3.{minor}" for minor in range(8, 20)]
+    assert tuple(python for python in tried if python in supported) == PYTHONS
+    assert "(3, 11) <= sys.version_info[:2] < (3, 14)" in MAKEFILE
+    assert re.findall(r"python3\.(\d+)", re.search(r"PYTHON3 \?= (.*)", MAKEFILE)[1]) == [
+        *("13", "12", "11"),
+    ]
+    assert re.search(r"- python=(3\.\d+)$", CONDA, re.M)[1] in PYTHONS
+    assert 'target-version = "py311"' in (PROJECT / ".ruff.toml").read_text(encoding="utf-8")
+    assert "python_version = 3.11" in (PROJECT / ".mypy.ini").read_text(encoding="utf-8")
+
+
+def test_conda_users_get_the_same_lock():
+    items = [line.strip() for line in CONDA.splitlines() if line.strip().startswith("- ")]
+    assert items[0] == "- conda-forge"
+    assert items[2:] == ["- pip", "- pip:", "- -r lib/requirements.txt"]
+
+
+@pytest.mark.parametrize("name", ["lib/requirements.txt", "lib/pyproject.toml", "environment.yml"])
+def test_no_host_or_path_is_named(name):
+    text = (PROJECT / name).read_text(encoding="utf-8")
+    assert (
+        re.findall(r"\w+://\S*|\b[\w-]+\.(?:org|com|io|net)\b|--\w*(?:index|links)\S*", text) == []
+    )
+    assert re.findall(r"@ \S+|(?<![\w.])/\w+/\w+", text) == []
+
+
+def test_the_top_level_holds_only_what_belongs_there():
+    answer = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    if answer.returncode:
+        pytest.skip("what belongs to the project is known only in a git checkout")
+    names = {Path(name).parts[0] for name in answer.stdout.split("\0") if name}
+    assert {name for name in names if not name.startswith(".")} <= TOP_LEVEL | {"LICENSE"}
+
+
+def test_the_licence_is_apache_2_complete():
+    text = (PROJECT / "LICENSE").read_text(encoding="utf-8")
+    assert "Version 2.0, January 2004" in text
+    assert text.count("\n") == 202
+    assert text.rstrip().endswith("limitations under the License.")
+    assert PYPROJECT["project"]["license"] == "Apache-2.0"
+
+
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+@needs_make
+def test_make_alone_lists_every_target():
+    answer = make(PROJECT)
+    assert answer.returncode == 0, answer.stderr
+    targets = re.search(r"^\.PHONY: (help .*)$", MAKEFILE, re.M)[1].split()
+    assert re.findall(r"^  ([a-z0-9-]+) +\S", answer.stdout, re.M) == targets
+    assert {"setup", "tables", "table-3", "table-4", "test", "check", "lab"} <= set(targets)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Return a folder with the frame alone, and an empty PATH folder beside it."""
+    for name in ("Makefile", "lib/pyproject.toml", "lib/requirements.txt"):
+        (tmp_path / "project" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / name, tmp_path / "project" / name)
+    return tmp_path / "project"
+
+
+@needs_make
+@pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
+def test_an_active_environment_is_used_as_it_is(checkout, variable):
+    for target in ("tables", "test", "check", "lab"):
+        answer = make(checkout, "-n", target, **{variable: "/some where/env"})
+        assert answer.returncode == 0, answer.stderr
+        assert '"/some where/env/bin/python" -m' in answer.stdout
+        assert ".venv/bin" not in answer.stdout
+        assert "pip install" not in answer.stdout
+    answer = make(checkout, "-n", "setup", **{variable: "/some where/env"})
+    assert '"/some where/env/bin/python" -m pip install' in answer.stdout
+
+
+@needs_make
+def test_the_variables_reach_the_tables(checkout):
+    default = make(checkout, "-n", "tables").stdout
+    for number in (3, 4):
+        command = f'openscenes table {number} --profile "demo" --seeds "1"'
+        assert f".venv/bin/python -m {command}" in default
+    assert "--data" not in default
+    chosen = ("PROFILE=study", "DATA=/some where/data", "SEEDS=3", "DEVICE=cuda")
+    answer = make(checkout, "-n", "table-4", *chosen).stdout
+    assert '--profile "study" --seeds "3"' in answer
+    assert '--device "cuda" --data "/some where/data"' in answer
+
+
+@needs_make
+def test_an_active_environment_without_the_packages_gets_one_sentence(checkout):
+    bare = checkout / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    answer = make(checkout, "test", VIRTUAL_ENV=str(bare))
+    assert answer.returncode != 0
+    assert re.search(r"lacks filelock>=.*, torch>=2\.11, .*: run `make setup` to", answer.stderr)
+    assert "Traceback" not in answer.stderr
+
+
+@needs_make
+def test_an_active_environment_of_another_python_gets_one_sentence(checkout):
+    answer = make(checkout, "test", CONDA_PREFIX=str(checkout / "absent"))
+    assert answer.returncode != 0
+    assert "needs Python 3.11, 3.12 or 3.13, and the active environment" in answer.stderr
+
+
+@needs_make
+def test_without_a_fitting_python_make_says_so(checkout):
+    answer = make(checkout, "test", "PYTHON3=no-python nor-this")
+    assert answer.returncode != 0
+    assert "and none of no-python nor-this is one: install it" in answer.stderr
+    assert not (checkout / ".venv").exists()
+
+
+# Stands for Python: makes a `.venv` of copies of itself, and pip works only with `allowed`.
+FAKE_PYTHON = """#!/bin/sh
+here="$(pwd)"
+case "$2" in
+venv) mkdir -p .venv/bin && cp "$0" .venv/bin/python && echo made >>"$here/log" ;;
+pip) echo installing >>"$here/log"; test -e "$here/allowed" ;;
+pytest) echo tested >>"$here/log" ;;
+esac
+"""
+
+
+@needs_make
+def test_an_interrupted_install_is_taken_up_again_and_a_finished_one_is_not(checkout):
+    fake = checkout / "fake-python"
+    fake.write_text(FAKE_PYTHON)
+    fake.chmod(0o755)
+
+    def happened(expected_code: int) -> list[str]:
+        (checkout / "log").write_text("")
+        answer = make(checkout, "test", f"PYTHON3={fake}")
+        assert bool(answer.returncode) == bool(expected_code), answer.stderr
+        return (checkout / "log").read_text().split()
+
+    assert happened(2) == ["made", "installing"]
+    assert happened(2) == ["installing"]
+    (checkout / "allowed").touch()
+    assert happened(0) == ["installing", "tested"]
+    assert happened(0) == ["tested"]
+    (checkout / "lib" / "requirements.txt").touch()
+    assert happened(0) == ["installing", "tested"]
+
+
+@needs_make
+def test_two_targets_at_once_share_one_install(checkout):
+    fake = checkout / "fake-python"
+    fake.write_text(FAKE_PYTHON)
+    fake.chmod(0o755)
+    (checkout / "allowed").touch()
+    answer = make(checkout, "-j2", "table-3", "table-4", "test", f"PYTHON3={fake}")
+    assert answer.returncode == 0, answer.stderr
+    assert (checkout / "log").read_text().split() == ["made", "installing", "tested"]
+
+
+@needs_make
+def test_clean_keeps_the_environment_and_trained_models(checkout):
+    kept = [checkout / ".venv" / "a", checkout / ".cache" / "openscenes" / "model"]
+    swept = [checkout / ".ruff_cache" / "a", checkout / "lib" / "__pycache__" / "a"]
+    swept += [checkout / "reports" / "notebooks" / "table.failed.ipynb"]
+    for path in kept + swept:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    answer = make(checkout, "clean")
+    assert answer.returncode == 0, answer.stderr
+    assert [path.exists() for path in kept + swept] == [True, True, False, False, False]
+    assert "Kept: .venv" in answer.stdout
+
+
+def test_ci_runs_what_a_newcomer_types():
+    text = (PROJECT / ".ci" / "run").read_text(encoding="utf-8")
+    assert (PROJECT / ".ci" / "run").stat().st_mode & 0o100
+    assert "set -euo pipefail" in text
+    assert "exec make check test" in text
