@@ -7,6 +7,7 @@ from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from openscenes.data import clicks, datasets
@@ -73,7 +74,7 @@ def test_a_humans_chance_depends_on_the_object_alone(index, tmp_path):
     for one in forwards[4:]:
         assert alone[one.object_id] == one
     errors = {
-        tuple(round(side, 3) for side in (a - b for a, b in zip(one.interaction.box, record.box)))
+        tuple((np.array(one.interaction.box) - record.box).round(3))
         for one, record in zip(forwards, index.records, strict=True)
     }
     assert len(errors) == len(index.records)

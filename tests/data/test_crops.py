@@ -90,6 +90,9 @@ def test_a_mask_pixel_counts_from_one_half_on():
     halved = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25]])
     # columns 0-1 lie inside, 2-3 are half inside, 4-7 outside
     assert crops.warp_mask(mask, halved, 4)[0].tolist() == [True, True, False, False]
+    for share, counts in ((0.75, True), (0.25, False)):
+        shifted = np.array([[1.0, 0, share - 1], [0, 1.0, 0]])
+        assert crops.warp_mask(mask, shifted, 4)[0].tolist() == [True, True, counts, False]
 
 
 @pytest.mark.parametrize("seed", range(5))

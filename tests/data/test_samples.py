@@ -169,7 +169,7 @@ def test_truth_takes_away_what_turning_a_box_adds(examples):
 
 
 def test_a_users_slack_stays_on_its_side(examples):
-    box = Box(*(np.array(examples[0].interaction.box) + (-1, -2, 3, 4)))
+    box = Box(*np.add(examples[0].interaction.box, [-1, -2, 3, 4]))
     example = replace(examples[0], interaction=replace(examples[0].interaction, box=box))
     upright = Augmentation(flip=True, rotation_deg=0.0)
     mirrored = set()

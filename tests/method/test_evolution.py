@@ -4,19 +4,18 @@ import copy
 import json
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
-import torch
 
 from openscenes import masks
-from openscenes.data import clicks, datasets, samples
+from openscenes.data import clicks, datasets
 from openscenes.data.samples import NO_CLASS
 from openscenes.errors import DataError, InputError
 from openscenes.method import checkpoints, evolution
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.evolution import EvolutionConfig, align, evolve, old_weight
 from openscenes.method.ipt import IPTConfig
-from openscenes.method.losses import class_cross_entropy, mask_cross_entropy
 from openscenes.method.pool import Pool
 from openscenes.settings import sources
 
@@ -199,53 +198,10 @@ def test_the_old_datas_weight_falls_on_a_line_from_1_to_a_tenth(tiny):
     weights = [old_weight(config, epoch) for epoch in range(10)]
     assert weights[0] == 1.0
     assert weights[-1] == pytest.approx(0.1)
-    falls = [early - late for early, late in zip(weights, weights[1:], strict=False)]
+    falls = [early - late for early, late in pairwise(weights)]
     assert falls == pytest.approx([0.1] * 9)
     assert old_weight(replace(config, old_loss_end=1.0), 5) == 1.0
     assert old_weight(tiny.EVOLUTION, 0) == 1.0  # a single epoch
-
-
-def a_pair(tiny, old_root, new_root):
-    cache = tiny.shared().cache
-    old = [samples.cut(example, tiny.CROP, cache) for example in tiny.labelled(old_root)[:3]]
-    new = [
-        replace(samples.cut(example, tiny.CROP, cache), labelled=False, class_index=channel)
-        for example, channel in zip(tiny.labelled(new_root)[:3], (7, NO_CLASS, 15), strict=True)
-    ]
-    return samples.collate(old), samples.collate(new)
-
-
-def test_pair_losses_are_eq_11_of_each_half(tiny, initial, old_root, new_root):
-    old, new = a_pair(tiny, old_root, new_root)
-    network = copy.deepcopy(initial.network).eval()  # halves then do not share statistics
-    config = replace(tiny.EVOLUTION, class_loss_weight=3.0)
-    with torch.no_grad():
-        losses = evolution.pair_losses(network, old, new, config, tiny.CLICKS, 0.25)
-        out_old, out_new = (network(batch.inputs(tiny.CLICKS)) for batch in (old, new))
-    wanted = {
-        "ce_old": 0.25 * mask_cross_entropy(out_old, old),
-        "class_old": 0.25 * 3.0 * class_cross_entropy(out_old, old),
-        "ce_new": mask_cross_entropy(out_new, new),
-    }
-    assert losses.keys() == wanted.keys()
-    for name, values in losses.items():
-        assert values.shape == (3,)
-        assert torch.allclose(values, wanted[name], rtol=1e-3)
-    assert (losses["class_old"] > 0).all()
-
-
-def test_the_old_weight_reaches_the_old_losses_only(tiny, initial, old_root, new_root):
-    old, new = a_pair(tiny, old_root, new_root)
-    network = copy.deepcopy(initial.network).eval()
-    config = replace(tiny.EVOLUTION, alignment=BOTH["alignment"])
-    with torch.no_grad():
-        full, tenth = (
-            evolution.pair_losses(network, old, new, config, tiny.CLICKS, weight)
-            for weight in (1.0, 0.1)
-        )
-    for name in full:
-        factor = 0.1 if name.endswith("_old") else 1.0
-        assert torch.allclose(tenth[name], factor * full[name])
 
 
 def test_a_class_that_the_pool_has_not_is_unknown(tiny, initial, truth):
@@ -267,16 +223,6 @@ def test_a_new_object_is_paired_with_its_class(tiny, initial, truth, monkeypatch
     assert [new for _, new in seen] == examples * 2
     assert all(old.class_index == new.class_index for old, new in seen)
     assert [old for old, _ in seen[:12]] != [old for old, _ in seen[12:]]
-
-
-def test_an_unconfirmed_mask_stands_for_itself(tiny):
-    output = tiny.network().eval()(torch.zeros(2, 5, 32, 32))
-    half = torch.full_like(output.predictor, -1.0)
-    half[0, :, :, :4] = 1.0
-    supervision = torch.ones(2, 1, 32, 32, dtype=torch.bool)
-    confirmed = evolution._confirmed(supervision, output._replace(predictor=half))
-    assert confirmed[0].any() and not confirmed[0].all()
-    assert confirmed[1].all()
 
 
 def test_a_scene_without_objects_is_refused(evolved):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
@@ -234,7 +235,14 @@ def test_one_cycle_rises_for_a_fifth_and_falls_to_nothing():
     wanted = [0.02, 1.0, 2.0, 1.0, 0.02, 0.02]
     assert rates(config, [0, 1, 2, 6, 9.99, 10]) == pytest.approx(wanted, abs=1e-9)
     falling = rates(config, np.linspace(2, 10, 50))
-    assert all(late <= early for early, late in zip(falling, falling[1:], strict=False))
+    assert all(late <= early for early, late in pairwise(falling))
+
+
+def test_the_rate_changes_with_each_step(examples, monkeypatch):
+    seen = []
+    monkeypatch.setattr(training, "_set_rates", lambda *arguments: seen.append(arguments[-1]))
+    trained(examples)
+    assert seen == pytest.approx([0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3])
 
 
 def test_a_mean_is_a_sum_with_the_rate_of_its_pixels(examples):

@@ -110,9 +110,11 @@ def evolve(
     folder: Path | None = None,
     label: str = "evolution",
 ) -> Step:
-    """Evolve a model, in place, onto a scene of which only images and interactions exist.
+    """Evolve a model onto a scene of which only images and interactions exist.
 
     Paper: Sec. 3.1-3.4: pseudo masks once, offline; then training on pairs; then one pool.
+    Ours: the first step returns a grown copy, with a channel for the unknown class; later steps
+    train the network that they are given.
 
     Raises:
         InputError: if the scene holds no object.

@@ -45,7 +45,8 @@ def make_table(
     study = open_study(chosen, data, device)
     if study.fabric.world_size > 1:
         study.fabric.launch()
-    required_models(study, number, seeds)
+    for model in required_models(study, number, seeds):
+        _tell(f"ready: {model.label} (trained in {model.facts()['wall_s']:.0f} s)")
     if not study.fabric.is_global_zero:
         return 0
     folder = reports_folder(chosen) if reports is None else reports
@@ -67,3 +68,7 @@ def make_table(
 
 def _say(text: str) -> None:
     print(text, file=sys.stdout, flush=True)
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

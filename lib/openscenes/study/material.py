@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from hashlib import sha256
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning_fabric as fabric_module
+from filelock import FileLock
 
 from openscenes.data import clicks, datasets, scenes
 from openscenes.data.records import ClickedObject, Index
@@ -89,8 +91,11 @@ def embedded_root(profile: Profile) -> Path:
     """The folder of the embedded scenes, generated if it is not there yet."""
     name = digest_of({"sizes": profile.embedded, "code": code_digest(("data/scenes",))})
     root = cache_dir() / "scenes" / name
-    if not root.exists():
-        scenes.write_scenes(root, seed=0, sizes=profile.embedded or scenes.SceneSizes())
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(root.with_suffix(".lock")):
+        if not root.exists():
+            print("drawing the embedded scenes (half a minute, once)", file=sys.stderr)
+            scenes.write_scenes(root, seed=0, sizes=profile.embedded)
     return root
 
 

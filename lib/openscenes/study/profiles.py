@@ -44,7 +44,7 @@ class Profile:
         data: what the pictures are, for captions.
         embedded: the images are generated, no data root is needed.
         initial_sets: what initial models learn; Table 4 is made for each.
-        reasons: "section.field" -> why it differs from the paper.
+        reasons: "section.field", or a whole "section", -> why it differs from the paper.
     """
 
     name: str
@@ -74,13 +74,18 @@ class Profile:
             )
         if self.name == "paper":
             return
-        return
-        unexplained = sorted(set(differences(self)) - set(self.reasons))
+        unexplained = [name for name in differences(self) if self.reason(name) is None]
         if unexplained:
             raise InputError(
                 f"profile {self.name} departs from the paper without a reason in "
-                f"{', '.join(unexplained)}; add each to reasons"
+                f"{', '.join(unexplained)}; add each, or its section, to reasons"
             )
+
+    def reason(self, name: str) -> str | None:
+        """Why "section.field" differs from the paper: its own reason, or its section's."""
+        parts = name.split(".")
+        sections = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+        return next((self.reasons[part] for part in sections if part in self.reasons), None)
 
     def evolving(self, scene: Scene) -> Evolving:
         """How a model of this profile evolves onto a scene."""
@@ -117,9 +122,40 @@ PAPER = Profile(
     cache_gib=16.0,
 )
 
-_SMALL = "Ours: small crops train on a laptop; pixel settings scale with the crop"
-_MEAN = "Ours: Eq. 11 over the crop's pixels, so that usual learning rates apply"
-_FAST = "Ours: reaches its plateau in minutes, measured on the source's validation set"
+_PACE = "Ours: AdamW with one cycle gets in epochs where SGD at IOG's rates gets in hundreds"
+_WHY_TRAIN: dict[str, str] = {
+    "epochs": _PACE,
+    "batch_size": "Ours: more steps per epoch on fewer objects",
+    "learning_rate": _PACE,
+    "head_factor": "Ours: heads and backbone are new alike, or nearly so",
+    "weight_decay": "Ours: AdamW's decay is not SGD's",
+    "optimiser": _PACE,
+    "schedule": _PACE,
+    "reduction": "Ours: Eq. 11 over the crop's pixels; the direction of a step is the sum's",
+    "clip_norm": "Ours: the first steps of a one cycle are rough",
+    "precision": "Ours: twice as fast on CPUs that multiply bf16; losses stay float32",
+    "freeze_batchnorm": "Ours: small batches would spoil ImageNet's statistics",
+    "freeze_first_stages": "Ours: edges and textures are ImageNet's; half the time",
+    "workers": "Ours: small pictures decode in the loop without loss",
+}
+_STAGES = ("initial", "cityscapes.train", "coco.train")
+_TURNED = "Ours: a turned box is too large without a mask to shrink it to"
+_SPECKS = "Ours: objects of a few pixels say little at this resolution"
+_MEASURED = "Ours: measured on other embedded scenes than those reported"
+_READING = "Ours: the reading that harmed least there; Table 3 shows the literal one beside it"
+_WHY_SMALL: dict[str, str] = {
+    **{f"{stage}.{name}": why for stage in _STAGES for name, why in _WHY_TRAIN.items()},
+    **{f"{scene}.augmentation_new": _TURNED for scene in ("cityscapes", "coco")},
+    **{f"{scene}.max_objects": "Ours: time" for scene in ("cityscapes", "coco")},
+    **{f"{scene}.min_area": _SPECKS for scene in ("cityscapes", "coco")},
+    "network": "Ours: a network that a laptop trains in minutes; F keeps about the paper's grid",
+    "crop": "Ours: small crops; every setting in pixels scales with them",
+    "coco.image_fraction": "Ours: the sample is small already",
+    "class_loss_weight": _MEASURED,
+    "alignment": _MEASURED,
+    "ipt": _READING,
+    "inference.feature": _READING,
+}
 
 _DEMO_STEP = TrainConfig(
     epochs=3, batch_size=8, learning_rate=5e-4, head_factor=1.0, weight_decay=1e-4,
@@ -141,7 +177,7 @@ DEMO = Profile(
     coco=Evolving(_DEMO_STEP, augmentation_new=Augmentation(rotation_deg=0.0)),
     initial_sets=("voc+sbd",),
     imagenet=False,
-    reasons={},
+    reasons=_WHY_SMALL | {"imagenet": "Ours: the small network is trained from scratch"},
 )  # fmt: skip
 
 _STUDY_STEP = replace(
@@ -153,20 +189,35 @@ STUDY = Profile(
     name="study",
     data="study sample (COCO and CamVid photographs in four official layouts)",
     network=NetworkConfig(
-        backbone="mobilenet_v2", crop_size=224, output_stride=8, head_width=64, psp_width=96,
+        backbone="mobilenet_v2", crop_size=192, output_stride=8, head_width=64, psp_width=96,
         normalise=True,
     ),
-    crop=CropConfig(size=224),
+    crop=CropConfig(size=192),
     initial=replace(_STUDY_STEP, epochs=12, learning_rate=4e-4),
     cityscapes=Evolving(
-        _STUDY_STEP, Augmentation(rotation_deg=0.0), max_objects=400, min_area=300
+        _STUDY_STEP, Augmentation(rotation_deg=0.0), max_objects=300, min_area=300
     ),
-    coco=Evolving(_STUDY_STEP, Augmentation(rotation_deg=0.0), max_objects=400, min_area=1000),
+    coco=Evolving(_STUDY_STEP, Augmentation(rotation_deg=0.0), max_objects=300, min_area=1000),
     initial_sets=("voc",),
-    reasons={},
+    reasons=_WHY_SMALL,
 )  # fmt: skip
 
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in (DEMO, STUDY, PAPER)}
+SMOKE = replace(
+    DEMO,
+    name="smoke",
+    data="smoke test on a handful of embedded scenes (its numbers mean nothing)",
+    embedded=SceneSizes(
+        voc_train=4, voc_val=3, sbd=4, cityscapes_train=1, cityscapes_val=1,
+        coco_train=3, coco_val=3,
+    ),
+    network=replace(DEMO.network, crop_size=32, head_width=8, psp_width=8),
+    crop=CropConfig(size=32, margin_px=15.0),
+    initial=replace(DEMO.initial, epochs=1),
+    cityscapes=replace(DEMO.cityscapes, train=replace(_DEMO_STEP, epochs=1)),
+    coco=replace(DEMO.coco, train=replace(_DEMO_STEP, epochs=1)),
+)  # fmt: skip
+
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in (DEMO, STUDY, PAPER, SMOKE)}
 
 
 def profile_named(name: str) -> Profile:

@@ -167,6 +167,8 @@ def _trained(
     if study.fabric.world_size > 1:
         return _trained_together(study, model, made_of, make)
     with FileLock(model.folder / "lock"):
+        for leftover in model.folder.glob(".*.partial"):  # of a run killed while it wrote
+            leftover.unlink()
         if not model.weights.exists():
             _train_and_keep(study, model, made_of, make)
     return model

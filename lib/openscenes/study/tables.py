@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,10 +16,11 @@ from openscenes.paths import PROJECT
 from openscenes.study.evaluation import IPTVariant, ipt_iou, object_iou
 from openscenes.study.material import SOURCE, Study, validation
 from openscenes.study.profiles import SCENE_NAMES, InitialSet, Scene
-from openscenes.study.runs import Model, Variant, evolved_model, initial_model
+from openscenes.study.runs import VARIANTS, Model, Variant, evolved_model, initial_model
 from openscenes.study.statistics import Estimate, estimate, paired_difference
 
 PAPER_VALUES = PROJECT / "tests" / "paper_values.csv"
+N_PAPER_ROWS = 6  # in Tables 3 and 4 alike; rows below them are readings of the sixth
 SCENES: tuple[Scene, ...] = ("cityscapes", "coco")
 Scores = NDArray[np.float64]  # (n_seeds, n_objects) IoU in 0-1
 
@@ -41,7 +42,8 @@ class Row:
         label: the paper's words.
         paper: the paper's mIoU in points, None where it has none.
         ours: our mIoU.
-        to_above, to_first: paired differences to the row above and to the first row.
+        to_above, to_first: paired differences to the row above (for readings below the paper's
+            rows: to the last of these) and to the first row.
         source: mIoU on the source's validation set, where the row is a model.
     """
 
@@ -173,20 +175,14 @@ def _table_4_block(
     return Block(title, rows), _long(title, scores, scored[0]), models
 
 
-def required_models(study: Study, number: int, seeds: int) -> list[Model]:
-    """Train, or find trained, every model that a table needs."""
-    profile, models = study.profile, []
+def required_models(study: Study, number: int, seeds: int) -> Iterator[Model]:
+    """Train, or find trained, every model that a table needs, one after the other."""
     for seed in range(seeds):
-        for initial_set in profile.initial_sets:
-            models.append(initial_model(study, initial_set, seed))
-            if number == 4:
-                models += [
-                    evolved_model(study, initial_set, scene, variant, seed)
-                    for scene in SCENES
-                    for variant in TABLE_4_ROWS.values()
-                    if variant is not None
-                ]
-    return models
+        for initial_set in study.profile.initial_sets:
+            yield initial_model(study, initial_set, seed)
+            for scene in SCENES if number == 4 else ():
+                for variant in VARIANTS:
+                    yield evolved_model(study, initial_set, scene, variant, seed)
 
 
 def _rows(
@@ -195,7 +191,8 @@ def _rows(
     rows: list[Row] = []
     labels = list(scores)
     for position, label in enumerate(labels):
-        above = paired_difference(scores[label], scores[labels[position - 1]]) if position else None
+        before = labels[position - 1] if position < N_PAPER_ROWS else labels[N_PAPER_ROWS - 1]
+        above = paired_difference(scores[label], scores[before]) if position else None
         first = paired_difference(scores[label], scores[labels[0]]) if position else None
         source = estimate(sources[label]) if label in sources else None
         rows.append(

@@ -1,0 +1,92 @@
+"""Where we chose, approximated or left out: the ``Ours`` lines of the code, found by reading it."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from openscenes.settings import sources
+
+# A label only where a line or a sentence begins: a docstring may also speak about the word.
+_LABEL = re.compile(r"(?:^|(?<=[.;:)]\s)|(?<=\s\s))Ours:\s+", re.MULTILINE)
+_END = re.compile(
+    r"\n\s*\n|\n\s*(?:Args|Returns|Raises|Yields|Attributes|Paper|Symbols):|\s\sPaper:"
+)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One choice of ours: where it is made, and the sentences that say so."""
+
+    module: str
+    owner: str
+    text: str
+
+
+def decisions(package: Path) -> list[Decision]:
+    """Every choice named in the docstrings of a package, by module, in order of appearance.
+
+    Args:
+        package: the folder of a Python package.
+    """
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        module = path.relative_to(package.parent).as_posix()
+        for owner, docstring in _docstrings(ast.parse(path.read_text(encoding="utf-8"))):
+            found += [Decision(module, owner, text) for text in ours(docstring)]
+    return found
+
+
+def ours(docstring: str) -> list[str]:
+    """The texts that follow ``Ours:``, up to the end of the paragraph or the next label."""
+    text = inspect.cleandoc(docstring)
+    labels = list(_LABEL.finditer(text))
+    ends = [*(label.start() for label in labels), len(text)][1:]
+    pieces = [text[label.end() : end] for label, end in zip(labels, ends, strict=True)]
+    return [" ".join(_END.split(piece, maxsplit=1)[0].split()) for piece in pieces]
+
+
+def _docstrings(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted name inside the module, docstring); the module itself has the name ""."""
+    if isinstance(tree, ast.Module):
+        yield "", ast.get_docstring(tree) or ""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield f"{prefix}{node.name}", ast.get_docstring(node) or ""
+            yield from _docstrings(node, f"{prefix}{node.name}.")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of a configuration: its default, and where that default comes from."""
+
+    name: str
+    default: Any
+    source: str
+
+
+def settings_of(*configs: Any) -> list[Setting]:
+    """Every sourced field of configurations and of those inside them, each class once."""
+    found: dict[str, Setting] = {}
+    for config in configs:
+        for owner in _nested(config):
+            defaults = {item.name: item.default for item in dataclasses.fields(owner)}
+            for field, source in sources(owner).items():
+                name = f"{owner.__name__}.{field}"
+                found[name] = Setting(name, defaults[field], source)
+    return list(found.values())
+
+
+def _nested(config: Any) -> Iterator[type]:
+    """The class of a dataclass instance and of every dataclass instance inside it."""
+    yield type(config)
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        if dataclasses.is_dataclass(value):
+            yield from _nested(value)

@@ -1,0 +1,186 @@
+"""Charts of what was measured: differences with intervals beside the paper's, losses by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from openscenes.study.profiles import PROFILES
+from openscenes.study.runs import Model
+from openscenes.study.statistics import Estimate
+from openscenes.study.tables import Block, Row, Table
+
+# Okabe and Ito's colours, told apart with every kind of colour vision; one meaning each.
+PALETTE = {
+    "ours": "#0072B2", "paper": "#D55E00", "neutral": "#8C8C8C",
+    "truth": "#009E73", "mask": "#E69F00", "click": "#CC79A7", "box": "#FFFFFF",
+    "right": "#56B4E9", "too much": "#D55E00", "missed": "#F0E442",
+}  # fmt: skip
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+TERM_NAMES = {
+    "ce": "masks", "class": "class head", "ce_old": "masks, old data",
+    "ce_new": "pseudo masks, new scene", "feat": "feature alignment (Eq. 7, 8)",
+    "max": "maximum squares (Eq. 9, 10)",
+}  # fmt: skip
+
+
+def table_figure(table: Table) -> Figure:
+    """Each row's difference to the first row, with its 95 % interval, beside the paper's.
+
+    Ours: differences, not means, since the paper's values are from other pictures: what can be
+    compared is what a step gains. The paper's difference is taken to the paper's first row.
+
+    Returns:
+        One panel per block, rows from top to bottom; means of ours and the paper's at the right.
+    """
+    n_blocks, n_rows = len(table.blocks), max(len(block.rows) for block in table.blocks)
+    n_cols = min(2, n_blocks)
+    n_lines = -(-n_blocks // n_cols)
+    height = 1.6 + n_lines * (0.75 + 0.36 * n_rows)
+    figure = Figure(figsize=(3.2 + 4.4 * n_cols, height), layout="constrained")
+    panels = figure.subplots(n_lines, n_cols, squeeze=False, sharex=True, sharey=True)
+    for panel, block in zip(panels.flat, table.blocks, strict=False):
+        _draw_block(panel, block, _by_seed(table.objects, block))
+    for panel in panels.flat[n_blocks:]:
+        panel.set_axis_off()
+    figure.suptitle(f"Table {table.number}: {table.caption}", fontsize=11)
+    n_seeds = table.blocks[0].rows[0].ours.n_seeds
+    figure.legend(handles=_legend(n_seeds), loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def _draw_block(panel: Axes, block: Block, by_seed: pd.DataFrame) -> None:
+    first = block.rows[0]
+    panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2, zorder=1)
+    panel.plot(0, 0, "|", color="black", markersize=10, zorder=3)
+    for position, row in enumerate(block.rows):
+        if row.to_first is not None:
+            _draw_estimate(panel, position, row.to_first)
+            if row.ours.n_seeds > 1:
+                dots = by_seed.loc[row.label].to_numpy() - by_seed.loc[first.label].to_numpy()
+                _dots(panel, dots, position)
+        if row.paper is not None and first.paper is not None and position:
+            panel.plot(
+                row.paper - first.paper, position - 0.22, "D", markerfacecolor="none",
+                markeredgecolor=PALETTE["paper"], markersize=6, zorder=3,
+            )  # fmt: skip
+        panel.text(
+            1.01, position, _means(row), transform=panel.get_yaxis_transform(), va="center",
+            fontsize=8,
+        )  # fmt: skip
+    panel.text(1.01, 1.0, "ours (paper)", transform=panel.transAxes, fontsize=8, va="bottom")
+    panel.set_yticks(range(len(block.rows)), [row.label for row in block.rows])
+    panel.set_ylim(len(block.rows) - 0.4, -0.6)
+    panel.set_title(f"{block.title} ({first.ours.n_objects} objects)", fontsize=9.5)
+    panel.set_xlabel(f"difference to {first.label.lower()}, points of mIoU", fontsize=9)
+    panel.tick_params(labelbottom=True, labelsize=9)
+    panel.tick_params(axis="y", length=0)
+    panel.grid(axis="x", color="0.92")
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _draw_estimate(panel: Axes, position: int, value: Estimate) -> None:
+    colour = PALETTE["ours"]
+    panel.plot([value.low, value.high], [position] * 2, color=colour, linewidth=2.5, zorder=2)
+    panel.plot(value.mean, position, "o", color=colour, markersize=6, zorder=4)
+
+
+def _dots(panel: Axes, values: np.ndarray, position: int) -> None:
+    heights = np.full(len(values), position + 0.25)
+    panel.plot(values, heights, ".", color=PALETTE["ours"], alpha=0.45, markersize=5, zorder=2)
+
+
+def _by_seed(objects: pd.DataFrame, block: Block) -> pd.DataFrame:
+    """Mean IoU in points: one row per label, one column per seed."""
+    mine = objects[objects["block"] == block.title]
+    return 100.0 * mine.groupby(["row", "seed"])["iou"].mean().unstack("seed")
+
+
+def _means(row: Row) -> str:
+    published = "" if row.paper is None else f"  ({row.paper:.1f})"
+    return f"{row.ours.mean:.1f}{published}"
+
+
+def _legend(n_seeds: int) -> list[Line2D]:
+    ours, paper = PALETTE["ours"], PALETTE["paper"]
+    entries = [
+        Line2D([], [], color=ours, marker="o", linewidth=2.5, label="ours, 95 % interval"),
+        Line2D([], [], color=paper, marker="D", linestyle="", markerfacecolor="none",
+               label="the paper's difference"),
+    ]  # fmt: skip
+    if n_seeds > 1:
+        dot = Line2D([], [], color=ours, marker=".", linestyle="", alpha=0.45, label="one seed")
+        entries.insert(1, dot)
+    return entries
+
+
+def training_figure(models: Sequence[Model]) -> Figure:
+    """Loss terms by epoch: a row of panels per stage, a panel per term, a line per model.
+
+    Ours: terms as they are logged, before the division by the crop's pixels; seeds of one variant
+    share a colour.
+    """
+    histories = [(_stage_and_variant(m), pd.DataFrame(m.facts()["history"])) for m in models]
+    stages = list(dict.fromkeys(stage for (stage, _), _ in histories))
+    terms = _terms([history for _, history in histories])
+    colours = _colours([variant for (_, variant), _ in histories])
+    size = (1.2 + 2.5 * len(terms), 1.3 + 2.1 * len(stages))
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(len(stages), len(terms), squeeze=False)
+    for (stage, variant), history in histories:
+        for panel, term in zip(panels[stages.index(stage)], terms, strict=True):
+            if term in history:
+                panel.plot(history["epoch"], history[term], ".-", color=colours[variant], lw=1.3)
+    for line, stage in zip(panels, stages, strict=True):
+        _finish(line, stage, terms)
+    data = ", ".join(dict.fromkeys(_data_of(model) for model in models))
+    figure.suptitle(f"Loss per object by epoch, {data}", fontsize=11)
+    handles = [Line2D([], [], color=c, marker=".", label=name) for name, c in colours.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    return figure
+
+
+def _finish(line: Sequence[Axes], stage: str, terms: Sequence[str]) -> None:
+    """Name what was drawn in one row of panels; what was not is left blank."""
+    drawn = [(panel, term) for panel, term in zip(line, terms, strict=True) if panel.lines]
+    for panel in line:
+        panel.set_visible(bool(panel.lines))
+    for panel, term in drawn:
+        panel.set_title(TERM_NAMES.get(term, term), fontsize=9)
+        panel.set_xlabel("epoch", fontsize=9)
+        panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        panel.yaxis.set_major_formatter(EngFormatter(sep=""))
+        panel.tick_params(labelsize=8)
+        panel.spines[["top", "right"]].set_visible(False)
+    if drawn:
+        drawn[0][0].set_ylabel(stage, fontsize=9)
+
+
+def _stage_and_variant(model: Model) -> tuple[str, str]:
+    """("initial", "voc+sbd") or ("coco", "st+ipt") of a label such as "demo coco st+ipt seed 0"."""
+    words = model.label.partition(" seed ")[0].split(" ")
+    return words[1], " ".join(words[2:])
+
+
+def _data_of(model: Model) -> str:
+    name = model.label.split(" ")[0]
+    return PROFILES[name].data if name in PROFILES else f"profile {name}"
+
+
+def _terms(histories: Sequence[pd.DataFrame]) -> list[str]:
+    found = dict.fromkeys(name for history in histories for name in history if name != "epoch")
+    known = [name for name in TERM_NAMES if name in found]
+    return known + [str(name) for name in found if name not in known]
+
+
+def _colours(variants: Sequence[str]) -> dict[str, str]:
+    unique = list(dict.fromkeys(variants))
+    return {name: SERIES[i % len(SERIES)] for i, name in enumerate(unique)}

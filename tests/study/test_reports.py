@@ -1,0 +1,114 @@
+"""Tables on disk: how markdown is laid out, what it concludes, what lies beside it."""
+
+import json
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from openscenes.paths import PROJECT
+from openscenes.study import reports
+from openscenes.study.profiles import profile_named
+from openscenes.study.statistics import Estimate
+from openscenes.study.tables import Block, Row, Table
+
+NAN = float("nan")
+
+
+def value(mean, low=None, high=None, std=0.5):
+    low, high = mean - 1 if low is None else low, mean + 1 if high is None else high
+    return Estimate(mean, std, low, high, 1 if std != std else 3, 40)
+
+
+def block(*, source=True):
+    home = value(91.0) if source else None
+    return Block(
+        "Cityscapes, initial model on VOC",
+        (
+            Row("Baseline", 73.7, value(60.0), None, None, home),
+            Row("+ST", 77.3, value(63.0), value(3.0, 2, 4), value(3.0, 2, 4), home),
+            Row("+ST +IPT", 78.4, value(62.5), value(-0.5, -2, 1), value(2.5, -1, 6), home),
+            Row("+ST +FA", 78.8, value(59.0), value(-3.5), value(-1.0, -1.5, -0.5), home),
+            Row("a reading of ours", None, value(70.0), value(11.0), value(10.0), home),
+        ),
+    )
+
+
+@pytest.fixture
+def table():
+    objects = pd.DataFrame({"object_id": ["a"], "iou": [0.5]})
+    return Table(4, "mIoU on somewhere, 3 seeds.", (block(),), objects, ())
+
+
+def test_markdown_of_a_row_by_hand(table):
+    lines = reports.markdown(table).splitlines()
+    assert lines[0] == "# Table 4"
+    assert lines[2] == "mIoU on somewhere, 3 seeds."
+    assert "|  | paper | ours | to the row above | to baseline | VOC val after |" in lines
+    assert "| Baseline | 73.7 | 60.0 ± 0.5 |  |  | 91.0 ± 0.5 |" in lines
+    row = "| +ST | 77.3 | 63.0 ± 0.5 | **+3.00** [+2.00, +4.00] | **+3.00** [+2.00, +4.00] |"
+    assert f"{row} 91.0 ± 0.5 |" in lines
+    assert "40 objects." in lines
+
+
+def test_only_a_difference_that_leaves_out_zero_is_bold(table):
+    line = next(x for x in reports.markdown(table).splitlines() if x.startswith("| +ST +IPT |"))
+    assert "| -0.50 [-2.00, +1.00] | +2.50 [-1.00, +6.00] |" in line
+    assert "**" not in line
+
+
+def test_every_line_of_a_table_has_as_many_cells():
+    for source in (True, False):
+        text = reports._block_markdown(block(source=source))
+        counts = {line.count("|") for line in text.splitlines() if line.startswith("|")}
+        assert counts == {7 if source else 6}
+        assert ("VOC val after" in text) is source
+
+
+def test_one_seed_shows_no_spread():
+    assert reports._mean(value(61.25, std=NAN)) == "61.2"
+    assert reports._mean(value(61.25, std=0.34)) == "61.2 ± 0.3"
+
+
+def test_conclusions_say_what_holds_what_does_not_and_what_is_open():
+    assert reports._conclusions(block()) == [
+        "- Better than baseline, holds here: +ST (+3.6 in the paper).",
+        "- Better than baseline, does not hold here: +ST +FA (+5.1 in the paper).",
+        "- Better than baseline, cannot be told: +ST +IPT (+4.7 in the paper).",
+    ]
+
+
+def test_a_block_without_published_values_concludes_nothing():
+    rows = (Row("coarse mask", None, value(60), None, None), Row("x", None, value(61), value(1),
+            value(1)))  # fmt: skip
+    assert reports._conclusions(Block("COCO", rows)) == []
+
+
+def test_the_frame_has_a_line_per_row_and_no_number_where_there_is_none(table):
+    frame = reports.as_frame(table)
+    assert list(frame["row"]) == [row.label for row in table.blocks[0].rows]
+    assert frame["to_first"].isna().tolist() == [True, False, False, False, False]
+    assert frame.loc[3, ["to_first_low", "to_first_high"]].tolist() == [-1.5, -0.5]
+    assert frame["paper"].isna().sum() == 1
+    assert set(frame["n_objects"]) == {40}
+
+
+def test_four_files_are_written_whole(table, tmp_path):
+    study = SimpleNamespace(profile=profile_named("demo"))
+    page = reports.write_table(table, study, tmp_path, wall_s=12.34)
+    names = sorted(path.name for path in (tmp_path / "tables").iterdir())
+    assert names == ["table_4.csv", "table_4.md", "table_4_objects.csv", "table_4_run.json"]
+    assert page.read_text(encoding="utf-8") == reports.markdown(table)
+    assert list(pd.read_csv(page.with_suffix(".csv"))["row"]) == [
+        row.label for row in table.blocks[0].rows
+    ]
+    run = json.loads((tmp_path / "tables" / "table_4_run.json").read_text(encoding="utf-8"))
+    assert run["wall_s"] == 12.3
+    assert run["profile"]["name"] == "demo"
+    assert run["departures"]["network.backbone"] == ["small_resnet", "resnet101"]
+    assert {"git", "code_digest", "lock_digest", "device", "peak_memory_mb"} <= run.keys()
+
+
+def test_the_demo_reports_at_the_top_and_others_in_their_own_folder():
+    assert reports.reports_folder(profile_named("demo")) == PROJECT / "reports"
+    assert reports.reports_folder(profile_named("paper")) == PROJECT / "reports" / "paper"

@@ -1,0 +1,82 @@
+"""Means, spreads and paired bootstrap intervals against cases that are known beforehand."""
+
+import numpy as np
+import pytest
+import torch
+
+from openscenes.study.statistics import Estimate, estimate, paired_difference
+
+
+def test_means_and_spread_by_hand():
+    found = estimate(np.array([[0.5, 0.7], [0.6, 1.0]]))
+    assert found.mean == pytest.approx(70.0)
+    assert found.std == pytest.approx(100 * 0.2 / np.sqrt(2))  # of 60 and 80
+    assert (found.n_seeds, found.n_objects) == (2, 2)
+    assert found.low <= found.mean <= found.high
+
+
+def test_one_seed_has_no_spread_between_seeds():
+    assert np.isnan(estimate(np.array([[0.5, 0.7]])).std)
+
+
+def test_equal_scores_leave_no_doubt():
+    found = estimate(np.full((3, 20), 0.25))
+    assert (found.low, found.mean, found.high) == pytest.approx((25.0, 25.0, 25.0))
+
+
+def test_the_interval_of_one_seed_is_the_normal_theory_one():
+    rng = np.random.default_rng(0)
+    theirs = rng.uniform(0.3, 0.9, (1, 400))
+    ours = theirs + rng.normal(0.01, 0.05, theirs.shape)
+    found = paired_difference(ours, theirs)
+    points = 100 * (ours - theirs)[0]
+    half = 1.96 * points.std(ddof=1) / np.sqrt(points.size)
+    assert found.mean == pytest.approx(points.mean())
+    assert found.low == pytest.approx(points.mean() - half, abs=0.06 * half)
+    assert found.high == pytest.approx(points.mean() + half, abs=0.06 * half)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    n_runs, hits = 60, 0
+    for _ in range(n_runs):
+        found = estimate(rng.normal(0.02, 0.1, (1, 80)))
+        hits += found.low <= 2.0 <= found.high
+    assert 0.87 * n_runs <= hits <= n_runs
+
+
+def test_seeds_that_disagree_widen_the_interval():
+    objects = np.random.default_rng(2).normal(0, 0.05, (1, 300))
+    agreeing = estimate(np.repeat(objects, 4, axis=0))
+    disagreeing = estimate(objects + np.array([[-0.1], [-0.05], [0.05], [0.1]]))
+    assert disagreeing.high - disagreeing.low > 4 * (agreeing.high - agreeing.low)
+
+
+def test_pairing_takes_away_what_objects_share():
+    rng = np.random.default_rng(3)
+    hard = rng.uniform(0, 1, (2, 200))
+    gain = paired_difference(hard + 0.01, hard)
+    assert gain.differs
+    assert gain.high - gain.low < 1e-6
+    assert not paired_difference(hard, hard).differs
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "differs"),
+    [(0.1, 0.2, True), (-0.2, -0.1, True), (-0.1, 0.1, False), (0.0, 0.1, False)],
+)
+def test_an_interval_differs_where_it_leaves_out_zero(low, high, differs):
+    assert Estimate(0.0, 0.0, low, high, 1, 1).differs is differs
+
+
+def test_scores_of_other_objects_are_refused():
+    with pytest.raises(ValueError, match=r"got shapes \(1, 3\) and \(1, 4\)"):
+        paired_difference(np.zeros((1, 3)), np.zeros((1, 4)))
+
+
+def test_the_same_scores_give_the_same_interval_and_touch_no_global_generator():
+    scores = np.random.default_rng(4).uniform(0, 1, (3, 50))
+    numpy_state, torch_state = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    assert estimate(scores) == estimate(scores)
+    assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), torch_state)
