@@ -151,12 +151,22 @@ def test_the_hull_of_a_turned_box():
     assert np.allclose(tall, (12, 5, 18, 25))
 
 
-@pytest.mark.parametrize("wrong", [{"size": 8}, {"margin_px": -1.0}])
+@pytest.mark.parametrize("wrong", [{"size": 8}, {"margin_px": -1.0}, {"margin_share": -0.1}])
 def test_an_impossible_crop_is_refused(wrong):
-    with pytest.raises(InputError, match="size of at least 16 px and a margin >= 0"):
+    with pytest.raises(InputError, match="size of at least 16 px and margins >= 0"):
         CropConfig(**wrong)
 
 
 def test_every_setting_has_a_source():
-    assert set(sources(CropConfig)) == {"size", "margin_px"}
+    assert set(sources(CropConfig)) == {"size", "margin_px", "margin_share"}
     assert set(sources(Augmentation)) == {"flip", "rotation_deg", "zoom_min", "zoom_max"}
+
+
+def test_a_margin_share_grows_with_the_box_and_zooming_in_leaves_less_of_it() -> None:
+    config = CropConfig(size=100, margin_px=0.0, margin_share=0.5)
+    affine = crops.window_affine(Box(0, 0, 10, 20), config)
+    assert crops.move_box(affine, Box(0, 0, 10, 20)) == pytest.approx((25, 25, 75, 75))
+    zoomed = crops.window_affine(Box(0, 0, 20, 40), config, zoom=2.0)
+    assert crops.move_box(zoomed, Box(0, 0, 20, 40)) == pytest.approx(
+        (50 / 3,) * 2 + (250 / 3,) * 2
+    )

@@ -1,4 +1,4 @@
-"""Every table notebook, from nothing, at the smoke size: the code path of the demo and the paper."""
+"""Every table notebook, from nothing, at the smoke size, through the code path of the demo."""
 
 import json
 from pathlib import Path

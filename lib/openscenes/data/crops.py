@@ -26,12 +26,13 @@ class CropConfig:
 
     size: int = setting(512, "Sec. 4.1.3: crops are resized to 512x512")
     margin_px: float = setting(30.0, "IOG: box widened by 30 px of the original image")
+    margin_share: float = setting(0.0, "Ours: and by this share of its side; IOG has none")
 
     def __post_init__(self) -> None:
-        if self.size < 16 or self.margin_px < 0:
+        if self.size < 16 or self.margin_px < 0 or self.margin_share < 0:
             raise InputError(
-                f"a crop needs a size of at least 16 px and a margin >= 0, "
-                f"got size {self.size} and margin {self.margin_px}"
+                f"a crop needs a size of at least 16 px and margins >= 0, got size {self.size}, "
+                f"margin {self.margin_px} px and margin share {self.margin_share}"
             )
 
 
@@ -102,18 +103,29 @@ def random_affine(
     return compose(turned, mirror) if flip else turned
 
 
-def window_affine(box: Box, config: CropConfig) -> Affine:
+def zoom_of(affine: Affine) -> float:
+    """By how much a map enlarges lengths."""
+    return float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
+
+
+def window_affine(box: Box, config: CropConfig, zoom: float = 1.0) -> Affine:
     """The map from image to crop: box widened by the margin, stretched to size x size.
 
-    Ours: the aspect ratio is not kept, as in IOG; the paper does not say.
+    Ours: the aspect ratio is not kept, as in IOG; the paper does not say. ``zoom`` is by how much
+    an augmentation has enlarged the box: margins stay those of the box before it, so that zooming
+    in leaves less around the object.
     """
-    row0, col0, row1, col1 = box
-    height = max(row1 - row0, 1.0) + 2 * config.margin_px
-    width = max(col1 - col0, 1.0) + 2 * config.margin_px
-    scale_y, scale_x = config.size / height, config.size / width
-    shift_x = (0.5 - (col0 - config.margin_px)) * scale_x - 0.5
-    shift_y = (0.5 - (row0 - config.margin_px)) * scale_y - 0.5
+    scale_x, shift_x = _window_side(box.col0, box.col1, config, zoom)
+    scale_y, shift_y = _window_side(box.row0, box.row1, config, zoom)
     return np.array([[scale_x, 0.0, shift_x], [0.0, scale_y, shift_y]])
+
+
+def _window_side(start: float, end: float, config: CropConfig, zoom: float) -> tuple[float, float]:
+    """Scale and shift along one side, from edges at start and end to 0 and size."""
+    side = max(end - start, 1.0)
+    margin = config.margin_px + config.margin_share * side / zoom
+    scale = config.size / (side + 2 * margin)
+    return scale, (0.5 - (start - margin)) * scale - 0.5
 
 
 def warp_image(image: NDArray[np.uint8], affine: Affine, size: int) -> NDArray[np.uint8]:

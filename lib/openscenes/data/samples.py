@@ -168,8 +168,8 @@ def cut(
     if augmentation is not None and generator is not None:
         warp = crops.random_affine(shape, augmentation, generator)
     box = _moved_box(example, mask if example.labelled else None, warp)
-    affine = crops.compose(crops.window_affine(box, crop), warp)
-    inside = crops.window_affine(box, crop)
+    inside = crops.window_affine(box, crop, crops.zoom_of(warp))
+    affine = crops.compose(inside, warp)
     nothing = np.zeros((crop.size, crop.size), dtype=bool)
     return Sample(
         image=crops.warp_image(image, affine, crop.size),
@@ -192,7 +192,7 @@ def _moved_box(example: Example, truth: masks.BoolMask | None, warp: crops.Affin
     contours, _ = cv2.findContours(truth.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     outline = np.concatenate(contours)[:, 0].astype(np.float64)
     tight = crops.hull_box(outline)
-    zoom = float(np.sqrt(abs(np.linalg.det(warp[:, :2]))))
+    zoom = crops.zoom_of(warp)
     half = np.array([-0.5, -0.5, 0.5, 0.5])  # from pixel centres to pixel edges
     slack = (np.array(box) - np.array(tight) - half) * zoom
     if warp[0, 0] < 0:  # mirrored: left and right change places

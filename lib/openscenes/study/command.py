@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -53,10 +54,10 @@ def make_table(
     name = NOTEBOOKS[number]
     parameters = {
         "profile": profile,
-        "data": "" if data is None else str(Path(data).resolve()),
+        "data": "" if data is None else _from_notebooks(data),
         "seeds": seeds,
         "device": device.partition(":")[0],
-        "reports": str(folder.resolve()),
+        "reports": "" if reports is None else _from_notebooks(reports),
     }
     executed = folder / "notebooks" / f"{name}.ipynb"
     notebooks.execute(PROJECT / "notebooks" / f"{name}.ipynb", executed, parameters)
@@ -64,6 +65,11 @@ def make_table(
     _say((folder / "tables" / f"table_{number}.md").read_text(encoding="utf-8"))
     _say(f"executed notebook: {executed}\nmodels: {cache_dir() / 'runs'}")
     return 0
+
+
+def _from_notebooks(path: Path) -> str:
+    """A path as the kernel sees it, which runs in notebooks/; no page names this machine."""
+    return os.path.relpath(path.resolve(), PROJECT / "notebooks")
 
 
 def _say(text: str) -> None:

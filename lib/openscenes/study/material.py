@@ -82,9 +82,9 @@ def open_study(profile: Profile, data: Path | None = None, device: str = "auto")
             "give the folder that holds VOCdevkit, benchmark_RELEASE, cityscapes and coco, "
             f"as in: make tables PROFILE={profile.name} DATA=path/to/folder"
         )
+    fabric = make_fabric(device, profile.initial.precision)
     root = embedded_root(profile) if data is None else Path(data)
-    cache = ImageCache(int(profile.cache_gib * 2**30))
-    return Study(profile, root, make_fabric(device, profile.initial.precision), cache)
+    return Study(profile, root, fabric, ImageCache(int(profile.cache_gib * 2**30)))
 
 
 def embedded_root(profile: Profile) -> Path:

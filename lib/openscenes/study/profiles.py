@@ -192,13 +192,13 @@ STUDY = Profile(
         backbone="mobilenet_v2", crop_size=192, output_stride=8, head_width=64, psp_width=96,
         normalise=True,
     ),
-    crop=CropConfig(size=192),
-    initial=replace(_STUDY_STEP, epochs=12, learning_rate=4e-4),
+    crop=CropConfig(size=192, margin_px=5.0, margin_share=0.15),
+    initial=replace(_STUDY_STEP, epochs=9, learning_rate=4e-4),
     cityscapes=Evolving(
         _STUDY_STEP, Augmentation(rotation_deg=0.0), max_objects=300, min_area=300
     ),
     coco=Evolving(_STUDY_STEP, Augmentation(rotation_deg=0.0), max_objects=300, min_area=1000),
-    initial_sets=("voc",),
+    initial_sets=("voc+sbd",),
     reasons=_WHY_SMALL,
 )  # fmt: skip
 

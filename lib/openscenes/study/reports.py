@@ -69,10 +69,14 @@ def markdown(table: Table) -> str:
         parts += [f"## {block.title}\n", _block_markdown(block), *_conclusions(block), ""]
     parts.append(
         "Ours: mean over objects, mean ± sample standard deviation over seeds. Differences are "
-        "paired over the same objects and seeds; brackets hold the 95 % bootstrap interval. "
-        "The paper's values are from other data sets and a larger network: they show what the "
-        "paper found, not what these pictures should give.\n"
+        "paired over the same objects and seeds; brackets hold the 95 % bootstrap interval, which "
+        "draws objects and seeds.\n"
     )
+    if not table.like_the_paper:
+        parts.append(
+            "The paper's values are from other data sets and a larger network: they show what "
+            "the paper found, not what these pictures should give.\n"
+        )
     return "\n".join(parts)
 
 

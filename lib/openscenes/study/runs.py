@@ -132,7 +132,9 @@ def evolved_model(
         "truth": variant == "upper bound",
         **_shared(study, seed),
     }
-    label = f"{study.profile.name} {scene} {variant} seed {seed}"
+    several = len(study.profile.initial_sets) > 1
+    stage = f"{scene}-from-{initial_set}" if several else scene
+    label = f"{study.profile.name} {stage} {variant} seed {seed}"
 
     def make(folder: Path) -> Step:
         network, pool = parent.load(study), Pool(labelled.examples)

@@ -73,6 +73,7 @@ class Table:
         blocks: one for each scene and initial set.
         objects: long per-object table: block, row, seed, object_id, class_name, area, iou.
         models: every model behind a number.
+        like_the_paper: whether data and network are the paper's.
     """
 
     number: int
@@ -80,6 +81,7 @@ class Table:
     blocks: tuple[Block, ...]
     objects: pd.DataFrame
     models: tuple[Model, ...]
+    like_the_paper: bool = False
 
     def block(self, word: str) -> Block:
         """The first block whose title holds a word."""
@@ -131,7 +133,7 @@ def table_3(study: Study, seeds: int) -> Table:
         blocks.append(Block(title, _rows(3, scene, scores, {})))
         frames.append(_long(title, scores, scored[0]))
     caption = f"Pseudo mask mIoU on {study.profile.data}, {_seeds(seeds)}."
-    return Table(3, caption, tuple(blocks), pd.concat(frames), tuple(models))
+    return Table(3, caption, tuple(blocks), pd.concat(frames), tuple(models), _is_paper(study))
 
 
 def table_4(study: Study, seeds: int) -> Table:
@@ -149,7 +151,8 @@ def table_4(study: Study, seeds: int) -> Table:
             models += used
     caption = f"mIoU after one step of evolution on {study.profile.data}, {_seeds(seeds)}."
     unique = {model.digest: model for model in models}
-    return Table(4, caption, tuple(blocks), pd.concat(frames), tuple(unique.values()))
+    used_models = tuple(unique.values())
+    return Table(4, caption, tuple(blocks), pd.concat(frames), used_models, _is_paper(study))
 
 
 def _table_4_block(
@@ -177,8 +180,9 @@ def _table_4_block(
 
 def required_models(study: Study, number: int, seeds: int) -> Iterator[Model]:
     """Train, or find trained, every model that a table needs, one after the other."""
+    initial_sets = study.profile.initial_sets if number == 4 else study.profile.initial_sets[:1]
     for seed in range(seeds):
-        for initial_set in study.profile.initial_sets:
+        for initial_set in initial_sets:
             yield initial_model(study, initial_set, seed)
             for scene in SCENES if number == 4 else ():
                 for variant in VARIANTS:
@@ -226,6 +230,10 @@ def paper_value(number: int, row: str, column: str) -> float | None:
     numbers = (4, 6) if number == 4 else (number,)
     found = [_paper_values().get((n, row, column)) for n in numbers]
     return next((value for value in found if value is not None), None)
+
+
+def _is_paper(study: Study) -> bool:
+    return study.profile.name == "paper"
 
 
 def _seeds(seeds: int) -> str:

@@ -1,0 +1,211 @@
+"""The status page: what it reads, what it calls verified, which decisions it finds."""
+
+import ast
+import json
+import re
+from dataclasses import asdict
+
+import pandas as pd
+import pytest
+
+from openscenes.errors import DataError
+from openscenes.method.ipt import IPTConfig
+from openscenes.study import status
+from openscenes.study.decisions import decisions, ours, settings_of
+from openscenes.study.profiles import differences, profile_named
+from openscenes.study.provenance import PACKAGE
+from openscenes.study.status import paper_flops, write_status
+from openscenes.study.verification import direction, read_reports, verified
+
+CELL = {
+    "block": "COCO, initial model on VOC", "row": "+ST", "paper": 76.8, "ours": 76.5,
+    "ours_std": 0.2, "ours_low": 76.0, "ours_high": 77.0, "to_first": 5.0, "to_first_low": 4.0,
+    "to_first_high": 6.0, "n_seeds": 3, "n_objects": 36_335,
+}  # fmt: skip
+FIRST = CELL | {"row": "Baseline", "paper": 70.8, "ours": 71.5, "to_first": None,
+                "to_first_low": None, "to_first_high": None}  # fmt: skip
+
+
+def facts(profile="demo", number=4):
+    described = json.loads(json.dumps(asdict(profile_named(profile)), default=str))
+    return {
+        "table": number, "profile": described, "models": [{"wall_s": 100.0}, {"wall_s": 140.0}],
+        "wall_s": 33.3, "code_digest": "c0de" * 16, "git": {"commit": "abc" * 12, "dirty": False},
+        "device": {"cpu": "Some CPU", "accelerators": []}, "threads": 2,
+    }  # fmt: skip
+
+
+def put(folder, cells=(FIRST, CELL), **what):
+    tables = folder / "tables"
+    tables.mkdir(parents=True, exist_ok=True)
+    run = facts(**what)
+    stem = f"table_{run['table']}"
+    pd.DataFrame(cells).to_csv(tables / f"{stem}.csv", index=False)
+    (tables / f"{stem}_run.json").write_text(json.dumps(run))
+
+
+def cell(**changes):
+    return pd.Series(CELL | changes)
+
+
+def test_only_the_papers_profile_on_whole_splits_verifies():
+    assert verified(cell(), facts("paper")) == "yes"
+    assert verified(cell(), facts("demo")) == "no: embedded scenes"
+    assert verified(cell(), facts("study")).startswith("no: study sample")
+    assert verified(cell(n_objects=480), facts("paper")) == (
+        "no: 480 objects are a sample of the official split"
+    )
+
+
+def test_a_value_outside_the_interval_is_not_verified():
+    assert verified(cell(ours_low=77.0, ours_high=78.0), facts("paper")) == "no: differs"
+
+
+def test_what_was_not_published_cannot_be_verified():
+    assert verified(cell(paper=float("nan")), facts("paper")) == "nothing published"
+
+
+@pytest.mark.parametrize(
+    ("gain", "low", "high", "word"),
+    [(5, 4, 6, "yes"), (-5, -6, -4, "no"), (1, -1, 3, "open"), (1, 0, 2, "open")],
+)
+def test_the_direction_agrees_disagrees_or_is_open(gain, low, high, word):
+    ours_ = cell(to_first=gain, to_first_low=low, to_first_high=high)
+    assert direction(ours_, pd.Series(FIRST)) == word
+
+
+def test_where_there_is_no_gain_there_is_no_direction():
+    assert direction(pd.Series(FIRST), pd.Series(FIRST)) == ""
+    assert direction(cell(paper=float("nan")), pd.Series(FIRST)) == ""
+
+
+def test_reports_of_all_profiles_are_found_in_order(tmp_path):
+    put(tmp_path / "study", profile="study")
+    put(tmp_path, number=4)
+    put(tmp_path, number=3)
+    names = [report.name for report in read_reports(tmp_path)]
+    assert names == ["table 3, demo", "table 4, demo", "table 4, study"]
+
+
+def test_facts_without_a_table_are_an_error(tmp_path):
+    put(tmp_path)
+    (tmp_path / "tables" / "table_4.csv").unlink()
+    with pytest.raises(DataError, match=r"table_4_run.json .* has no table_4.csv beside it"):
+        read_reports(tmp_path)
+
+
+def test_the_page_has_a_line_per_cell_and_the_command_of_each_run(tmp_path):
+    put(tmp_path)
+    put(tmp_path / "study", profile="study")
+    page = write_status(tmp_path)
+    assert page == tmp_path / "README.md"
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert (
+        "| table 4, demo | COCO, initial model on VOC | +ST | 76.8 | 76.5 ± 0.2 (3 seeds) | "
+        "no: embedded scenes | yes |"
+    ) in lines
+    run = next(line for line in lines if line.startswith("| [table 4, demo](tables/table_4.md)"))
+    assert "`make table-4 SEEDS=3` | 33 s | 2 models, 4 min | Some CPU, 2 threads |" in run
+    assert any("`make table-4 PROFILE=study DATA=path/to/data SEEDS=3`" in line for line in lines)
+    assert "| demo | COCO | 36335 |" in lines
+    sizes = [f"{profile_named(name).crop.size} px square" for name in ("demo", "study")]
+    crop = next(line for line in lines if line.startswith("| crop |"))
+    assert re.findall(r"\d+ px square", crop) == sizes
+
+
+def test_the_same_reports_give_the_same_bytes(tmp_path):
+    put(tmp_path)
+    first = write_status(tmp_path).read_bytes()
+    assert write_status(tmp_path).read_bytes() == first
+
+
+def test_without_a_report_the_page_says_so(tmp_path):
+    text = write_status(tmp_path).read_text(encoding="utf-8")
+    assert "No table has been made yet" in text
+    assert "# Our decisions" in text
+
+
+def test_tables_of_the_page_are_whole_and_links_lead_somewhere(tmp_path):
+    put(tmp_path)
+    text = write_status(tmp_path).read_text(encoding="utf-8")
+    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        counts = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+        assert len(counts) == 1
+    for target in re.findall(r"\]\(\.\./lib/([^)]*)\)", text):
+        assert (PACKAGE.parent / target).is_file()
+
+
+@pytest.mark.parametrize("name", ["demo", "study"])
+def test_every_departure_of_a_profile_is_listed_with_its_reason(tmp_path, name):
+    text = write_status(tmp_path).read_text(encoding="utf-8")
+    section = text.partition(f"## Profile `{name}`")[2].partition("\n## ")[0]
+    profile = profile_named(name)
+    for field in differences(profile):
+        (line,) = [line for line in section.splitlines() if line.startswith(f"| `{field}` |")]
+        assert profile.reasons.get(field, "no reason given") in line
+
+
+def test_what_follows_the_word_up_to_the_next_label_or_paragraph():
+    text = """Do it.
+
+    Paper: Table 4. Ours: one
+    choice.  Paper: again.
+    Ours: another; `Ours:` is a word here.
+    Args:
+        one: no.
+
+    Ours: third
+
+    and no more of it.
+    """
+    assert ours(text) == ["one choice.", "another; `Ours:` is a word here.", "third"]
+    assert ours("Nothing to say about ``Ours:`` lines.") == []
+
+
+def test_decisions_name_module_and_owner(tmp_path):
+    package = tmp_path / "pack"
+    (package / "sub").mkdir(parents=True)
+    (package / "b.py").write_text('"""Ours: a module."""\n')
+    (package / "sub" / "a.py").write_text(
+        'class A:\n    def b(self):\n        """Do.\n\n        Ours: a method.\n        """\n'
+    )
+    found = [(d.module, d.owner, d.text) for d in decisions(package)]
+    assert found == [
+        ("pack/b.py", "", "a module."),
+        ("pack/sub/a.py", "A.b", "a method."),
+    ]
+
+
+def test_no_decision_of_the_code_is_overlooked():
+    """A literal count: a line of a docstring that begins with the label, or follows a sentence."""
+    counted = 0
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                text = ast.get_docstring(node) or ""
+                counted += len(re.findall(r"(?<![`\"\w])Ours:(?!`)", text))
+    assert len(decisions(PACKAGE)) == counted > 40
+
+
+def test_settings_are_collected_once_with_default_and_source():
+    found = {item.name: item for item in settings_of(profile_named("paper"), IPTConfig())}
+    assert found["IPTConfig.alpha"].default == 0.3
+    assert found["IPTConfig.alpha"].source.startswith("Sec. 4.1.2")
+    names = [item.name for item in settings_of(profile_named("paper"), IPTConfig())]
+    assert len(names) == len(set(names))
+
+
+def test_cost_of_the_paper_by_hand():
+    initial = (3_507 + 25_832) * 100
+    evolved = 2 * 9 * (52_004 * 20 + 83_070 * 10)
+    assert paper_flops() == pytest.approx((initial + evolved) * 0.426e12)
+
+
+def test_the_page_names_what_the_papers_profile_needs(tmp_path):
+    text = write_status(tmp_path).read_text(encoding="utf-8").partition("needs\n")[2]
+    for word in ("VOCdevkit/VOC2012", "benchmark_RELEASE", "cityscapes", "coco", "ImageNet", "GPU"):
+        assert word in text
+
+
+def test_bars_in_a_cell_do_not_break_a_table():
+    assert status._markdown(["a"], [["||c||^2"]]).splitlines()[-1] == "| \\|\\|c\\|\\|^2 |"
