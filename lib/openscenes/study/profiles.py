@@ -168,13 +168,13 @@ DEMO = Profile(
     data="embedded scenes (generated, not photographs)",
     embedded=SceneSizes(),
     network=NetworkConfig(
-        backbone="small_resnet", crop_size=128, output_stride=4, head_width=32, psp_width=64,
+        backbone="small_resnet", crop_size=112, output_stride=4, head_width=32, psp_width=64,
         normalise=True,
     ),
-    crop=CropConfig(size=128, margin_px=15.0),
-    initial=replace(_DEMO_STEP, epochs=10, learning_rate=3e-3, batch_size=16),
-    cityscapes=Evolving(_DEMO_STEP, augmentation_new=Augmentation(rotation_deg=0.0)),
-    coco=Evolving(_DEMO_STEP, augmentation_new=Augmentation(rotation_deg=0.0)),
+    crop=CropConfig(size=112, margin_px=15.0),
+    initial=replace(_DEMO_STEP, epochs=12, learning_rate=3e-3, batch_size=16),
+    cityscapes=Evolving(_DEMO_STEP, Augmentation(rotation_deg=0.0), max_objects=300, min_area=400),
+    coco=Evolving(_DEMO_STEP, Augmentation(rotation_deg=0.0), max_objects=300, min_area=150),
     initial_sets=("voc+sbd",),
     imagenet=False,
     reasons=_WHY_SMALL | {"imagenet": "Ours: the small network is trained from scratch"},
@@ -213,7 +213,7 @@ SMOKE = replace(
     network=replace(DEMO.network, crop_size=32, head_width=8, psp_width=8),
     crop=CropConfig(size=32, margin_px=15.0),
     initial=replace(DEMO.initial, epochs=1),
-    cityscapes=replace(DEMO.cityscapes, train=replace(_DEMO_STEP, epochs=1)),
+    cityscapes=replace(DEMO.cityscapes, train=replace(_DEMO_STEP, epochs=1), min_area=1),
     coco=replace(DEMO.coco, train=replace(_DEMO_STEP, epochs=1)),
 )  # fmt: skip
 
