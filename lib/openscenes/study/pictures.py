@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
-from IPython.display import Image
+from IPython.display import Image, Markdown
 from matplotlib.figure import Figure
+
+from openscenes.study.material import Study
 
 
 def picture(figure: Figure, alt: str) -> Image:
@@ -16,5 +19,26 @@ def picture(figure: Figure, alt: str) -> Image:
         alt: what a reader who cannot see it should know.
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
     return Image(buffer.getvalue(), format="png", alt=alt)
+
+
+def photographs(
+    study: Study, draw: Callable[..., Figure], *arguments: object, alt: str, keep: bool
+) -> Image | Markdown:
+    """A figure that shows the data itself, or the reason why it is not drawn.
+
+    Ours: embedded scenes are always shown; photographs belong to others and would be copied with
+    the page, so a page keeps them only where its reader asks for it.
+
+    Args:
+        draw: called as ``draw(study, *arguments)``.
+        alt: as for ``picture``.
+        keep: show photographs, too.
+    """
+    if study.profile.embedded is None and not keep:
+        return Markdown(
+            f"*Not drawn: {alt} These are photographs of others; set `photographs = True` in the "
+            "second cell to see them.*"
+        )
+    return picture(draw(study, *arguments), alt)
