@@ -24,6 +24,7 @@ from openscenes.method.pseudo import InferenceConfig, predictions
 from openscenes.method.training import make_fabric
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
+from openscenes.networks.precision import multiplies_bf16_fast
 from openscenes.networks.weights import save_weights
 from openscenes.study import model_files, predict_command, prediction, runs
 from openscenes.study.model_files import description, interactive, model_from_file
@@ -250,9 +251,9 @@ def test_auto_is_bf16_only_where_it_pays(network, monkeypatch):
 
 def test_a_cpu_without_matrix_units_gets_fp32(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False)
-    assert not model_files.multiplies_bf16_fast(torch.device("cpu"))
+    assert not multiplies_bf16_fast(torch.device("cpu"))
     monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert not model_files.multiplies_bf16_fast(torch.device("cpu"))
+    assert not multiplies_bf16_fast(torch.device("cpu"))
 
 
 def test_one_file_is_enough(image, file, asked):

@@ -24,12 +24,13 @@ from openscenes.method import checkpoints
 from openscenes.method.progress import progress
 from openscenes.networks.freezing import freeze_batchnorm, freeze_first_stages, thaw
 from openscenes.networks.openscene import OpenSceneNet
+from openscenes.networks.precision import multiplies_bf16_fast
 from openscenes.networks.weights import parameter_groups
 from openscenes.settings import setting
 
 Objective = Callable[[torch.nn.Module, Sequence[Batch], int], Mapping[str, Tensor]]
 Groups = Sequence[tuple[Example, ...]]
-Precision = Literal["32-true", "bf16-mixed"]
+Precision = Literal["auto", "32-true", "bf16-mixed"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class TrainConfig:
 def make_fabric(device: str = "auto", precision: Precision = "32-true") -> fabric_module.Fabric:
     """Fabric for "auto", "cpu" or "cuda"; "cpu:N" and "cuda:N" share the work among N of them.
 
-    Ours: one or many devices by the same loop; the paper names no device.
+    Ours: one or many devices by the same loop, and bfloat16 where the machine multiplies it
+    fast; the paper names neither.
 
     Raises:
         InputError: for another word.
@@ -83,8 +85,21 @@ def make_fabric(device: str = "auto", precision: Precision = "32-true") -> fabri
     # IOG's published parameters include a module that it never uses
     strategy = DDPStrategy(find_unused_parameters=True) if n_devices > 1 else "auto"
     return fabric_module.Fabric(
-        accelerator=kind, devices=n_devices, strategy=strategy, precision=precision
+        accelerator=kind,
+        devices=n_devices,
+        strategy=strategy,
+        precision=chosen_precision(precision, kind),
     )
+
+
+def chosen_precision(precision: Precision, kind: str) -> Literal["32-true", "bf16-mixed"]:
+    """What "auto" means on a "cpu" or "cuda" device.
+
+    Ours: bfloat16 where the machine multiplies it fast, float32 elsewhere.
+    """
+    if precision != "auto":
+        return precision
+    return "bf16-mixed" if multiplies_bf16_fast(torch.device(kind)) else "32-true"
 
 
 def train(

@@ -17,7 +17,7 @@ from openscenes.data import clicks, datasets, scenes
 from openscenes.data.records import ClickedObject, Index
 from openscenes.data.samples import NO_CLASS, Example, ImageCache, from_clicks
 from openscenes.errors import DataError
-from openscenes.method.training import make_fabric
+from openscenes.method.training import chosen_precision, make_fabric
 from openscenes.paths import cache_dir
 from openscenes.seeding import numpy_generator
 from openscenes.study.profiles import InitialSet, Profile, Scene
@@ -34,6 +34,11 @@ class Study:
     root: Path
     fabric: fabric_module.Fabric
     cache: ImageCache
+
+    @property
+    def precision(self) -> str:
+        """What the device multiplies in, "32-true" or "bf16-mixed"."""
+        return chosen_precision(self.profile.initial.precision, self.fabric.device.type)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from openscenes.errors import InputError, WeightsError
 from openscenes.method.pseudo import InferenceConfig, Prediction, read_output
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
+from openscenes.networks.precision import multiplies_bf16_fast
 from openscenes.networks.weights import load_published_iog, load_weights
 from openscenes.paths import cache_dir
 
@@ -247,12 +248,3 @@ def _resolved(precision: Precision, device: torch.device) -> Literal["bf16", "fp
     if precision == "auto":
         return "bf16" if multiplies_bf16_fast(device) else "fp32"
     return precision
-
-
-def multiplies_bf16_fast(device: torch.device) -> bool:
-    """Whether bfloat16 pays: on a GPU that has it, on a CPU with matrix units for it (AMX)."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    # older versions of torch do not tell, and are then asked for nothing unusual
-    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return torch.backends.mkldnn.is_available() and bool(capabilities.get("amx_bf16"))

@@ -133,7 +133,7 @@ _WHY_TRAIN: dict[str, str] = {
     "schedule": _PACE,
     "reduction": "Ours: Eq. 11 over the crop's pixels; the direction of a step is the sum's",
     "clip_norm": "Ours: the first steps of a one cycle are rough",
-    "precision": "Ours: twice as fast on CPUs that multiply bf16; losses stay float32",
+    "precision": "Ours: bf16 where the machine multiplies it fast; losses stay float32",
     "freeze_batchnorm": "Ours: small batches would spoil ImageNet's statistics",
     "freeze_first_stages": "Ours: edges and textures are ImageNet's; half the time",
     "workers": "Ours: small pictures decode in the loop without loss",
@@ -160,7 +160,7 @@ _WHY_SMALL: dict[str, str] = {
 _DEMO_STEP = TrainConfig(
     epochs=3, batch_size=8, learning_rate=5e-4, head_factor=1.0, weight_decay=1e-4,
     optimiser="adamw", schedule="one_cycle", reduction="mean", clip_norm=5.0,
-    precision="bf16-mixed",
+    precision="auto",
 )  # fmt: skip
 
 DEMO = Profile(

@@ -157,6 +157,7 @@ def _shared(study: Study, seed: int) -> dict[str, Any]:
         "code": code_digest(),
         "torch": str(torch.__version__).partition("+")[0],
         "device": study.fabric.device.type,
+        "precision": study.precision,
     }
 
 
