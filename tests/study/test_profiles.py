@@ -1,0 +1,58 @@
+"""A profile holds every number of a study and says why it is not the paper's."""
+
+from dataclasses import fields, is_dataclass, replace
+
+import pytest
+
+from openscenes.errors import InputError
+from openscenes.settings import sources
+from openscenes.study.profiles import DEMO, PAPER, PROFILES, STUDY, differences, profile_named
+
+
+def test_the_paper_is_the_default_of_every_configuration():
+    assert PAPER.ipt == type(PAPER.ipt)()
+    assert PAPER.alignment == type(PAPER.alignment)()
+    assert (PAPER.ipt.alpha, PAPER.ipt.beta, PAPER.ipt.m, PAPER.ipt.n) == (0.3, 0.7, 0.70, 0.75)
+    assert (PAPER.cityscapes.train.epochs, PAPER.coco.train.epochs) == (20, 10)
+    assert (PAPER.cityscapes.train.learning_rate, PAPER.initial.batch_size) == (1e-9, 16)
+    assert (PAPER.crop.size, PAPER.network.backbone, PAPER.network.n_classes) == (
+        512, "resnet101", 21,
+    )  # fmt: skip
+    assert differences(PAPER) == {}
+
+
+@pytest.mark.parametrize("name", [name for name in PROFILES if name != "paper"])
+def test_every_departure_has_a_reason(name):
+    profile = profile_named(name)
+    assert differences(profile)
+    assert all(profile.reason(item) for item in differences(profile))
+
+
+def test_an_unexplained_departure_is_refused():
+    with pytest.raises(InputError, match=r"without a reason in clicks\.heat_map_width_px"):
+        replace(DEMO, clicks=replace(DEMO.clicks, heat_map_width_px=7.0))
+
+
+def test_crop_and_network_must_agree():
+    with pytest.raises(InputError, match="make them equal"):
+        replace(DEMO, crop=replace(DEMO.crop, size=96))
+
+
+def test_an_unknown_profile_names_those_that_exist():
+    with pytest.raises(InputError, match="choose one of demo, study, paper"):
+        profile_named("fast")
+
+
+@pytest.mark.parametrize("profile", [DEMO, STUDY, PAPER], ids=lambda profile: profile.name)
+def test_every_number_of_every_configuration_names_its_source(profile):
+    for item in fields(profile):
+        value = getattr(profile, item.name)
+        if not is_dataclass(value) or item.name in ("embedded", "cityscapes", "coco", "network"):
+            continue
+        assert set(sources(value)) == {field.name for field in fields(value)}, item.name
+
+
+@pytest.mark.parametrize("profile", [DEMO, STUDY, PAPER], ids=lambda profile: profile.name)
+def test_the_grid_of_the_feature_stays_near_the_papers(profile):
+    cells = profile.network.crop_size / profile.network.output_stride
+    assert 24 <= cells <= 32
