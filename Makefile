@@ -37,7 +37,7 @@ TABLE = $(PYTHON) -m openscenes table $(1) --profile "$(PROFILE)" --seeds "$(SEE
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-.PHONY: help setup tables table-3 table-4 test check format bench lab lock clean
+.PHONY: help setup tables table-3 table-4 test check format bench status lab lock clean
 .PHONY: supported-environment active-environment
 .DEFAULT_GOAL := help
 
@@ -63,7 +63,7 @@ table-4: $(ENVIRONMENT) ## Table 4: self-training, IPT, feature alignment and bo
 	$(call TABLE,4)
 
 test: $(ENVIRONMENT) ## run the tests
-	$(PYTHON) -m pytest -q -n auto --maxprocesses 4 --dist worksteal
+	$(PYTHON) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 check: $(ENVIRONMENT) ## check format, lint, types and that notebooks carry no outputs
 	$(PYTHON) -m ruff format --check .
@@ -81,6 +81,9 @@ bench: $(ENVIRONMENT) ## run the measurements in tests/bench/
 		test -e "$$script" || { echo "There are no measurements in tests/bench/."; exit 0; }; \
 		echo "== $$script"; $(PYTHON) "$$script" || exit 1; \
 	done
+
+status: $(ENVIRONMENT) ## rewrite reports/README.md: what is verified, what was decided
+	$(PYTHON) -m openscenes status
 
 lab: $(ENVIRONMENT) ## open the notebooks in JupyterLab
 	$(PYTHON) -m jupyterlab notebooks

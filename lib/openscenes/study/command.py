@@ -13,6 +13,7 @@ from openscenes.study import notebooks
 from openscenes.study.material import open_study
 from openscenes.study.profiles import profile_named
 from openscenes.study.reports import reports_folder
+from openscenes.study.status import write_status
 from openscenes.study.tables import required_models
 
 NOTEBOOKS = {3: "table_3_ipt", 4: "table_4_alignment"}
@@ -63,6 +64,8 @@ def make_table(
     notebooks.execute(PROJECT / "notebooks" / f"{name}.ipynb", executed, parameters)
     _say(f"table {number} ({chosen.name}, {time.monotonic() - began:.0f} s)")
     _say((folder / "tables" / f"table_{number}.md").read_text(encoding="utf-8"))
+    if reports is None:
+        write_status(PROJECT / "reports")
     _say(f"executed notebook: {executed}\nmodels: {cache_dir() / 'runs'}")
     return 0
 

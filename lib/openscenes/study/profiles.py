@@ -182,7 +182,9 @@ DEMO = Profile(
     ),
     crop=CropConfig(size=112, margin_px=15.0),
     initial=replace(_DEMO_STEP, epochs=12, learning_rate=3e-3, batch_size=16),
-    cityscapes=Evolving(_DEMO_EVOLUTION, Augmentation(rotation_deg=0.0), max_objects=300, min_area=400),
+    cityscapes=Evolving(
+        _DEMO_EVOLUTION, Augmentation(rotation_deg=0.0), max_objects=300, min_area=400
+    ),
     coco=Evolving(_DEMO_EVOLUTION, Augmentation(rotation_deg=0.0), max_objects=300, min_area=150),
     inference=_FEATURE,
     ipt=_IPT,
