@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 from IPython.display import Image, Markdown
 from matplotlib.figure import Figure
 
+from openscenes.paths import atomic
 from openscenes.study.material import Study
 
 
-def picture(figure: Figure, alt: str) -> Image:
-    """The figure as PNG for a notebook cell.
+def picture(figure: Figure, alt: str, path: Path | None = None) -> Image:
+    """The figure as PNG for a notebook cell, and as a file of its own.
 
     Args:
         figure: drawn by ``figures`` or ``galleries``.
         alt: what a reader who cannot see it should know.
+        path: where the file goes; None keeps it on the page only.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
+    if path is not None:
+        with atomic(path) as partial:
+            partial.write_bytes(buffer.getvalue())
     return Image(buffer.getvalue(), format="png", alt=alt)
 
 
 def photographs(
-    study: Study, draw: Callable[..., Figure], *arguments: object, alt: str, keep: bool
+    study: Study,
+    draw: Callable[..., Figure],
+    *arguments: object,
+    alt: str,
+    keep: bool,
+    path: Path | None = None,
 ) -> Image | Markdown:
     """A figure that shows the data itself, or the reason why it is not drawn.
 
@@ -33,7 +44,7 @@ def photographs(
 
     Args:
         draw: called as ``draw(study, *arguments)``.
-        alt: as for ``picture``.
+        alt, path: as for ``picture``.
         keep: show photographs, too.
     """
     if study.profile.embedded is None and not keep:
@@ -41,4 +52,4 @@ def photographs(
             f"*Not drawn: {alt} These are photographs of others; set `photographs = True` in the "
             "second cell to see them.*"
         )
-    return picture(draw(study, *arguments), alt)
+    return picture(draw(study, *arguments), alt, path)
