@@ -110,6 +110,9 @@ def table_3_variants(profile_ipt: IPTConfig, feature: Feature) -> dict[str, IPTV
         "soft vote": IPTVariant("layer4", soft),
         "decoder, c̄ outside": IPTVariant("decoder", outside),
         "decoder, c̄ outside, soft vote": IPTVariant("decoder", both),
+        "decoder, c̄ outside, weighted sum": IPTVariant(
+            "decoder", replace(outside, fusion="weighted_sum")
+        ),
         "as in Table 4 here": IPTVariant(feature, profile_ipt),
     }
 
