@@ -34,9 +34,16 @@ def write_table(table: Table, study: Study, folder: Path, *, wall_s: float) -> P
     stem = folder / "tables" / f"table_{table.number}"
     _write(stem.with_suffix(".md"), markdown(table))
     _write(stem.with_suffix(".csv"), as_frame(table).to_csv(index=False))
-    _write(Path(f"{stem}_objects.csv"), table.objects.to_csv(index=False))
+    _write(Path(f"{stem}_objects.csv"), _by_object(table).to_csv(index=False))
     _write(Path(f"{stem}_run.json"), json.dumps(_run_facts(table, study, wall_s), indent=1) + "\n")
     return stem.with_suffix(".md")
+
+
+def _by_object(table: Table) -> pd.DataFrame:
+    """One line per block, seed and object; the IoU of every row side by side."""
+    names = ["block", "seed", "object_id", "class_name", "area"]
+    wide = table.objects.set_index([*names, "row"])["iou"].unstack("row")
+    return wide[list(table.objects["row"].unique())].reset_index()
 
 
 def as_frame(table: Table) -> pd.DataFrame:
