@@ -11,10 +11,10 @@ from openscenes.errors import InputError
 from openscenes.paths import PROJECT, cache_dir
 from openscenes.study import notebooks
 from openscenes.study.material import open_study
+from openscenes.study.preparation import prepare
 from openscenes.study.profiles import profile_named
 from openscenes.study.reports import reports_folder
 from openscenes.study.status import write_status
-from openscenes.study.tables import required_models
 
 NOTEBOOKS = {3: "table_3_ipt", 4: "table_4_alignment"}
 
@@ -47,8 +47,8 @@ def make_table(
     study = open_study(chosen, data, device)
     if study.fabric.world_size > 1:
         study.fabric.launch()
-    for model in required_models(study, number, seeds):
-        _tell(f"ready: {model.label} (trained in {model.facts()['wall_s']:.0f} s)")
+    for line in prepare(study, number, seeds, data, device):
+        _tell(line)
     if not study.fabric.is_global_zero:
         return 0
     folder = reports_folder(chosen) if reports is None else reports

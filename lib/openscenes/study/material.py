@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning_fabric as fabric_module
+import torch
 from filelock import FileLock
 
 from openscenes.data import clicks, datasets, scenes
@@ -76,7 +77,7 @@ def _plain(value: Any) -> Any:
 
 
 def open_study(profile: Profile, data: Path | None = None, device: str = "auto") -> Study:
-    """Find or generate the data of a profile.
+    """Find or generate the data of a profile; on a CPU, take as many threads as it says.
 
     Raises:
         DataError: where a profile of real photographs gets no data root.
@@ -88,6 +89,8 @@ def open_study(profile: Profile, data: Path | None = None, device: str = "auto")
             f"as in: make tables PROFILE={profile.name} DATA=path/to/folder"
         )
     fabric = make_fabric(device, profile.initial.precision)
+    if fabric.device.type == "cpu" and profile.cpu_threads > 0:
+        torch.set_num_threads(profile.cpu_threads)
     root = embedded_root(profile) if data is None else Path(data)
     return Study(profile, root, fabric, ImageCache(int(profile.cache_gib * 2**30)))
 

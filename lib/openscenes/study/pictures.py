@@ -5,33 +5,34 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
-import PIL.Image
 from IPython.display import Image, Markdown
 from matplotlib.figure import Figure
 
 from openscenes.paths import atomic
 from openscenes.study.material import Study
 
-DPI = 90
-
 
 def picture(figure: Figure, alt: str, path: Path | None = None) -> Image:
-    """The figure as PNG for a notebook cell, and as a file of its own.
+    """A drawn figure as PNG for a notebook cell, and as a file of its own.
 
     Args:
-        figure: drawn by ``figures`` or ``galleries``.
+        figure: drawn by ``figures`` or ``distributions``.
         alt: what a reader who cannot see it should know.
         path: where the file goes; None keeps it on the page only.
     """
-    drawn, buffer = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight")
-    # 256 colours: a page with photographs is a third as heavy, and no eye tells the difference
-    PIL.Image.open(drawn).convert("RGB").quantize(256).save(buffer, format="png", optimize=True)
+    return _encoded(figure, "png", alt, path)
+
+
+def _encoded(figure: Figure, kind: Literal["png", "jpeg"], alt: str, path: Path | None) -> Image:
+    buffer = io.BytesIO()
+    options = {"metadata": {"Software": None}} if kind == "png" else {"pil_kwargs": {"quality": 88}}
+    figure.savefig(buffer, format=kind, dpi=100, bbox_inches="tight", **options)
     if path is not None:
         with atomic(path) as partial:
             partial.write_bytes(buffer.getvalue())
-    return Image(buffer.getvalue(), format="png", alt=alt)
+    return Image(buffer.getvalue(), format=kind, alt=alt)
 
 
 def photographs(
@@ -42,7 +43,7 @@ def photographs(
     keep: bool,
     path: Path | None = None,
 ) -> Image | Markdown:
-    """A figure that shows the data itself, or the reason why it is not drawn.
+    """A figure that shows the data itself, as JPEG, or the reason why it is not drawn.
 
     Ours: embedded scenes are always shown; photographs belong to others and would be copied with
     the page, so a page keeps them only where its reader asks for it.
@@ -57,4 +58,4 @@ def photographs(
             f"*Not drawn: {alt} These are photographs of others; set `photographs = True` in the "
             "second cell to see them.*"
         )
-    return picture(draw(study, *arguments), alt, path)
+    return _encoded(draw(study, *arguments), "jpeg", alt, path)

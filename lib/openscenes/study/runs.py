@@ -88,8 +88,12 @@ def evolution_config(study: Study, scene: Scene, variant: Variant) -> EvolutionC
     )
 
 
-def initial_model(study: Study, initial_set: InitialSet, seed: int) -> Model:
-    """The model trained on labelled source objects (t = 0 of the paper)."""
+def initial_model(study: Study, initial_set: InitialSet, seed: int, *, train: bool = True) -> Model:
+    """The model trained on labelled source objects (t = 0 of the paper).
+
+    Args:
+        train: train it if it is not there; otherwise only say where it would be.
+    """
     profile = study.profile
     labelled = source(study, initial_set)
     made_of = {
@@ -113,14 +117,24 @@ def initial_model(study: Study, initial_set: InitialSet, seed: int) -> Model:
             folder=folder, label=label,
         )  # fmt: skip
 
-    return _trained(study, made_of, make, label)
+    return _model(study, made_of, make if train else None, label)
 
 
 def evolved_model(
-    study: Study, initial_set: InitialSet, scene: Scene, variant: Variant, seed: int
+    study: Study,
+    initial_set: InitialSet,
+    scene: Scene,
+    variant: Variant,
+    seed: int,
+    *,
+    train: bool = True,
 ) -> Model:
-    """The initial model after one step onto a scene, in one variant of Table 4."""
-    parent = initial_model(study, initial_set, seed)
+    """The initial model after one step onto a scene, in one variant of Table 4.
+
+    Args:
+        train: as for ``initial_model``.
+    """
+    parent = initial_model(study, initial_set, seed, train=train)
     config = evolution_config(study, scene, variant)
     scenery, labelled = new_scene(study, scene), source(study, initial_set)
     made_of = {
@@ -146,7 +160,7 @@ def evolved_model(
         history = align(network, pool, scenery.truth, config, shared, folder=folder, label=label)
         return Step(network, pool, history)
 
-    return _trained(study, made_of, make, label)
+    return _model(study, made_of, make if train else None, label)
 
 
 def _shared(study: Study, seed: int) -> dict[str, Any]:
@@ -161,11 +175,13 @@ def _shared(study: Study, seed: int) -> dict[str, Any]:
     }
 
 
-def _trained(
-    study: Study, made_of: dict[str, Any], make: Callable[[Path], Step], label: str
+def _model(
+    study: Study, made_of: dict[str, Any], make: Callable[[Path], Step] | None, label: str
 ) -> Model:
     """Train it, or find it trained; of two processes, one trains and the other waits."""
     model = Model(digest_of(made_of), cache_dir() / "runs" / digest_of(made_of), label)
+    if make is None:
+        return model
     model.folder.mkdir(parents=True, exist_ok=True)
     if study.fabric.world_size > 1:
         return _trained_together(study, model, made_of, make)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,7 +16,7 @@ from openscenes.paths import PROJECT
 from openscenes.study.evaluation import IPTVariant, ipt_iou, object_iou
 from openscenes.study.material import SOURCE, Study, validation
 from openscenes.study.profiles import SCENE_NAMES, InitialSet, Scene
-from openscenes.study.runs import VARIANTS, Model, Variant, evolved_model, initial_model
+from openscenes.study.runs import Model, Variant, evolved_model, initial_model
 from openscenes.study.statistics import Estimate, estimate, paired_difference
 
 PAPER_VALUES = PROJECT / "tests" / "paper_values.csv"
@@ -179,17 +179,6 @@ def _table_4_block(
     title = f"{SCENE_NAMES[scene]}, initial model on {initial_set.upper()}"
     rows = _rows(4, f"{scene} {initial_set}", scores, sources)
     return Block(title, rows), _long(title, scores, scored[0]), models
-
-
-def required_models(study: Study, number: int, seeds: int) -> Iterator[Model]:
-    """Train, or find trained, every model that a table needs, one after the other."""
-    initial_sets = study.profile.initial_sets if number == 4 else study.profile.initial_sets[:1]
-    for seed in range(seeds):
-        for initial_set in initial_sets:
-            yield initial_model(study, initial_set, seed)
-            for scene in SCENES if number == 4 else ():
-                for variant in VARIANTS:
-                    yield evolved_model(study, initial_set, scene, variant, seed)
 
 
 def _rows(
