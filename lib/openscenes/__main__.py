@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _table(parsed: argparse.Namespace) -> int:
+    # Before torch is imported: what it sets later does not reach every pool of threads, and a
+    # backward pass on two threads gives other last bits than one on one (see cpu_threads).
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from openscenes.study import command
 
     return command.make_table(

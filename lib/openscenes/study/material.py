@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, is_dataclass
@@ -89,8 +90,8 @@ def open_study(profile: Profile, data: Path | None = None, device: str = "auto")
             f"as in: make tables PROFILE={profile.name} DATA=path/to/folder"
         )
     fabric = make_fabric(device, profile.initial.precision)
-    if fabric.device.type == "cpu" and profile.cpu_threads > 0:
-        torch.set_num_threads(profile.cpu_threads)
+    if fabric.device.type == "cpu":
+        torch.set_num_threads(profile.cpu_threads or os.cpu_count() or 1)
     root = embedded_root(profile) if data is None else Path(data)
     return Study(profile, root, fabric, ImageCache(int(profile.cache_gib * 2**30)))
 
