@@ -316,7 +316,13 @@ def test_without_a_model_the_newest_demo_model_answers(network, image, tmp_path,
     monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path))
     with pytest.raises(WeightsError, match="`make table-4` trains one"):
         prediction.predict(image, BOX, POINT)
-    labels = {"a": "demo initial", "b": "demo coco st", "c": "study coco st", "d": ""}
+    labels = {
+        "a": "demo initial",
+        "b": "demo coco st",
+        "c": "study coco st",
+        "d": "",
+        "e": "demo coco upper bound",
+    }
     for age, (name, label) in enumerate(labels.items()):
         path = tmp_path / "runs" / name / "model.safetensors"
         write_model(network, path, label)

@@ -36,7 +36,10 @@ def block(*, source=True):
 
 @pytest.fixture
 def table():
-    objects = pd.DataFrame({"object_id": ["a"], "iou": [0.5]})
+    objects = pd.DataFrame(
+        [("COCO", "+ST", 0, "a", "cat", 9, 0.5), ("COCO", "first", 0, "a", "cat", 9, 0.4)],
+        columns=["block", "row", "seed", "object_id", "class_name", "area", "iou"],
+    )
     return Table(4, "mIoU on somewhere, 3 seeds.", (block(),), objects, ())
 
 
@@ -99,6 +102,9 @@ def test_four_files_are_written_whole(table, tmp_path):
     names = sorted(path.name for path in (tmp_path / "tables").iterdir())
     assert names == ["table_4.csv", "table_4.md", "table_4_objects.csv", "table_4_run.json"]
     assert page.read_text(encoding="utf-8") == reports.markdown(table)
+    objects = pd.read_csv(tmp_path / "tables" / "table_4_objects.csv")
+    assert objects.iloc[0].to_list() == ["COCO", 0, "a", "cat", 9, 0.5, 0.4]
+    assert list(objects.columns[-2:]) == ["+ST", "first"]
     assert list(pd.read_csv(page.with_suffix(".csv"))["row"]) == [
         row.label for row in table.blocks[0].rows
     ]
