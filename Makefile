@@ -31,20 +31,21 @@ PYTHON := .venv/bin/python
 ENVIRONMENT := .venv/.installed
 endif
 
-TABLE = $(PYTHON) -m openscenes table $(1) --profile "$(PROFILE)" --seeds "$(SEEDS)" \
-	--device "$(DEVICE)" $(if $(DATA),--data "$(DATA)")
+OPTIONS = --profile "$(PROFILE)" --seeds "$(SEEDS)" --device "$(DEVICE)" \
+	$(if $(DATA),--data "$(DATA)")
+TABLE = $(PYTHON) -m openscenes table $(1) $(OPTIONS)
 
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-.PHONY: help setup tables table-3 table-4 test check format bench status lab lock clean
+.PHONY: help setup plan tables table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures site status test check format bench lab lock clean
 .PHONY: supported-environment active-environment
 .DEFAULT_GOAL := help
 
 help: ## list the targets and variables (default)
 	@echo "make <target> [PROFILE=demo|study|paper] [DATA=folder] [SEEDS=1] [DEVICE=auto]"
 	@echo
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  PROFILE  demo: embedded scenes; study: photographs from DATA; paper: its full size"
 	@echo "  DATA     folder that holds the data sets (study, paper)"
@@ -54,13 +55,43 @@ help: ## list the targets and variables (default)
 setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locked packages into .venv, or into the active environment
 	$(if $(ACTIVE),$(PYTHON) $(INSTALL),@echo "The environment in .venv is complete.")
 
-tables: table-3 table-4 ## train what is missing and write Tables 3 and 4 into reports/
+plan: $(ENVIRONMENT) ## print what would be trained, how long that takes, and what data it needs
+	$(PYTHON) -m openscenes plan $(OPTIONS)
+
+tables: table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures ## train what is missing and make all of these (safe with -j2)
+
+table-1: $(ENVIRONMENT) ## Table 1: every system after three clicks, and the clicks that each needs
+	$(call TABLE,1)
+
+table-2: $(ENVIRONMENT) ## Table 2: a life over three scenes, beside fine-tuned systems
+	$(call TABLE,2)
 
 table-3: $(ENVIRONMENT) ## Table 3: which prototypes refine a pseudo mask (IPT)
 	$(call TABLE,3)
 
 table-4: $(ENVIRONMENT) ## Table 4: self-training, IPT, feature alignment and both
 	$(call TABLE,4)
+
+table-4-plus: $(ENVIRONMENT) ## Table 4+, ours: what the same three clicks still tell
+	$(call TABLE,4_plus)
+
+table-5: $(ENVIRONMENT) ## Table 5: components of the alignment loss
+	$(call TABLE,5)
+
+table-6: $(ENVIRONMENT) ## Table 6: how much ground truth the initial model needs
+	$(call TABLE,6)
+
+table-7: $(ENVIRONMENT) ## Table 7: evolving on more and more of one scene
+	$(call TABLE,7)
+
+figures: $(ENVIRONMENT) ## Figures 3 and 4: the framework as it ran, masks before and after
+	$(call TABLE,figures)
+
+site: $(ENVIRONMENT) ## write what lies in reports/ as web pages to browse, without running anything
+	$(PYTHON) -m openscenes site
+
+status: $(ENVIRONMENT) ## rewrite reports/README.md: what is verified, what was decided
+	$(PYTHON) -m openscenes status
 
 test: $(ENVIRONMENT) ## run the tests
 	$(PYTHON) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
@@ -81,9 +112,6 @@ bench: $(ENVIRONMENT) ## run the measurements in tests/bench/
 		test -e "$$script" || { echo "There are no measurements in tests/bench/."; exit 0; }; \
 		echo "== $$script"; $(PYTHON) "$$script" || exit 1; \
 	done
-
-status: $(ENVIRONMENT) ## rewrite reports/README.md: what is verified, what was decided
-	$(PYTHON) -m openscenes status
 
 lab: $(ENVIRONMENT) ## open the notebooks in JupyterLab
 	$(PYTHON) -m jupyterlab notebooks

@@ -14,11 +14,18 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from openscenes.study.registry import EXPERIMENTS
+
 PROJECT = Path(__file__).resolve().parents[1]
 LOCK = PROJECT / "lib" / "requirements.txt"
 PYPROJECT = tomllib.loads((PROJECT / "lib" / "pyproject.toml").read_text(encoding="utf-8"))
 MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
 CONDA = (PROJECT / "environment.yml").read_text(encoding="utf-8")
+# Targets of make, and what the command line calls them.
+TABLES = {
+    "table-1": "1", "table-2": "2", "table-3": "3", "table-4": "4", "table-4-plus": "4_plus",
+    "table-5": "5", "table-6": "6", "table-7": "7", "figures": "figures",
+}  # fmt: skip
 PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORMS = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}
 TOP_LEVEL = {"notebooks", "lib", "reports", "tests", "environment.yml", "Makefile", "README.md"}
@@ -142,7 +149,7 @@ def test_make_alone_lists_every_target():
     assert answer.returncode == 0, answer.stderr
     targets = re.search(r"^\.PHONY: (help .*)$", MAKEFILE, re.M)[1].split()
     assert re.findall(r"^  ([a-z0-9-]+) +\S", answer.stdout, re.M) == targets
-    assert {"setup", "tables", "table-3", "table-4", "test", "check", "lab"} <= set(targets)
+    assert {"setup", "plan", "tables", *TABLES, "site", "test", "check", "lab"} <= set(targets)
 
 
 @pytest.fixture
@@ -170,14 +177,24 @@ def test_an_active_environment_is_used_as_it_is(checkout, variable):
 @needs_make
 def test_the_variables_reach_the_tables(checkout):
     default = make(checkout, "-n", "tables").stdout
-    for number in (3, 4):
-        command = f'openscenes table {number} --profile "demo" --seeds "1"'
+    for key in TABLES.values():
+        command = f'openscenes table {key} --profile "demo" --seeds "1" --device "auto"'
         assert f".venv/bin/python -m {command}" in default
+    assert default.count("openscenes table") == len(TABLES)
     assert "--data" not in default
     chosen = ("PROFILE=study", "DATA=/some where/data", "SEEDS=3", "DEVICE=cuda")
     answer = make(checkout, "-n", "table-4", *chosen).stdout
     assert '--profile "study" --seeds "3"' in answer
-    assert '--device "cuda" --data "/some where/data"' in answer
+    assert re.search(r'--device "cuda" \W*--data "/some where/data"', answer)
+    plan = make(checkout, "-n", "plan", *chosen).stdout
+    assert (
+        plan.replace("plan --profile", "table 4 --profile").splitlines()[-2:]
+        == (answer.splitlines()[-2:])
+    )
+
+
+def test_there_is_a_target_for_every_experiment():
+    assert list(TABLES.values()) == list(EXPERIMENTS)
 
 
 @needs_make

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from openscenes.data import datasets, interactions, samples
+from openscenes.data import datasets, examples, interactions
 from openscenes.data.crops import Augmentation, CropConfig
 from openscenes.data.interactions import ClickConfig
 from openscenes.data.records import ClickedObject
@@ -94,7 +94,7 @@ def labelled(root):
     found = index(root)
     return [
         replace(
-            samples.from_clicks(item),
+            examples.from_clicks(item),
             supervision=record,
             class_index=1 + found.classes.index(record.class_name),
         )
@@ -110,7 +110,7 @@ def shared(seed=0, *, fabric=None, **inference):
     """Crops, clicks, device and seed of a run, with a cache of its own."""
     reading = InferenceConfig(batch_size=5, **inference)
     fabric = fabric or make_fabric("cpu")
-    return Setting(CROP, CLICKS, reading, samples.ImageCache(), fabric, seed)
+    return Setting(CROP, CLICKS, reading, examples.ImageCache(), fabric, seed)
 
 
 def equal_weights(one, other):

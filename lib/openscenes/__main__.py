@@ -1,4 +1,4 @@
-"""Command line: ``python -m openscenes table 4``, ``predict``, ``scenes``, ``status``."""
+"""Command line: ``python -m openscenes table 4``, ``plan``, ``site``, ``predict`` and others."""
 
 from __future__ import annotations
 
@@ -31,13 +31,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="openscenes", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     table = commands.add_parser("table", help="train what a table needs, then make the table")
-    table.add_argument("number", type=int, choices=(3, 4))
-    table.add_argument("--profile", default="demo")
-    table.add_argument("--data", type=Path, default=None, help="folder of the four data sets")
-    table.add_argument("--seeds", type=int, default=1, help="how many seeds")
-    table.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or cpu:N")
+    table.add_argument("key", help="1 to 7, 4+ (or 4-plus), or figures")
+    _add_study(table)
     table.add_argument("--reports", type=Path, default=None, help="default: reports/")
     table.set_defaults(run=_table)
+    plan = commands.add_parser("plan", help="print what would be trained, and what it needs")
+    _add_study(plan)
+    plan.set_defaults(run=_plan)
+    site = commands.add_parser("site", help="write the reports as web pages")
+    site.set_defaults(run=_site)
     scenes = commands.add_parser("scenes", help="write the embedded scenes into a folder")
     scenes.add_argument("folder", type=Path)
     scenes.add_argument("--seed", type=int, default=0)
@@ -48,6 +50,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_study(command: argparse.ArgumentParser) -> None:
+    """Which study: the same options wherever models are trained or counted."""
+    command.add_argument("--profile", default="demo")
+    command.add_argument("--data", type=Path, default=None, help="folder of the four data sets")
+    command.add_argument("--seeds", type=int, default=1, help="how many seeds")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or cpu:N")
+
+
 def _table(parsed: argparse.Namespace) -> int:
     # Before torch is imported: what it sets later does not reach every pool of threads, and a
     # backward pass on two threads gives other last bits than one on one (see cpu_threads).
@@ -55,13 +65,29 @@ def _table(parsed: argparse.Namespace) -> int:
     from openscenes.study import command
 
     return command.make_table(
-        parsed.number,
+        parsed.key,
         profile=parsed.profile,
         data=parsed.data,
         seeds=parsed.seeds,
         device=parsed.device,
         reports=parsed.reports,
     )
+
+
+def _plan(parsed: argparse.Namespace) -> int:
+    from openscenes.study.plan import plan_text
+    from openscenes.study.profiles import profile_named
+
+    print(plan_text(profile_named(parsed.profile), parsed.seeds, parsed.data, parsed.device))
+    return 0
+
+
+def _site(_parsed: argparse.Namespace) -> int:
+    from openscenes.paths import PROJECT
+    from openscenes.study.site import write_site
+
+    print(write_site(PROJECT / "reports", PROJECT / ".cache" / "site"))
+    return 0
 
 
 def _scenes(parsed: argparse.Namespace) -> int:

@@ -54,7 +54,7 @@ _FRAMEWORK = (
     Symbol(
         "heat_maps", r"-", "(B, 2, S, S)",
         "the two Gaussian maps that join the colours as channels 4 and 5",
-        (), "Sec. 3.1", "data.interactions",
+        (), "Sec. 3.1", "data.encodings",
     ),
     Symbol(
         "coarse_mask", r"\mathcal{M}_p", "(B, 1, H, W) bool",

@@ -158,7 +158,7 @@ def test_an_impossible_crop_is_refused(wrong):
 
 
 def test_every_setting_has_a_source():
-    assert set(sources(CropConfig)) == {"size", "margin_px", "margin_share"}
+    assert set(sources(CropConfig)) == {"size", "margin_px", "margin_share", "region"}
     assert set(sources(Augmentation)) == {"flip", "rotation_deg", "zoom_min", "zoom_max"}
 
 

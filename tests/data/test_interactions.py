@@ -1,15 +1,13 @@
-"""The simulated users and the heat maps: by hand and against literal slow versions."""
+"""The simulated users: by hand and against literal slow versions."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from openscenes.data import crops, interactions
 from openscenes.data.crops import CropConfig
-from openscenes.data.interactions import ClickConfig, depth, heat_maps, simulate
+from openscenes.data.interactions import ClickConfig, depth, simulate
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
 from openscenes.settings import sources
@@ -40,89 +38,6 @@ def literal_depth(mask):
     for row, col in np.argwhere(mask):
         distances[row, col] = np.sqrt((rows - 1 - row) ** 2 + (cols - 1 - col) ** 2).min()
     return distances
-
-
-def literal_maps(point, box, size, config):
-    scale = size / 512
-    row0, col0, row1, col1 = box
-    out = config.corner_offset_px * scale
-    corners = [(r, c) for r in (row0 - out, row1 - 1 + out) for c in (col0 - out, col1 - 1 + out)]
-    maps = np.zeros((2, size, size))
-    for channel, points in enumerate([[point], corners]):
-        for point_row, point_col in points:
-            # torch and Python both round halves to even
-            centre = round(point_row), round(point_col)
-            if channel:
-                centre = min(max(centre[0], 0), size), min(max(centre[1], 0), size)
-            for row in range(size):
-                for col in range(size):
-                    squared = (row - centre[0]) ** 2 + (col - centre[1]) ** 2
-                    width = config.heat_map_width_px * scale
-                    value = 255 * math.exp(-4 * math.log(2) * squared / width**2)
-                    maps[channel, row, col] = max(maps[channel, row, col], value)
-    return maps
-
-
-def maps_of(point, box=(0, 0, 8, 8), size=512, config=IOG):
-    return heat_maps(torch.tensor([point]).float(), torch.tensor([box]).float(), size, config)[0]
-
-
-def test_the_width_is_the_full_width_at_half_maximum():
-    foreground = maps_of((100, 200))[0]
-    assert foreground[100, 200] == 255
-    for row, col in [(105, 200), (95, 200), (100, 205), (100, 195)]:
-        assert foreground[row, col].item() == pytest.approx(127.5)
-    assert foreground[110, 200].item() == pytest.approx(255 / 16)
-    assert (foreground >= 1).sum() == 621
-
-
-def test_the_summit_lies_on_the_nearest_pixel():
-    foreground = maps_of((99.6, 200.4))[0]
-    assert foreground.amax() == 255
-    assert foreground.flatten().argmax() == 100 * 512 + 200
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_four_corners_are_the_pairwise_maximum(seed):
-    rng = seeded(seed)
-    low, high = rng.uniform(-2, 15, size=2), rng.uniform(17, 40, size=2)
-    box, point = (*low, *high), tuple(rng.uniform(0, 31, size=2))
-    config = ClickConfig(heat_map_width_px=120.0, corner_offset_px=40.0)
-    ours = heat_maps(torch.tensor([point]), torch.tensor([box]), 32, config)
-    assert ours.dtype == torch.float32
-    assert np.abs(ours[0].numpy() - literal_maps(point, box, 32, config)).max() < 1e-3
-
-
-def test_corners_lie_outside_the_box_by_the_offset():
-    background = maps_of((300, 300), box=(200, 210, 300, 330))[1]
-    # the last pixels of a half-open box are 299 and 329
-    summits = [[190, 200], [190, 339], [309, 200], [309, 339]]
-    assert (background == 255).nonzero().tolist() == summits
-
-
-def test_pixel_settings_scale_with_the_crop():
-    config = ClickConfig(heat_map_width_px=16, corner_offset_px=20)
-    foreground, background = maps_of((100, 100), box=(40, 50, 80, 90), size=256, config=config)
-    assert foreground[104, 100].item() == pytest.approx(127.5)
-    assert background[30, 40] == background[89, 99] == 255
-    large, small = maps_of((256, 256), size=512), maps_of((64, 64), size=128)
-    assert torch.allclose(large[0, ::4, ::4], small[0])
-
-
-def test_corners_outside_the_crop_are_brought_to_its_edge():
-    background = maps_of((256, 256), box=(0, 0, 512, 512))[1]
-    assert background[0, 0] == 255
-    # one past the last pixel, as in IOG
-    assert background[511, 511].item() == pytest.approx(255 * math.exp(-8 * math.log(2) / 100))
-
-
-def test_batches_do_not_mix():
-    points = torch.tensor([[3.0, 4.0], [20.0, 9.0]])
-    boxes = torch.tensor([[1.0, 1.0, 9.0, 9.0], [12.0, 3.0, 30.0, 20.0]])
-    together = heat_maps(points, boxes, 32, IOG)
-    assert together.shape == (2, 2, 32, 32)
-    for i in range(2):
-        assert torch.equal(together[i : i + 1], heat_maps(points[i:][:1], boxes[i:][:1], 32, IOG))
 
 
 def test_depth_counts_the_border_as_outside():

@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from openscenes.data.samples import NO_CLASS, Batch
+from openscenes.data.examples import NO_CLASS
+from openscenes.data.samples import Batch
 from openscenes.method.losses import (
     class_cross_entropy,
     mask_cross_entropy,
@@ -32,6 +33,8 @@ def some_batch(n=2, *, void=False):
         boxes=torch.zeros(n, 4),
         classes=torch.arange(1, n + 1),
         labelled=torch.ones(n, dtype=torch.bool),
+        others=torch.zeros(n, 1, SIZE, SIZE, dtype=torch.uint8),
+        draws=torch.arange(n),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from openscenes.data import samples
-from openscenes.data.samples import NO_CLASS
+from openscenes.data.examples import NO_CLASS
 from openscenes.method import objective
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.losses import class_cross_entropy, mask_cross_entropy

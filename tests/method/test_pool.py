@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from openscenes.data.examples import NO_CLASS, Example
 from openscenes.data.records import Box, Interaction, Point
-from openscenes.data.samples import NO_CLASS, Example
 from openscenes.errors import InputError
 from openscenes.method.pool import Pool
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 
 from openscenes import masks
 from openscenes.data import crops, samples
+from openscenes.data.examples import NO_CLASS, from_clicks
 from openscenes.data.records import Point
-from openscenes.data.samples import NO_CLASS, from_clicks
 from openscenes.method import pseudo
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.pseudo import InferenceConfig, known_classes, read_output
@@ -162,3 +162,70 @@ def test_unknown_classes_keep_their_masks(tiny, network, clicked):
 
 def test_every_setting_has_a_source():
     assert set(sources(InferenceConfig)) == set(InferenceConfig.__dataclass_fields__)
+
+
+def far_from_the_box(tiny, example, share=0.0):
+    """Image pixels farther from the widened box than pasting a crop smears."""
+    box, outside = example.interaction.box, np.ones((tiny.HEIGHT, tiny.WIDTH), bool)
+    sample = samples.cut(example, tiny.CROP, tiny.shared().cache)
+    reach = [
+        1.0 / sample.affine[axis, axis] + share * side
+        for axis, side in ((1, box.row1 - box.row0), (0, box.col1 - box.col0))
+    ]
+    rows = slice(max(int(box.row0 - reach[0]), 0), int(np.ceil(box.row1 + reach[0])))
+    cols = slice(max(int(box.col0 - reach[1]), 0), int(np.ceil(box.col1 + reach[1])))
+    outside[rows, cols] = False
+    return outside
+
+
+@pytest.fixture
+def loose(network):
+    """A network that sees objects everywhere, so that a box has something to cut off."""
+    bold = copy.deepcopy(network)
+    calibration = bold.iog.Fine_net.final_predict[-1]
+    with torch.no_grad():
+        calibration.bias += 20.0
+    return bold
+
+
+@pytest.mark.parametrize("ipt", [None, IPTConfig(m=0.9, n=0.95)])
+@pytest.mark.parametrize("margin", [0.0, 0.1])
+def test_a_confined_teacher_leaves_nothing_outside_the_box(tiny, loose, clicked, ipt, margin):
+    free = made(tiny, loose, clicked, ipt=ipt)
+    confined = made(tiny, loose, clicked, ipt=ipt, confine=True, confine_margin=margin)
+    spilled = 0
+    for example, before, after in zip(clicked, free, confined, strict=True):
+        outside = far_from_the_box(tiny, example, margin)
+        spilled += bool((masks.decode(before.supervision) & outside).any())
+        assert not (masks.decode(after.supervision) & outside).any()
+        assert masks.decode(after.supervision).any()
+    assert spilled >= (1 if margin else 6)
+
+
+def test_a_wider_margin_leaves_more(tiny, loose, clicked):
+    areas = [
+        sum(
+            masks.decode(example.supervision).sum()
+            for example in made(tiny, loose, clicked, confine=True, confine_margin=margin)
+        )
+        for margin in (0.0, 0.1, 0.3)
+    ]
+    assert areas == sorted(set(areas))
+
+
+def test_six_views_change_masks_but_no_class(tiny, network, clicked):
+    one, six = made(tiny, network, clicked), made(tiny, network, clicked, views="six")
+    assert [e.class_index for e in one] == [e.class_index for e in six]
+    assert sum(a.supervision != b.supervision for a, b in zip(one, six, strict=True)) >= 6
+    assert six == made(tiny, network, clicked, views="six")
+
+
+def test_six_views_need_no_ground_truth(tiny, network, new_root, clicked):
+    """An example with its mask gets the same pseudo mask as one without."""
+    labelled = [
+        replace(example, object_id=plain.object_id)
+        for example, plain in zip(tiny.labelled(new_root), clicked, strict=True)
+    ]
+    blind = made(tiny, network, clicked, views="six")
+    seeing = made(tiny, network, labelled, views="six")
+    assert [e.supervision for e in blind] == [e.supervision for e in seeing]

@@ -27,7 +27,7 @@ def test_seeds_are_averaged_before_objects_are_compared():
 
 
 def test_the_figure_has_a_panel_for_each_block():
-    figure = objects_figure(Table(4, "two objects", (BLOCK,), OBJECTS, ()))
+    figure = objects_figure(Table("4", "two objects", (BLOCK,), OBJECTS, ()))
     (panel,) = figure.axes
     assert panel.get_title() == "COCO"
     assert "first" in panel.get_xlabel()

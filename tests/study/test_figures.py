@@ -47,7 +47,7 @@ def make_table(n_blocks=2, n_seeds=3):
                 for i, iou in enumerate(values)
             ]
         blocks.append(Block(title, tuple(rows)))
-    return Table(4, "mIoU on generated scenes.", tuple(blocks), pd.DataFrame(lines), ())
+    return Table("4", "mIoU on generated scenes.", tuple(blocks), pd.DataFrame(lines), ())
 
 
 def lines_of(panel, marker):
@@ -117,7 +117,7 @@ def trained(tmp_path):
     """Two stages, two variants of the second, two seeds."""
 
     def model(label, history):
-        folder = tmp_path / label.replace(" ", "-")
+        folder = tmp_path / label.replace(" ", "-").replace(">", "to")
         folder.mkdir()
         (folder / "run.json").write_text(json.dumps({"history": history}))
         return Model(label, folder, label)
@@ -125,10 +125,10 @@ def trained(tmp_path):
     first = [{"epoch": 1.0, "ce": 9.0}, {"epoch": 2.0, "ce": 4.0}]
     second = [{"epoch": 1.0, "ce_old": 3.0, "ce_new": 5.0}]
     return [
-        model("demo initial voc+sbd seed 0", first),
-        model("demo initial voc+sbd seed 1", first),
-        model("demo coco st seed 0", second),
-        model("demo coco upper bound seed 0", [{"epoch": 1.0, "ce": 2.0}]),
+        model("demo seed 0 initial voc+sbd", first),
+        model("demo seed 1 initial voc+sbd", first),
+        model("demo seed 0 initial voc+sbd > coco st", second),
+        model("demo seed 0 initial voc+sbd > coco ground truth", [{"epoch": 1.0, "ce": 2.0}]),
     ]
 
 
@@ -142,7 +142,7 @@ def test_each_term_is_drawn_by_epoch_in_its_stages_row(trained):
     assert list(shown[0].lines[0].get_ydata()) == [9, 4]
     assert [shown[0].get_ylabel(), shown[1].get_ylabel()] == ["initial", "coco"]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["voc+sbd", "st", "upper bound"]
+    assert legend == ["voc+sbd", "st", "ground truth"]
     figure.draw_without_rendering()
 
 
@@ -173,7 +173,7 @@ def model(study, tmp_path_factory):
     noise = torch.rand(4, 5, size, size, generator=torch.Generator().manual_seed(2)) * 255
     for _ in range(10):
         network(noise)
-    made = Model("untrained", tmp_path_factory.mktemp("model"), "smoke initial voc seed 0")
+    made = Model("untrained", tmp_path_factory.mktemp("model"), "smoke seed 0 initial voc")
     save_weights(network, made.weights, {})
     return made
 

@@ -15,9 +15,9 @@ from PIL import Image
 import openscenes
 from openscenes.data import crops
 from openscenes.data.crops import CropConfig
+from openscenes.data.examples import Example, ImageCache
 from openscenes.data.interactions import ClickConfig
 from openscenes.data.records import Box, Interaction, Point
-from openscenes.data.samples import Example, ImageCache
 from openscenes.errors import InputError, WeightsError
 from openscenes.method.evolution import Step
 from openscenes.method.pseudo import InferenceConfig, predictions

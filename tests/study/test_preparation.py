@@ -1,13 +1,28 @@
-"""What is trained for a table, in which order, and how many at once."""
+"""What is trained for a table, in which order, how many at once, and what is not done twice."""
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
+from openscenes.study import preparation
 from openscenes.study.material import Study, open_study
-from openscenes.study.preparation import parallel_jobs, prepare, waves
-from openscenes.study.profiles import DEMO, PAPER, profile_named
+from openscenes.study.preparation import (
+    Scoring,
+    Training,
+    _by_model,
+    _ready,
+    parallel_jobs,
+    prepare,
+)
+from openscenes.study.profiles import profile_named
+from openscenes.study.questions import Question
+from openscenes.study.recipes import evolved, in_parts, initial, peer
+
+FIRST = initial("voc+sbd", 0)
+SECOND = evolved(FIRST, "coco", "st")
 
 
 @pytest.fixture(scope="module")
@@ -15,28 +30,111 @@ def study() -> Study:
     return open_study(profile_named("smoke"), None, "cpu")
 
 
-def test_initial_models_come_before_what_evolves_from_them() -> None:
-    first, then = waves(DEMO, 4, seeds=2)
-    assert len(first) == 2
-    assert len(then) == 2 * 2 * 5
-    assert not any(task.evolution for task in first)
-    assert {(task.initial_set, task.seed) for task in then} == {
-        (task.initial_set, task.seed) for task in first
-    }
+@pytest.fixture
+def alone(study: Study) -> Study:
+    """As if the machine had one core, so that everything happens in this process."""
+    return replace(study, profile=replace(study.profile, cpu_threads=0))
 
 
-def test_the_paper_has_two_initial_sets_and_table_3_needs_one() -> None:
-    assert [len(wave) for wave in waves(PAPER, 4, seeds=1)] == [2, 20]
-    assert [len(wave) for wave in waves(PAPER, 3, seeds=1)] == [1, 0]
-
-
-def test_jobs_share_the_cores(study: Study) -> None:
+def test_jobs_share_the_cores(study: Study, alone: Study) -> None:
     assert parallel_jobs(study) == os.cpu_count()
-    all_cores = replace(study, profile=replace(study.profile, cpu_threads=0))
-    assert parallel_jobs(all_cores) == 1
+    assert parallel_jobs(alone) == 1
 
 
-def test_what_is_there_is_not_trained_again(study: Study) -> None:
-    lines = list(prepare(study, 3, 1, None, "cpu"))
-    assert all(line.startswith("ready: smoke initial") for line in lines)
-    assert list(prepare(study, 3, 1, None, "cpu")) == []
+def test_a_task_is_ready_when_its_parent_neither_waits_nor_runs() -> None:
+    steps = in_parts(FIRST, "coco", "st", 2)
+    first, one, two, other = map(Training, (FIRST, *steps, peer("DEXTR", 0)))
+    scoring = Scoring((Question(FIRST, "coco"),))
+    assert _ready([first, one, two, other], []) == [first, other]
+    assert _ready([one, two, scoring], [first]) == [scoring]
+    assert _ready([one, two], []) == [one]
+    assert _ready([two], []) == [two]
+    assert _ready([], [first]) == []
+
+
+def test_questions_about_one_model_are_one_task() -> None:
+    asked = [
+        Question(FIRST, "coco"), Question(SECOND, "coco"), Question(FIRST, "voc"),
+        Question(FIRST, "coco"),
+    ]  # fmt: skip
+    assert _by_model(asked) == [(asked[0], asked[2]), (asked[1],)]
+
+
+def test_parents_are_trained_first_and_then_every_question_is_answered(
+    alone: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = [Question(SECOND, "coco"), Question(SECOND, "voc"), Question(FIRST, "coco")]
+    answered, real = [], preparation.answer
+
+    def counting(study: Study, question: Question) -> object:
+        answered.append(question)
+        return real(study, question)
+
+    monkeypatch.setattr(preparation, "answer", counting)
+    lines = list(prepare(alone, questions, None, "cpu"))
+    ready = [line.split(" (")[0] for line in lines if line.startswith("ready")]
+    # another test may have trained them already
+    wanted = [f"ready: smoke seed 0 {recipe.words()}" for recipe in (FIRST, SECOND)]
+    assert ready == wanted[2 - len(ready) :]
+    assert lines[len(ready) :] == [
+        f"scored: {SECOND.words()} seed 0", f"scored: {FIRST.words()} seed 0",
+    ]  # fmt: skip
+    assert sorted(map(repr, answered)) == sorted(map(repr, questions))
+    assert list(prepare(alone, questions, None, "cpu")) == []
+    assert len(answered) == 3
+
+
+def test_what_decides_an_answer_is_asked_again(alone: Study) -> None:
+    asked = [Question(FIRST, "coco")]
+    digests = {preparation._digest(alone, asked)}
+    digests.add(preparation._digest(alone, [replace(asked[0], confined=True)]))
+    digests.add(preparation._digest(alone, [replace(asked[0], user="human")]))
+    digests.add(preparation._digest(alone, [replace(asked[0], where="voc")]))
+    digests.add(preparation._digest(alone, [Question(initial("voc", 0), "coco")]))
+    reading = replace(alone.profile.inference, threshold=0.4)
+    profile = replace(alone.profile, inference=reading,
+                      reasons={**alone.profile.reasons, "inference": "test"})  # fmt: skip
+    digests.add(preparation._digest(replace(alone, profile=profile), asked))
+    assert len(digests) == 6
+
+
+def test_side_by_side_no_child_starts_before_its_parent_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Threads stand for the processes, whose start takes seconds."""
+    events: list[tuple[str, str]] = []
+
+    def work(where: object, task: Training) -> str:
+        events.append(("begin", task.recipe.words()))
+        time.sleep(0.01)
+        events.append(("end", task.recipe.words()))
+        return f"ready: {task.recipe.words()}"
+
+    monkeypatch.setattr(preparation, "_in_process", work)
+    monkeypatch.setattr(
+        preparation, "ProcessPoolExecutor", lambda n, mp_context: ThreadPoolExecutor(n)
+    )
+    steps = in_parts(FIRST, "coco", "st", 3)
+    recipes = (FIRST, *steps, SECOND, peer("DEXTR", 0), peer("ITIS", 0))
+    lines = list(preparation._side_by_side(list(map(Training, recipes)), 2, ("smoke", None, "cpu")))
+    assert sorted(lines) == sorted(f"ready: {recipe.words()}" for recipe in recipes)
+    for recipe in recipes:
+        if recipe.parent is not None:
+            begun = events.index(("begin", recipe.words()))
+            assert events.index(("end", recipe.parent.words())) < begun
+    n_running, most = 0, 0
+    for kind, _ in events:
+        n_running += 1 if kind == "begin" else -1
+        most = max(most, n_running)
+    assert most == 2
+
+
+def test_a_worker_opens_its_study_once(alone: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(preparation, "open_study", lambda *where: opened.append(where) or alone)
+    monkeypatch.setattr(preparation, "_opened", {})
+    asked = []
+    for _ in range(2):
+        preparation._in_process(("smoke", None, "cpu"), lambda study: asked.append(study) or "")
+    assert len(opened) == 1
+    assert asked == [alone, alone]

@@ -61,33 +61,57 @@ def test_git_state_is_none_below_a_checkout_and_outside(checkout, tmp_path_facto
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """Return a copy of the package's layout, counted instead of the real one."""
-    for path in ("seeding.py", "__main__.py", "data/crops.py", "method/ipt.py", "study/tables.py"):
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).write_text("one = 1\n")
-    monkeypatch.setattr(module, "PACKAGE", tmp_path)
-    return tmp_path
+    """Return a small package in which training reaches crops and seeding, counted instead."""
+    top = tmp_path / "small"
+    files = {
+        "__init__.py": "from small.study import tables\n",
+        "seeding.py": "one = 1\n",
+        "data/crops.py": "from small import seeding\n",
+        "data/__init__.py": "",
+        "method/train.py": "def run():\n    import small.data.crops\n",
+        "method/other.py": "one = 1\n",
+        "study/tables.py": "import small.method.train\n",
+    }
+    for path, text in files.items():
+        (top / path).parent.mkdir(parents=True, exist_ok=True)
+        (top / path).write_text(text)
+    monkeypatch.setattr(module, "PACKAGE", top)
+    return top
 
 
-@pytest.mark.parametrize("path", ["seeding.py", "data/crops.py", "method/ipt.py"])
-def test_code_digest_moves_with_the_layers_below_the_study(package, path):
-    before = code_digest()
-    (package / path).write_text("one = 1  # why\n")
-    assert code_digest() != before
+REACHED = ["__init__.py", "seeding.py", "data/__init__.py", "data/crops.py", "method/train.py"]
 
 
-@pytest.mark.parametrize("path", ["__main__.py", "study/tables.py"])
-def test_code_digest_stays_when_only_the_study_changes(package, path):
-    before = code_digest()
-    (package / path).write_text("one = 2\n")
-    assert code_digest() == before
+@pytest.mark.parametrize("path", REACHED)
+def test_code_digest_moves_with_what_the_root_reaches(package, path):
+    before = code_digest(("method.train",))
+    (package / path).write_text((package / path).read_text() + "# why\n")
+    assert code_digest(("method.train",)) != before
 
 
-def test_code_digest_sees_a_renamed_file_and_counts_only_what_is_asked(package):
-    before, data = code_digest(), code_digest(("data",))
-    (package / "method" / "ipt.py").rename(package / "method" / "refine.py")
-    assert code_digest() != before
-    assert code_digest(("data",)) == data
+@pytest.mark.parametrize("path", ["method/other.py", "study/tables.py", "new.py"])
+def test_code_digest_stays_when_only_others_change(package, path):
+    before = code_digest(("method.train",))
+    (package / path).write_text("two = 2\n")
+    assert code_digest(("method.train",)) == before
+
+
+def test_code_digest_of_a_subpackage_counts_all_its_files(package):
+    before = code_digest(("method",))
+    (package / "method" / "other.py").write_text("two = 2\n")
+    assert code_digest(("method",)) != before
+
+
+def test_code_digest_sees_a_renamed_file(package):
+    before = code_digest(("method.train",))
+    (package / "seeding.py").rename(package / "seeds.py")
+    assert code_digest(("method.train",)) != before
+
+
+def test_the_evolution_reaches_the_equations_and_no_peer_of_table_1():
+    reached = {path.stem for path in module._reached(("method.evolution",))}
+    assert {"alignment", "ipt", "prototypes", "samples", "openscene", "seeding"} <= reached
+    assert not {"dextr", "ifcn", "tables", "prediction"} & reached
 
 
 @pytest.mark.skipif(not STATUS.exists(), reason="the kernel's own count is in /proc only")

@@ -1,6 +1,7 @@
 """Tables on disk: how markdown is laid out, what it concludes, what lies beside it."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -10,7 +11,7 @@ from openscenes.paths import PROJECT
 from openscenes.study import reports
 from openscenes.study.profiles import profile_named
 from openscenes.study.statistics import Estimate
-from openscenes.study.tables import Block, Row, Table
+from openscenes.study.tables import Block, Claim, Row, Table
 
 NAN = float("nan")
 
@@ -22,16 +23,24 @@ def value(mean, low=None, high=None, std=0.5):
 
 def block(*, source=True):
     home = value(91.0) if source else None
-    return Block(
-        "Cityscapes, initial model on VOC",
-        (
-            Row("Baseline", 73.7, value(60.0), None, None, home),
-            Row("+ST", 77.3, value(63.0), value(3.0, 2, 4), value(3.0, 2, 4), home),
-            Row("+ST +IPT", 78.4, value(62.5), value(-0.5, -2, 1), value(2.5, -1, 6), home),
-            Row("+ST +FA", 78.8, value(59.0), value(-3.5), value(-1.0, -1.5, -0.5), home),
-            Row("a reading of ours", None, value(70.0), value(11.0), value(10.0), home),
-        ),
+    rows = (
+        Row("Baseline", 73.7, value(60.0), None, None, home),
+        Row("+ST", 77.3, value(63.0), value(3.0, 2, 4), value(3.0, 2, 4), home),
+        Row("+ST +IPT", 78.4, value(62.5), value(-0.5, -2, 1), value(2.5, -1, 6), home),
+        Row("+ST +FA", 78.8, value(59.0), value(-3.5), value(-1.0, -1.5, -0.5), home),
+        Row("a reading of ours", None, value(70.0), value(11.0), value(10.0), home),
     )
+    claims = tuple(
+        Claim(row.label, "Baseline", None if row.paper is None else row.paper - 73.7, row.to_first)
+        for row in rows[1:]
+    )
+    return Block("Cityscapes, initial model on VOC", rows, claims)
+
+
+@pytest.fixture(autouse=True)
+def _no_photographs(monkeypatch):
+    """What lies in the splits is counted elsewhere."""
+    monkeypatch.setattr(reports, "objects_as_found", lambda _study, questions: len(questions))
 
 
 @pytest.fixture
@@ -40,14 +49,14 @@ def table():
         [("COCO", "+ST", 0, "a", "cat", 9, 0.5), ("COCO", "first", 0, "a", "cat", 9, 0.4)],
         columns=["block", "row", "seed", "object_id", "class_name", "area", "iou"],
     )
-    return Table(4, "mIoU on somewhere, 3 seeds.", (block(),), objects, ())
+    return Table("4", "mIoU on somewhere, 3 seeds.", (block(),), objects, ())
 
 
 def test_markdown_of_a_row_by_hand(table):
     lines = reports.markdown(table).splitlines()
     assert lines[0] == "# Table 4"
     assert lines[2] == "mIoU on somewhere, 3 seeds."
-    assert "|  | paper | ours | to the row above | to baseline | VOC val after |" in lines
+    assert "|  | paper | ours | to the row above | to Baseline | VOC val after |" in lines
     assert "| Baseline | 73.7 | 60.0 ± 0.5 |  |  | 91.0 ± 0.5 |" in lines
     row = "| +ST | 77.3 | 63.0 ± 0.5 | **+3.00** [+2.00, +4.00] | **+3.00** [+2.00, +4.00] |"
     assert f"{row} 91.0 ± 0.5 |" in lines
@@ -68,23 +77,37 @@ def test_every_line_of_a_table_has_as_many_cells():
         assert ("VOC val after" in text) is source
 
 
-def test_one_seed_shows_no_spread():
-    assert reports._mean(value(61.25, std=NAN)) == "61.2"
-    assert reports._mean(value(61.25, std=0.34)) == "61.2 ± 0.3"
-
-
-def test_conclusions_say_what_holds_what_does_not_and_what_is_open():
+def test_conclusions_say_what_holds_what_does_not_what_is_open_and_what_is_ours():
     assert reports._conclusions(block()) == [
-        "- Better than baseline, holds here: +ST (+3.6 in the paper).",
-        "- Better than baseline, does not hold here: +ST +FA (+5.1 in the paper).",
-        "- Better than baseline, cannot be told: +ST +IPT (+4.7 in the paper).",
+        "- Holds here: +ST against Baseline (+3.00, paper +3.6).",
+        "- Cannot be told here: +ST +IPT against Baseline (+2.50, paper +4.7).",
+        "- Does not hold here: +ST +FA against Baseline (-1.00, paper +5.1).",
+        "- Found here, nothing published: a reading of ours against Baseline (+10.00).",
     ]
 
 
-def test_a_block_without_published_values_concludes_nothing():
-    rows = (Row("coarse mask", None, value(60), None, None), Row("x", None, value(61), value(1),
-            value(1)))  # fmt: skip
-    assert reports._conclusions(Block("COCO", rows)) == []
+def test_claims_of_one_verdict_stand_in_one_line(table):
+    one, two = block().claims[0], block().claims[0]
+    twice = Block("COCO", block().rows, (one, two))
+    assert reports._conclusions(twice) == [f"- Holds here: {one.words}; {two.words}."]
+    assert "- Holds here: +ST against" in reports.markdown(table)
+
+
+def test_a_block_without_claims_concludes_nothing():
+    assert reports._conclusions(Block("COCO", block().rows)) == []
+
+
+def test_notes_stand_below_and_only_other_pictures_are_excused(table):
+    text = reports.markdown(replace(table, notes=("## More\n\nwords",)))
+    assert text.index("## Cityscapes") < text.index("## More") < text.index("other data sets")
+    assert "other data sets" not in reports.markdown(replace(table, like_the_paper=True))
+
+
+def test_a_table_beside_the_papers_has_a_plus_in_its_title_and_none_in_its_file(table, tmp_path):
+    study = SimpleNamespace(profile=profile_named("demo"))
+    page = reports.write_table(replace(table, number="4_plus"), study, tmp_path, wall_s=1.0)
+    assert page.name == "table_4_plus.md"
+    assert page.read_text(encoding="utf-8").startswith("# Table 4+\n")
 
 
 def test_the_frame_has_a_line_per_row_and_no_number_where_there_is_none(table):
@@ -96,11 +119,13 @@ def test_the_frame_has_a_line_per_row_and_no_number_where_there_is_none(table):
     assert set(frame["n_objects"]) == {40}
 
 
-def test_four_files_are_written_whole(table, tmp_path):
+def test_five_files_are_written_whole(table, tmp_path):
     study = SimpleNamespace(profile=profile_named("demo"))
     page = reports.write_table(table, study, tmp_path, wall_s=12.34)
     names = sorted(path.name for path in (tmp_path / "tables").iterdir())
-    assert names == ["table_4.csv", "table_4.md", "table_4_objects.csv", "table_4_run.json"]
+    assert names == [
+        "table_4.csv", "table_4.md", "table_4.tex", "table_4_objects.csv", "table_4_run.json",
+    ]  # fmt: skip
     assert page.read_text(encoding="utf-8") == reports.markdown(table)
     objects = pd.read_csv(tmp_path / "tables" / "table_4_objects.csv")
     assert objects.iloc[0].to_list() == ["COCO", 0, "a", "cat", 9, 0.5, 0.4]
@@ -112,6 +137,11 @@ def test_four_files_are_written_whole(table, tmp_path):
     assert run["wall_s"] == 12.3
     assert run["profile"]["name"] == "demo"
     assert run["departures"]["network.backbone"] == ["small_resnet", "resnet101"]
+    assert [claim["verdict"] for claim in run["claims"]][:2] == [
+        "Holds here", "Cannot be told here",
+    ]  # fmt: skip
+    assert run["claims"][0]["ours"] == 3.0
+    assert run["objects"] > 0  # asked for every question of Table 4
     assert {"git", "code_digest", "lock_digest", "device", "peak_memory_mb"} <= run.keys()
 
 

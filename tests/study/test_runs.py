@@ -7,23 +7,44 @@ from dataclasses import replace
 
 import pytest
 
+from openscenes.errors import WeightsError
+from openscenes.networks.weights import load_weights
 from openscenes.paths import PROJECT
 from openscenes.study import runs
-from openscenes.study.material import Study, digest_of, new_scene, open_study
+from openscenes.study.material import Study, new_scene, open_study, source
+from openscenes.study.peer_runs import load_peer, load_refinable, refiner_training
+from openscenes.study.peers import peer_of
 from openscenes.study.profiles import profile_named
+from openscenes.study.recipes import (
+    FULL,
+    evolved,
+    finetuned,
+    in_parts,
+    initial,
+    peer,
+    refiner_of,
+)
+from openscenes.study.runs import model
 
 TRAIN = (
-    "from openscenes.study import runs\n"
+    "from openscenes.study.runs import model\n"
+    "from openscenes.study.recipes import initial\n"
     "from openscenes.study.material import open_study\n"
     "from openscenes.study.profiles import profile_named\n"
     "study = open_study(profile_named('smoke'), None, 'cpu')\n"
-    "print(runs.initial_model(study, 'voc', 5).digest)\n"
+    "print(model(study, initial('voc', 5)).digest)\n"
 )
+FIRST = initial("voc+sbd", 0)
 
 
 @pytest.fixture(scope="module")
 def study() -> Study:
     return open_study(profile_named("smoke"), None, "cpu")
+
+
+def named(study, recipe):
+    """Where a model would be, trained or not."""
+    return model(study, recipe, train=False).digest
 
 
 def test_two_processes_train_a_model_once(study: Study) -> None:
@@ -33,40 +54,142 @@ def test_two_processes_train_a_model_once(study: Study) -> None:
         for _ in range(2)
     ]
     digests = {process.communicate(timeout=300)[0].split()[-1] for process in pair}
-    model = runs.initial_model(study, "voc", 5)
-    assert digests == {model.digest}
-    before = model.weights.stat().st_mtime_ns
-    assert runs.initial_model(study, "voc", 5).weights.stat().st_mtime_ns == before
+    made = model(study, initial("voc", 5))
+    assert digests == {made.digest}
+    before = made.weights.stat().st_mtime_ns
+    assert model(study, initial("voc", 5)).weights.stat().st_mtime_ns == before
+
+
+def test_naming_a_model_trains_nothing(study: Study) -> None:
+    made = model(study, initial("voc", 77), train=False)
+    assert not made.folder.exists()
+    assert made.label == "smoke seed 77 initial voc"
 
 
 def test_whatever_makes_a_model_changes_its_name(study: Study) -> None:
-    seeds = {runs.initial_model(study, "voc", seed).digest for seed in (5, 6)}
-    slower = replace(study.profile.initial, learning_rate=1e-4)
-    other = replace(study, profile=replace(study.profile, initial=slower))
-    assert len(seeds | {runs.initial_model(other, "voc", 5).digest}) == 3
+    profile = study.profile
+    slower = replace(profile, initial=replace(profile.initial, learning_rate=1e-4))
+    wider = replace(profile, clicks=replace(profile.clicks, heat_map_width_px=20.0),
+                    reasons={**profile.reasons, "clicks": "test"})  # fmt: skip
+    recipes = [
+        initial("voc", 5), initial("voc", 6), initial("voc+sbd", 5), FIRST,
+        evolved(FIRST, "coco", "st"), evolved(FIRST, "cityscapes", "st"),
+        evolved(FIRST, "coco", "st+fa"), evolved(FIRST, "coco", "st", user="human"),
+        evolved(FIRST, "coco", "average"), evolved(FIRST, "coco", "confined"),
+        evolved(FIRST, "coco", "confined", user="human"), finetuned(FIRST, "coco"),
+        finetuned(evolved(FIRST, "coco", "st"), "coco"), refiner_of(FIRST),
+        peer("DEXTR", 0), peer("DEXTR", 1), peer("iFCN", 0), finetuned(peer("DEXTR", 0), "coco"),
+        *in_parts(FIRST, "coco", "st", 2), *in_parts(FIRST, "coco", "st", 3),
+    ]  # fmt: skip
+    digests = [named(study, recipe) for recipe in recipes]
+    digests += [named(replace(study, profile=other), FIRST) for other in (slower, wider)]
+    assert len(set(digests)) == len(digests)
 
 
-def test_a_digest_depends_on_values_and_not_on_order() -> None:
-    assert digest_of({"a": 1, "b": (1, 2)}) == digest_of({"b": [1, 2], "a": 1})
-    assert digest_of({"a": 1}) != digest_of({"a": 2})
-
-
-def test_the_method_gets_no_truth_of_a_new_scene(study: Study) -> None:
-    clicked = new_scene(study, "coco").clicked
-    assert clicked
-    assert not any(hasattr(item, name) for item in clicked for name in ("mask", "class_name"))
-
-
-def test_the_rows_of_table_4_are_parameters(study: Study) -> None:
-    configs = {v: runs.evolution_config(study, "coco", v) for v in runs.VARIANTS}
-    assert [v for v, config in configs.items() if config.ipt] == ["st+ipt", "st+ipt+fa"]
-    assert [v for v, config in configs.items() if config.alignment] == ["st+fa", "st+ipt+fa"]
-    assert [v for v, config in configs.items() if not config.old_data] == ["upper bound"]
-    assert len({config.train for config in configs.values()}) == 1
+def test_a_peer_does_not_depend_on_how_we_evolve(study: Study) -> None:
+    profile = study.profile
+    other = replace(study, profile=replace(profile, class_loss_weight=0.5))
+    assert named(other, peer("ITIS", 0)) == named(study, peer("ITIS", 0))
+    assert named(other, FIRST) != named(study, FIRST)
+    assert named(other, refiner_of(FIRST)) != named(study, refiner_of(FIRST))  # by its parent
 
 
 def test_a_grown_model_comes_back_grown(study: Study) -> None:
-    model = runs.evolved_model(study, "voc+sbd", "coco", "st", 0)
-    assert model.load(study).config.unknown_class
-    assert not runs.initial_model(study, "voc+sbd", 0).load(study).config.unknown_class
-    assert model.facts()["made_of"]["stage"] == "evolved"
+    made = model(study, evolved(FIRST, "coco", "st"))
+    assert made.load(study).config.unknown_class
+    assert not model(study, FIRST).load(study).config.unknown_class
+    facts = made.facts()
+    assert facts["made_of"]["stage"] == "evolved"
+    assert facts["made_of"]["parent"] == model(study, FIRST).digest
+    assert set(facts["history"][0]) == {"epoch", "ce_old", "class_old", "ce_new"}
+
+
+def test_a_fine_tuned_model_learned_the_scenes_truth_alone(study: Study) -> None:
+    made = model(study, finetuned(FIRST, "coco"))
+    assert set(made.facts()["history"][0]) == {"epoch", "ce"}
+    assert made.facts()["made_of"]["stage"] == "fine-tuned"
+    assert not made.load(study).config.unknown_class
+    assert not (made.folder / "pseudo.json").exists()
+
+
+def test_a_chain_of_parts_remembers_what_every_part_learned(study: Study) -> None:
+    first = initial("voc", 5)
+    steps = in_parts(first, "cityscapes", FULL, 2)
+    made = model(study, steps[1])
+    labelled = source(study, "voc").examples
+    assert runs._pool(study, steps[0]).examples == labelled
+    pool = runs._pool(study, steps[1]).examples
+    earlier = new_scene(study, "cityscapes", part=(0, 2)).clicked
+    assert pool[: len(labelled)] == labelled
+    added = pool[len(labelled) :]
+    assert [e.object_id for e in added] == [f"{c.scene}:{c.object_id}" for c in earlier]
+    assert not any(example.labelled for example in added)
+    assert all(set(example.supervision) == {"size", "counts"} for example in added)
+    assert (made.folder / "pseudo.json").exists()
+    assert made.load(study).config.unknown_class
+
+
+def test_a_longer_life_has_all_its_scenes_in_its_pool(study: Study) -> None:
+    second = evolved(FIRST, "coco", "st")
+    model(study, second)
+    pool = runs._pool(study, evolved(second, "cityscapes", "st")).examples
+    scenes = {example.object_id.split("/")[0] for example in pool if not example.labelled}
+    assert scenes == {"coco"}
+    assert len(pool) == len(source(study, "voc+sbd").examples) + len(
+        new_scene(study, "coco").clicked
+    )
+
+
+def test_a_peer_is_trained_once_and_found_again(study: Study) -> None:
+    made = model(study, peer("DEXTR", 0))
+    before = made.weights.stat().st_mtime_ns
+    assert model(study, peer("DEXTR", 0)).weights.stat().st_mtime_ns == before
+    network = load_peer(study, made, peer_of(study.profile, "DEXTR"))
+    assert not network.training
+    assert [set(row) for row in made.facts()["history"]] == [{"epoch", "balanced_cross_entropy"}]
+    with pytest.raises(WeightsError):
+        load_peer(study, made, peer_of(study.profile, "iFCN"))
+
+
+def test_a_peer_goes_on_from_its_own_weights_a_fifth_as_fast(study: Study) -> None:
+    made = model(study, finetuned(peer("DEXTR", 0), "coco"))
+    facts = made.facts()["made_of"]
+    own = peer_of(study.profile, "DEXTR").train
+    assert facts["stage"] == "peer tuned"
+    assert facts["parent"] == named(study, peer("DEXTR", 0))
+    assert facts["train"]["learning_rate"] == pytest.approx(own.learning_rate / 5)
+    assert facts["train"]["epochs"] == study.profile.coco.train.epochs
+
+
+def test_a_refiner_is_trained_once_and_serves_the_whole_life(study: Study) -> None:
+    second = evolved(FIRST, "coco", "st")
+    trained = model(study, refiner_of(second))
+    before = trained.weights.stat().st_mtime_ns
+    assert model(study, refiner_of(FIRST)).weights.stat().st_mtime_ns == before
+    first, evolved_model = model(study, FIRST), model(study, second)
+    refinable = load_refinable(study, trained, first, evolved_model)
+    assert not refinable.training
+    assert refinable.network.config.unknown_class
+    alone = evolved_model.load(study)
+    for name, value in refinable.network.state_dict().items():
+        assert value.equal(alone.state_dict()[name]), name
+    load_weights(refinable.refiner, trained.weights)  # nothing but the branch lies in the file
+
+
+def test_a_refiner_learns_a_quarter_of_the_initial_epochs(study: Study) -> None:
+    profile = replace(study.profile, initial=replace(study.profile.initial, epochs=13))
+    config = refiner_training(replace(study, profile=profile))
+    assert (config.epochs, config.learning_rate) == (3, 1e-2)
+    assert not config.freeze_batchnorm and not config.freeze_first_stages
+    assert refiner_training(study).epochs == 1
+    paper = replace(study, profile=profile_named("paper"))
+    assert refiner_training(paper).learning_rate == pytest.approx(1e-7)
+
+
+def test_a_model_says_in_its_file_how_to_click(study: Study) -> None:
+    from safetensors import safe_open
+
+    with safe_open(model(study, FIRST).weights, "pt") as file:
+        about = file.metadata()
+    assert about["label"] == "smoke seed 0 initial voc+sbd"
+    assert about["digest"] == model(study, FIRST).digest

@@ -10,12 +10,13 @@ import pytest
 
 from openscenes.errors import DataError
 from openscenes.method.ipt import IPTConfig
-from openscenes.study import status
 from openscenes.study.decisions import decisions, ours, settings_of
+from openscenes.study.findings import overview, published_cells
+from openscenes.study.markdown import grid
 from openscenes.study.profiles import differences, profile_named
 from openscenes.study.provenance import PACKAGE
 from openscenes.study.status import paper_flops, write_status
-from openscenes.study.verification import direction, read_reports, verified
+from openscenes.study.verification import claims, direction, read_reports, set_of, verified
 
 CELL = {
     "block": "COCO, initial model on VOC", "row": "+ST", "paper": 76.8, "ours": 76.5,
@@ -26,12 +27,16 @@ FIRST = CELL | {"row": "Baseline", "paper": 70.8, "ours": 71.5, "to_first": None
                 "to_first_low": None, "to_first_high": None}  # fmt: skip
 
 
-def facts(profile="demo", number=4):
+CLAIM = {"block": CELL["block"], "better": "+ST", "worse": "Baseline", "paper": 6.0, "ours": 5.0,
+         "low": 4.0, "high": 6.0, "verdict": "Holds here"}  # fmt: skip
+
+
+def facts(profile="demo", number="4", **more):
     described = json.loads(json.dumps(asdict(profile_named(profile)), default=str))
     return {
         "table": number, "profile": described, "models": [{"wall_s": 100.0}, {"wall_s": 140.0}],
         "wall_s": 33.3, "code_digest": "c0de" * 16, "git": {"commit": "abc" * 12, "dirty": False},
-        "device": {"cpu": "Some CPU", "accelerators": []}, "threads": 2,
+        "device": {"cpu": "Some CPU", "accelerators": []}, "threads": 2, **more,
     }  # fmt: skip
 
 
@@ -81,8 +86,8 @@ def test_where_there_is_no_gain_there_is_no_direction():
 
 def test_reports_of_all_profiles_are_found_in_order(tmp_path):
     put(tmp_path / "study", profile="study")
-    put(tmp_path, number=4)
-    put(tmp_path, number=3)
+    put(tmp_path, number="4")
+    put(tmp_path, number=3)  # as an earlier version wrote it
     names = [report.name for report in read_reports(tmp_path)]
     assert names == ["table 3, demo", "table 4, demo", "table 4, study"]
 
@@ -101,13 +106,13 @@ def test_the_page_has_a_line_per_cell_and_the_command_of_each_run(tmp_path):
     assert page == tmp_path / "README.md"
     lines = page.read_text(encoding="utf-8").splitlines()
     assert (
-        "| table 4, demo | COCO, initial model on VOC | +ST | 76.8 | 76.5 ± 0.2 (3 seeds) | "
+        "| COCO, initial model on VOC | +ST | mIoU | 76.8 | 76.5 ± 0.2 (3 seeds) | -0.3 | "
         "no: embedded scenes | yes |"
     ) in lines
     run = next(line for line in lines if line.startswith("| [table 4, demo](tables/table_4.md)"))
-    assert "`make table-4 SEEDS=3` | 33 s | 2 models, 4 min | Some CPU, 2 threads |" in run
+    assert "`make table-4 SEEDS=3` | 3 | 33 s |  | 2 models, 4 min | Some CPU, 2 threads |" in run
     assert any("`make table-4 PROFILE=study DATA=path/to/data SEEDS=3`" in line for line in lines)
-    assert "| demo | COCO | 36335 |" in lines
+    assert "| demo | COCO, validation |  | 36335 |  |  |" in lines
     sizes = [f"{profile_named(name).crop.size} px square" for name in ("demo", "study")]
     crop = next(line for line in lines if line.startswith("| crop |"))
     assert re.findall(r"\d+ px square", crop) == sizes
@@ -208,4 +213,107 @@ def test_the_page_names_what_the_papers_profile_needs(tmp_path):
 
 
 def test_bars_in_a_cell_do_not_break_a_table():
-    assert status._markdown(["a"], [["||c||^2"]]).splitlines()[-1] == "| \\|\\|c\\|\\|^2 |"
+    assert grid(["a"], [["||c||^2"]]).splitlines()[-1] == "| \\|\\|c\\|\\|^2 |"
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("VOC@85%", "VOC"), ("VOC, t = 0", "VOC"), ("COCO, exact boxes", "COCO"),
+        ("Cityscapes, initial model on VOC+SBD", "Cityscapes"),
+        ("Cityscapes in four parts, initial model on VOC", "Cityscapes"), ("COCOA", ""),
+    ],
+)  # fmt: skip
+def test_a_title_begins_with_its_validation_set(title, name):
+    assert set_of(title) == name
+
+
+@pytest.mark.parametrize(("title", "whole"), [("VOC@85%", 3_427), ("Cityscapes, t = 1", 9_800)])
+def test_each_set_has_its_official_size(title, whole):
+    assert verified(cell(block=title, n_objects=whole), facts("paper")) == "yes"
+    assert "sample" in verified(cell(block=title, n_objects=whole // 2), facts("paper"))
+    assert verified(cell(block="elsewhere"), facts("paper")).startswith("no: the official split")
+
+
+def test_where_the_paper_found_no_difference_no_sign_can_agree():
+    assert direction(cell(paper=FIRST["paper"]), pd.Series(FIRST)) == ""
+
+
+def test_claims_are_read_from_the_run_and_older_runs_are_compared_with_their_first_row(tmp_path):
+    put(tmp_path, claims=[CLAIM | {"verdict": "Cannot be told here"}])
+    put(tmp_path / "study", profile="study")
+    new, old = read_reports(tmp_path)
+    assert [claim["verdict"] for claim in claims(new)] == ["Cannot be told here"]
+    assert claims(old) == [CLAIM]
+    text = write_status(tmp_path).read_text(encoding="utf-8")
+    assert "<summary>table 4, demo: cannot be told here 1</summary>" in text
+    line = "| COCO, initial model on VOC | +ST against Baseline | +6.0 | +5.00 [+4.00, +6.00] |"
+    assert f"| Cannot be told here {line}" in text
+    assert f"| Holds here {line}" in text
+
+
+def test_the_overview_counts_by_hand(tmp_path):
+    row = CELL | {"block": "Cityscapes in four parts, initial model on VOC"}
+    first = row | {"row": "None", "paper": 73.7, "to_first": None}
+    quarter, other = row | {"row": "25%", "paper": 78.3}, row | {"row": "ours", "paper": None}
+    told = [CLAIM, CLAIM | {"verdict": "Does not hold here"}, CLAIM | {"paper": None}]
+    put(tmp_path, cells=(first, quarter, other), number="7", claims=told)
+    lines = overview(read_reports(tmp_path)).splitlines()
+    (line,) = [line for line in lines if line.startswith("| Table 7 ")]
+    assert line.endswith("| [demo](tables/table_7.md) | 5 | 2 | 0 | 2 | 1 | 0 | 1 |")
+    (missing,) = [line for line in lines if line.startswith("| Table 4 ")]
+    assert "| not made yet | 12 |" in missing
+    assert any(line.startswith("| Table 4+ ") and "nothing published" in line for line in lines)
+
+
+def test_clicks_needed_are_cells_and_the_protocols_own_are_nominal(tmp_path):
+    clicks = {"block": "VOC@85%", "never reached": "5 %", "to_first": None}
+    ifcn = CELL | clicks | {"row": "iFCN", "paper": None, "NoC, paper": "6.9",
+                            "NoC, measured": "8.0 ± 0.5"}  # fmt: skip
+    iog = CELL | clicks | {"row": "IOG", "NoC, paper": "3 (nominal)", "NoC, measured": "4.5"}
+    put(tmp_path, cells=(ifcn, iog), number="1")
+    found = {(cell.row, cell.measure): cell for cell in published_cells(read_reports(tmp_path)[0])}
+    assert list(found) == [("iFCN", "NoC"), ("IOG", "mIoU"), ("IOG", "NoC")]
+    assert found["iFCN", "NoC"].difference == "+1.1"
+    assert found["IOG", "NoC"].difference == "nominal"
+    assert (found["IOG", "NoC"].paper, found["IOG", "NoC"].ours) == (3.0, "4.5 (3 seeds)")
+
+
+def test_a_row_that_another_should_beat_says_so(tmp_path):
+    rows = [CELL | {"block": "VOC@85%", "row": name, "paper": paper, "to_first": None}
+            for name, paper in (("iFCN", None), ("DEXTR", 91.5), ("Ours", 93.2))]  # fmt: skip
+    claim = CLAIM | {"block": "VOC@85%", "better": "Ours", "worse": "DEXTR"}
+    put(tmp_path, cells=rows, number="1", claims=[claim])
+    cells = list(published_cells(read_reports(tmp_path)[0]))
+    assert [cell.direction for cell in cells] == ["yes, Ours over it", ""]
+
+
+def test_objects_are_those_that_the_run_has_counted(tmp_path):
+    counted = {"images": 9, "objects": 412, "dropped": {"crowd": 3, "tiny": 0}, "drawn": 300}
+    put(tmp_path, objects={"coco/train": counted})
+    text = write_status(tmp_path).read_text(encoding="utf-8")
+    assert "| demo | coco/train | 9 | 412 | 300 | crowd 3 |" in text
+    assert "COCO, validation" not in text
+
+
+def test_a_key_with_an_underscore_is_a_target_with_a_dash(tmp_path):
+    put(tmp_path, number="4_plus")
+    text = write_status(tmp_path).read_text(encoding="utf-8")
+    assert "[table 4+, demo](tables/table_4_plus.md)" in text
+    assert "`make table-4-plus SEEDS=3`" in text
+
+
+def test_every_system_of_table_1_says_what_it_sees(tmp_path):
+    text = write_status(tmp_path).read_text(encoding="utf-8").partition("### Systems")[2]
+    for system in ("iFCN", "Latent diversity", "ITIS", "FCTSFN", "DEXTR", "IOG, ours"):
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| {system} |")]
+        assert line.count("|") == 6
+
+
+def test_the_contents_lead_to_every_section_and_folds_are_closed(tmp_path):
+    put(tmp_path)
+    text = write_status(tmp_path).read_text(encoding="utf-8")
+    titles = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert [title for title in titles if f"- [{title}](#" not in text] == []
+    assert text.count("<details>\n<summary>") == text.count("\n\n</details>") > 5
+    assert len(re.findall(r"<summary>openscenes/networks: \d+ decisions</summary>", text)) == 1

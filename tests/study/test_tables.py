@@ -1,12 +1,12 @@
-"""The paper's values, the variants of Table 3, and how scores become rows."""
+"""The paper's values, claims and their verdicts, and how scores become long tables."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from openscenes.method.ipt import IPTConfig
 from openscenes.study import tables
-from openscenes.study.tables import Block, Table, paper_value, table_3_variants
+from openscenes.study.statistics import Estimate
+from openscenes.study.tables import Block, Claim, Row, Table, claims_of, long, paper_value
 
 TABLE_3 = {
     "coarse mask": 73.7, "global": 74.5, "center": 74.1, "edge": 74.3, "all three": 74.8,
@@ -26,74 +26,99 @@ COLUMNS = ("cityscapes voc", "cityscapes voc+sbd", "coco voc", "coco voc+sbd")
 
 @pytest.mark.parametrize(("row", "value"), TABLE_3.items())
 def test_values_of_table_3(row, value):
-    assert paper_value(3, row, "cityscapes") == value
-    assert paper_value(3, row, "coco") is None
+    assert paper_value("3", row, "cityscapes") == value
+    assert paper_value("3", row, "coco") is None
 
 
 @pytest.mark.parametrize(("row", "values"), TABLE_4.items())
 def test_values_of_table_4(row, values):
-    assert paper_value(4, row, "cityscapes voc") == values[0]
-    assert paper_value(4, row, "coco voc+sbd") == values[1]
+    assert paper_value("4", row, "cityscapes voc") == values[0]
+    assert paper_value("4", row, "coco voc+sbd") == values[1]
 
 
 @pytest.mark.parametrize(("row", "values"), TABLE_6.items())
 def test_values_of_table_6_fill_the_other_initial_sets(row, values):
-    assert tuple(paper_value(4, row, column) for column in COLUMNS) == values
+    assert tuple(paper_value("4", row, column) for column in COLUMNS) == values
 
 
 @pytest.mark.parametrize("row", sorted(set(TABLE_4) - set(TABLE_6)))
 @pytest.mark.parametrize("column", ["cityscapes voc+sbd", "coco voc"])
 def test_what_the_paper_leaves_out_is_none(row, column):
-    assert paper_value(4, row, column) is None
+    assert paper_value("4", row, column) is None
 
 
-def test_the_file_holds_no_other_value():
-    counts = pd.read_csv(tables.PAPER_VALUES).groupby("table").size()
-    # of Table 6 only what Table 4 has not
-    assert counts.to_dict() == {3: len(TABLE_3), 4: 2 * len(TABLE_4), 6: 2 * len(TABLE_6)}
+def test_the_row_named_none_is_a_row_and_not_a_gap():
+    assert paper_value("7", "None", "cityscapes") == 73.7
 
 
-def test_every_published_row_is_made():
-    assert list(tables.TABLE_4_ROWS) == list(TABLE_4)
-    assert set(TABLE_3) - {"coarse mask"} <= set(table_3_variants(IPTConfig(), "layer4"))
+def test_a_table_beyond_the_paper_has_no_published_value():
+    assert paper_value("4_plus", "Baseline", "coco voc+sbd") is None
 
 
-def test_variants_are_the_papers_and_the_last_is_the_profiles():
-    mine = IPTConfig(alpha=0.4, beta=0.6)
-    variants = table_3_variants(mine, "decoder")
-    assert variants["merge and vote"].config == IPTConfig()
-    assert variants["merge and vote"].feature == "layer4"
-    assert variants["edge"].config.prototypes == ("edge",)
-    assert variants["all three"].config.fusion == "weighted_sum"
-    last = variants["as in Table 4 here"]
-    assert (last.feature, last.config) == ("decoder", mine)
+def test_the_file_names_no_cell_twice_and_holds_no_other_value_of_table_3_and_4():
+    frame = pd.read_csv(tables.PAPER_VALUES, dtype={"table": str})
+    assert not frame.duplicated(["table", "row", "column"]).any()
+    counts = frame.groupby("table").size()
+    assert (counts["3"], counts["4"]) == (len(TABLE_3), 2 * len(TABLE_4))
+    assert set(counts.index) == {"1", "2", "3", "4", "5", "6", "7"}
+    assert frame["value"].between(1, 100).all()
 
 
-def test_rows_hold_differences_to_the_row_above_and_to_the_first():
-    scores = {"Baseline": [[0.5, 0.6]], "+ST": [[0.6, 0.7]], "+ST +IPT": [[0.9, 0.8]]}
-    scores = {label: np.array(values) for label, values in scores.items()}
-    rows = tables._rows(4, "cityscapes voc", scores, {"+ST": np.array([[0.25]])})
-    assert rows[0].to_above is rows[0].to_first is None
-    assert rows[2].to_above.mean == pytest.approx(20.0)
-    assert rows[2].to_first.mean == pytest.approx(30.0)
-    assert [row.paper for row in rows] == [73.7, 77.3, 78.4]
-    assert rows[1].source.mean == pytest.approx(25.0)
-    assert rows[2].source is None
+def found(low, high):
+    return Estimate((low + high) / 2, 0.5, low, high, 3, 40)
+
+
+VERDICTS = [
+    (2.0, found(1, 3), "Holds here"),
+    (2.0, found(-3, -1), "Does not hold here"),
+    (-2.0, found(-3, -1), "Holds here"),
+    (2.0, found(-1, 3), "Cannot be told here"),
+    (None, found(-1, 3), "Cannot be told here"),
+    (None, found(1, 3), "Found here, nothing published"),
+    (None, found(-3, -1), "Found here, nothing published"),
+]
+
+
+@pytest.mark.parametrize(("paper", "ours", "verdict"), VERDICTS)
+def test_a_verdict_asks_whether_zero_is_left_out_and_then_for_the_sign(paper, ours, verdict):
+    assert Claim("a", "b", paper, ours).verdict == verdict
+
+
+def test_a_claim_in_words_has_both_differences_or_ours_alone():
+    assert Claim("+ST", "Baseline", 3.6, found(1, 3)).words == (
+        "+ST against Baseline (+2.00, paper +3.6)"
+    )
+    assert Claim("+ST", "Baseline", None, found(-3, -1)).words == "+ST against Baseline (-2.00)"
+
+
+def test_claims_pair_the_same_objects_and_subtract_the_papers_values():
+    scores = {"a": np.array([[0.5, 0.6]]), "b": np.array([[0.7, 0.8]]), "c": np.array([[0.1, 0.9]])}
+    nothing = found(0, 1)
+    rows = [Row("a", 70.0, nothing, None, None), Row("b", 73.5, nothing, None, None),
+            Row("c", None, nothing, None, None)]  # fmt: skip
+    first, second = claims_of(rows, scores, (("b", "a"), ("c", "a")))
+    assert (first.better, first.worse, first.paper) == ("b", "a", 3.5)
+    assert (first.ours.low, first.ours.mean, first.ours.high) == pytest.approx((20, 20, 20))
+    assert second.paper is None
+    assert second.ours.mean == pytest.approx(-5.0)
+    assert second.verdict == "Cannot be told here"
 
 
 def test_every_object_of_every_seed_is_kept():
     objects = pd.DataFrame({"object_id": ["a", "b"], "class_name": ["cat", "dog"], "area": [3, 4]})
     scores = {"one": np.array([[0.1, 0.2], [0.3, 0.4]]), "two": np.array([[0.5, 0.6], [0.7, 0.8]])}
-    long = tables._long("scene", scores, objects)
-    assert list(long.columns) == [
+    frame = long("scene", scores, objects)
+    assert list(frame.columns) == [
         "block", "row", "seed", "object_id", "class_name", "area", "iou",
     ]  # fmt: skip
-    assert len(long) == 8
-    picked = long[(long["row"] == "two") & (long["seed"] == 1) & (long["object_id"] == "b")]
+    assert len(frame) == 8
+    picked = frame[(frame["row"] == "two") & (frame["seed"] == 1) & (frame["object_id"] == "b")]
     assert picked["iou"].item() == 0.8
 
 
 def test_a_block_is_found_by_a_word_of_its_title():
     blocks = (Block("Cityscapes, x", ()), Block("COCO, x", ()))
-    table = Table(3, "", blocks, pd.DataFrame(), ())
+    table = Table("3", "", blocks, pd.DataFrame(), ())
     assert table.block("COCO") is blocks[1]
+    with pytest.raises(StopIteration):
+        table.block("KITTI")

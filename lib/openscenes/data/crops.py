@@ -8,6 +8,7 @@ composed before a single source pixel is read.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -27,6 +28,9 @@ class CropConfig:
     size: int = setting(512, "Sec. 4.1.3: crops are resized to 512x512")
     margin_px: float = setting(30.0, "IOG: box widened by 30 px of the original image")
     margin_share: float = setting(0.0, "Ours: and by this share of its side; IOG has none")
+    region: Literal["box", "image"] = setting(
+        "box", "IOG; systems that know no box look at the whole image"
+    )
 
     def __post_init__(self) -> None:
         if self.size < 16 or self.margin_px < 0 or self.margin_share < 0:
@@ -93,14 +97,19 @@ def random_affine(
     shape: tuple[int, int], augmentation: Augmentation, generator: np.random.Generator
 ) -> Affine:
     """Draw a flip, a rotation and a zoom about the centre of an image of (height, width)."""
-    height, width = shape
     angle = generator.uniform(-augmentation.rotation_deg, augmentation.rotation_deg)
     zoom = generator.uniform(augmentation.zoom_min, augmentation.zoom_max)
     flip = augmentation.flip and generator.random() < 0.5
+    return turned(shape, flip, angle, zoom)
+
+
+def turned(shape: tuple[int, int], flip: bool, rotation_deg: float, zoom: float) -> Affine:
+    """Mirror an image of (height, width), then turn and enlarge it about its centre."""
+    height, width = shape
     centre = ((width - 1) / 2, (height - 1) / 2)
-    turned = cv2.getRotationMatrix2D(centre, angle, zoom)
+    rotated = cv2.getRotationMatrix2D(centre, rotation_deg, zoom)
     mirror = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0]])
-    return compose(turned, mirror) if flip else turned
+    return compose(rotated, mirror) if flip else rotated
 
 
 def zoom_of(affine: Affine) -> float:
@@ -118,6 +127,12 @@ def window_affine(box: Box, config: CropConfig, zoom: float = 1.0) -> Affine:
     scale_x, shift_x = _window_side(box.col0, box.col1, config, zoom)
     scale_y, shift_y = _window_side(box.row0, box.row1, config, zoom)
     return np.array([[scale_x, 0.0, shift_x], [0.0, scale_y, shift_y]])
+
+
+def frame_affine(shape: tuple[int, int], config: CropConfig) -> Affine:
+    """The map from the whole image of (height, width) to the crop, aspect ratio not kept."""
+    whole = CropConfig(config.size, margin_px=0.0)
+    return window_affine(Box(0.0, 0.0, float(shape[0]), float(shape[1])), whole)
 
 
 def _window_side(start: float, end: float, config: CropConfig, zoom: float) -> tuple[float, float]:

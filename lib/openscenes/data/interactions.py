@@ -1,19 +1,16 @@
-"""The interaction: a box and one inside point; two simulated users; the two heat maps.
+"""The interaction: a box and one inside point, and two simulated users.
 
 Paper: Sec. 3.1 (two diagonal background points and one foreground point, as IOG has them).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from openscenes import masks
 from openscenes.data import crops
@@ -95,40 +92,3 @@ def _jitter(
     row1 = float(np.clip(moved[2], row0 + 1, shape[0]))
     col1 = float(np.clip(moved[3], col0 + 1, shape[1]))
     return Box(row0, col0, row1, col1)
-
-
-def heat_maps(points: Tensor, boxes: Tensor, size: int, config: ClickConfig) -> Tensor:
-    """The foreground and the background click channel, 0-255.
-
-    Paper: Sec. 3.1, 4.1.2.  A Gaussian of full width at half maximum ``heat_map_width_px`` at the
-    inside point; the pixelwise maximum of four such at the corners of the box, moved outwards by
-    ``corner_offset_px``. Row and column factors of that maximum separate exactly, because the
-    four corners are all pairs of two rows and two columns.
-
-    Args:
-        points: (B, 2) float, (row, col) in crop pixels.
-        boxes: (B, 4) float, half-open (row0, col0, row1, col1) in crop pixels.
-        size: side of the crop.
-    Returns:
-        (B, 2, size, size) float32 in [0, 255]; channel 0 is the foreground click.
-    """
-    scale = size / REFERENCE_PX
-    offset = boxes.new_tensor([-1.0, -1.0, 1.0, 1.0]) * config.corner_offset_px * scale
-    last = boxes.new_tensor([0.0, 0.0, 1.0, 1.0])  # a half-open end names the pixel before it
-    corners = (boxes - last + offset).round().clamp(0, size)
-    width = config.heat_map_width_px * scale
-    foreground = _outer(points[:, :1].round(), points[:, 1:].round(), size, width)
-    background = _outer(corners[:, 0::2], corners[:, 1::2], size, width)
-    return 255.0 * torch.stack([foreground, background], dim=1)
-
-
-def _outer(rows: Tensor, cols: Tensor, size: int, width: float) -> Tensor:
-    """Maximum over all pairs of (B, K) rows and (B, K) columns of a Gaussian: (B, size, size)."""
-    return _profile(rows, size, width)[:, :, None] * _profile(cols, size, width)[:, None, :]
-
-
-def _profile(centres: Tensor, size: int, width: float) -> Tensor:
-    """(B, K) centres -> (B, size): the larger of K one-dimensional Gaussians."""
-    grid = torch.arange(size, device=centres.device, dtype=torch.float32)
-    squared = (grid - centres.float()[:, :, None]).square()
-    return torch.exp(-4.0 * math.log(2.0) * squared / width**2).amax(dim=1)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,43 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from openscenes import masks
-from openscenes.data import crops, datasets, interactions
-from openscenes.data.records import Box, ClickedObject, Interaction, ObjectRecord, Point
+from openscenes.data import crops, encodings, interactions
+from openscenes.data.examples import Example, ImageCache
+from openscenes.data.records import Box, Point
 from openscenes.seeding import numpy_generator
-
-NO_CLASS = -1  # the class index of an object whose class nobody knows
-
-
-@dataclass(frozen=True)
-class Example:
-    """One object to learn from or to test on.
-
-    Attributes:
-        object_id: unique in the study, such as ``"coco/train2017:42/7"``.
-        image: the photograph.
-        interaction: the user's box and point, made once.
-        supervision: ground truth to be read (``ObjectRecord``), a pseudo mask (run-length code),
-            or None where there is only the interaction.
-        class_index: channel of the class head, or ``NO_CLASS``; it teaches the class head only
-            where the supervision is ground truth.
-    """
-
-    object_id: str
-    image: Path
-    interaction: Interaction
-    supervision: ObjectRecord | dict[str, Any] | None
-    class_index: int = NO_CLASS
-
-    @property
-    def labelled(self) -> bool:
-        """Whether the supervision is ground truth."""
-        return isinstance(self.supervision, ObjectRecord)
-
-
-def from_clicks(clicked: ClickedObject, pseudo_mask: dict[str, Any] | None = None) -> Example:
-    """The example of an object of a new scene: never any ground truth."""
-    name = f"{clicked.scene}:{clicked.object_id}"
-    return Example(name, clicked.image, clicked.interaction, pseudo_mask)
 
 
 @dataclass(frozen=True)
@@ -66,6 +31,8 @@ class Batch:
         boxes: (B, 4) float32 half-open (row0, col0, row1, col1) in crop pixels.
         classes: (B,) int64 channel of the class head, ``NO_CLASS`` where unknown.
         labelled: (B,) bool, whether mask and class are ground truth.
+        others: (B, 1, S, S) uint8, i on the i-th other object of the photograph, 0 elsewhere.
+        draws: (B,) int64, the seed of what an objective may draw for this object in this epoch.
     """
 
     images: Tensor
@@ -75,6 +42,8 @@ class Batch:
     boxes: Tensor
     classes: Tensor
     labelled: Tensor
+    others: Tensor
+    draws: Tensor
 
     def __len__(self) -> int:
         return len(self.images)
@@ -87,44 +56,9 @@ class Batch:
     def inputs(self, config: interactions.ClickConfig) -> Tensor:
         """The network's five channels, (B, 5, S, S) float32 in [0, 255] (Sec. 3.1)."""
         size = self.images.shape[-1]
-        maps = interactions.heat_maps(self.points, self.boxes, size, config)
+        maps = encodings.heat_maps(self.points, self.boxes, size, config)
         stacked = torch.cat([self.images.float(), maps], dim=1)
         return stacked.contiguous(memory_format=torch.channels_last)
-
-
-class ImageCache:
-    """Decoded photographs and supervision, least recently used first out, bounded in bytes."""
-
-    def __init__(self, max_bytes: int = 1 << 30) -> None:
-        self.max_bytes, self.n_bytes = max_bytes, 0
-        self._images: OrderedDict[Path, NDArray[np.uint8]] = OrderedDict()
-        self._codes: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {}
-
-    def image(self, path: Path) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB."""
-        if path in self._images:
-            self._images.move_to_end(path)
-            return self._images[path]
-        image = self._images[path] = datasets.read_image(path)
-        self.n_bytes += image.nbytes
-        while self.n_bytes > self.max_bytes and len(self._images) > 1:
-            self.n_bytes -= self._images.popitem(last=False)[1].nbytes
-        return image
-
-    def supervision(self, example: Example) -> tuple[masks.BoolMask, masks.BoolMask | None]:
-        """The (H, W) mask and void region of an example, kept as run-length codes."""
-        if isinstance(example.supervision, dict):
-            return masks.decode(example.supervision), None
-        if example.supervision is None:
-            raise ValueError(f"object {example.object_id} has an interaction but no supervision")
-        if example.object_id not in self._codes:
-            mask, void = datasets.read_mask(example.supervision), None
-            region = datasets.read_void(example.supervision)
-            if region is not None:
-                void = masks.encode(region)
-            self._codes[example.object_id] = masks.encode(mask), void
-        mask_code, void_code = self._codes[example.object_id]
-        return masks.decode(mask_code), None if void_code is None else masks.decode(void_code)
 
 
 @dataclass(frozen=True)
@@ -141,8 +75,10 @@ class Sample:
     box: Box
     class_index: int
     labelled: bool
+    others: NDArray[np.uint8]
     affine: crops.Affine
     shape: tuple[int, int]
+    draw: int = 0
 
 
 def cut(
@@ -152,8 +88,11 @@ def cut(
     *,
     augmentation: crops.Augmentation | None = None,
     generator: np.random.Generator | None = None,
+    view: Callable[[tuple[int, int]], crops.Affine] | None = None,
 ) -> Sample:
     """Cut one object out of its photograph, with or without augmentation.
+
+    ``view`` gives, for an image of (height, width), a warp that is chosen instead of drawn.
 
     Ours: the crop is the axis-aligned hull of the user's box after the warp. Where ground truth
     exists, a turned box is shrunk to the turned mask, as IOG does; a pseudo mask never moves it.
@@ -164,11 +103,13 @@ def cut(
     mask, void = None, None
     if example.supervision is not None:
         mask, void = cache.supervision(example)
-    warp = crops.identity()
+    warp = crops.identity() if view is None else view(shape)
     if augmentation is not None and generator is not None:
         warp = crops.random_affine(shape, augmentation, generator)
     box = _moved_box(example, mask if example.labelled else None, warp)
-    inside = crops.window_affine(box, crop, crops.zoom_of(warp))
+    inside = crops.frame_affine(shape, crop)
+    if crop.region == "box":
+        inside = crops.window_affine(box, crop, crops.zoom_of(warp))
     affine = crops.compose(inside, warp)
     nothing = np.zeros((crop.size, crop.size), dtype=bool)
     return Sample(
@@ -179,9 +120,23 @@ def cut(
         box=crops.move_box(inside, box),
         class_index=example.class_index,
         labelled=example.labelled,
+        others=_others(example, affine, crop.size, cache),
         affine=affine,
         shape=shape,
     )
+
+
+def _others(
+    example: Example, affine: crops.Affine, size: int, cache: ImageCache
+) -> NDArray[np.uint8]:
+    """The photograph's other objects in the crop, numbered from 1; a later one covers an earlier.
+
+    What ``mask`` holds is left to it by whoever clicks: data sets may let objects overlap.
+    """
+    numbered = np.zeros((size, size), dtype=np.uint8)
+    for number, record in enumerate(example.others[:255], start=1):
+        numbered[crops.warp_mask(cache.truth(record)[0], affine, size)] = number
+    return numbered
 
 
 def _moved_box(example: Example, truth: masks.BoolMask | None, warp: crops.Affine) -> Box:
@@ -212,6 +167,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
         boxes=torch.tensor([tuple(sample.box) for sample in samples], dtype=torch.float32),
         classes=torch.tensor([sample.class_index for sample in samples]),
         labelled=torch.tensor([sample.labelled for sample in samples]),
+        others=torch.from_numpy(np.stack([sample.others for sample in samples]))[:, None],
+        draws=torch.tensor([sample.draw for sample in samples]),
     )
 
 
@@ -236,18 +193,14 @@ class CropSet(torch.utils.data.Dataset[list[Sample]]):
     def __getitem__(self, index: int) -> list[Sample]:
         group = self.groups[index]
         names = [example.object_id for example in group]
-        return [
-            cut(
-                example,
-                self.crop,
-                self.cache,
-                augmentation=augmentation,
-                generator=numpy_generator("augment", self.seed, self.epoch, slot, *names),
+        made = []
+        for slot, (example, augmentation) in enumerate(zip(group, self.augmentations, strict=True)):
+            generator = numpy_generator("augment", self.seed, self.epoch, slot, *names)
+            sample = cut(
+                example, self.crop, self.cache, augmentation=augmentation, generator=generator
             )
-            for slot, (example, augmentation) in enumerate(
-                zip(group, self.augmentations, strict=True)
-            )
-        ]
+            made.append(replace(sample, draw=int(generator.integers(2**62))))
+        return made
 
 
 def order(

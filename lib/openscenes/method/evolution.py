@@ -9,16 +9,20 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import lightning_fabric as fabric_module
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from openscenes.data import crops, interactions
+from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
 from openscenes.data.records import ClickedObject
-from openscenes.data.samples import NO_CLASS, Batch, Example, ImageCache, from_clicks
+from openscenes.data.samples import Batch
 from openscenes.errors import InputError
 from openscenes.method.alignment import AlignmentConfig
+from openscenes.method.hints import HintConfig
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.objective import pair_losses, supervised_losses
 from openscenes.method.pool import Pool
@@ -28,6 +32,8 @@ from openscenes.networks.openscene import OpenSceneNet
 from openscenes.paths import atomic
 from openscenes.seeding import torch_generator
 from openscenes.settings import setting
+
+PSEUDO_MASKS = "pseudo.json"
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,25 @@ class EvolutionConfig:
     old_data: bool = setting(True, "Sec. 3.1: fine-tuned on images of both A and B")
     old_loss_end: float = setting(0.1, "Sec. 4.1.3: decays linearly from 1 to 0.1")
     class_loss_weight: float = setting(1.0, "Ours: Eq. 11 has no term for the class head")
+    teacher: InferenceConfig | None = setting(
+        None, "Ours: how pseudo masks are read; None reads them as predictions are"
+    )
+    hints: HintConfig | None = setting(None, "Ours: losses on the box's sides and the click")
+    average_decay: float | None = setting(
+        None, "Ours: labels each epoch anew by a moving average of the weights; Sec. 4.1.3: offline"
+    )
+
+    def __post_init__(self) -> None:
+        if self.hints is not None and self.augmentation_new.rotation_deg > 0:
+            raise InputError(
+                "losses on the box's sides need boxes that touch the object, but "
+                f"augmentation_new turns them by up to {self.augmentation_new.rotation_deg:g} "
+                "degrees; set its rotation_deg to 0, or hints to None"
+            )
+        if self.average_decay is not None and not 0 < self.average_decay < 1:
+            raise InputError(
+                f"average_decay must lie between 0 and 1, got {self.average_decay:g}; try 0.99"
+            )
 
 
 @dataclass(frozen=True)
@@ -122,34 +147,61 @@ def evolve(
     if not scene:
         raise InputError("there is nothing to evolve on: the new scene has no clicked object")
     examples = [from_clicks(clicked) for clicked in scene]
-    pseudo = _once(folder, lambda: pseudo_examples(
-        network, examples, shared.clicks, shared.crop, shared.inference, config.ipt,
-        cache=shared.cache, fabric=shared.fabric, seed=shared.seed, label=f"{label}: pseudo masks",
-    ), examples)  # fmt: skip
+
+    def labelled_by(teacher: OpenSceneNet, name: str) -> list[Example]:
+        reading = config.teacher or shared.inference
+        return _once(folder, name, lambda: pseudo_examples(
+            teacher, examples, shared.clicks, shared.crop, reading, config.ipt,
+            cache=shared.cache, fabric=shared.fabric, seed=shared.seed,
+            label=f"{label}: pseudo masks",
+        ), examples)  # fmt: skip
+
+    pseudo = labelled_by(network, PSEUDO_MASKS)
     grown = network
     if not network.config.unknown_class:
         generator = torch_generator("unknown class", shared.seed)
         grown = network.with_unknown_class(generator=generator)
-    history = align(grown, pool, pseudo, config, shared, folder=folder, label=label)
+    if config.average_decay is None:
+        history = align(grown, pool, pseudo, config, shared, folder=folder, label=label)
+        return Step(grown, pool.merged_with(pseudo), history)
+    average = AveragedModel(grown, multi_avg_fn=get_ema_multi_avg_fn(config.average_decay))
+    history = align(
+        grown, pool, pseudo, config, shared, folder=folder, label=label, average=average,
+        relabel=lambda epoch: labelled_by(
+            cast(OpenSceneNet, average.module), f"pseudo-{epoch}.json"
+        ),
+    )  # fmt: skip
     return Step(grown, pool.merged_with(pseudo), history)
 
 
+def kept_pseudo_masks(folder: Path, scene: Sequence[ClickedObject]) -> list[Example]:
+    """The examples that a finished step of evolution learned from.
+
+    Ours: a later step, in another process, needs them for its pool (Sec. 3.4).
+    """
+    return _kept(folder / PSEUDO_MASKS, [from_clicks(clicked) for clicked in scene])
+
+
 def _once(
-    folder: Path | None, make: Callable[[], list[Example]], examples: Sequence[Example]
+    folder: Path | None, name: str, make: Callable[[], list[Example]], examples: Sequence[Example]
 ) -> list[Example]:
     """Make pseudo masks once per run folder; an interrupted run finds them again."""
-    path = None if folder is None else folder / "pseudo.json"
+    path = None if folder is None else folder / name
     if path is not None and path.exists():
-        kept = json.loads(path.read_text())
-        return [
-            replace(example, supervision=code, class_index=class_index)
-            for example, (code, class_index) in zip(examples, kept, strict=True)
-        ]
+        return _kept(path, examples)
     made = make()
     if path is not None:
         with atomic(path) as partial:
             partial.write_text(json.dumps([[e.supervision, e.class_index] for e in made]))
     return made
+
+
+def _kept(path: Path, examples: Sequence[Example]) -> list[Example]:
+    kept = json.loads(path.read_text())
+    return [
+        replace(example, supervision=code, class_index=class_index)
+        for example, (code, class_index) in zip(examples, kept, strict=True)
+    ]
 
 
 def align(
@@ -161,19 +213,25 @@ def align(
     *,
     folder: Path | None = None,
     label: str = "alignment",
+    average: AveragedModel | None = None,
+    relabel: Callable[[int], list[Example]] | None = None,
 ) -> list[dict[str, float]]:
     """Train on pairs of an old and a new object, in place.
 
     Paper: Sec. 3.3, Eq. 11.  The upper bound of Table 4 is the same call with ground truth as
     supervision and ``old_data=False``.
+
+    Args:
+        average: follows the network's weights.
+        relabel: epoch, from 1 on -> the examples with new pseudo masks.
     """
 
-    examples = [_forget_unknown(example, pool) for example in examples]
-
     def groups_of_epoch(epoch: int) -> list[tuple[Example, ...]]:
+        taken = examples if relabel is None or epoch == 0 else relabel(epoch)
+        known = [_forget_unknown(example, pool) for example in taken]
         if not config.old_data:
-            return [(example,) for example in examples]
-        return [(pool.partner(example, shared.seed, epoch), example) for example in examples]
+            return [(example,) for example in known]
+        return [(pool.partner(example, shared.seed, epoch), example) for example in known]
 
     augmentations: tuple[crops.Augmentation, ...] = (config.augmentation_new,)
     if config.old_data:
@@ -187,13 +245,13 @@ def align(
         old, new = batches
         return pair_losses(
             module(torch.cat([old.inputs(shared.clicks), new.inputs(shared.clicks)])), old, new,
-            config.alignment, old_weight(config, epoch), config.class_loss_weight,
+            config.alignment, old_weight(config, epoch), config.class_loss_weight, config.hints,
         )  # fmt: skip
 
     return train(
         network, groups_of_epoch, objective, config.train, crop=shared.crop,
         augmentations=augmentations, cache=shared.cache, fabric=shared.fabric,
-        seed=shared.seed, folder=folder, label=label,
+        seed=shared.seed, folder=folder, label=label, average=average,
     )  # fmt: skip
 
 

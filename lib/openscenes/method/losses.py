@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from openscenes.data.samples import NO_CLASS, Batch
+from openscenes.data.examples import NO_CLASS
+from openscenes.data.samples import Batch
 from openscenes.networks.iog import enlarge
 from openscenes.networks.openscene import NetworkOutput
 

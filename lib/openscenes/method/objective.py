@@ -8,12 +8,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from openscenes.data.samples import NO_CLASS, Batch
+from openscenes.data.examples import NO_CLASS
+from openscenes.data.samples import Batch
 from openscenes.method.alignment import (
     AlignmentConfig,
     feature_alignment_loss,
     maximum_squares_loss,
 )
+from openscenes.method.hints import HintConfig, hint_losses
 from openscenes.method.losses import class_cross_entropy, mask_cross_entropy
 from openscenes.networks.iog import enlarge
 from openscenes.networks.openscene import NetworkOutput
@@ -39,6 +41,7 @@ def pair_losses(
     alignment: AlignmentConfig | None,
     old_weight: float,
     class_weight: float,
+    hints: HintConfig | None = None,
 ) -> dict[str, Tensor]:
     """Eq. 11 for B pairs.
 
@@ -51,6 +54,7 @@ def pair_losses(
         alignment: None leaves out L_feat and L_max.
         old_weight: of the old data's cross entropies.
         class_weight: of the class head's.
+        hints: None leaves out what box and click say of the new objects.
     Returns:
         name -> (B,) float32.
     """
@@ -62,6 +66,8 @@ def pair_losses(
     }
     if alignment is not None:
         losses |= alignment_losses(half_old, old, half_new, new, alignment)
+    if hints is not None:
+        losses |= hint_losses(half_new, new, hints)
     return losses
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from openscenes.data.samples import NO_CLASS, Example
+from openscenes.data.examples import NO_CLASS, Example
 from openscenes.errors import InputError
 from openscenes.seeding import numpy_generator
 

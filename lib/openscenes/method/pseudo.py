@@ -16,10 +16,13 @@ from torch import Tensor
 
 from openscenes import masks
 from openscenes.data import crops, interactions, samples
-from openscenes.data.samples import NO_CLASS, Batch, Example, ImageCache, Sample
+from openscenes.data.examples import NO_CLASS, Example, ImageCache
+from openscenes.data.samples import Batch, Sample
+from openscenes.method.hints import box_region
 from openscenes.method.ipt import IPTConfig, Refinement, refine
 from openscenes.method.losses import object_class_logits
 from openscenes.method.progress import progress
+from openscenes.method.views import OTHER_VIEWS, cut_view, warped_back
 from openscenes.networks.iog import enlarge
 from openscenes.networks.openscene import NetworkOutput, OpenSceneNet
 from openscenes.seeding import torch_generator
@@ -40,6 +43,13 @@ class InferenceConfig:
         "class is known only if its probability reaches this",
     )
     batch_size: int = setting(16, "Ours: only speed")
+    confine: bool = setting(False, "Ours: the paper lets a mask leave the user's box")
+    confine_margin: float = setting(
+        0.0, "Ours: share of the box's side by which it is widened before it confines"
+    )
+    views: Literal["one", "six"] = setting(
+        "one", "Sec. 3.2; Ours: six averages the plain view, a flip, two zooms, two rotations"
+    )
 
 
 @dataclass(frozen=True)
@@ -110,9 +120,44 @@ def predictions(
             examples, crop, cache, config.batch_size
         ):
             batch = batch.to(fabric.device)
-            with fabric.autocast():
-                output = network(batch.inputs(clicks), fine_only=True)
-            yield chunk, cuts, batch, read_output(output, crop.size, config)
+            prediction = _asked(network, batch, clicks, crop, config, fabric)
+            if config.views == "six":
+                several = [(prediction.probability, torch.ones_like(prediction.probability))]
+                for view in OTHER_VIEWS:
+                    seen = cut_view(chunk, view, crop, cache)
+                    other = samples.collate(seen).to(fabric.device)
+                    answer = _asked(network, other, clicks, crop, config, fabric)
+                    several.append(warped_back(answer.probability, seen, cuts))
+                prediction = _with_probability(prediction, _weighted_mean(several), config)
+            if config.confine:
+                region = box_region(batch.boxes, crop.size, config.confine_margin)
+                prediction = _with_probability(prediction, prediction.probability * region, config)
+            yield chunk, cuts, batch, prediction
+
+
+def _asked(
+    network: OpenSceneNet,
+    batch: Batch,
+    clicks: interactions.ClickConfig,
+    crop: crops.CropConfig,
+    config: InferenceConfig,
+    fabric: fabric_module.Fabric,
+) -> Prediction:
+    with fabric.autocast():
+        output = network(batch.inputs(clicks), fine_only=True)
+    return read_output(output, crop.size, config)
+
+
+def _weighted_mean(several: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Mean of maps that were already multiplied by their weights."""
+    total = torch.stack([values for values, _ in several]).sum(dim=0)
+    return total / torch.stack([weight for _, weight in several]).sum(dim=0)
+
+
+def _with_probability(
+    prediction: Prediction, probability: Tensor, config: InferenceConfig
+) -> Prediction:
+    return replace(prediction, probability=probability, coarse_mask=probability > config.threshold)
 
 
 def refine_batch(
@@ -168,6 +213,8 @@ def pseudo_examples(
             mask = refine_batch(
                 prediction, batch, chunk, ipt, feature=config.feature, seed=seed
             ).mask
+        if config.confine:
+            mask = mask & box_region(batch.boxes, crop.size, config.confine_margin)
         classes = known_classes(prediction.class_probability, config.unknown_below)
         pieces = zip(chunk, cuts, mask.cpu().numpy(), classes.tolist(), strict=True)
         for example, sample, piece, class_index in pieces:

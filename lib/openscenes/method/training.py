@@ -15,10 +15,12 @@ import lightning_fabric as fabric_module
 import numpy as np
 import torch
 from lightning_fabric.strategies import DDPStrategy
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from openscenes.data import crops, samples
-from openscenes.data.samples import Batch, Example, ImageCache
+from openscenes.data.examples import Example, ImageCache
+from openscenes.data.samples import Batch
 from openscenes.errors import InputError, TrainingError
 from openscenes.method import checkpoints
 from openscenes.method.progress import progress
@@ -28,7 +30,7 @@ from openscenes.networks.precision import multiplies_bf16_fast
 from openscenes.networks.weights import parameter_groups
 from openscenes.settings import setting
 
-Objective = Callable[[torch.nn.Module, Sequence[Batch], int], Mapping[str, Tensor]]
+Objective = Callable[[nn.Module, Sequence[Batch], int], Mapping[str, Tensor]]
 Groups = Sequence[tuple[Example, ...]]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 
@@ -103,7 +105,7 @@ def chosen_precision(precision: Precision, kind: str) -> Literal["32-true", "bf1
 
 
 def train(
-    network: OpenSceneNet,
+    network: nn.Module,
     groups_of_epoch: Callable[[int], Groups],
     objective: Objective,
     config: TrainConfig,
@@ -115,6 +117,7 @@ def train(
     seed: int,
     folder: Path | None = None,
     label: str = "training",
+    average: AveragedModel | None = None,
 ) -> list[dict[str, float]]:
     """Minimise an objective in place.
 
@@ -123,10 +126,12 @@ def train(
     learning rate serves every crop size; the direction of each step is that of the sum.
 
     Args:
-        network: changed in place, moved to the fabric's device.
+        network: changed in place, moved to the fabric's device; a module that also says its
+            ``backbone_parameters`` and ``resting_parameters``.
         groups_of_epoch: epoch -> tuples of examples; one tuple is one item of a batch.
         objective: (network, one Batch per slot of the tuples, epoch) -> name -> (B,) losses.
         folder: where the run's resume file lies; None keeps nothing.
+        average: follows the network's weights after every step.
     Returns:
         One row of mean losses per epoch.
     Raises:
@@ -139,8 +144,11 @@ def train(
     base_rates = [group["lr"] for group in optimiser.param_groups]
     wrapped, wrapped_optimiser = fabric.setup(network, optimiser)
     resume = None if folder is None else folder / "resume.safetensors"
-    state = checkpoints.restore(resume, network, optimiser)
-    keeper = checkpoints.Keeper(resume if fabric.is_global_zero else None, network, optimiser)
+    kept = network
+    if average is not None:
+        kept = nn.ModuleDict({"network": network, "average": average.to(fabric.device)})
+    state = checkpoints.restore(resume, kept, optimiser)
+    keeper = checkpoints.Keeper(resume if fabric.is_global_zero else None, kept, optimiser)
     pixels = crop.size**2 if config.reduction == "mean" else 1
 
     for epoch in range(state.epoch, config.epochs):
@@ -159,6 +167,8 @@ def train(
             if config.clip_norm > 0:
                 fabric.clip_gradients(wrapped, wrapped_optimiser, max_norm=config.clip_norm)
             wrapped_optimiser.step()
+            if average is not None:
+                average.update_parameters(network)
             state.add({name: float(loss.detach().mean()) for name, loss in losses.items()})
             bar.set_postfix(loss=f"{float(per_object.detach().mean()):.3f}", refresh=False)
             bar.update()
@@ -169,10 +179,17 @@ def train(
     return state.history
 
 
-def _settle(network: OpenSceneNet, config: TrainConfig) -> None:
+def _settle(network: nn.Module, config: TrainConfig) -> None:
     """Training mode, with those parts at rest that the configuration wants at rest."""
     network.train()
     thaw(network)
+    if not (config.freeze_first_stages or config.freeze_batchnorm):
+        return
+    if not isinstance(network, OpenSceneNet):
+        raise InputError(
+            f"only the box-and-point network has stages and normalisations that can be frozen, "
+            f"got {type(network).__name__}; leave freeze_batchnorm and freeze_first_stages off"
+        )
     if config.freeze_first_stages:
         freeze_first_stages(network)
     if config.freeze_batchnorm:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Protocol
+
 from torch import nn
 
 from openscenes.networks.openscene import OpenSceneNet
 
 
-def thaw(network: OpenSceneNet) -> None:
-    """Let every parameter train again, but those that no output depends on.
+class Trainable(Protocol):
+    """What the training loop asks of a network beside being a module."""
 
-    Distributed training waits in vain for the gradient of a parameter that is never used.
-    """
+    def backbone_parameters(self) -> Iterator[nn.Parameter]:
+        """Return what was trained before and learns at the lower rate."""
+
+    def resting_parameters(self) -> Iterator[nn.Parameter]:
+        """Return what never trains."""
+
+
+def thaw(network: nn.Module) -> None:
+    """Let every parameter train again, but those that the network says rest."""
     network.requires_grad_(True)
-    network.iog.Coarse_net.upsamples[0].requires_grad_(False)
+    for parameter in network.resting_parameters():  # type: ignore[operator]
+        parameter.requires_grad_(False)
 
 
 def freeze_batchnorm(network: OpenSceneNet) -> None:

@@ -6,6 +6,7 @@ Ours: the paper gives neither kernel; both are 1x1 convolutions on F's grid.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -85,6 +86,14 @@ class OpenSceneNet(nn.Module):
         output = self.iog(inputs * self.scale + self.shift, fine_only=fine_only)
         predictor, classes = self.predictor(output.features), self.classifier(output.features)
         return NetworkOutput(**output._asdict(), predictor=predictor, classes=classes)
+
+    def backbone_parameters(self) -> Iterator[nn.Parameter]:
+        """What starts from ImageNet; everything else counts as heads."""
+        return self.iog.backbone.parameters()
+
+    def resting_parameters(self) -> Iterator[nn.Parameter]:
+        """What no output depends on: distributed training waits in vain for its gradient."""
+        return self.iog.Coarse_net.upsamples[0].parameters()
 
     def with_unknown_class(self, *, generator: Generator) -> OpenSceneNet:
         """A copy whose class head has one more channel, the unknown class (Sec. 3.3).

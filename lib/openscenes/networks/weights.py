@@ -87,12 +87,13 @@ def load_imagenet(network: OpenSceneNet, source: Path | None = None) -> None:
     _load_strictly(backbone, _with_counters(kept, backbone), f"{source or name}")
 
 
-def parameter_groups(network: OpenSceneNet, lr: float, head_factor: float) -> list[dict[str, Any]]:
+def parameter_groups(network: nn.Module, lr: float, head_factor: float) -> list[dict[str, Any]]:
     """Optimiser groups: the backbone at ``lr``, all heads at ``head_factor`` times that.
 
     IOG: 1e-8 and 1e-7, so a factor of ten.  Parameters without gradient are in no group.
     """
-    inside = {id(parameter) for parameter in network.iog.backbone.parameters()}
+    backbone = network.backbone_parameters()  # type: ignore[operator]
+    inside = {id(parameter) for parameter in backbone}
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return [
         {"params": [p for p in trained if id(p) in inside], "lr": lr},

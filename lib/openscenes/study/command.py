@@ -5,22 +5,24 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from openscenes.errors import InputError
 from openscenes.paths import PROJECT, cache_dir
 from openscenes.study import notebooks
-from openscenes.study.material import open_study
+from openscenes.study.material import Study, open_study
 from openscenes.study.preparation import prepare
 from openscenes.study.profiles import profile_named
+from openscenes.study.questions import Question, recipes_of
+from openscenes.study.registry import Experiment, experiment
 from openscenes.study.reports import reports_folder
+from openscenes.study.runs import model
 from openscenes.study.status import write_status
-
-NOTEBOOKS = {3: "table_3_ipt", 4: "table_4_alignment"}
 
 
 def make_table(
-    number: int,
+    key: str,
     *,
     profile: str,
     data: Path | None,
@@ -31,7 +33,7 @@ def make_table(
     """Train every model of a table with progress in the terminal, then execute its notebook.
 
     Args:
-        number: of the table in the paper.
+        key: of the experiment, such as "4" (see ``registry``); "4+" and "4-plus" are "4_plus".
         profile: name of a profile.
         data: folder of the four data sets, None for the embedded scenes.
         seeds: how many trainings of each model.
@@ -43,16 +45,19 @@ def make_table(
     if seeds < 1:
         raise InputError(f"a table needs at least one seed, got {seeds}; try SEEDS=1")
     began = time.monotonic()
-    chosen = profile_named(profile)
+    chosen, asked = profile_named(profile), experiment(key_of(key))
     study = open_study(chosen, data, device)
     if study.fabric.world_size > 1:
         study.fabric.launch()
-    for line in prepare(study, number, seeds, data, device):
+    questions = asked.questions(chosen, seeds)
+    if study.fabric.is_global_zero:
+        _tell(to_train(study, asked, questions))
+    for line in prepare(study, questions, data, device):
         _tell(line)
     if not study.fabric.is_global_zero:
         return 0
     folder = reports_folder(chosen) if reports is None else reports
-    name = NOTEBOOKS[number]
+    name = asked.notebook
     parameters = {
         "profile": profile,
         "data": "" if data is None else _from_notebooks(data),
@@ -62,12 +67,25 @@ def make_table(
     }
     executed = folder / "notebooks" / f"{name}.ipynb"
     notebooks.execute(PROJECT / "notebooks" / f"{name}.ipynb", executed, parameters)
-    _say(f"table {number} ({chosen.name}, {time.monotonic() - began:.0f} s)")
-    _say((folder / "tables" / f"table_{number}.md").read_text(encoding="utf-8"))
+    _say(f"{asked.notebook} ({chosen.name}, {time.monotonic() - began:.0f} s)")
+    if asked.table is not None:
+        _say((folder / "tables" / f"table_{asked.key}.md").read_text(encoding="utf-8"))
     if reports is None:
         write_status(PROJECT / "reports")
     _say(f"executed notebook: {executed}\nmodels: {cache_dir() / 'runs'}")
     return 0
+
+
+def key_of(word: str) -> str:
+    """A table as people and make type it, "4+" or "4-plus", to its key, "4_plus"."""
+    return word.replace("-plus", "_plus").replace("+", "_plus")
+
+
+def to_train(study: Study, asked: Experiment, questions: Sequence[Question]) -> str:
+    """One line: how many of the models behind a table are still to be trained."""
+    models = [model(study, recipe, train=False) for recipe in recipes_of(questions)]
+    n_missing = sum(not one.weights.exists() for one in models)
+    return f"{asked.notebook}: models to train: {n_missing} of {len(models)}"
 
 
 def _from_notebooks(path: Path) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
 
-from openscenes.study.figures import PALETTE
+from openscenes.study.figures import PALETTE, WRAPPED, block_panels
 from openscenes.study.tables import Block, Table
 
 
@@ -18,19 +20,17 @@ def objects_figure(table: Table) -> Figure:
     Returns:
         One panel per block; every row but the first, from top to bottom.
     """
-    n_rows = max(len(block.rows) for block in table.blocks)
-    figure = Figure(figsize=(5.2 * len(table.blocks), 1.4 + 0.4 * n_rows), layout="constrained")
-    panels = figure.subplots(1, len(table.blocks), squeeze=False, sharex=True, sharey=True)
-    for panel, block in zip(panels.flat, table.blocks, strict=True):
+    figure, panels = block_panels(table, inches_per_row=0.4, heading=", object by object")
+    for panel, block in zip(panels, table.blocks, strict=True):
         seaborn.violinplot(
             _changes(table.objects, block), x="change", y="row", ax=panel, inner="quart", cut=0,
             density_norm="width", color=PALETTE["right"], linewidth=0.8,
         )  # fmt: skip
         panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2, zorder=0)
         panel.set_title(block.title, fontsize=10)
-        panel.set_xlabel(f"change of an object's IoU, points, to {block.rows[0].label.lower()}")
+        panel.set_xlabel(f"change of an object's IoU, points, to {block.rows[0].label}")
         panel.set_ylabel("")
-    figure.suptitle(f"Table {table.number}, object by object. {table.caption}", fontsize=11)
+        panel.tick_params(labelbottom=True)
     return figure
 
 
@@ -40,4 +40,5 @@ def _changes(objects: pd.DataFrame, block: Block) -> pd.DataFrame:
     labels = [row.label for row in block.rows]
     means = mine.groupby(["object_id", "row"])["iou"].mean().unstack("row")[labels]
     changes = 100.0 * means.sub(means[labels[0]], axis=0)[labels[1:]]
-    return changes.melt(var_name="row", value_name="change")
+    named = changes.rename(columns=lambda label: fill(label, WRAPPED))
+    return named.melt(var_name="row", value_name="change")

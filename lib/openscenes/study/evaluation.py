@@ -10,15 +10,16 @@ import pandas as pd
 
 from openscenes import masks
 from openscenes.data import crops
+from openscenes.data.examples import Example
 from openscenes.data.records import ObjectRecord
-from openscenes.data.samples import Example, Sample
+from openscenes.data.samples import Sample
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.progress import progress
-from openscenes.method.pseudo import Feature, predictions, refine_batch
+from openscenes.method.pseudo import Feature, InferenceConfig, predictions, refine_batch
 from openscenes.paths import atomic, cache_dir
 from openscenes.study.material import Labelled, Study, digest_of
+from openscenes.study.models import Model
 from openscenes.study.provenance import code_digest
-from openscenes.study.runs import Model
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ class IPTVariant:
     config: IPTConfig
 
 
-def object_iou(study: Study, model: Model, labelled: Labelled) -> pd.DataFrame:
+def object_iou(
+    study: Study, model: Model, labelled: Labelled, reading: InferenceConfig | None = None
+) -> pd.DataFrame:
     """IoU of a model's masks with the ground truth, one row per object.
 
     Ours: the probability stays a float and is compared with one absolute threshold, in image
@@ -38,15 +41,23 @@ def object_iou(study: Study, model: Model, labelled: Labelled) -> pd.DataFrame:
     Returns:
         Columns object_id, class_name, area (px), iou (0-1), in the order of the examples.
     """
-    return ipt_iou(study, model, labelled, {})[["object_id", "class_name", "area", "iou"]]
+    frame = ipt_iou(study, model, labelled, {}, reading)
+    return frame[["object_id", "class_name", "area", "iou"]]
 
 
 def ipt_iou(
-    study: Study, model: Model, labelled: Labelled, variants: Mapping[str, IPTVariant]
+    study: Study,
+    model: Model,
+    labelled: Labelled,
+    variants: Mapping[str, IPTVariant],
+    reading: InferenceConfig | None = None,
 ) -> pd.DataFrame:
     """IoU of the coarse masks and of each IPT variant on them, one row per object.
 
     One forward pass serves all variants; the result is kept by the digest of all that made it.
+
+    Args:
+        reading: how the network is asked; the profile's way if None.
 
     Returns:
         Columns object_id, class_name, area, iou, and one per variant.
@@ -54,26 +65,31 @@ def ipt_iou(
     name = digest_of(
         {
             "model": model.digest, "data": labelled.digest, "variants": variants,
-            "inference": study.profile.inference, "crop": study.profile.crop,
-            "clicks": study.profile.clicks, "code": code_digest(), "scoring": 1,
+            "inference": reading or study.profile.inference, "crop": study.profile.crop,
+            "clicks": [e.interaction for e in labelled.examples],
+            "code": code_digest(("method.pseudo",)), "scoring": 1,
         }
     )  # fmt: skip
     path = cache_dir() / "scores" / f"{name}.csv"
     if not path.exists():
-        frame = _score(study, model, labelled, variants)
+        frame = _score(study, model, labelled, variants, reading or study.profile.inference)
         with atomic(path) as partial:
             frame.to_csv(partial, index=False)
     return pd.read_csv(path, dtype={"object_id": str, "class_name": str})
 
 
 def _score(
-    study: Study, model: Model, labelled: Labelled, variants: Mapping[str, IPTVariant]
+    study: Study,
+    model: Model,
+    labelled: Labelled,
+    variants: Mapping[str, IPTVariant],
+    reading: InferenceConfig,
 ) -> pd.DataFrame:
     profile, network = study.profile, model.load(study)
     rows: list[dict[str, object]] = []
     bar = progress(f"scores of {model.label} on {labelled.index.scene}", len(labelled.examples))
     for chunk, cuts, batch, prediction in predictions(
-        network, labelled.examples, profile.clicks, profile.crop, profile.inference,
+        network, labelled.examples, profile.clicks, profile.crop, reading,
         cache=study.cache, fabric=study.fabric,
     ):  # fmt: skip
         refined = {
@@ -85,7 +101,7 @@ def _score(
         probability = prediction.probability.float().cpu().numpy()[:, 0]
         for i, (example, sample) in enumerate(zip(chunk, cuts, strict=True)):
             score = _scorer(study, example, sample)
-            row = _identity(example) | {"iou": score(probability[i], profile.inference.threshold)}
+            row = identity(example) | {"iou": score(probability[i], reading.threshold)}
             row |= {name: score(m[i].astype(np.float32), 0.5) for name, m in refined.items()}
             rows.append(row)
         bar.update(len(chunk))
@@ -93,7 +109,8 @@ def _score(
     return pd.DataFrame(rows)
 
 
-def _identity(example: Example) -> dict[str, object]:
+def identity(example: Example) -> dict[str, object]:
+    """Name, class and area of a labelled object."""
     record = example.supervision
     assert isinstance(record, ObjectRecord)
     return {"object_id": example.object_id, "class_name": record.class_name, "area": record.area}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -11,8 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from openscenes.study.cells import title_of
+from openscenes.study.models import Model
 from openscenes.study.profiles import PROFILES
-from openscenes.study.runs import Model
 from openscenes.study.statistics import Estimate
 from openscenes.study.tables import Block, Row, Table
 
@@ -27,7 +30,8 @@ SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 TERM_NAMES = {
     "ce": "masks", "class": "class head", "ce_old": "masks, old data",
     "ce_new": "pseudo masks, new scene", "feat": "feature alignment (Eq. 7, 8)",
-    "max": "maximum squares (Eq. 9, 10)",
+    "max": "maximum squares (Eq. 9, 10)", "class_old": "class head, old data",
+    "sides": "sides of the box", "click": "clicked pixel",
 }  # fmt: skip
 
 
@@ -40,20 +44,39 @@ def table_figure(table: Table) -> Figure:
     Returns:
         One panel per block, rows from top to bottom; means of ours and the paper's at the right.
     """
-    n_blocks, n_rows = len(table.blocks), max(len(block.rows) for block in table.blocks)
-    n_cols = min(2, n_blocks)
-    n_lines = -(-n_blocks // n_cols)
-    height = 1.6 + n_lines * (0.75 + 0.36 * n_rows)
-    figure = Figure(figsize=(3.2 + 4.4 * n_cols, height), layout="constrained")
-    panels = figure.subplots(n_lines, n_cols, squeeze=False, sharex=True, sharey=True)
-    for panel, block in zip(panels.flat, table.blocks, strict=False):
+    figure, panels = block_panels(table, inches_per_row=0.36)
+    for panel, block in zip(panels, table.blocks, strict=True):
         _draw_block(panel, block, _by_seed(table.objects, block))
+    figure.legend(handles=_legend(table), loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def block_panels(
+    table: Table, *, inches_per_row: float, heading: str = ""
+) -> tuple[Figure, list[Axes]]:
+    """A figure titled by the table's caption, with a panel for each of its blocks, two in a line.
+
+    Ours: blocks with the same rows share their labels at the left; others have their own.
+    """
+    labels = [tuple(row.label for row in block.rows) for block in table.blocks]
+    n_blocks, alike = len(labels), len(set(labels)) == 1
+    n_cols = min(2, n_blocks)
+    lines = [labels[i : i + n_cols] for i in range(0, n_blocks, n_cols)]
+    heights = [0.9 + inches_per_row * max(map(len, line)) for line in lines]
+    written = LABEL_INCHES * min(WRAPPED, max(len(label) for rows in labels for label in rows))
+    width = 1.2 + n_cols * 4.4 + written * (1 if alike else n_cols)
+    figure = Figure(figsize=(width, 1.2 + sum(heights)), layout="constrained")
+    panels = figure.subplots(
+        len(lines), n_cols, squeeze=False, sharex=True, sharey=alike, height_ratios=heights
+    )
     for panel in panels.flat[n_blocks:]:
         panel.set_axis_off()
-    figure.suptitle(f"Table {table.number}: {table.caption}", fontsize=11)
-    n_seeds = table.blocks[0].rows[0].ours.n_seeds
-    figure.legend(handles=_legend(n_seeds), loc="outside lower center", ncols=4, frameon=False)
-    return figure
+    title = f"{title_of(table.number)}{heading}: {table.caption}"
+    figure.suptitle(fill(title, int(10.5 * width)), fontsize=11)
+    return figure, list(panels.flat[:n_blocks])
+
+
+WRAPPED, LABEL_INCHES = 34, 0.075  # letters of a row's label in one line, and how wide one is
 
 
 def _draw_block(panel: Axes, block: Block, by_seed: pd.DataFrame) -> None:
@@ -75,11 +98,14 @@ def _draw_block(panel: Axes, block: Block, by_seed: pd.DataFrame) -> None:
             1.01, position, _means(row), transform=panel.get_yaxis_transform(), va="center",
             fontsize=8,
         )  # fmt: skip
-    panel.text(1.01, 1.0, "ours (paper)", transform=panel.transAxes, fontsize=8, va="bottom")
-    panel.set_yticks(range(len(block.rows)), [row.label for row in block.rows])
+    printed = any(row.paper is not None for row in block.rows)
+    heading = "ours (paper)" if printed else "ours"
+    panel.text(1.01, 1.0, heading, transform=panel.transAxes, fontsize=8, va="bottom")
+    labels = [fill(row.label, WRAPPED) for row in block.rows]
+    panel.set_yticks(range(len(labels)), labels, linespacing=1.1)
     panel.set_ylim(len(block.rows) - 0.4, -0.6)
     panel.set_title(f"{block.title} ({first.ours.n_objects} objects)", fontsize=9.5)
-    panel.set_xlabel(f"difference to {first.label.lower()}, points of mIoU", fontsize=9)
+    panel.set_xlabel(f"difference to {first.label}, points of mIoU", fontsize=9)
     panel.tick_params(labelbottom=True, labelsize=9)
     panel.tick_params(axis="y", length=0)
     panel.grid(axis="x", color="0.92")
@@ -109,17 +135,25 @@ def _means(row: Row) -> str:
     return f"{row.ours.mean:.1f}{published}"
 
 
-def _legend(n_seeds: int) -> list[Line2D]:
+def _legend(table: Table) -> list[Line2D]:
+    """What is drawn somewhere: the interval, single seeds, the paper's difference."""
     ours, paper = PALETTE["ours"], PALETTE["paper"]
-    entries = [
-        Line2D([], [], color=ours, marker="o", linewidth=2.5, label="ours, 95 % interval"),
-        Line2D([], [], color=paper, marker="D", linestyle="", markerfacecolor="none",
-               label="the paper's difference"),
-    ]  # fmt: skip
-    if n_seeds > 1:
-        dot = Line2D([], [], color=ours, marker=".", linestyle="", alpha=0.45, label="one seed")
-        entries.insert(1, dot)
+    entries = [Line2D([], [], color=ours, marker="o", linewidth=2.5, label="ours, 95 % interval")]
+    if table.blocks[0].rows[0].ours.n_seeds > 1:
+        entries.append(
+            Line2D([], [], color=ours, marker=".", linestyle="", alpha=0.45, label="one seed")
+        )
+    if any(_has_papers_difference(block) for block in table.blocks):
+        entries.append(
+            Line2D([], [], color=paper, marker="D", linestyle="", markerfacecolor="none",
+                   label="the paper's difference")
+        )  # fmt: skip
     return entries
+
+
+def _has_papers_difference(block: Block) -> bool:
+    published = [row.paper is not None for row in block.rows]
+    return published[0] and any(published[1:])
 
 
 def training_figure(models: Sequence[Model]) -> Figure:
@@ -144,7 +178,9 @@ def training_figure(models: Sequence[Model]) -> Figure:
     data = ", ".join(dict.fromkeys(_data_of(model) for model in models))
     figure.suptitle(f"Loss per object by epoch, {data}", fontsize=11)
     handles = [Line2D([], [], color=c, marker=".", label=name) for name, c in colours.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(len(handles), 6), frameon=False
+    )
     return figure
 
 
@@ -165,9 +201,10 @@ def _finish(line: Sequence[Axes], stage: str, terms: Sequence[str]) -> None:
 
 
 def _stage_and_variant(model: Model) -> tuple[str, str]:
-    """("initial", "voc+sbd") or ("coco", "st+ipt") of a label such as "demo coco st+ipt seed 0"."""
-    words = model.label.partition(" seed ")[0].split(" ")
-    return words[1], " ".join(words[2:])
+    """Of the last step: ("coco", "st+ipt") of "demo seed 0 initial voc > coco st+ipt"."""
+    step = re.sub(r" seed \d+", "", model.label).split(" ", 1)[1].split(" > ")[-1]
+    stage, _, variant = step.partition(" ")
+    return stage, variant
 
 
 def _data_of(model: Model) -> str:

@@ -14,8 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
+from openscenes.data.examples import Example
 from openscenes.data.records import Box, ObjectRecord, Point
-from openscenes.data.samples import Example, Sample
+from openscenes.data.samples import Sample
 from openscenes.method.ipt import IPTConfig, Refinement
 from openscenes.method.pseudo import Feature, predictions, refine_batch
 from openscenes.study.evaluation import IPTVariant, ipt_iou

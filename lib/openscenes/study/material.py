@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar, cast
 
 import lightning_fabric as fabric_module
 import torch
 from filelock import FileLock
 
 from openscenes.data import clicks, datasets, scenes
-from openscenes.data.records import ClickedObject, Index
-from openscenes.data.samples import NO_CLASS, Example, ImageCache, from_clicks
+from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
+from openscenes.data.records import ClickedObject, Index, ObjectRecord
 from openscenes.errors import DataError
 from openscenes.method.training import chosen_precision, make_fabric
 from openscenes.paths import cache_dir
@@ -26,16 +26,28 @@ from openscenes.study.profiles import InitialSet, Profile, Scene
 from openscenes.study.provenance import code_digest
 
 SOURCE = "voc"
+User = Literal["iog", "human"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Study:
-    """A profile on a data root with a device: what every run of one command shares."""
+    """A profile on a data root with a device: what every run of one command shares.
+
+    ``memory`` keeps what was read from the data root, since every table asks for it again.
+    """
 
     profile: Profile
     root: Path
     fabric: fabric_module.Fabric
     cache: ImageCache
+    memory: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def remembered(self, key: Any, make: Callable[[], T]) -> T:
+        """The value made for this key before, or made now."""
+        if key not in self.memory:
+            self.memory[key] = make()
+        return cast(T, self.memory[key])
 
     @property
     def precision(self) -> str:
@@ -98,7 +110,7 @@ def open_study(profile: Profile, data: Path | None = None, device: str = "auto")
 
 def embedded_root(profile: Profile) -> Path:
     """The folder of the embedded scenes, generated if it is not there yet."""
-    name = digest_of({"sizes": profile.embedded, "code": code_digest(("data/scenes",))})
+    name = digest_of({"sizes": profile.embedded, "code": code_digest(("data.scenes",))})
     root = cache_dir() / "scenes" / name
     root.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(root.with_suffix(".lock")):
@@ -110,39 +122,78 @@ def embedded_root(profile: Profile) -> Path:
 
 def source(study: Study, initial_set: InitialSet) -> Labelled:
     """The labelled objects that an initial model learns."""
-    read = datasets.voc_sbd(study.root) if initial_set == "voc+sbd" else None
-    return _labelled(study, read or datasets.voc(study.root, "train"))
+
+    def make() -> Labelled:
+        if initial_set == "voc":
+            return _labelled(study, datasets.voc(study.root, "train"))
+        return _labelled(study, datasets.voc_sbd(study.root))
+
+    return study.remembered(("source", initial_set), make)
 
 
-def validation(study: Study, name: str) -> Labelled:
-    """The validation objects of "voc", "cityscapes" or "coco"."""
+def validation(study: Study, name: str, *, user: User | None = None) -> Labelled:
+    """The validation objects of "voc", "cityscapes" or "coco".
+
+    Args:
+        user: who clicks; the profile's own user if None.
+    """
+    key = ("validation", name, user)
+    return study.remembered(key, lambda: _labelled(study, _validation_index(study, name), user))
+
+
+def _validation_index(study: Study, name: str) -> Index:
     if name == SOURCE:
-        return _labelled(study, datasets.voc(study.root, "val"))
+        return datasets.voc(study.root, "val")
     min_area = study.profile.evolving(_scene(name)).min_area
     if name == "cityscapes":
-        return _labelled(
-            study, datasets.cityscapes(study.root / "cityscapes", "val", min_area=min_area)
-        )
-    return _labelled(study, datasets.coco(study.root / "coco", "val2017", min_area=min_area))
+        return datasets.cityscapes(study.root / "cityscapes", "val", min_area=min_area)
+    return datasets.coco(study.root / "coco", "val2017", min_area=min_area)
 
 
-def new_scene(study: Study, scene: Scene) -> NewScene:
-    """The training objects of a new scene: clicks, and the truth that only a bound may see."""
+def new_scene(
+    study: Study, scene: Scene, *, user: User | None = None, part: tuple[int, int] | None = None
+) -> NewScene:
+    """The training objects of a new scene: clicks, and the truth that only a bound may see.
+
+    Args:
+        user: who clicks; the profile's own user if None.
+        part: (i, n) takes the i-th of n random parts of the photographs (Table 7).
+    """
+    key = ("new scene", scene, user, part)
+    return study.remembered(key, lambda: _new_scene(study, scene, user, part))
+
+
+def _new_scene(
+    study: Study, scene: Scene, user: User | None, part: tuple[int, int] | None
+) -> NewScene:
+    index = study.remembered(("index", scene), lambda: _training_index(study, scene))
+    clicked = _clicked(study, index, user)
+    kept = _some(len(clicked), study.profile.evolving(scene).max_objects)
+    if part is not None:
+        kept = _part([clicked[i].image_id for i in kept], kept, *part)
+    truth = [_with_truth(clicked[i], index, i, NO_CLASS) for i in kept]
+    digest = digest_of({"index": index.digest, "objects": len(kept), "part": part})
+    return NewScene(tuple(clicked[i] for i in kept), tuple(truth), digest)
+
+
+def _training_index(study: Study, scene: Scene) -> Index:
     evolving = study.profile.evolving(scene)
     if scene == "cityscapes":
-        index = datasets.cityscapes(study.root / "cityscapes", "train", min_area=evolving.min_area)
-    else:
-        index = datasets.coco(
-            study.root / "coco",
-            "train2017",
-            fraction=evolving.image_fraction,
-            min_area=evolving.min_area,
-        )
-    clicked = _clicked(study, index)
-    kept = _some(len(clicked), evolving.max_objects)
-    truth = [_with_truth(clicked[i], index, i, NO_CLASS) for i in kept]
-    digest = digest_of({"index": index.digest, "objects": len(kept)})
-    return NewScene(tuple(clicked[i] for i in kept), tuple(truth), digest)
+        return datasets.cityscapes(study.root / "cityscapes", "train", min_area=evolving.min_area)
+    return datasets.coco(
+        study.root / "coco",
+        "train2017",
+        fraction=evolving.image_fraction,
+        min_area=evolving.min_area,
+    )
+
+
+def _part(images: list[str], kept: list[int], i: int, n: int) -> list[int]:
+    """Positions whose photograph fell into the i-th of n random parts."""
+    names = sorted(set(images))
+    order = numpy_generator("parts", len(names), n).permutation(len(names))
+    chosen = {names[position] for position in order[i::n]}
+    return [position for position, image in zip(kept, images, strict=True) if image in chosen]
 
 
 def _scene(name: str) -> Scene:
@@ -157,13 +208,27 @@ def _some(n_objects: int, most: int | None) -> list[int]:
     return sorted(int(position) for position in chosen)
 
 
-def _labelled(study: Study, index: Index) -> Labelled:
+def _labelled(study: Study, index: Index, user: User | None = None) -> Labelled:
     channels = {name: 1 + i for i, name in enumerate(index.classes)}
     examples = [
         _with_truth(clicked, index, i, channels[index.records[i].class_name])
-        for i, clicked in enumerate(_clicked(study, index))
+        for i, clicked in enumerate(_clicked(study, index, user))
     ]
     return Labelled(tuple(examples), index.digest, index)
+
+
+def with_others(labelled: Labelled) -> tuple[Example, ...]:
+    """The examples, each with the other labelled objects of its photograph."""
+    by_image: dict[Path, list[ObjectRecord]] = {}
+    for record in labelled.index.records:
+        by_image.setdefault(record.image, []).append(record)
+    return tuple(
+        replace(
+            example,
+            others=tuple(o for o in by_image[example.image] if o is not example.supervision),
+        )
+        for example in labelled.examples
+    )
 
 
 def _with_truth(clicked: ClickedObject, index: Index, position: int, channel: int) -> Example:
@@ -172,8 +237,9 @@ def _with_truth(clicked: ClickedObject, index: Index, position: int, channel: in
     return Example(plain.object_id, plain.image, plain.interaction, record, channel)
 
 
-def _clicked(study: Study, index: Index) -> tuple[ClickedObject, ...]:
+def _clicked(study: Study, index: Index, user: User | None) -> tuple[ClickedObject, ...]:
     profile = study.profile
-    name = digest_of([index.digest, str(study.root), profile.clicks, profile.crop])
+    config = profile.clicks if user is None else replace(profile.clicks, user=user)
+    name = digest_of([index.digest, str(study.root), config, profile.crop])
     path = cache_dir() / "clicks" / f"{index.scene.replace('/', '-')}-{name}.jsonl"
-    return clicks.clicked_objects(index, profile.clicks, profile.crop, path)
+    return clicks.clicked_objects(index, config, profile.crop, path)

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openscenes.data import crops
+from openscenes.data.examples import NO_CLASS
 from openscenes.data.records import Box, Interaction, Point
-from openscenes.data.samples import NO_CLASS, Sample, collate
+from openscenes.data.samples import Sample, collate
 from openscenes.errors import InputError, WeightsError
 from openscenes.method.pseudo import InferenceConfig
 from openscenes.study.model_files import (
@@ -196,6 +197,7 @@ def _sample(image: NDArray[np.uint8], interaction: Interaction, crop: crops.Crop
         box=crops.move_box(affine, interaction.box),
         class_index=NO_CLASS,
         labelled=False,
+        others=np.zeros((crop.size, crop.size), dtype=np.uint8),
         affine=affine,
         shape=(image.shape[0], image.shape[1]),
     )

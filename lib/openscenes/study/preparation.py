@@ -8,49 +8,86 @@ others train beside it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from openscenes.study.material import Study, open_study
-from openscenes.study.profiles import InitialSet, Profile, Scene, profile_named
-from openscenes.study.runs import VARIANTS, Model, Variant, evolved_model, initial_model
-from openscenes.study.tables import SCENES
+from openscenes.paths import atomic, cache_dir
+from openscenes.study.material import Study, digest_of, open_study, validation
+from openscenes.study.profiles import profile_named
+from openscenes.study.provenance import code_digest
+from openscenes.study.questions import Question, answer, recipes_of
+from openscenes.study.recipes import Recipe
+from openscenes.study.runs import model
+
+
+def prepare(
+    study: Study, questions: Sequence[Question], data: Path | None, device: str
+) -> Iterator[str]:
+    """Train every model that is missing, parents first, then answer every question.
+
+    A line of text for each.  What was prepared once is remembered by all that decides it, so
+    that a second call asks nothing.
+    """
+    done = cache_dir() / "prepared" / _digest(study, questions)
+    if done.exists():
+        return
+    recipes = recipes_of(questions)
+    missing = [r for r in recipes if not model(study, r, train=False).weights.exists()]
+    where = (study.profile.name, data, device)
+    yield from _run(study, [Training(recipe) for recipe in missing], where)
+    if study.fabric.is_global_zero:
+        yield from _run(study, [Scoring(group) for group in _by_model(questions)], where)
+        with atomic(done) as partial:
+            partial.write_text("answered")
 
 
 @dataclass(frozen=True)
-class Task:
-    """One model to train: an initial one, or one that evolved onto a scene."""
+class Training:
+    """A model to train, once its parent is there."""
 
-    initial_set: InitialSet
-    seed: int
-    evolution: tuple[Scene, Variant] | None = None
+    recipe: Recipe
 
-
-def prepare(study: Study, number: int, seeds: int, data: Path | None, device: str) -> Iterator[str]:
-    """Train every model that a table needs and that is not there; a line of text for each."""
-    for wave in waves(study.profile, number, seeds):
-        missing = [task for task in wave if not _model(study, task, train=False).weights.exists()]
-        n_jobs = min(len(missing), parallel_jobs(study))
-        if n_jobs > 1:
-            yield from _side_by_side(missing, n_jobs, (study.profile.name, data, device))
-        else:
-            yield from (_train(study, task) for task in missing)
+    def __call__(self, study: Study) -> str:
+        """Train, or find trained meanwhile."""
+        made = model(study, self.recipe)
+        return f"ready: {made.label} (trained in {made.facts()['wall_s']:.0f} s)"
 
 
-def waves(profile: Profile, number: int, seeds: int) -> tuple[list[Task], list[Task]]:
-    """The initial models of a table, and the models that evolve from them."""
-    initial_sets = profile.initial_sets if number == 4 else profile.initial_sets[:1]
-    first = [Task(name, seed) for seed in range(seeds) for name in initial_sets]
-    then = [
-        Task(task.initial_set, task.seed, (scene, variant))
-        for task in (first if number == 4 else [])
-        for scene in SCENES
-        for variant in VARIANTS
+@dataclass(frozen=True)
+class Scoring:
+    """Questions about one model, which is then loaded by one process only."""
+
+    questions: tuple[Question, ...]
+    recipe: None = None
+
+    def __call__(self, study: Study) -> str:
+        """Answer, or find answered meanwhile."""
+        for question in self.questions:
+            answer(study, question)
+        return f"scored: {self.questions[0].recipe.words()} seed {self.questions[0].recipe.seed}"
+
+
+Task = Training | Scoring
+
+
+def _by_model(questions: Sequence[Question]) -> list[tuple[Question, ...]]:
+    groups: dict[Recipe, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(question.recipe, []).append(question)
+    return [tuple(dict.fromkeys(group)) for group in groups.values()]
+
+
+def _digest(study: Study, questions: Sequence[Question]) -> str:
+    asked = [
+        [q.where, q.kind, q.user, q.confined, q.views, model(study, q.recipe, train=False).digest]
+        for q in questions
     ]
-    return first, then
+    sets = [validation(study, where).digest for where in sorted({q.where for q in questions})]
+    reading = [study.profile.inference, study.profile.ipt, study.profile.clicks]
+    return digest_of([asked, sets, reading, code_digest(("study.questions",))])
 
 
 def parallel_jobs(study: Study) -> int:
@@ -61,36 +98,50 @@ def parallel_jobs(study: Study) -> int:
     return max(1, (os.cpu_count() or 1) // threads)
 
 
-def _train(study: Study, task: Task) -> str:
-    model = _model(study, task, train=True)
-    return f"ready: {model.label} (trained in {model.facts()['wall_s']:.0f} s)"
-
-
-def _model(study: Study, task: Task, *, train: bool) -> Model:
-    if task.evolution is None:
-        return initial_model(study, task.initial_set, task.seed, train=train)
-    scene, variant = task.evolution
-    return evolved_model(study, task.initial_set, scene, variant, task.seed, train=train)
+def _run(study: Study, tasks: Sequence[Task], where: tuple[str, Path | None, str]) -> Iterator[str]:
+    """Do the tasks here, or side by side where the machine has room."""
+    n_jobs = min(len(tasks), parallel_jobs(study))
+    if n_jobs > 1:
+        yield from _side_by_side(tasks, n_jobs, where)
+    else:
+        yield from (task(study) for task in tasks)
 
 
 def _side_by_side(
-    wave: Sequence[Task], n_jobs: int, where: tuple[str, Path | None, str]
+    tasks: Sequence[Task], n_jobs: int, where: tuple[str, Path | None, str]
 ) -> Iterator[str]:
-    """Train in fresh processes; what a killed one leaves is resumed by the next call."""
+    """Work in fresh processes, each task as soon as the model that it starts from is there.
+
+    What a killed process leaves is resumed by the next call.
+    """
+    waiting = list(tasks)
     with ProcessPoolExecutor(n_jobs, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_train_in_process, where, task) for task in wave]
+        running: dict[Future[str], Task] = {}
         try:
-            yield from (future.result() for future in as_completed(futures))
+            while waiting or running:
+                for task in _ready(waiting, running.values())[: n_jobs - len(running)]:
+                    waiting.remove(task)
+                    running[pool.submit(_in_process, where, task)] = task
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+                    del running[future]
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ready(waiting: Sequence[Task], running: Iterable[Task]) -> list[Task]:
+    """Tasks whose model's parent is neither waiting nor running."""
+    unfinished = {task.recipe for task in (*waiting, *running)} - {None}
+    return [task for task in waiting if task.recipe is None or task.recipe.parent not in unfinished]
 
 
 _opened: dict[tuple[str, Path | None, str], Study] = {}
 
 
-def _train_in_process(where: tuple[str, Path | None, str], task: Task) -> str:
-    """Train in a worker process, which opens its study once."""
+def _in_process(where: tuple[str, Path | None, str], task: Task) -> str:
+    """Work in a worker process, which opens its study once."""
     if where not in _opened:
         profile, data, device = where
         _opened[where] = open_study(profile_named(profile), data, device)
-    return _train(_opened[where], task)
+    return task(_opened[where])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import platform
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,21 +53,66 @@ def provenance() -> dict[str, Any]:
     }
 
 
-def code_digest(packages: Sequence[str] = ("data", "networks", "method")) -> str:
-    """Return the sha256 of the source files that a trained model depends on.
+def code_digest(roots: Sequence[str] = ("method.evolution",)) -> str:
+    """Return the sha256 of the source files that modules of this package depend on.
 
-    Counted are the named subpackages and the modules beside them (seeding, masks, ...), each as
-    name and bytes. Ours: a changed comment changes the digest, since telling a harmless change
-    from a harmful one is what a digest must not do; ``__main__`` only launches and is left out.
+    Counted is what the roots reach by imports, they themselves included, each file as name and
+    bytes: a new peer in another file leaves the digest of the evolved models alone. Ours: a
+    changed comment changes the digest, since telling a harmless change from a harmful one is what
+    a digest must not do.
+
+    Args:
+        roots: modules or subpackages below ``openscenes``; of a subpackage every file counts.
     """
-    files = [path for path in PACKAGE.glob("*.py") if path.name != "__main__.py"]
-    for package in packages:
-        files += (PACKAGE / package).rglob("*.py")
     digest = hashlib.sha256()
-    for path in sorted(files, key=_module_path):
+    for path in sorted(_reached(roots), key=_module_path):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{_module_path(path)}\n{content}\n".encode())
     return digest.hexdigest()
+
+
+def _reached(roots: Sequence[str]) -> set[Path]:
+    """Every file that the roots import, however far away."""
+    waiting = [path for root in roots for path in _files_of(root)]
+    found: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        if path == PACKAGE / "__init__.py":
+            continue  # the front door opens on everything, but only when someone comes in by it
+        stat = path.stat()
+        for name in _imports(path, stat.st_mtime_ns, stat.st_size):
+            waiting += _files_named(name)
+    return found
+
+
+def _files_of(root: str) -> list[Path]:
+    """All files of a subpackage, or the one file of a module."""
+    folder = PACKAGE.joinpath(*root.split("."))
+    files = [*folder.rglob("*.py")] if folder.is_dir() else [folder.with_suffix(".py")]
+    return files + _files_named(f"{PACKAGE.name}.{root}")
+
+
+def _files_named(name: str) -> list[Path]:
+    """The file of an imported name, and those of the packages around it."""
+    parts = name.split(".")[1:]
+    places = [PACKAGE.joinpath(*parts[:n]) for n in range(len(parts) + 1)]
+    files = [place / "__init__.py" for place in places] + [places[-1].with_suffix(".py")]
+    return [file for file in files if file.is_file()]
+
+
+@cache
+def _imports(path: Path, _modified: int, _size: int) -> tuple[str, ...]:
+    """Names of this package that a file imports, a function's imports included."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [f"{node.module}.{alias.name}" for alias in node.names] + [node.module]
+    return tuple(name for name in names if name.split(".")[0] == PACKAGE.name)
 
 
 def peak_memory_mb() -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -12,11 +11,14 @@ from typing import Any
 import pandas as pd
 
 from openscenes.paths import PROJECT, atomic
+from openscenes.study.cells import cells, numbers, title_of
+from openscenes.study.latex import latex
 from openscenes.study.material import Study, digest_of
 from openscenes.study.profiles import Profile, differences
 from openscenes.study.provenance import code_digest, peak_memory_mb, provenance
-from openscenes.study.statistics import Estimate
-from openscenes.study.tables import Block, Row, Table
+from openscenes.study.registry import experiment
+from openscenes.study.splits import objects_as_found
+from openscenes.study.tables import Block, Claim, Table
 
 
 def reports_folder(profile: Profile) -> Path:
@@ -26,7 +28,7 @@ def reports_folder(profile: Profile) -> Path:
 
 
 def write_table(table: Table, study: Study, folder: Path, *, wall_s: float) -> Path:
-    """Write ``table_N.md``, ``.csv``, ``_objects.csv`` and ``_run.json``; each whole or not.
+    """Write ``table_N.md``, ``.csv``, ``.tex``, ``_objects.csv``, ``_run.json``; each whole or not.
 
     Returns:
         The markdown file.
@@ -34,6 +36,7 @@ def write_table(table: Table, study: Study, folder: Path, *, wall_s: float) -> P
     stem = folder / "tables" / f"table_{table.number}"
     _write(stem.with_suffix(".md"), markdown(table))
     _write(stem.with_suffix(".csv"), as_frame(table).to_csv(index=False))
+    _write(stem.with_suffix(".tex"), latex(table))
     _write(Path(f"{stem}_objects.csv"), _by_object(table).to_csv(index=False))
     _write(Path(f"{stem}_run.json"), json.dumps(_run_facts(table, study, wall_s), indent=1) + "\n")
     return stem.with_suffix(".md")
@@ -52,26 +55,16 @@ def as_frame(table: Table) -> pd.DataFrame:
     for block in table.blocks:
         for row in block.rows:
             line: dict[str, Any] = {"block": block.title, "row": row.label, "paper": row.paper}
-            line |= _numbers("ours", row.ours) | _numbers("to_above", row.to_above)
-            line |= _numbers("to_first", row.to_first) | _numbers("source", row.source)
+            line |= numbers("ours", row.ours) | numbers("to_above", row.to_above)
+            line |= numbers("to_first", row.to_first) | numbers("source", row.source)
+            line |= {"paper_source": row.paper_source} | dict(row.more)
             lines.append(line | {"n_seeds": row.ours.n_seeds, "n_objects": row.ours.n_objects})
     return pd.DataFrame(lines)
 
 
-def _numbers(name: str, value: Estimate | None) -> dict[str, float]:
-    if value is None:
-        return {}
-    return {
-        name: round(value.mean, 3),
-        f"{name}_std": round(value.std, 3),
-        f"{name}_low": round(value.low, 3),
-        f"{name}_high": round(value.high, 3),
-    }
-
-
 def markdown(table: Table) -> str:
     """The whole table as markdown, one section per block, and what it lets one conclude."""
-    parts = [f"# Table {table.number}\n", f"{table.caption}\n"]
+    parts = [f"# {title_of(table.number)}\n", f"{table.caption}\n"]
     for block in table.blocks:
         parts += [f"## {block.title}\n", _block_markdown(block), *_conclusions(block), ""]
     parts.append(
@@ -79,6 +72,7 @@ def markdown(table: Table) -> str:
         "paired over the same objects and seeds; brackets hold the 95 % bootstrap interval, which "
         "draws objects and seeds.\n"
     )
+    parts += [f"{note}\n" for note in table.notes]
     if not table.like_the_paper:
         parts.append(
             "The paper's values are from other data sets and a larger network: they show what "
@@ -88,59 +82,18 @@ def markdown(table: Table) -> str:
 
 
 def _block_markdown(block: Block) -> str:
-    with_source = any(row.source for row in block.rows)
-    first = block.rows[0].label
-    head = ["", "paper", "ours", "to the row above", f"to {first.lower()}"]
-    head += ["VOC val after"] if with_source else []
+    head, rows = cells(block)
     lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
-    for row in block.rows:
-        cells = [row.label, _paper(row), _mean(row.ours), _change(row.to_above)]
-        cells.append(_change(row.to_first))
-        cells += [_mean(row.source) if row.source else ""] if with_source else []
-        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines) + f"\n\n{block.rows[0].ours.n_objects} objects.\n"
 
 
-def _paper(row: Row) -> str:
-    return "" if row.paper is None else f"{row.paper:.1f}"
-
-
-def _mean(value: Estimate) -> str:
-    spread = "" if math.isnan(value.std) else f" ± {value.std:.1f}"
-    return f"{value.mean:.1f}{spread}"
-
-
-def _change(value: Estimate | None) -> str:
-    if value is None:
-        return ""
-    bold = "**" if value.differs else ""
-    return f"{bold}{value.mean:+.2f}{bold} [{value.low:+.2f}, {value.high:+.2f}]"
-
-
 def _conclusions(block: Block) -> list[str]:
-    """One sentence for each step of the paper that has a number: holds, fails, or open."""
-    published = [row for row in block.rows if row.paper is not None]
-    verdicts: dict[str, list[str]] = {
-        "holds here": [],
-        "does not hold here": [],
-        "cannot be told": [],
-    }
-    for row in published[1:]:
-        if row.to_first is None or published[0].paper is None or row.paper is None:
-            continue
-        claim = f"{row.label} ({row.paper - published[0].paper:+.1f} in the paper)"
-        if not row.to_first.differs:
-            verdicts["cannot be told"].append(claim)
-        elif (row.to_first.mean > 0) == (row.paper > published[0].paper):
-            verdicts["holds here"].append(claim)
-        else:
-            verdicts["does not hold here"].append(claim)
-    first = block.rows[0].label.lower()
-    return [
-        f"- Better than {first}, {word}: {'; '.join(claims)}."
-        for word, claims in verdicts.items()
-        if claims
-    ]
+    """Which of the paper's claims hold, which do not, which cannot be told, which are ours."""
+    verdicts: dict[str, list[str]] = {}
+    for claim in block.claims:
+        verdicts.setdefault(claim.verdict, []).append(claim.words)
+    return [f"- {verdict}: {'; '.join(words)}." for verdict, words in verdicts.items()]
 
 
 def _run_facts(table: Table, study: Study, wall_s: float) -> dict[str, Any]:
@@ -152,6 +105,8 @@ def _run_facts(table: Table, study: Study, wall_s: float) -> dict[str, Any]:
         "profile_digest": digest_of(profile),
         "departures": {name: list(map(str, pair)) for name, pair in differences(profile).items()},
         "code_digest": code_digest(),
+        "claims": [claim_facts(block.title, c) for block in table.blocks for c in block.claims],
+        "objects": _objects(table, study),
         "models": [
             {key: model.facts()[key] for key in ("label", "digest", "wall_s", "peak_memory_mb")}
             for model in table.models
@@ -161,6 +116,26 @@ def _run_facts(table: Table, study: Study, wall_s: float) -> dict[str, Any]:
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         **provenance(),
     }
+
+
+def claim_facts(block: str, claim: Claim) -> dict[str, Any]:
+    """A claim as plain data, in points."""
+    return {
+        "block": block,
+        "better": claim.better,
+        "worse": claim.worse,
+        "paper": None if claim.paper is None else round(claim.paper, 3),
+        "ours": round(claim.ours.mean, 3),
+        "low": round(claim.ours.low, 3),
+        "high": round(claim.ours.high, 3),
+        "verdict": claim.verdict,
+    }
+
+
+def _objects(table: Table, study: Study) -> dict[str, Any]:
+    """Photographs and objects of every split behind a table, as found."""
+    seeds = table.blocks[0].rows[0].ours.n_seeds
+    return objects_as_found(study, experiment(table.number).questions(study.profile, seeds))
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,97 +5,53 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from filelock import FileLock
 
-from openscenes.errors import WeightsError
-from openscenes.method.evolution import EvolutionConfig, Setting, Step, align, evolve, initialise
+from openscenes.method.evolution import align, evolve, initialise, kept_pseudo_masks
 from openscenes.method.pool import Pool
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.networks.weights import load_imagenet, load_weights, save_weights
-from openscenes.paths import PROJECT, atomic, cache_dir
+from openscenes.networks.weights import load_imagenet, save_weights
+from openscenes.paths import atomic, cache_dir
 from openscenes.seeding import torch_generator
-from openscenes.study.material import Study, digest_of, new_scene, source
+from openscenes.study import peer_runs
+from openscenes.study.material import NewScene, Study, digest_of, new_scene, source
 from openscenes.study.model_files import description
-from openscenes.study.profiles import InitialSet, Scene
+from openscenes.study.models import Made, Making, Model, imagenet_file, setting_of
+from openscenes.study.profiles import InitialSet
 from openscenes.study.provenance import code_digest, peak_memory_mb, provenance
-
-Variant = Literal["st", "st+ipt", "st+fa", "st+ipt+fa", "upper bound"]
-VARIANTS: tuple[Variant, ...] = ("st", "st+ipt", "st+fa", "st+ipt+fa", "upper bound")
+from openscenes.study.recipes import Recipe, evolution_config
 
 
-@dataclass(frozen=True)
-class Model:
-    """A trained network on disk: its name is the digest of all that made it."""
-
-    digest: str
-    folder: Path
-    label: str
-
-    @property
-    def weights(self) -> Path:
-        """The network's safetensors file."""
-        return self.folder / "model.safetensors"
-
-    def load(self, study: Study) -> OpenSceneNet:
-        """The network, on the CPU, ready to be asked."""
-        return load_model(self.weights, study)
-
-    def facts(self) -> dict[str, Any]:
-        """What its ``run.json`` says."""
-        return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-
-
-def load_model(path: Path, study: Study) -> OpenSceneNet:
-    """A network of the study's shape from a weight file, grown or not."""
-    for unknown_class in (True, False):
-        network = OpenSceneNet(replace(study.profile.network, unknown_class=unknown_class))
-        try:
-            load_weights(network, path)
-        except WeightsError:
-            if not unknown_class:
-                raise
-            continue
-        return network.eval()
-    raise AssertionError("one of the two shapes loads or raises")
-
-
-def setting_of(study: Study, seed: int) -> Setting:
-    """What the method needs to know of a study."""
-    profile = study.profile
-    return Setting(profile.crop, profile.clicks, profile.inference, study.cache, study.fabric, seed)
-
-
-def evolution_config(study: Study, scene: Scene, variant: Variant) -> EvolutionConfig:
-    """The rows of Table 4 as parameters of one function.
-
-    Paper: Table 4. Ours: the upper bound learns the scene's ground truth alone, for as long.
-    """
-    profile = study.profile
-    evolving = profile.evolving(scene)
-    return EvolutionConfig(
-        train=evolving.train,
-        augmentation_old=profile.augmentation,
-        augmentation_new=evolving.augmentation_new,
-        ipt=profile.ipt if "ipt" in variant else None,
-        alignment=profile.alignment if "fa" in variant else None,
-        old_data=variant != "upper bound",
-        class_loss_weight=profile.class_loss_weight,
-    )
-
-
-def initial_model(study: Study, initial_set: InitialSet, seed: int, *, train: bool = True) -> Model:
-    """The model trained on labelled source objects (t = 0 of the paper).
+def model(study: Study, recipe: Recipe, *, train: bool = True) -> Model:
+    """The trained model of a recipe; its parents are trained before it.
 
     Args:
         train: train it if it is not there; otherwise only say where it would be.
     """
-    profile = study.profile
-    labelled = source(study, initial_set)
+    parent = None if recipe.parent is None else model(study, recipe.parent, train=train)
+    made = _MAKERS[recipe.kind](study, recipe, parent)
+    made_of = {
+        **made.made_of,
+        "parent": None if parent is None else parent.digest,
+        "crop": study.profile.crop,
+        "clicks": study.profile.clicks,
+        "seed": recipe.seed,
+        "code": code_digest(made.code),
+        "torch": str(torch.__version__).partition("+")[0],
+        "device": study.fabric.device.type,
+        "precision": study.precision,
+    }
+    label = f"{study.profile.name} seed {recipe.seed} {recipe.words()}"
+    return _model(study, made_of, made.make if train else None, label)
+
+
+def _initial(study: Study, recipe: Recipe, _parent: Model | None) -> Making:
+    profile, labelled = study.profile, source(study, _initial_set(recipe))
     made_of = {
         "stage": "initial",
         "network": profile.network,
@@ -103,83 +59,104 @@ def initial_model(study: Study, initial_set: InitialSet, seed: int, *, train: bo
         "augmentation": profile.augmentation,
         "class_loss_weight": profile.class_loss_weight,
         "data": labelled.digest,
-        **_shared(study, seed),
     }
-    label = f"{profile.name} initial {initial_set} seed {seed}"
 
-    def make(folder: Path) -> Step:
-        network = OpenSceneNet(profile.network, generator=torch_generator("network", seed))
+    def make(folder: Path, label: str) -> Made:
+        network = OpenSceneNet(profile.network, generator=torch_generator("network", recipe.seed))
         if profile.imagenet:
             load_imagenet(network, imagenet_file(study))
-        return initialise(
+        step = initialise(
             network, labelled.examples, profile.initial, profile.augmentation,
-            setting_of(study, seed), class_loss_weight=profile.class_loss_weight,
+            setting_of(study, recipe.seed), class_loss_weight=profile.class_loss_weight,
             folder=folder, label=label,
         )  # fmt: skip
+        return _made(study, step.network, step.history)
 
-    return _model(study, made_of, make if train else None, label)
+    return Making(made_of, make)
 
 
-def evolved_model(
-    study: Study,
-    initial_set: InitialSet,
-    scene: Scene,
-    variant: Variant,
-    seed: int,
-    *,
-    train: bool = True,
-) -> Model:
-    """The initial model after one step onto a scene, in one variant of Table 4.
-
-    Args:
-        train: as for ``initial_model``.
-    """
-    parent = initial_model(study, initial_set, seed, train=train)
-    config = evolution_config(study, scene, variant)
-    scenery, labelled = new_scene(study, scene), source(study, initial_set)
+def _evolved(study: Study, recipe: Recipe, parent: Model | None) -> Making:
+    assert parent is not None
+    scenery = _scenery(study, recipe)
+    config = evolution_config(study.profile, recipe.scene, recipe.variant, recipe.user)
     made_of = {
         "stage": "evolved",
-        "parent": parent.digest,
         "config": config,
         "inference": study.profile.inference,
-        "data": [labelled.digest, scenery.digest],
-        "truth": variant == "upper bound",
-        **_shared(study, seed),
+        "data": scenery.digest,
+        "user": recipe.user,
     }
-    several = len(study.profile.initial_sets) > 1
-    stage = f"{scene}-from-{initial_set}" if several else scene
-    label = f"{study.profile.name} {stage} {variant} seed {seed}"
 
-    def make(folder: Path) -> Step:
-        network, pool = parent.load(study), Pool(labelled.examples)
-        shared = setting_of(study, seed)
-        if variant != "upper bound":
-            return evolve(
-                network, pool, scenery.clicked, config, shared, folder=folder, label=label
-            )
+    def make(folder: Path, label: str) -> Made:
+        step = evolve(
+            parent.load(study), _pool(study, recipe), scenery.clicked, config,
+            setting_of(study, recipe.seed), folder=folder, label=label,
+        )  # fmt: skip
+        return _made(study, step.network, step.history)
+
+    return Making(made_of, make)
+
+
+def _finetuned(study: Study, recipe: Recipe, parent: Model | None) -> Making:
+    """Ours: the upper bound learns the scene's ground truth alone, for as long as the others."""
+    assert parent is not None
+    scenery = new_scene(study, recipe.scene)
+    config = replace(evolution_config(study.profile, recipe.scene, "st"), old_data=False)
+    made_of = {"stage": "fine-tuned", "config": config, "data": scenery.digest}
+
+    def make(folder: Path, label: str) -> Made:
+        network, pool = parent.load(study), Pool(source(study, _initial_set(recipe)).examples)
+        shared = setting_of(study, recipe.seed)
         history = align(network, pool, scenery.truth, config, shared, folder=folder, label=label)
-        return Step(network, pool, history)
+        return _made(study, network, history)
 
-    return _model(study, made_of, make if train else None, label)
+    return Making(made_of, make)
 
 
-def _shared(study: Study, seed: int) -> dict[str, Any]:
-    return {
-        "crop": study.profile.crop,
-        "clicks": study.profile.clicks,
-        "seed": seed,
-        "code": code_digest(),
-        "torch": str(torch.__version__).partition("+")[0],
-        "device": study.fabric.device.type,
-        "precision": study.precision,
-    }
+_MAKERS: dict[str, Callable[[Study, Recipe, Model | None], Making]] = {
+    "initial": _initial,
+    "evolved": _evolved,
+    "fine-tuned": _finetuned,
+    "peer": peer_runs.from_source,
+    "fine-tuned peer": peer_runs.finetuned,
+    "refiner": peer_runs.refiner,
+}
+
+
+def _made(study: Study, network: OpenSceneNet, history: list[dict[str, float]]) -> Made:
+    """A box-and-point network says in its file how to cut and click, for ``predict``."""
+    about = description(network.config, study.profile.crop, study.profile.clicks)
+    return Made(network, history, about)
+
+
+def _initial_set(recipe: Recipe) -> InitialSet:
+    return "voc" if recipe.life()[0].name == "voc" else "voc+sbd"
+
+
+def _scenery(study: Study, step: Recipe) -> NewScene:
+    user = step.user if step.user == "human" else None
+    return new_scene(study, step.scene, user=user, part=step.part)
+
+
+def _pool(study: Study, recipe: Recipe) -> Pool:
+    """All that the parent has learned: labelled objects, then pseudo masks of every scene.
+
+    Paper: Sec. 3.4.
+    """
+    pool = Pool(source(study, _initial_set(recipe)).examples)
+    for step in recipe.life()[1:-1]:
+        scenery = _scenery(study, step)
+        folder = model(study, step, train=False).folder
+        pool = pool.merged_with(kept_pseudo_masks(folder, scenery.clicked))
+    return pool
 
 
 def _model(
-    study: Study, made_of: dict[str, Any], make: Callable[[Path], Step] | None, label: str
+    study: Study, made_of: dict[str, Any], make: Callable[[Path, str], Made] | None, label: str
 ) -> Model:
     """Train it, or find it trained; of two processes, one trains and the other waits."""
-    model = Model(digest_of(made_of), cache_dir() / "runs" / digest_of(made_of), label)
+    digest = digest_of(made_of)
+    model = Model(digest, cache_dir() / "runs" / digest, label)
     if make is None:
         return model
     model.folder.mkdir(parents=True, exist_ok=True)
@@ -194,7 +171,7 @@ def _model(
 
 
 def _trained_together(
-    study: Study, model: Model, made_of: dict[str, Any], make: Callable[[Path], Step]
+    study: Study, model: Model, made_of: dict[str, Any], make: Callable[[Path, str], Made]
 ) -> Model:
     """Several devices train one model; they agree first on whether it exists."""
     exists = study.fabric.broadcast(model.weights.exists())
@@ -205,10 +182,10 @@ def _trained_together(
 
 
 def _train_and_keep(
-    study: Study, model: Model, made_of: dict[str, Any], make: Callable[[Path], Step]
+    study: Study, model: Model, made_of: dict[str, Any], make: Callable[[Path, str], Made]
 ) -> None:
     began = time.monotonic()
-    step = make(model.folder)
+    made = make(model.folder, model.label)
     if not study.fabric.is_global_zero:
         return
     facts = {
@@ -217,22 +194,14 @@ def _train_and_keep(
         "made_of": json.loads(json.dumps(made_of, default=_jsonable)),
         "wall_s": round(time.monotonic() - began, 1),
         "peak_memory_mb": round(peak_memory_mb()),
-        "history": step.history,
+        "history": made.history,
         **provenance(),
     }
     with atomic(model.folder / "run.json") as partial:
         partial.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    about = description(step.network.config, study.profile.crop, study.profile.clicks)
-    about |= {"digest": model.digest, "label": model.label}
-    save_weights(step.network, model.weights, about)
+    about = made.about | {"digest": model.digest, "label": model.label}
+    save_weights(made.network, model.weights, about)
 
 
 def _jsonable(value: Any) -> Any:
     return value.__dict__ if hasattr(value, "__dict__") else str(value)
-
-
-def imagenet_file(study: Study) -> Path | None:
-    """A local file of ImageNet weights near the data, or None for torchvision's own."""
-    name = f"{study.profile.network.backbone}-imagenet.safetensors"
-    folders = (study.root / "weights", study.root.parent / "weights", PROJECT / ".cache/weights")
-    return next((folder / name for folder in folders if (folder / name).is_file()), None)

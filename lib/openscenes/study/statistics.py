@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,9 @@ from openscenes.seeding import numpy_generator
 
 N_RESAMPLES = 4000
 LEVEL = 0.95
+BLOCK = 500  # resamples that are drawn at once
+KEPT_OBJECTS = 1000  # draws for at most so many objects are kept in memory
+Counts = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,28 @@ def _bootstrap(points: NDArray[np.float64]) -> tuple[float, float]:
     lets the interval know that another training would have come out differently.
     """
     n_seeds, n_objects = points.shape
-    generator = numpy_generator("bootstrap", n_seeds, n_objects)
-    means = np.empty(N_RESAMPLES)
-    for i in range(N_RESAMPLES):
-        weights = np.bincount(generator.integers(n_objects, size=n_objects), minlength=n_objects)
-        seeds = generator.integers(n_seeds, size=n_seeds)
-        means[i] = (points[seeds] @ weights).mean() / n_objects
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    draws = _kept_draws if n_objects <= KEPT_OBJECTS else _draws
+    means = [
+        ((objects @ points.T) * seeds).sum(axis=1) / (n_objects * n_seeds)
+        for objects, seeds in draws(n_seeds, n_objects)
+    ]
+    low, high = np.quantile(np.concatenate(means), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def _draws(n_seeds: int, n_objects: int) -> Iterator[tuple[Counts, Counts]]:
+    """How often each object and each seed is drawn, (block, n_objects) and (block, n_seeds).
+
+    The same for all scores of one shape, so that two rows are compared over the same draws.
+    """
+    generator = numpy_generator("bootstrap", n_seeds, n_objects)
+    for _ in range(N_RESAMPLES // BLOCK):
+        yield (
+            generator.multinomial(n_objects, [1 / n_objects] * n_objects, BLOCK).astype(float),
+            generator.multinomial(n_seeds, [1 / n_seeds] * n_seeds, BLOCK).astype(float),
+        )
+
+
+@lru_cache(maxsize=8)
+def _kept_draws(n_seeds: int, n_objects: int) -> tuple[tuple[Counts, Counts], ...]:
+    return tuple(_draws(n_seeds, n_objects))

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from openscenes.method.evolution import EvolutionConfig
+from openscenes.method.hints import HintConfig
 from openscenes.paths import atomic
-from openscenes.study.decisions import decisions, settings_of
+from openscenes.study.decisions import Decision, decisions, settings_of
+from openscenes.study.findings import every_cell, every_claim, overview
+from openscenes.study.markdown import counted, folded, grid
+from openscenes.study.peers import PEERS, peer_of
 from openscenes.study.profiles import PAPER, PROFILES, Profile, differences
+from openscenes.study.protocol import protocol
 from openscenes.study.provenance import PACKAGE
-from openscenes.study.verification import (
-    Report,
-    direction,
-    read_reports,
-    verified,
-    with_first,
-)
+from openscenes.study.requirements import paper_flops as paper_flops
+from openscenes.study.requirements import paper_needs
+from openscenes.study.verification import Report, read_reports
 
 
 def write_status(folder: Path) -> Path:
@@ -36,12 +36,13 @@ def write_status(folder: Path) -> Path:
     reports = read_reports(folder)
     shown = [profile for profile in PROFILES.values() if profile.name != "smoke"]
     sections = [
-        _INTRODUCTION, _runs(reports), _cells(reports), _protocol(reports), _decisions(),
-        _settings(), *map(_departures, shown), _paper_needs(),
+        overview(reports), _runs(reports), every_claim(reports), every_cell(reports),
+        protocol(reports), _decisions(), _settings(), *map(_departures, shown), paper_needs(),
     ]  # fmt: skip
+    text = "\n\n".join([_INTRODUCTION, _contents(sections), *sections])
     page = folder / "README.md"
     with atomic(page) as partial:
-        partial.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+        partial.write_text(text + "\n", encoding="utf-8")
     return page
 
 
@@ -52,32 +53,47 @@ the code. It says what was measured, how to measure it again, what that verifies
 every place where we had to choose.
 
 A published value counts as verified only if profile `paper` reproduces it on the official data
-sets. Everything else can at most agree in direction: the gain over the first row has the paper's
-sign (yes), the other sign (no), or an interval that holds zero (open)."""
+sets. Everything else can at most agree in direction. Grey triangles open what is folded."""
+
+
+def _contents(sections: Sequence[str]) -> str:
+    """A link to every section, since the page is long."""
+    titles = [section.partition("\n")[0].removeprefix("## ") for section in sections]
+    return "\n".join(f"- [{title}](#{_anchor(title)})" for title in titles)
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
 def _runs(reports: Sequence[Report]) -> str:
     if not reports:
         return "## Runs\n\nNo table has been made yet: `make tables` makes them."
-    head = ("run", "pictures", "command", "wall time", "training behind it", "hardware", "code")
-    return "## Runs\n\n" + _markdown(head, [_run_line(report) for report in reports])
+    head = ("run", "pictures", "command", "seeds", "wall time", "peak memory",
+            "training behind it", "hardware", "code")  # fmt: skip
+    return f"## Runs\n\n{_RUNS}\n\n" + grid(head, [_run_line(report) for report in reports])
+
+
+_RUNS = """*Wall time* is that of the notebook once every model is trained; *training behind it* is
+the sum over all models of the table, which other tables may share."""
 
 
 def _run_line(report: Report) -> tuple[str, ...]:
     run = report.run
     trained = sum(model["wall_s"] for model in run["models"])
+    memory = f"{run['peak_memory_mb']} MB" if "peak_memory_mb" in run else ""
     return (
         f"[{report.name}]({report.file})", run["profile"]["data"], f"`{_command(report)}`",
-        _duration(run["wall_s"]), f"{len(run['models'])} models, {_duration(trained)}",
-        _hardware(run), _code(run),
+        str(report.n_seeds), _duration(run["wall_s"]), memory,
+        f"{counted(len(run['models']), 'model')}, {_duration(trained)}", _hardware(run), _code(run),
     )  # fmt: skip
 
 
 def _command(report: Report) -> str:
-    profile, words = report.profile, [f"make table-{report.run['table']}"]
+    profile, words = report.profile, [f"make table-{report.key.replace('_', '-')}"]
     words += [f"PROFILE={profile}"] if profile != "demo" else []
     words += ["DATA=path/to/data"] if report.run["profile"]["embedded"] is None else []
-    return " ".join([*words, f"SEEDS={report.cells['n_seeds'].max()}"])
+    return " ".join([*words, f"SEEDS={report.n_seeds}"])
 
 
 def _hardware(run: dict[str, Any]) -> str:
@@ -95,89 +111,39 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def _cells(reports: Sequence[Report]) -> str:
-    head = ("run", "column", "row", "paper", "ours", "verified", "direction agrees")
-    lines = [
-        (report.name, cell["block"], cell["row"], _paper(cell), _ours(cell),
-         verified(cell, report.run), direction(cell, first))
-        for report in reports
-        for cell, first in with_first(report.cells)
-    ]  # fmt: skip
-    table = _markdown(head, lines) if lines else "Nothing was measured yet."
-    return f"## Values\n\nmIoU in points; ours ± standard deviation over seeds.\n\n{table}"
-
-
-def _paper(cell: pd.Series) -> str:
-    return "" if pd.isna(cell["paper"]) else f"{cell['paper']:.1f}"
-
-
-def _ours(cell: pd.Series) -> str:
-    spread = "" if pd.isna(cell["ours_std"]) else f" ± {cell['ours_std']:.1f}"
-    seeds = "1 seed" if cell["n_seeds"] == 1 else f"{cell['n_seeds']} seeds"
-    return f"{cell['ours']:.1f}{spread} ({seeds})"
-
-
-def _protocol(reports: Sequence[Report]) -> str:
-    profiles = {report.profile: report.run["profile"] for report in reports}
-    details = _markdown(
-        ("detail", *profiles),
-        [(name, *(read(p) for p in profiles.values())) for name, read in _DETAILS.items()],
-    )
-    counts = dict.fromkeys(
-        (report.profile, block.partition(",")[0], str(number))
-        for report in reports
-        for block, number in zip(report.cells["block"], report.cells["n_objects"], strict=True)
-    )
-    counted = _markdown(("profile", "validation set", "objects"), list(counts))
-    return "\n\n".join([_PROTOCOL, *([details, counted] if reports else [])])
-
-
-_PROTOCOL = """## What reproductions leave open
-
-- **IoU** is counted in pixels of the source image: the crop's probability is pasted back
-  (bicubic) and compared with one absolute threshold, the same for all objects.
-- **Void** pixels (VOC's borders) count neither as right nor as wrong. Cityscapes and COCO have
-  none: what their readers leave out is background.
-- **Average**: the mean over objects, not over images or classes; two empty masks agree (IoU 1).
-- **The user** gives one box and one point, once; the mask is never corrected by further clicks."""
-
-_USERS = {
-    "iog": "deepest pixel of the crop, tight box",
-    "human": "drawn near the core, jittered box",
-}
-_DETAILS: dict[str, Any] = {
-    "crop": lambda p: f"{p['crop']['size']} px square, aspect ratio not kept",
-    "margin around the box": lambda p: f"{p['crop']['margin_px']:g} px of the source image",
-    "click and box": lambda p: _USERS[p["clicks"]["user"]],
-    "corners of the heat map": lambda p: (
-        f"{p['clicks']['corner_offset_px']:g} px outside the box, on a crop of 512"
-    ),
-    "threshold": lambda p: f"{p['inference']['threshold']:g}",
-    "feature F": lambda p: p["inference"]["feature"],
-    "smallest object, Cityscapes": lambda p: f"{p['cityscapes']['min_area']} px",
-    "smallest object, COCO": lambda p: f"{p['coco']['min_area']} px",
-}
-
-
 def _decisions() -> str:
-    """Every ``Ours`` of the package's docstrings, by module."""
-    parts = ["## Our decisions\n\nCollected from the docstrings of the code."]
-    for module, group in groupby(decisions(PACKAGE), key=lambda decision: decision.module):
-        lines = [f"- `{found.owner or 'module'}`: {found.text}" for found in group]
-        parts.append(f"### [{module}](../lib/{module})\n\n" + "\n".join(lines))
+    """Every ``Ours`` of the package's docstrings, by folder and module."""
+    parts = ["## Our decisions\n\nCollected from the docstrings of the code, folder by folder."]
+
+    def folder_of(decision: Decision) -> str:
+        return Path(decision.module).parent.as_posix()
+
+    for folder, group in groupby(sorted(decisions(PACKAGE), key=folder_of), key=folder_of):
+        mine = list(group)
+        modules = groupby(mine, key=lambda decision: decision.module)
+        body = "\n\n".join(_of_module(module, list(those)) for module, those in modules)
+        parts.append(folded(f"{folder}: {counted(len(mine), 'decision')}", body))
     return "\n\n".join(parts)
+
+
+def _of_module(module: str, found: Sequence[Decision]) -> str:
+    lines = [f"- `{decision.owner or 'module'}`: {decision.text}" for decision in found]
+    return f"**[{module}](../lib/{module})**\n\n" + "\n".join(lines)
 
 
 def _settings() -> str:
     evolution = EvolutionConfig(
         PAPER.cityscapes.train, PAPER.augmentation, PAPER.augmentation, PAPER.ipt, PAPER.alignment
     )
+    peers = [peer_of(PAPER, name) for name in PEERS]
     lines = [
         (f"`{found.name}`", _plain(found.default), found.source)
-        for found in settings_of(PAPER, evolution)
+        for found in settings_of(PAPER, evolution, HintConfig(), *peers)
     ]
-    return "## Where each setting comes from\n\n" + _markdown(
-        ("setting", "default", "source"), lines
+    table = grid(("setting", "default", "source"), lines)
+    return (
+        "## Where each setting comes from\n\n"
+        f"{folded(counted(len(lines), 'setting') + ' of the paper and of its peers', table)}"
     )
 
 
@@ -189,9 +155,10 @@ def _departures(profile: Profile) -> str:
         (f"`{name}`", _plain(mine), _plain(paper), profile.reasons.get(name, "no reason given"))
         for name, (mine, paper) in differences(profile).items()
     ]
-    table = _markdown(("setting", "here", "paper", "why"), lines)
+    table = grid(("setting", "here", "paper", "why"), lines)
     title = f"## Profile `{profile.name}`\n\nOn {profile.data}."
-    return f"{title} It departs from the paper in:\n\n{table}"
+    summary = f"departs from the paper in {counted(len(lines), 'setting')}"
+    return f"{title}\n\n{folded(summary, table)}"
 
 
 _PAPER_PROFILE = f"""Every setting is the default above: the paper's, IOG's where the paper is
@@ -204,40 +171,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(_plain, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A markdown table; a bar inside a cell is escaped."""
-    rows = [head, ["---"] * len(head), *lines]
-    escaped = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
-    return "\n".join("| " + " | ".join(row) + " |" for row in escaped)
-
-
-# Objects of the training sets: VOC and SBD as IOG counts them, the scenes as Sec. 4.1.1 does.
-_OBJECTS = {"voc": 3_507, "voc+sbd": 25_832, "cityscapes": 52_004, "coco": 83_070}
-_TERAFLOP_PER_CROP = 0.426  # forward and backward of IOG with ResNet-101 at 512 px, counted
-
-
-def _paper_needs() -> str:
-    flops = f"{paper_flops():.1e}".replace("e+", "e")
-    return f"""## What profile `paper` needs
-
-- `make tables PROFILE=paper DATA=folder`, where the folder holds the official layouts
-  `VOCdevkit/VOC2012`, `benchmark_RELEASE` (SBD), `cityscapes` (`leftImg8bit`, `gtFine`) and `coco`
-  (`train2017`, `val2017`, `annotations`), each under its owner's licence.
-- ImageNet weights of {PAPER.network.backbone}: torchvision's own, or
-  `weights/{PAPER.network.backbone}-imagenet.safetensors` in the folder or beside it.
-- One or more GPUs: Tables 3 and 4 take about {flops} floating-point operations per seed and
-  pass over pairs of {PAPER.crop.size} px crops, {PAPER.initial.batch_size} at a time. This is an
-  estimate from the counted cost of one crop, not a measurement."""
-
-
-def paper_flops() -> float:
-    """Floating-point operations of all trainings behind Table 4 at the paper's size, one seed."""
-    crops = 0
-    for initial_set in PAPER.initial_sets:
-        crops += _OBJECTS[initial_set] * PAPER.initial.epochs
-        for scene, evolving in (("cityscapes", PAPER.cityscapes), ("coco", PAPER.coco)):
-            # four variants on pairs of an old and a new crop, one bound on new crops alone
-            crops += (4 * 2 + 1) * _OBJECTS[scene] * evolving.train.epochs
-    return crops * _TERAFLOP_PER_CROP * 1e12

@@ -1,0 +1,21 @@
+"""What every click network of Table 1 answers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class ClickOutput(NamedTuple):
+    """Logits of a batch of B crops; a tuple, so that wrapped modules can walk through it.
+
+    Attributes:
+        answer: (B, 1, h, w), the mask that the user sees.
+        supervised: (B, M, h', w') maps that training supervises, the answer included.
+        selection: (B, M), how good each of M candidate masks is thought to be, or None.
+    """
+
+    answer: Tensor
+    supervised: tuple[Tensor, ...]
+    selection: Tensor | None = None

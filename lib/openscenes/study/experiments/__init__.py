@@ -1,0 +1,1 @@
+"""The tables of the paper, and what stands beside them: one module each."""

@@ -1,0 +1,166 @@
+"""The systems of Table 1 as rows: which network, how it is clicked on, which loss, what crop.
+
+Each peer exists in its published size and in a small one that trains on a laptop.  The sizes of
+the small ones are chosen so that a step costs about what one of ours does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from openscenes.data.click_sampling import IFCN_SAMPLING, LATENT_SAMPLING
+from openscenes.data.crops import CropConfig
+from openscenes.method.click_losses import (
+    balanced_cross_entropy,
+    bootstrapped_cross_entropy,
+    diverse_loss,
+    plain_cross_entropy,
+)
+from openscenes.method.click_training import Clicking, ClickLoss
+from openscenes.method.training import TrainConfig
+from openscenes.networks.dextr import DEXTR, DEXTRConfig
+from openscenes.networks.fctsfn import FCTSFN, FCTSFNConfig
+from openscenes.networks.ifcn import IFCN, FCNConfig
+from openscenes.networks.itis import ITIS, ITISConfig
+from openscenes.networks.latent_diversity import LatentDiversity, LatentDiversityConfig
+from openscenes.study.profiles import Profile
+
+PeerName = Literal["iFCN", "Latent diversity", "ITIS", "FCTSFN", "DEXTR"]
+PEERS: tuple[PeerName, ...] = ("iFCN", "Latent diversity", "ITIS", "FCTSFN", "DEXTR")
+DEXTR_MARGIN_PX = 50.0  # published; ours widens IOG's margin in the same proportion
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One row of Table 1.
+
+    Attributes:
+        network: class of the network; its configuration follows.
+        code: the module whose imports decide a trained peer, for its digest.
+        crop: extremes look at a box with a margin, free clicks at the whole photograph.
+        published_parameters: millions, where the authors or their code tell; None where not.
+    """
+
+    name: PeerName
+    network: Callable[..., nn.Module]
+    config: Any
+    code: str
+    clicking: Clicking
+    loss: ClickLoss
+    crop: CropConfig
+    train: TrainConfig
+    published_parameters: float | None
+
+    def build(self, generator: torch.Generator | None = None) -> nn.Module:
+        """A fresh network, its weights drawn from the generator."""
+        return self.network(self.config, generator=generator)
+
+
+def peer_of(profile: Profile, name: str) -> Peer:
+    """A peer in the size of a profile.
+
+    Raises:
+        KeyError: for a name that is no peer's.
+    """
+    small = profile.network.backbone != "resnet101"
+    row = _ROWS[name]
+    box = replace(profile.crop, margin_px=profile.crop.margin_px * DEXTR_MARGIN_PX / 30.0)
+    image = CropConfig(profile.crop.size, margin_px=0.0, region="image")
+    return Peer(
+        name=row.name,
+        network=row.network,
+        config=row.small if small else row.published,
+        code=row.code,
+        clicking=row.clicking,
+        loss=row.loss,
+        crop=box if row.clicking.kind == "extremes" else image,
+        train=_small_training(profile, row) if small else row.train,
+        published_parameters=row.millions,
+    )
+
+
+@dataclass(frozen=True)
+class _Row:
+    name: PeerName
+    network: Callable[..., nn.Module]
+    published: Any
+    small: Any
+    code: str
+    clicking: Clicking
+    loss: ClickLoss
+    train: TrainConfig
+    rate: float
+    millions: float | None
+
+
+def _small_training(profile: Profile, row: _Row) -> TrainConfig:
+    """The profile's own schedule at a rate that suits the peer, for two thirds of its epochs.
+
+    Ours: peers learn as long as our time allows; with a third of the epochs less than ours.
+    """
+    ours = profile.initial
+    epochs = max(1, round(ours.epochs * 2 / 3))
+    return replace(
+        ours, epochs=epochs, learning_rate=row.rate, freeze_batchnorm=False,
+        freeze_first_stages=False, head_factor=1.0,
+    )  # fmt: skip
+
+
+_SMALL_VGG = FCNConfig(
+    widths=(16, 32, 64, 64, 128), pools=(False, True, False, True, True), stem_stride=2,
+    fc_width=128, fc_kernel=3, batch_norm=True, normalise=True,
+)  # fmt: skip
+_ADAM = TrainConfig(epochs=20, batch_size=8, optimiser="adamw", learning_rate=1e-5, workers=8)
+
+_ROWS: Mapping[str, _Row] = {
+    row.name: row
+    for row in (
+        _Row(
+            "iFCN", IFCN, FCNConfig(), _SMALL_VGG, "networks.ifcn",
+            Clicking(sampling=IFCN_SAMPLING), plain_cross_entropy,
+            TrainConfig(epochs=20, learning_rate=1e-10, momentum=0.99, workers=8), 3e-3, 134.3,
+        ),
+        _Row(
+            "Latent diversity", LatentDiversity, LatentDiversityConfig(),
+            LatentDiversityConfig(
+                feature_widths=(16, 24, 32, 48, 64), feature_depths=(2,) * 5, feature_norm=True,
+                freeze_features=False, width=32, dilations=(1, 2, 4, 8, 16, 1),
+                selection_width=16, selection_dilations=(1, 4), grid_stride=2,
+            ),
+            "networks.latent_diversity", Clicking(sampling=LATENT_SAMPLING), diverse_loss,
+            replace(_ADAM, epochs=100, batch_size=2, learning_rate=1e-4), 1e-3, None,
+        ),
+        _Row(
+            "ITIS", ITIS, ITISConfig(),
+            ITISConfig(
+                backbone="small_resnet", aspp_width=32, skip_width=16, decoder_width=24,
+                normalise=True,
+            ),
+            "networks.itis", Clicking(sampling=IFCN_SAMPLING, iterative=True),
+            bootstrapped_cross_entropy, _ADAM, 3e-3, 41.0,
+        ),
+        _Row(
+            "FCTSFN", FCTSFN, FCTSFNConfig(),
+            FCTSFNConfig(
+                fcn=replace(_SMALL_VGG, widths=(12, 24, 32, 48, 96)), scale_width=12,
+                refinement_width=16,
+            ),
+            "networks.fctsfn", Clicking(sampling=IFCN_SAMPLING), plain_cross_entropy,
+            TrainConfig(epochs=20, learning_rate=1e-8, workers=8), 3e-3, 144.8,
+        ),
+        _Row(
+            "DEXTR", DEXTR, DEXTRConfig(),
+            DEXTRConfig(
+                blocks=(1, 2, 2, 2), widths=(64, 96, 128, 192), stem_width=32, stem_kernel=3,
+                stem_pool=False, psp_width=64, normalise=True, freeze_norms=False,
+            ),
+            "networks.dextr", Clicking(kind="extremes"), balanced_cross_entropy,
+            TrainConfig(batch_size=5, workers=8), 3e-3, 48.8,
+        ),
+    )
+}  # fmt: skip

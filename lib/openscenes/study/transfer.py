@@ -1,0 +1,129 @@
+"""How much of a teacher reaches its student: what a better reading gives, and what is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from openscenes.errors import InputError
+from openscenes.study.cells import change
+from openscenes.study.continual import Means, Values, bootstrap
+from openscenes.study.experiments.hints import TRAINED
+from openscenes.study.markdown import grid
+from openscenes.study.recipes import TOGETHER
+from openscenes.study.statistics import Estimate
+from openscenes.study.tables import Block, Table
+
+BASELINE, PLAIN_STUDENT = "Baseline", "+ST"
+# What a student learned from is a reading of the model before it: variant -> the reading's row.
+TEACHERS = {
+    "confined": "answer in the box", "six views": "answer from six views", TOGETHER: "both",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """One student beside the reading of the old model that made its pseudo masks.
+
+    Attributes:
+        block: title of the block.
+        student: the student's row.
+        teacher: the row of the reading.
+        teacher_gain: the reading over the old model's plain answer, in points.
+        student_gain: the student's plain answer over the old model's, in points.
+        beyond_plain: over the student of plain pseudo masks, in points.
+        share: student gain by teacher gain, in %; None where the teacher's gain cannot be told
+            from none, since nothing can then be shared.
+    """
+
+    block: str
+    student: str
+    teacher: str
+    teacher_gain: Estimate
+    student_gain: Estimate
+    beyond_plain: Estimate
+    share: Estimate | None
+
+
+def transfers(table: Table) -> list[Transfer]:
+    """Every student of Table 4+ that learned from another reading than the plain one.
+
+    Ours: measured on the validation set, so that the teacher's masks stand for those that it gave
+    on the training images, whose truth nobody may look at.
+
+    Raises:
+        InputError: if a block lacks a row.
+    """
+    students = {variant: label for label, variant in TRAINED["iog"].items()}
+    pairs = [(students[variant], teacher) for variant, teacher in TEACHERS.items()]
+    return [_transfer(table, block, *pair) for block in table.blocks for pair in pairs]
+
+
+def _transfer(table: Table, block: Block, student: str, teacher: str) -> Transfer:
+    rows = (BASELINE, PLAIN_STUDENT, teacher, student)
+    scores = {(row, block.title): _scores(table.objects, block.title, row) for row in rows}
+    found = bootstrap(
+        scores,
+        {
+            "teacher": partial(_gain, title=block.title, row=teacher, over=BASELINE),
+            "student": partial(_gain, title=block.title, row=student, over=BASELINE),
+            "plain": partial(_gain, title=block.title, row=student, over=PLAIN_STUDENT),
+            "share": partial(_share, title=block.title, student=student, teacher=teacher),
+        },
+    )
+    tells = found["teacher"].low > 0
+    # One share over all runs has no spread over them.
+    share = replace(found["share"], std=float("nan")) if tells else None
+    gains = found["teacher"], found["student"], found["plain"]
+    return Transfer(block.title, student, teacher, *gains, share)
+
+
+def _scores(objects: pd.DataFrame, block: str, row: str) -> Values:
+    """(n_seeds, n_objects) IoU of one row."""
+    mine = objects[(objects["block"] == block) & (objects["row"] == row)]
+    if mine.empty:
+        raise InputError(f'block "{block}" has no row "{row}"; give the table of experiment 4_plus')
+    return mine.pivot(index="seed", columns="object_id", values="iou").to_numpy(dtype=np.float64)
+
+
+def _gain(means: Means, *, title: str, row: str, over: str) -> Values:
+    return means[row, title] - means[over, title]
+
+
+def _share(means: Means, *, title: str, student: str, teacher: str) -> Values:
+    """In %, one ratio of mean gains for all runs: a mean of ratios would follow its worst one."""
+    learned = _gain(means, title=title, row=student, over=BASELINE)
+    taught = _gain(means, title=title, row=teacher, over=BASELINE)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = 100.0 * learned.mean(-1, keepdims=True) / taught.mean(-1, keepdims=True)
+    return np.broadcast_to(ratio, learned.shape)
+
+
+def transfer_markdown(found: Sequence[Transfer]) -> str:
+    """A section for below the table: teacher's gain, student's gain and the share."""
+    head = ["", "student", "teacher's gain", "student's gain", "share", "over plain +ST"]
+    lines = [
+        (
+            one.block, one.student, change(one.teacher_gain), change(one.student_gain),
+            _percent(one.share), change(one.beyond_plain),
+        )
+        for one in found
+    ]  # fmt: skip
+    told = [one for one in found if one.share is not None]
+    about = (
+        "The teacher is the model before the step, read in another way; its student learned from "
+        "masks read in that way and is asked plainly. Gains are over the model before the step, "
+        f"on the validation set. A share stands in {len(told)} of {len(found)} lines: in the "
+        "others it is not sure that the teacher gains at all. Self-training gains without a "
+        "better teacher, too, so that the last column tells what the better masks alone gave."
+    )
+    title = "## How much of the teacher reaches the student"
+    return f"{title}\n\n{about}\n\n{grid(head, lines)}"
+
+
+def _percent(share: Estimate | None) -> str:
+    return "" if share is None else f"{share.mean:.0f} % [{share.low:.0f}, {share.high:.0f}]"

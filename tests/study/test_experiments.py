@@ -1,0 +1,173 @@
+"""Every table's plan: its rows are the paper's, its claims name rows, its notebook has its name."""
+
+import pandas as pd
+import pytest
+
+from openscenes.errors import InputError
+from openscenes.study.experiments import (
+    comparison,
+    hints,
+    initial_sets,
+    losses,
+    modules,
+    parts,
+    refinement,
+    sequence,
+)
+from openscenes.study.profiles import DEMO, PAPER
+from openscenes.study.questions import Question
+from openscenes.study.recipes import FULL, evolved, finetuned, initial, peer
+from openscenes.study.registry import EXPERIMENTS, experiment
+from openscenes.study.tables import PAPER_VALUES, paper_value
+
+PLANNED = {
+    "2": sequence.plans, "4": modules.plans, "4_plus": hints.plans, "5": losses.plans,
+    "6": initial_sets.plans, "7": parts.plans,
+}  # fmt: skip
+
+
+def test_the_keys():
+    assert list(EXPERIMENTS) == ["1", "2", "3", "4", "4_plus", "5", "6", "7", "figures"]
+    for key, found in EXPERIMENTS.items():
+        assert experiment(key) is found
+        assert found.key == key
+        assert found.notebook.startswith(f"table_{key}_") or key == "figures"
+        assert found.about
+    assert {key for key, found in EXPERIMENTS.items() if found.table is None} == {"figures"}
+
+
+def test_a_key_that_is_none_names_those_that_are():
+    with pytest.raises(
+        InputError, match='there is no table "8"; choose one of 1, 2, 3, 4, 4_plus, 5, 6, 7, fig'
+    ):
+        experiment("8")
+
+
+@pytest.mark.parametrize("key", EXPERIMENTS)
+def test_every_experiment_asks_something_and_the_plans_ask_it_once(key):
+    asked = EXPERIMENTS[key].questions(DEMO, 2)
+    assert asked
+    assert all(isinstance(question, Question) for question in asked)
+    assert {question.recipe.seed for question in asked} == {0, 1}
+
+
+@pytest.mark.parametrize(("key", "plans"), PLANNED.items())
+def test_rows_of_a_block_have_labels_of_their_own_and_claims_name_them(key, plans):
+    titles = [plan.title for plan in plans(PAPER)]
+    assert len(set(titles)) == len(titles)
+    for plan in plans(PAPER):
+        labels = [line.label for line in plan.lines]
+        assert len(set(labels)) == len(labels), plan.title
+        for better, worse in plan.claims:
+            assert {better, worse} <= set(labels)
+            assert better != worse
+
+
+def shown(key):
+    """(row, column) of every published value that a table looks up."""
+    return {
+        (line.label, column)
+        for plan in PLANNED[key](PAPER)
+        for line in plan.lines
+        for column in (line.column, f"{line.column} source")
+        if paper_value(key, line.label, column) is not None
+    }
+
+
+@pytest.mark.parametrize("key", ["2", "4", "5", "6", "7"])
+def test_every_published_value_stands_in_the_papers_profile(key):
+    frame = pd.read_csv(PAPER_VALUES, dtype=str, keep_default_na=False)
+    published = frame[frame["table"] == key]
+    wanted = set(zip(published["row"], published["column"], strict=True))
+    assert wanted
+    assert wanted - shown(key) == set()
+
+
+def test_the_whole_of_table_1_stands():
+    frame = pd.read_csv(PAPER_VALUES, dtype=str, keep_default_na=False)
+    published = frame[frame["table"] == "1"]
+    assert set(published["row"]) <= set(comparison.SYSTEMS)
+    wanted = {f"{where} {what}" for where in comparison.TARGETS for what in ("cIoU", "NoC")}
+    assert set(published["column"]) <= wanted
+
+
+def test_table_1_asks_ours_after_it_has_evolved_onto_the_set():
+    first = initial("voc+sbd", 1)
+    assert comparison.recipe("Ours", "voc", 1) == comparison.recipe("IOG", "coco", 1) == first
+    assert comparison.recipe("Ours", "coco", 1) == evolved(first, "coco", FULL)
+    assert comparison.recipe("Ours", "cityscapes", 1) == evolved(first, "cityscapes", FULL)
+    assert comparison.recipe("ITIS", "coco", 1) == peer("ITIS", 1)
+    asked = comparison.questions(DEMO, 1)
+    assert len(asked) == 7 * 3
+    assert {question.kind for question in asked} == {"clicks"}
+
+
+def test_table_1_reads_three_clicks_whatever_the_first_answer_costs():
+    columns = {
+        system: max(comparison.AT - comparison.FIRST_CLICKS.get(system, 1), 0)
+        for system in comparison.SYSTEMS
+    }
+    assert columns == {
+        "iFCN": 2, "Latent diversity": 2, "ITIS": 2, "FCTSFN": 2, "DEXTR": 0, "IOG": 0, "Ours": 0,
+    }  # fmt: skip
+
+
+def test_the_cells_of_table_2():
+    rows = {plan.title: [line.asking(0) for line in plan.lines] for plan in sequence.plans(DEMO)}
+    assert list(rows) == ["VOC, t = 0", "VOC, t = 1*", "VOC, t = 2*", "Cityscapes, t = 1",
+                          "Cityscapes, t = 2*", "COCO, t = 2"]  # fmt: skip
+    first = initial("voc+sbd", 0)
+    dextr, iog, ours = rows["Cityscapes, t = 1"]
+    assert dextr == Question(peer("DEXTR", 0), "cityscapes")
+    assert iog == Question(first, "cityscapes")
+    assert ours == Question(evolved(first, "cityscapes", FULL), "cityscapes")
+    _, iog, ours = rows["VOC, t = 2*"]
+    assert iog.recipe == finetuned(finetuned(first, "cityscapes"), "coco")
+    assert ours.recipe == evolved(evolved(first, "cityscapes", FULL), "coco", FULL)
+    assert iog.where == ours.where == "voc"
+
+
+def test_table_2_asks_every_model_on_every_set():
+    asked = set(EXPERIMENTS["2"].questions(DEMO, 1))
+    assert set(sequence.matrix_questions(1)) == asked
+    assert len(asked) == (3 * 3 - 1) * 3  # IOG and ours begin as one
+
+
+def test_table_4_has_a_block_for_each_set_and_scene_and_a_bound():
+    assert len(modules.plans(PAPER)) == 4
+    plans = modules.plans(DEMO)
+    assert [plan.title for plan in plans] == [
+        "Cityscapes, initial model on VOC+SBD", "COCO, initial model on VOC+SBD",
+    ]  # fmt: skip
+    first = initial("voc+sbd", 0)
+    assert plans[1].lines[-1].asking(0) == Question(finetuned(first, "coco"), "coco")
+    assert plans[1].lines[-2].source(0) == Question(evolved(first, "coco", FULL), "voc")
+
+
+def test_table_4_plus_asks_students_plainly_unless_the_row_says_so():
+    for plan in hints.plans(DEMO):
+        user = "human" if "jittered" in plan.title else "iog"
+        for line in plan.lines:
+            question = line.asking(0)
+            assert question.user == user
+            assert question.recipe.user == ("iog" if question.recipe.kind == "initial" else user)
+            boxed = line.label in ("answer in the box", "both") or "; answer in" in line.label
+            assert question.confined is boxed
+            assert question.views is (line.label in ("answer from six views", "both"))
+            assert (line.source is None) is (question.recipe.kind == "initial")
+
+
+def test_table_7_grows_by_a_quarter_of_photographs():
+    (plan,) = parts.plans(DEMO)
+    lives = [line.asking(0).recipe.life() for line in plan.lines]
+    assert [len(life) for life in lives] == [1, 2, 3, 4, 5]
+    assert all(lives[n] == lives[4][: n + 1] for n in range(5))
+    assert [step.part for step in lives[4][1:]] == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    assert lives[0][0] == initial("voc", 0)
+
+
+def test_table_3_asks_every_variant_at_once():
+    asked = refinement.questions(DEMO, 1)
+    assert [(q.where, q.kind) for q in asked] == [
+        ("cityscapes", "ipt"), ("coco", "ipt"), ("voc", "ipt"),
+    ]  # fmt: skip

@@ -1,0 +1,150 @@
+"""What a study works on: parts of a scene, two users, the other objects, and what is remembered."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+
+from openscenes.data.records import ObjectRecord
+from openscenes.errors import DataError
+from openscenes.study.material import (
+    Study,
+    _part,
+    _some,
+    digest_of,
+    new_scene,
+    open_study,
+    source,
+    validation,
+    with_others,
+)
+from openscenes.study.profiles import profile_named
+
+N_PARTS = 2
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    return open_study(profile_named("smoke"), None, "cpu")
+
+
+def identities(scene) -> set[str]:
+    return {clicked.object_id for clicked in scene.clicked}
+
+
+def photographs(scene) -> set[str]:
+    return {clicked.image_id for clicked in scene.clicked}
+
+
+@pytest.mark.parametrize("scene", ["cityscapes", "coco"])
+@pytest.mark.parametrize("n", [2, 3])
+def test_parts_share_no_photograph_and_leave_out_no_object(study, scene, n):
+    parts = [new_scene(study, scene, part=(i, n)) for i in range(n)]
+    assert all(parts[i].clicked for i in range(n))
+    for one, other in combinations(parts, 2):
+        assert photographs(one).isdisjoint(photographs(other))
+    everything = new_scene(study, scene)
+    assert set.union(*map(identities, parts)) == identities(everything)
+    assert sum(len(part.clicked) for part in parts) == len(everything.clicked)
+
+
+def test_parts_are_named_by_number_and_differ_from_the_whole(study):
+    whole = new_scene(study, "cityscapes").digest
+    digests = [new_scene(study, "cityscapes", part=(i, 2)).digest for i in range(2)]
+    assert len({whole, *digests}) == 3
+
+
+def test_a_photograph_falls_into_one_part_with_all_its_objects():
+    images = ["c", "a", "a", "b", "d", "a", "b"]
+    kept = [3, 5, 8, 9, 10, 12, 20]
+    parts = [_part(images, kept, i, N_PARTS) for i in range(N_PARTS)]
+    assert sorted(parts[0] + parts[1]) == kept
+    by_image = {image: {kept[i] for i in range(7) if images[i] == image} for image in "abcd"}
+    for objects in by_image.values():
+        assert any(objects <= set(part) for part in parts)
+    sizes = [len({images[kept.index(k)] for k in part}) for part in parts]
+    assert sizes == [2, 2]
+
+
+def test_a_choice_of_objects_is_fixed_sorted_and_no_larger_than_asked():
+    assert _some(5, None) == _some(5, 5) == [0, 1, 2, 3, 4]
+    chosen = _some(100, 10)
+    assert chosen == sorted(set(chosen)) == _some(100, 10)
+    assert len(chosen) == 10
+    assert chosen != list(range(10))
+
+
+def test_truth_and_clicks_are_of_the_same_objects(study):
+    scene = new_scene(study, "coco")
+    names = [f"{clicked.scene}:{clicked.object_id}" for clicked in scene.clicked]
+    assert [example.object_id for example in scene.truth] == names
+    assert all(isinstance(example.supervision, ObjectRecord) for example in scene.truth)
+    assert {example.class_index for example in scene.truth} == {-1}
+
+
+def test_a_human_clicks_elsewhere_on_the_same_objects(study):
+    for exact, human in (
+        (new_scene(study, "coco").clicked, new_scene(study, "coco", user="human").clicked),
+        (
+            validation(study, "coco").examples,
+            validation(study, "coco", user="human").examples,
+        ),
+    ):
+        assert [one.object_id for one in exact] == [one.object_id for one in human]
+        boxes = [a.interaction.box != b.interaction.box for a, b in zip(exact, human, strict=True)]
+        assert all(boxes)
+
+
+def test_naming_the_profiles_own_user_changes_no_click(study):
+    plain, named = validation(study, "voc"), validation(study, "voc", user="iog")
+    assert [e.interaction for e in plain.examples] == [e.interaction for e in named.examples]
+
+
+def test_others_are_the_photographs_other_objects(study):
+    labelled = source(study, "voc+sbd")
+    examples = with_others(labelled)
+    assert [e.object_id for e in examples] == [e.object_id for e in labelled.examples]
+    by_image: dict = {}
+    for example in labelled.examples:
+        by_image.setdefault(example.image, []).append(example.supervision)
+    for example in examples:
+        assert example.supervision not in example.others
+        wanted = [r for r in by_image[example.image] if r is not example.supervision]
+        assert list(example.others) == wanted
+    assert any(example.others for example in examples)
+    assert any(not example.others for example in labelled.examples)
+
+
+def test_what_was_made_once_is_remembered(study):
+    assert new_scene(study, "coco") is new_scene(study, "coco")
+    assert validation(study, "coco") is validation(study, "coco")
+    assert source(study, "voc") is source(study, "voc")
+    assert source(study, "voc") is not source(study, "voc+sbd")
+    assert new_scene(study, "coco", part=(0, 2)) is not new_scene(study, "coco", part=(1, 2))
+    calls: list[int] = []
+    fresh = replace(study, memory={})
+    for _ in range(2):
+        assert fresh.remembered("key", lambda: calls.append(0) or "value") == "value"
+    assert calls == [0]
+    assert fresh.remembered("other", lambda: None) is None
+
+
+def test_memory_makes_no_two_studies_different(study):
+    assert replace(study, memory={}) == study
+
+
+def test_a_digest_depends_on_values_and_not_on_order():
+    assert digest_of({"a": 1, "b": (1, 2)}) == digest_of({"b": [1, 2], "a": 1})
+    assert digest_of({"a": 1}) != digest_of({"a": 2})
+    assert len(digest_of(None)) == 12
+
+
+def test_the_method_gets_no_truth_of_a_new_scene(study):
+    clicked = new_scene(study, "coco").clicked
+    assert clicked
+    assert not any(hasattr(item, name) for item in clicked for name in ("mask", "class_name"))
+
+
+def test_a_profile_of_photographs_asks_for_its_folder():
+    with pytest.raises(DataError, match=r"make tables PROFILE=study DATA=path/to/folder"):
+        open_study(profile_named("study"), None, "cpu")

@@ -1,0 +1,90 @@
+"""Every table with the paper's literal settings, on a network that a test can afford.
+
+The published sizes are walked by ``python -m openscenes.study.dry_run``.
+"""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from openscenes.study import dry_run, peers
+from openscenes.study.material import open_study
+from openscenes.study.peers import PEERS, peer_of
+from openscenes.study.profiles import PAPER, differences
+from openscenes.study.recipes import VARIANTS, evolution_config, evolved, initial
+from openscenes.study.runs import model
+
+SMALL = replace(
+    dry_run.DRY_RUN,
+    network=replace(
+        PAPER.network, backbone="small_resnet", crop_size=32, output_stride=4, head_width=8,
+        psp_width=8,
+    ),
+    crop=replace(PAPER.crop, size=32),
+    reasons={**dry_run.DRY_RUN.reasons, "network": "a test's time", "crop": "a test's time"},
+)  # fmt: skip
+CHANGED = {"initial", "cityscapes", "coco", "imagenet"}
+TIME_ONLY = {
+    "epochs", "batch_size", "workers", "max_objects", "min_area", "image_fraction",
+    "imagenet",
+}  # fmt: skip
+
+
+def test_a_dry_run_departs_from_the_paper_only_to_be_short():
+    names = differences(dry_run.DRY_RUN)
+    assert {name.split(".")[0] for name in names} == CHANGED
+    assert {name.split(".")[-1] for name in names} == TIME_ONLY
+    assert dry_run.DRY_RUN.network == PAPER.network
+    assert dry_run.DRY_RUN.crop.size == 512
+
+
+def test_peers_keep_their_published_size_and_get_a_short_schedule_for_a_while():
+    published = {name: peer_of(PAPER, name) for name in PEERS}
+    with dry_run.short_peers():
+        for name in PEERS:
+            short = peer_of(dry_run.DRY_RUN, name)
+            assert short.config == published[name].config
+            assert (short.train.epochs, short.train.batch_size) == (1, 2)
+            assert short.train.optimiser == published[name].train.optimiser
+    assert {name: peer_of(PAPER, name) for name in PEERS} == published
+    assert peers._ROWS["DEXTR"].train.epochs == 100
+
+
+@pytest.mark.parametrize("scene", ["cityscapes", "coco"])
+@pytest.mark.parametrize("user", ["iog", "human"])
+def test_every_variant_fits_the_papers_settings(scene, user):
+    for variant in VARIANTS:
+        config = evolution_config(PAPER, scene, variant, user)
+        turned = PAPER.evolving(scene).augmentation_new.rotation_deg
+        assert config.augmentation_new.rotation_deg == (0.0 if config.hints else turned)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patched:
+        folder = tmp_path_factory.mktemp("dry-run")
+        patched.setenv("OPENSCENES_CACHE", str(folder))
+        yield folder
+
+
+def test_tables_are_walked_and_a_second_walk_only_writes_them(cache):
+    keys = ("3", "7")
+    lines = list(dry_run.dry_run(SMALL, cache, "cpu", keys=keys))
+    walked = [line.split(" in ")[0] for line in lines if line.startswith("walked")]
+    assert walked == ["walked: table 3", "walked: table 7"]
+    for key in keys:
+        frame = pd.read_csv(cache / "tables" / f"table_{key}.csv")
+        assert frame["ours"].between(0, 100).all()
+    again = list(dry_run.dry_run(SMALL, cache, "cpu", keys=keys))
+    assert len(again) == len(keys)
+
+
+def test_every_variant_trains_with_the_papers_settings(cache):
+    study = open_study(replace(SMALL, cpu_threads=1), None, "cpu")
+    for variant in VARIANTS:
+        made = model(study, evolved(initial("voc", 0), "coco", variant, user="human"))
+        (epoch,) = made.facts()["history"]
+        assert epoch["ce_new"] > 0
+        assert ("feat" in epoch) == ("fa" in variant or variant == "together")
+        assert ("sides" in epoch) == (variant in ("side and click losses", "together"))

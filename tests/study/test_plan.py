@@ -1,0 +1,114 @@
+"""What the plan says with everything there, with nothing there, and without any data."""
+
+import inspect
+
+import pytest
+from torchvision.datasets import sbd, voc
+
+from openscenes.study import plan
+from openscenes.study.costs import Cost
+from openscenes.study.material import open_study
+from openscenes.study.plan import plan_text
+from openscenes.study.profiles import PAPER, STUDY, profile_named
+from openscenes.study.recipes import initial
+from openscenes.study.registry import EXPERIMENTS
+from openscenes.study.requirements import NEEDS, OBJECTS, missing
+from openscenes.study.runs import model
+
+SMOKE = profile_named("smoke")
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path / "cache"))
+    costs = dict.fromkeys(("ours", "pairs", "refinement", "iFCN", "Latent diversity", "ITIS",
+                           "FCTSFN", "DEXTR"), Cost(3.0, 1.0))  # fmt: skip
+    monkeypatch.setattr(plan, "measured", lambda _study, _networks: costs)
+    return tmp_path
+
+
+def test_nothing_is_there_then_one_model_is(empty):
+    before = plan_text(SMOKE, 1, None, "cpu")
+    assert "Trained already" not in before
+    assert "To train: 53 models" in before
+    study = open_study(SMOKE, None, "cpu")
+    made = model(study, initial("voc", 0), train=False)
+    made.folder.mkdir(parents=True)
+    made.weights.write_bytes(b"")
+    after = plan_text(SMOKE, 1, None, "cpu")
+    assert "Trained already: 1 models\n  initial voc\n" in after
+    assert "To train: 52 models" in after
+
+
+def test_every_table_has_a_line_and_shares_what_those_above_have(empty):
+    text = plan_text(SMOKE, 2, None, "cpu")
+    lines = text.split("Tables: ")[1].split("\n\n")[0].splitlines()
+    for key, found in EXPERIMENTS.items():
+        assert any(line.split()[:1] == [key] and found.about in line for line in lines)
+    assert "  3         1 models,  0 new" in text
+    assert "of 1: initial voc+sbd" in text
+    assert "To train: 106 models" in text
+    assert "initial voc+sbd (2 seeds)" in text
+
+
+def test_a_parent_is_trained_before_its_children(empty):
+    text = plan_text(SMOKE, 1, None, "cpu").split("To train")[1].split("\n\n")[0]
+    words = [line.split("  ")[-1] for line in text.splitlines()[2:]]
+    for name in words:
+        parent = name.rpartition(" > ")[0]
+        assert not parent or words.index(parent) < words.index(name)
+
+
+def test_time_is_crops_times_cost(empty):
+    line = next(
+        line for line in plan_text(SMOKE, 1, None, "cpu").splitlines()
+        if line.endswith("  initial voc")
+    )  # fmt: skip
+    crops = int(line.split()[0])
+    assert line.split()[2:4] == [f"{3 * crops}", "s"]
+
+
+def test_the_papers_profile_without_data_says_what_is_needed():
+    text = plan_text(PAPER, 1, None, "cpu")
+    for need in NEEDS:
+        assert need.name in text and all(line in text for line in need.contents)
+    for word in ("DATA/cityscapes/gtFine/val", "md5", "resnet101-imagenet.safetensors",
+                 "To train: 59 models", "40 %", "float32"):  # fmt: skip
+        assert word in text
+    assert "[there]" not in text and "[missing]" not in text
+
+
+def test_folders_that_are_there_are_told_from_those_that_are_not(tmp_path):
+    (tmp_path / "coco/val2017").mkdir(parents=True)
+    text = plan_text(PAPER, 1, tmp_path, "cpu")
+    assert f"[there] {tmp_path}/coco/val2017" in text
+    assert f"[missing] {tmp_path}/coco/train2017" in text
+
+
+def test_a_study_without_data_has_models_but_no_estimate(tmp_path):
+    text = plan_text(STUDY, 1, tmp_path / "nowhere", "cpu")
+    assert "To train: 53 models" in text
+    assert "No estimate" in text
+    assert "3,507" not in text
+
+
+def test_nothing_is_missing_where_every_folder_is(tmp_path):
+    assert len(missing(None)) == len(missing(tmp_path)) == 13
+    for need in NEEDS:
+        for folder in need.folders:
+            (tmp_path / folder).mkdir(parents=True)
+    assert missing(tmp_path) == ()
+
+
+def test_checksums_are_torchvisions():
+    archives = " ".join(need.archive for need in NEEDS)
+    assert voc.DATASET_YEAR_DICT["2012"]["md5"] in archives
+    assert voc.DATASET_YEAR_DICT["2012"]["filename"] in archives
+    source = inspect.getsource(sbd)
+    for word in archives.replace(",", "").split():
+        if len(word) == 32 or word == "benchmark.tgz":
+            assert word in source + str(voc.DATASET_YEAR_DICT)
+
+
+def test_counts_of_the_paper():
+    assert (OBJECTS["cityscapes"], OBJECTS["coco"]) == (52_004, 83_070)

@@ -1,0 +1,149 @@
+"""One question, one answer: cached, read inside the box or from six views, by one or other user."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from openscenes.method.hints import box_region
+from openscenes.method.pseudo import predictions
+from openscenes.paths import cache_dir
+from openscenes.study import evaluation, questions
+from openscenes.study.evaluation import ipt_iou, object_iou
+from openscenes.study.ipt_variants import ipt_variants
+from openscenes.study.material import Study, open_study, validation
+from openscenes.study.profiles import profile_named
+from openscenes.study.questions import Question, answer, recipes_of
+from openscenes.study.recipes import evolved, initial, peer, reading, refiner_of
+from openscenes.study.runs import model
+
+FIRST = initial("voc+sbd", 0)
+SECOND = evolved(FIRST, "coco", "st")
+IDENTITY = ["object_id", "class_name", "area"]
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    return open_study(profile_named("smoke"), None, "cpu")
+
+
+def test_what_a_question_needs():
+    assert Question(SECOND, "coco").needs() == (SECOND,)
+    assert Question(SECOND, "coco", "clicks").needs() == (SECOND, refiner_of(FIRST))
+    assert Question(peer("ITIS", 0), "coco", "clicks").needs() == (peer("ITIS", 0),)
+    assert Question(FIRST, "voc", "ipt").needs() == (FIRST,)
+
+
+def test_recipes_of_questions_are_in_order():
+    asked = [Question(SECOND, "coco", "clicks"), Question(FIRST, "voc")]
+    assert recipes_of(asked) == (FIRST, SECOND, refiner_of(FIRST))
+    assert recipes_of([]) == ()
+
+
+def test_an_answer_has_a_line_for_every_object_of_the_set(study):
+    for where in ("voc", "cityscapes", "coco"):
+        frame = answer(study, Question(FIRST, where))
+        assert list(frame.columns) == [*IDENTITY, "iou"]
+        examples = validation(study, where).examples
+        assert list(frame["object_id"]) == [example.object_id for example in examples]
+        assert frame["iou"].between(0, 1).all()
+        assert frame["iou"].nunique() > 1
+
+
+def test_a_kept_answer_equals_a_fresh_one(study, monkeypatch):
+    asked = Question(FIRST, "coco")
+    kept = answer(study, asked)
+    before = set((cache_dir() / "scores").iterdir())
+    again = answer(study, asked)
+    assert set((cache_dir() / "scores").iterdir()) == before
+    pd.testing.assert_frame_equal(kept, again)
+    monkeypatch.setattr(evaluation, "cache_dir", lambda: cache_dir() / "elsewhere")
+    fresh = answer(study, asked)
+    pd.testing.assert_frame_equal(kept, fresh)
+
+
+def test_the_kinds_and_the_ways_of_asking_have_answers_of_their_own(study):
+    plain = answer(study, Question(FIRST, "coco"))["iou"]
+    ways = {
+        "confined": answer(study, Question(FIRST, "coco", confined=True))["iou"],
+        "views": answer(study, Question(FIRST, "coco", views=True))["iou"],
+        "both": answer(study, Question(FIRST, "coco", confined=True, views=True))["iou"],
+        "human": answer(study, Question(FIRST, "coco", user="human"))["iou"],
+        "later": answer(study, Question(SECOND, "coco"))["iou"],
+    }
+    for name, scores in ways.items():
+        assert not np.allclose(scores, plain), name
+    assert not np.allclose(ways["both"], ways["confined"])
+    assert not np.allclose(ways["both"], ways["views"])
+
+
+def test_an_exact_box_can_only_help_a_mask_that_is_confined_to_it(study):
+    """Ground truth never leaves its tight box, so nothing right is lost."""
+    plain = answer(study, Question(FIRST, "coco"))["iou"]
+    confined = answer(study, Question(FIRST, "coco", confined=True))["iou"]
+    assert (confined >= plain - 0.02).all()  # pasting smooths the edge of the box
+    assert confined.mean() > plain.mean()
+
+
+def asked_in_crops(study, confined, views=False, user="iog"):
+    """(probability, region) of every object of COCO's validation set, in crop pixels."""
+    how, profile = reading(study.profile, confined, views, user), study.profile
+    labelled = validation(study, "coco", user=user)
+    found = []
+    for _, _, batch, prediction in predictions(
+        model(study, FIRST).load(study), labelled.examples, profile.clicks, profile.crop, how,
+        cache=study.cache, fabric=study.fabric,
+    ):  # fmt: skip
+        region = box_region(batch.boxes, profile.crop.size, how.confine_margin)
+        found.append((prediction, region))
+    return found
+
+
+@pytest.mark.parametrize("user", ["iog", "human"])
+@pytest.mark.parametrize("views", [False, True])
+def test_asked_in_the_box_there_is_nothing_outside_it(study, views, user):
+    free = asked_in_crops(study, confined=False, views=views, user=user)
+    for (plain, _), (prediction, region) in zip(
+        free, asked_in_crops(study, confined=True, views=views, user=user), strict=True
+    ):
+        assert not prediction.probability[~region].any()
+        assert not prediction.coarse_mask[~region].any()
+        assert plain.probability[~region].gt(0).all()
+        assert prediction.probability[region].equal(plain.probability[region])
+
+
+def test_six_views_are_a_mean_of_more_than_the_plain_one(study):
+    (plain, _), (six, _) = asked_in_crops(study, False)[0], asked_in_crops(study, False, True)[0]
+    assert not plain.probability.equal(six.probability)
+    assert six.probability.min() >= 0
+    assert six.probability.max() <= 1
+    assert plain.class_probability.equal(six.class_probability)
+
+
+def test_masks_are_read_as_the_profile_says(study):
+    frame = answer(study, Question(FIRST, "voc"))
+    made, labelled = model(study, FIRST), validation(study, "voc")
+    pd.testing.assert_frame_equal(frame, object_iou(study, made, labelled))
+    strict = replace(study.profile.inference, threshold=0.9)
+    assert not np.allclose(object_iou(study, made, labelled, strict)["iou"], frame["iou"])
+
+
+def test_ipt_answers_every_variant_at_once(study):
+    frame = answer(study, Question(FIRST, "voc", "ipt"))
+    assert list(frame.columns) == [*IDENTITY, "iou", *ipt_variants(study.profile)]
+    assert np.allclose(frame["iou"], answer(study, Question(FIRST, "voc"))["iou"])
+    some = {"edge": ipt_variants(study.profile)["edge"]}
+    alone = ipt_iou(study, model(study, FIRST), validation(study, "voc"), some)
+    assert np.allclose(alone["edge"], frame["edge"])
+
+
+def test_a_peer_is_asked_by_clicks_whatever_the_kind(study, monkeypatch):
+    seen = []
+    monkeypatch.setattr(questions.click_study, "first_iou", lambda *a: seen.append(a) or "first")
+    monkeypatch.setattr(questions.click_study, "click_iou", lambda *a: seen.append(a) or "clicks")
+    dextr = peer("DEXTR", 0)
+    assert answer(study, Question(dextr, "coco")) == "first"
+    assert answer(study, Question(dextr, "coco", "clicks")) == "clicks"
+    assert answer(study, Question(FIRST, "coco", "clicks")) == "clicks"
+    assert [recipe for _, recipe, _, _ in seen] == [dextr, dextr, FIRST]

@@ -1,0 +1,217 @@
+"""Recipes are data: who descends from whom, what a variant changes, what two tables share."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from openscenes.method.evolution import EvolutionConfig
+from openscenes.method.hints import HintConfig
+from openscenes.method.ipt import IPTConfig
+from openscenes.study import recipes
+from openscenes.study.experiments import sequence
+from openscenes.study.profiles import DEMO, PAPER, PROFILES, SMOKE
+from openscenes.study.questions import recipes_of
+from openscenes.study.recipes import (
+    FULL,
+    VARIANTS,
+    Recipe,
+    evolution_config,
+    evolved,
+    finetuned,
+    in_order,
+    in_parts,
+    initial,
+    peer,
+    reading,
+    refiner_of,
+)
+from openscenes.study.registry import EXPERIMENTS
+
+FIRST = initial("voc+sbd", 0)
+SECOND = evolved(FIRST, "cityscapes", "st")
+THIRD = evolved(SECOND, "coco", FULL)
+
+
+def everything(profile=DEMO, seeds=2):
+    """The recipes of all experiments, each experiment's own list."""
+    return {key: recipes_of(found.questions(profile, seeds)) for key, found in EXPERIMENTS.items()}
+
+
+def test_a_life_begins_with_the_oldest():
+    assert THIRD.life() == (FIRST, SECOND, THIRD)
+    assert FIRST.life() == (FIRST,)
+    assert (SECOND.scene, THIRD.scene) == ("cityscapes", "coco")
+
+
+def test_order_puts_each_once_and_parents_first():
+    assert in_order([THIRD, SECOND, THIRD, FIRST]) == (FIRST, SECOND, THIRD)
+    other = evolved(initial("voc", 0), "coco", "st")
+    assert in_order([other, THIRD]) == (other.parent, other, FIRST, SECOND, THIRD)
+
+
+def test_a_seed_is_inherited():
+    recipe = finetuned(evolved(initial("voc", 3), "coco", "st"), "cityscapes")
+    assert [step.seed for step in recipe.life()] == [3, 3, 3]
+    assert {step.seed for step in in_parts(initial("voc", 4), "coco", "st", 3)} == {4}
+
+
+def test_parts_follow_each_other_and_none_is_left_out():
+    steps = in_parts(FIRST, "cityscapes", FULL, 4)
+    assert [step.part for step in steps] == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    assert steps[0].parent is FIRST
+    assert all(after.parent is before for before, after in pairwise(steps))
+
+
+def test_a_peer_stays_a_peer_and_a_refiner_belongs_to_the_first_model():
+    assert finetuned(finetuned(peer("DEXTR", 0), "cityscapes"), "coco").kind == "fine-tuned peer"
+    assert finetuned(FIRST, "coco").kind == "fine-tuned"
+    assert refiner_of(THIRD) == refiner_of(SECOND) == refiner_of(FIRST)
+    assert refiner_of(THIRD).parent == FIRST
+
+
+def test_words_tell_the_whole_life():
+    assert THIRD.words() == f"initial voc+sbd > cityscapes st > coco {FULL}"
+    parts = in_parts(FIRST, "cityscapes", "st", 4)
+    assert parts[1].words().endswith("cityscapes st part 1/4 > cityscapes st part 2/4")
+    human = evolved(FIRST, "coco", "st", user="human")
+    assert human.words() == "initial voc+sbd > coco st human"
+    assert finetuned(peer("DEXTR", 0), "coco").words() == "peer DEXTR > coco ground truth"
+    assert refiner_of(THIRD).words() == "initial voc+sbd > refinement clicks"
+
+
+def test_no_two_recipes_of_the_study_share_their_words():
+    found = in_order(recipe for made in everything(PAPER).values() for recipe in made)
+    names = [(recipe.words(), recipe.seed) for recipe in found]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("key", EXPERIMENTS)
+def test_every_plan_trains_parents_before_children_and_nothing_twice(key):
+    made = everything()[key]
+    assert len(set(made)) == len(made)
+    for position, recipe in enumerate(made):
+        assert recipe.parent is None or recipe.parent in made[:position]
+    assert {recipe.seed for recipe in made} == {0, 1}
+
+
+def test_tables_of_the_demo_share_their_models():
+    made = everything()
+    total = sum(len(recipes) for recipes in made.values())
+    assert len(in_order(recipe for some in made.values() for recipe in some)) < 0.75 * total
+    assert FIRST in set.intersection(*(set(made[key]) for key in EXPERIMENTS if key != "7"))
+    full = evolved(FIRST, "coco", FULL)
+    assert all(full in made[key] for key in ("1", "4", "5", "6"))
+    assert evolved(FIRST, "cityscapes", FULL) in set(made["2"]) & set(made["4"])
+    assert set(made["figures"]) <= set(made["3"]) <= set(made["4"])
+    # one initial set is enough for all tables but 6 and 7
+    voc = {key for key, some in made.items() if initial("voc", 0) in some}
+    assert voc == {"6", "7"}
+
+
+def test_more_seeds_ask_for_more_of_the_same():
+    for key, found in EXPERIMENTS.items():
+        one, two = (recipes_of(found.questions(DEMO, seeds)) for seeds in (1, 2))
+        assert len(two) == 2 * len(one), key
+
+
+def test_a_life_of_ours_sees_no_ground_truth_of_a_new_scene():
+    assert {step.kind for step in sequence.LIVES["Ours"](0)} == {"initial", "evolved"}
+    assert {step.kind for step in sequence.LIVES["IOG"](0)} == {"initial", "fine-tuned"}
+    assert {step.kind for step in sequence.LIVES["DEXTR"](0)} == {"peer", "fine-tuned peer"}
+    for name, life in sequence.LIVES.items():
+        assert len(life(0)) == 3, name
+        assert life(0)[2].life() == life(0)
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_is_a_configuration_of_every_profile(profile, variant):
+    for scene in ("cityscapes", "coco"):
+        if variant in HINTED and profile.evolving(scene).augmentation_new.rotation_deg > 0:
+            continue  # see below
+        config = evolution_config(profile, scene, variant)
+        assert isinstance(config, EvolutionConfig)
+        assert config.train == profile.evolving(scene).train
+        assert config.augmentation_old == profile.augmentation
+        assert config.class_loss_weight == profile.class_loss_weight
+        assert config.old_data
+
+
+HINTED = ("side and click losses", recipes.TOGETHER)
+
+
+def test_no_two_variants_are_the_same():
+    configs = [evolution_config(DEMO, "coco", variant) for variant in VARIANTS]
+    assert len(set(map(repr, configs))) == len(configs)
+
+
+def test_the_rows_of_table_4_are_parameters():
+    configs = {v: evolution_config(SMOKE, "coco", v) for v in recipes.TABLE_4_VARIANTS}
+    assert [v for v, config in configs.items() if config.ipt] == ["st+ipt", "st+ipt+fa"]
+    assert [v for v, config in configs.items() if config.alignment] == ["st+fa", "st+ipt+fa"]
+    assert all(config.hints is config.average_decay is None for config in configs.values())
+    assert configs[FULL].ipt == SMOKE.ipt
+    assert configs[FULL].alignment == SMOKE.alignment
+
+
+def test_the_rows_of_table_5_change_one_flag_of_eq_8():
+    full = evolution_config(DEMO, "coco", FULL)
+    both, neither = (evolution_config(DEMO, "coco", v) for v in recipes.TABLE_5_VARIANTS)
+    flags = [
+        (c.alignment.class_agnostic_proto_term, c.alignment.class_agnostic_pixel_term)
+        for c in (both, neither, full)
+    ]
+    assert flags == [(True, True), (False, False), (True, False)]
+    (clamped,) = (evolution_config(DEMO, "coco", v) for v in recipes.CLAMP_VARIANTS)
+    assert (full.alignment.probability_floor, clamped.alignment.probability_floor) == (0.05, 0.001)
+    for other in (both, neither, clamped):
+        assert replace(other, alignment=full.alignment) == full
+
+
+def test_each_hint_changes_what_it_says():
+    plain = evolution_config(DEMO, "coco", "st")
+    changed = {
+        variant: {
+            name
+            for name in EvolutionConfig.__dataclass_fields__
+            if getattr(evolution_config(DEMO, "coco", variant), name) != getattr(plain, name)
+        } - {"teacher"}
+        for variant in recipes.HINT_VARIANTS
+    }  # fmt: skip
+    assert changed == {
+        "confined": set(), "six views": set(), "side and click losses": {"hints"},
+        "average": {"average_decay"},
+    }  # fmt: skip
+    teachers = {v: evolution_config(DEMO, "coco", v).teacher for v in recipes.HINT_VARIANTS}
+    assert {v for v, t in teachers.items() if t.confine} == {"confined"}
+    assert {v for v, t in teachers.items() if t.views == "six"} == {"six views"}
+
+
+def test_together_is_all_of_it_but_the_average():
+    config = evolution_config(DEMO, "coco", recipes.TOGETHER)
+    assert (config.teacher.confine, config.teacher.views) == (True, "six")
+    assert config.hints == HintConfig()
+    assert config.alignment == DEMO.alignment
+    assert config.ipt is config.average_decay is None
+
+
+def test_ipt_as_printed_is_the_papers_whatever_the_profile_chose():
+    config = evolution_config(DEMO, "coco", recipes.LITERAL_IPT)
+    assert config.ipt == IPTConfig() != DEMO.ipt
+    assert config.teacher.feature == "layer4" != DEMO.inference.feature
+
+
+def test_a_humans_box_is_widened_before_it_confines():
+    exact, human = (reading(DEMO, confined=True, views=False, user=u) for u in ("iog", "human"))
+    assert exact.confine_margin == 0.0
+    assert human.confine_margin == pytest.approx(2 * DEMO.clicks.box_jitter)
+    assert reading(DEMO, confined=False, views=False, user="human") == DEMO.inference
+    config = evolution_config(DEMO, "coco", "confined", "human")
+    assert config.teacher == human
+
+
+def test_a_recipe_is_a_key():
+    same = Recipe("evolved", "coco", 0, initial("voc", 0), "st")
+    assert {same: 1}[evolved(initial("voc", 0), "coco", "st")] == 1
+    assert replace(same, user="human") != same != replace(same, part=(0, 2))
