@@ -38,7 +38,7 @@ TABLE = $(PYTHON) -m openscenes table $(1) $(OPTIONS)
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-.PHONY: help setup plan tables table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures site status test check format bench lab lock clean
+.PHONY: help setup plan dry-run tables table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures site status test check format bench lab lock clean
 .PHONY: supported-environment active-environment
 .DEFAULT_GOAL := help
 
@@ -57,6 +57,9 @@ setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locke
 
 plan: $(ENVIRONMENT) ## print what would be trained, how long that takes, and what data it needs
 	$(PYTHON) -m openscenes plan $(OPTIONS)
+
+dry-run: $(ENVIRONMENT) ## walk every table at the paper's size on a few embedded pictures (an hour or more)
+	$(PYTHON) -m openscenes.study.dry_run --device "$(DEVICE)"
 
 tables: table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures ## train what is missing and make all of these (safe with -j2)
 

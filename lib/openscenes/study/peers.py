@@ -79,7 +79,7 @@ def peer_of(profile: Profile, name: str) -> Peer:
         clicking=row.clicking,
         loss=row.loss,
         crop=box if row.clicking.kind == "extremes" else image,
-        train=_small_training(profile, row) if small else row.train,
+        train=_small_training(profile, row) if small else _at_most(row.train, profile.initial),
         published_parameters=row.millions,
     )
 
@@ -96,6 +96,16 @@ class _Row:
     train: TrainConfig
     rate: float
     millions: float | None
+
+
+def _at_most(published: TrainConfig, ours: TrainConfig) -> TrainConfig:
+    """The published schedule, cut where the profile's own is shorter, as in a dry run."""
+    return replace(
+        published,
+        epochs=min(published.epochs, ours.epochs),
+        batch_size=min(published.batch_size, ours.batch_size),
+        workers=ours.workers,
+    )
 
 
 def _small_training(profile: Profile, row: _Row) -> TrainConfig:
