@@ -19,7 +19,6 @@ from openscenes.data.examples import Example, ImageCache
 from openscenes.data.interactions import ClickConfig
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError, WeightsError
-from openscenes.method.evolution import Step
 from openscenes.method.pseudo import InferenceConfig, predictions
 from openscenes.method.training import make_fabric
 from openscenes.networks.config import NetworkConfig
@@ -28,6 +27,7 @@ from openscenes.networks.precision import multiplies_bf16_fast
 from openscenes.networks.weights import save_weights
 from openscenes.study import model_files, predict_command, prediction, runs
 from openscenes.study.model_files import description, interactive, model_from_file
+from openscenes.study.models import Model
 
 CONFIG = NetworkConfig(
     backbone="small_resnet", crop_size=32, output_stride=4, head_width=8, psp_width=8,
@@ -277,8 +277,9 @@ def test_a_file_is_read_once_until_it_changes(network, file):
 def test_what_a_run_writes_can_be_asked(network, tmp_path):
     profile = SimpleNamespace(crop=CROP, clicks=CLICKS)
     study = SimpleNamespace(profile=profile, fabric=SimpleNamespace(is_global_zero=True))
-    model = runs.Model("abc", tmp_path, "demo initial voc seed 0")
-    runs._train_and_keep(study, model, {}, lambda _folder: Step(network, None, []))
+    model = Model("abc", tmp_path, "demo seed 0 initial voc")
+    made = runs._made(study, network, [])
+    runs._train_and_keep(study, model, {}, lambda _folder, _label: made)
     asked = model_from_file(model.weights, device="cpu")
     assert (asked.crop, asked.clicks, asked.label) == (CROP, CLICKS, model.label)
 
@@ -317,11 +318,11 @@ def test_without_a_model_the_newest_demo_model_answers(network, image, tmp_path,
     with pytest.raises(WeightsError, match="`make table-4` trains one"):
         prediction.predict(image, BOX, POINT)
     labels = {
-        "a": "demo initial",
-        "b": "demo coco st",
+        "a": "demo seed 0 initial voc",
+        "b": "demo seed 0 initial voc > coco st",
         "c": "study coco st",
         "d": "",
-        "e": "demo coco upper bound",
+        "e": "demo seed 0 initial voc > coco ground truth",
     }
     for age, (name, label) in enumerate(labels.items()):
         path = tmp_path / "runs" / name / "model.safetensors"

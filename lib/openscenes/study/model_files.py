@@ -202,14 +202,14 @@ def _configurations(
 def _is_demo(path: Path) -> bool:
     """Whether it is a model of profile demo that can be asked; others are passed over.
 
-    Ours: so is the upper bound of Table 4, which learned ground truth that a user never gives.
+    Ours: so is what learned a new scene's ground truth, which a user never gives.
     """
     try:
         about = _metadata(path)
     except WeightsError:
         return False
     label = about.get("label", "")
-    return CONFIGURATION in about and label.startswith(DEMO) and "upper bound" not in label
+    return CONFIGURATION in about and label.startswith(DEMO) and "ground truth" not in label
 
 
 def _ready(
