@@ -71,7 +71,6 @@ def sensitivity() -> dict[str, dict[str, IPTConfig]]:
         "c̄": {"outside M_p": replace(literal, background="outside_coarse")},
         "vote": {
             "soft": replace(literal, vote="weighted_sum"),
-            "predictor not binarised": replace(literal, soft_predictor=True),
         },
         "thresholds": {
             "m = n = 0.5": replace(literal, m=0.5, n=0.5),
