@@ -1,5 +1,7 @@
 """Scores of clicks: one threshold per system from the source, and what each column means."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -183,6 +185,8 @@ def test_a_sweep_asks_free_clicks_three_times_and_others_once(study, chunk):
 
 
 def test_every_object_is_in_one_chunk():
-    starts = click_study.progress_range("clicks", 70)
-    assert starts == [0, 32, 64]
-    assert click_study.progress_range("clicks", 0) == []
+    labelled = SimpleNamespace(examples=tuple(range(70)))
+    chunks = list(click_study._chunks(labelled, "clicks"))
+    assert [len(chunk) for chunk in chunks] == [32, 32, 6]
+    assert [item for chunk in chunks for item in chunk] == list(range(70))
+    assert list(click_study._chunks(SimpleNamespace(examples=()), "clicks")) == []

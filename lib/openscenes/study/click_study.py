@@ -6,7 +6,7 @@ threshold that is fixed for each system on the source's validation set, and IoU 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from openscenes import masks
 from openscenes.data import samples
 from openscenes.method.progress import progress
 from openscenes.paths import atomic, cache_dir
@@ -24,21 +25,21 @@ from openscenes.study.material import SOURCE, Labelled, Study, digest_of, valida
 from openscenes.study.models import Model
 from openscenes.study.provenance import code_digest
 from openscenes.study.recipes import Recipe
+from openscenes.study.runs import model as trained
 
 THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
 # What decides a score beside the model; a change in ``click_systems`` itself raises "scoring".
 _SCORING_CODE = ("data.next_click", "data.extreme_points", "method.hints")
 SIMULATED = 32  # objects that are clicked on in lockstep
-Frames = pd.DataFrame
 
 
-def first_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> Frames:
+def first_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> pd.DataFrame:
     """IoU of a peer's first answer, one row per object: object_id, class_name, area, iou."""
     frame = click_iou(study, recipe, model, labelled)
     return frame[["object_id", "class_name", "area"]].assign(iou=frame["click_1"])
 
 
-def click_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> Frames:
+def click_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> pd.DataFrame:
     """IoU after each click that a simulated user gives, one row per object.
 
     ``click_1`` is the first answer: to one free click, to box and point (three clicks), or to
@@ -48,13 +49,13 @@ def click_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) ->
         Columns object_id, class_name, area, click_1 ... click_20.
     """
     threshold = source_threshold(study, recipe, model)
-    key = _key(study, recipe, model, labelled) | {"threshold": threshold, "kind": "clicks"}
+    key = _key(recipe, model, labelled) | {"threshold": threshold, "kind": "clicks"}
 
-    def score() -> Frames:
+    def score() -> pd.DataFrame:
         system = system_of(study, recipe, model)
         curves = [
             _curves(study, system, chunk, threshold)
-            for chunk in _chunks(study, labelled, f"clicks of {model.label}")
+            for chunk in _chunks(labelled, f"clicks of {model.label}")
         ]
         names = [f"click_{k + 1}" for k in range(LIMIT)]
         identities = pd.DataFrame([identity(example) for example in labelled.examples])
@@ -75,25 +76,22 @@ def source_threshold(study: Study, recipe: Recipe, model: Model) -> float:
     return float(close.iloc[(close - 0.5).abs().argmin()])
 
 
-def threshold_sweep(study: Study, recipe: Recipe, model: Model) -> Frames:
+def threshold_sweep(study: Study, recipe: Recipe, model: Model) -> pd.DataFrame:
     """mIoU of the answer to three clicks (DEXTR: four) on the source, at nine thresholds.
 
     Returns:
         Columns threshold, iou.
     """
-    first, digest = recipe.life()[0], model
-    if first is not recipe:
-        from openscenes.study.runs import model as trained
-
-        digest = trained(study, first, train=False)
+    first = recipe.life()[0]
+    asked = model if first is recipe else trained(study, first, train=False)
     labelled = validation(study, SOURCE)
-    key = _key(study, first, digest, labelled) | {"kind": "thresholds"}
+    key = _key(first, asked, labelled) | {"kind": "thresholds"}
 
-    def score() -> Frames:
-        system = system_of(study, first, digest)
+    def score() -> pd.DataFrame:
+        system = system_of(study, first, asked)
         rows = [
             _sweep(study, system, chunk)
-            for chunk in _chunks(study, labelled, f"thresholds of {digest.label}")
+            for chunk in _chunks(labelled, f"thresholds of {asked.label}")
         ]
         means = np.concatenate(rows).mean(axis=0)
         return pd.DataFrame({"threshold": THRESHOLDS, "iou": means})
@@ -101,7 +99,7 @@ def threshold_sweep(study: Study, recipe: Recipe, model: Model) -> Frames:
     return _kept(key, score)
 
 
-def _key(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> dict[str, Any]:
+def _key(recipe: Recipe, model: Model, labelled: Labelled) -> dict[str, Any]:
     return {
         "model": model.digest, "recipe": recipe.kind, "data": labelled.digest,
         "clicks": [example.interaction for example in labelled.examples],
@@ -109,7 +107,7 @@ def _key(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> dict
     }  # fmt: skip
 
 
-def _kept(key: dict[str, Any], score: Callable[[], Frames]) -> Frames:
+def _kept(key: dict[str, Any], score: Callable[[], pd.DataFrame]) -> pd.DataFrame:
     path = cache_dir() / "scores" / f"{digest_of(key)}.csv"
     if not path.exists():
         frame = score()
@@ -118,18 +116,14 @@ def _kept(key: dict[str, Any], score: Callable[[], Frames]) -> Frames:
     return pd.read_csv(path, dtype={"object_id": str, "class_name": str})
 
 
-def _chunks(study: Study, labelled: Labelled, label: str) -> list[Sequence[samples.Example]]:
-    examples = labelled.examples
-    starts = progress_range(label, len(examples))
-    return [examples[start : start + SIMULATED] for start in starts]
-
-
-def progress_range(label: str, n: int) -> list[int]:
-    """Starts of the chunks; the bar tells that work began, since a chunk takes seconds."""
-    bar = progress(label, n)
-    bar.update(0)
+def _chunks(labelled: Labelled, label: str) -> Iterator[Sequence[samples.Example]]:
+    """The objects, as many at a time as are clicked on in lockstep, behind a progress bar."""
+    bar = progress(label, len(labelled.examples))
+    for start in range(0, len(labelled.examples), SIMULATED):
+        chunk = labelled.examples[start : start + SIMULATED]
+        yield chunk
+        bar.update(len(chunk))
     bar.close()
-    return list(range(0, n, SIMULATED))
 
 
 def _curves(
@@ -154,8 +148,6 @@ def _curves(
 
 def _sweep(study: Study, system: System, chunk: Sequence[samples.Example]) -> NDArray[np.float64]:
     """(n, 9) IoU of the answer to the protocol's clicks, or to three free ones, per threshold."""
-    from openscenes import masks
-
     truths, voids = zip(*(study.cache.supervision(example) for example in chunk), strict=True)
     asked = system.asked(chunk)
     last: list[NDArray[np.float32]] = []

@@ -28,6 +28,7 @@ from openscenes.study.material import Study
 from openscenes.study.models import Model
 from openscenes.study.peers import PEERS, Peer, peer_of
 from openscenes.study.recipes import Recipe, refiner_of
+from openscenes.study.runs import model as trained
 
 ImageClicks = Sequence[NDArray[np.float32]]  # per object (K, 3): row, col, sign in image pixels
 MOST_CLICKS = 24
@@ -63,8 +64,6 @@ def system_of(study: Study, recipe: Recipe, model: Model) -> System:
         if peer.clicking.kind == "extremes":
             return ExtremeSystem(study, peer, network)
         return ClickSystem(study, peer, network)
-    from openscenes.study.runs import model as trained
-
     teacher = refiner_of(recipe)
     first = trained(study, recipe.life()[0], train=False)
     refinable = peer_runs.load_refinable(study, trained(study, teacher), first, model)

@@ -13,7 +13,7 @@ from openscenes.study.profiles import SCENE_NAMES
 from openscenes.study.questions import Question, answer, recipes_of
 from openscenes.study.recipes import Recipe
 from openscenes.study.runs import model
-from openscenes.study.statistics import estimate, paired_difference
+from openscenes.study.statistics import Estimate, estimate, paired_difference
 from openscenes.study.tables import Block, Row, Scores, Table, claims_of, long, paper_value
 
 Asking = Callable[[int], Question]  # seed -> question
@@ -108,7 +108,7 @@ def _scores(study: Study, asking: Asking, seeds: int) -> tuple[Scores, pd.DataFr
     return np.stack([frame["iou"].to_numpy() for frame in frames]), frames[0]
 
 
-def _difference(scores: dict[str, Scores], label: str, other: str):  # type: ignore[no-untyped-def]
+def _difference(scores: dict[str, Scores], label: str, other: str) -> Estimate | None:
     return paired_difference(scores[label], scores[other]) if other else None
 
 
