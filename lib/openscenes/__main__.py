@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="openscenes", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     table = commands.add_parser("table", help="train what a table needs, then make the table")
-    table.add_argument("key", help="1 to 7, 4+ (or 4-plus), or figures")
+    table.add_argument("key", type=_key, help="1 to 7, 4+ (or 4-plus), or figures")
     _add_study(table)
     table.add_argument("--reports", type=Path, default=None, help="default: reports/")
     table.set_defaults(run=_table)
@@ -58,7 +58,26 @@ def _add_study(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or cpu:N")
 
 
+def _key(word: str) -> str:
+    """A table as people and make type it, "4+" or "4-plus", to its key, "4_plus"."""
+    return word.replace("-plus", "_plus").replace("+", "_plus")
+
+
 def _table(parsed: argparse.Namespace) -> int:
+    from openscenes.study import finished
+
+    request = finished.Request(
+        parsed.key, parsed.profile, parsed.data, parsed.seeds, parsed.device, parsed.reports
+    )
+    pages = finished.pages(request.name())
+    if pages is None:
+        return _make_table(parsed)
+    print(f"table {parsed.key}: code, data and settings are those that made it; it stands in")
+    print("\n".join(str(path) for path in pages if path.suffix in (".md", ".ipynb")))
+    return 0
+
+
+def _make_table(parsed: argparse.Namespace) -> int:
     # Before torch is imported: what it sets later does not reach every pool of threads, and a
     # backward pass on two threads gives other last bits than one on one (see cpu_threads).
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -56,6 +56,23 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_second_call_runs_nothing_until_a_page_changes(
+    made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*_arguments: object, **_settings: object) -> int:
+        raise AssertionError("made again")
+
+    monkeypatch.setattr("openscenes.study.command.make_table", run)
+    assert table("6", made) == 0
+    assert str(made / "tables" / "table_6.md") in capsys.readouterr().out
+    page = made / "tables" / "table_6.tex"
+    kept = page.read_text(encoding="utf-8")
+    page.write_text("edited", encoding="utf-8")
+    with pytest.raises(AssertionError, match="made again"):
+        table("6", made)
+    page.write_text(kept, encoding="utf-8")
+
+
 @pytest.mark.parametrize("key", TABLES)
 def test_a_table_says_what_its_pictures_are(made: Path, key: str) -> None:
     text = (made / "tables" / f"table_{key}.md").read_text(encoding="utf-8")
@@ -124,6 +141,7 @@ def test_notes_of_ours_stand_below_their_tables(made: Path) -> None:
 
 def test_a_second_call_trains_nothing(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (made / "tables" / "table_7.csv").read_bytes()
+    (made / "tables" / "table_7.md").unlink()  # or nothing would be made again
     assert table("7", made) == 0
     error = capsys.readouterr().err
     assert "it/s" not in error

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from openscenes.errors import InputError
 from openscenes.paths import PROJECT, cache_dir
-from openscenes.study import notebooks
+from openscenes.study import finished, notebooks
 from openscenes.study.material import Study, open_study
 from openscenes.study.preparation import prepare
 from openscenes.study.profiles import profile_named
 from openscenes.study.questions import Question, recipes_of
-from openscenes.study.registry import Experiment, experiment
+from openscenes.study.registry import EXPERIMENTS, Experiment, experiment
 from openscenes.study.reports import reports_folder
 from openscenes.study.runs import model
 from openscenes.study.status import write_status
@@ -33,7 +33,7 @@ def make_table(
     """Train every model of a table with progress in the terminal, then execute its notebook.
 
     Args:
-        key: of the experiment, such as "4" (see ``registry``); "4+" and "4-plus" are "4_plus".
+        key: of the experiment, such as "4" (see ``registry``).
         profile: name of a profile.
         data: folder of the four data sets, None for the embedded scenes.
         seeds: how many trainings of each model.
@@ -45,7 +45,10 @@ def make_table(
     if seeds < 1:
         raise InputError(f"a table needs at least one seed, got {seeds}; try SEEDS=1")
     began = time.monotonic()
-    chosen, asked = profile_named(profile), experiment(key_of(key))
+    chosen, asked = profile_named(profile), experiment(key)
+    folder = reports_folder(chosen) if reports is None else reports
+    # Named before the work: what is edited meanwhile must not count as what was run.
+    name = finished.Request(asked.key, profile, data, seeds, device, reports).name()
     study = open_study(chosen, data, device)
     if study.fabric.world_size > 1:
         study.fabric.launch()
@@ -56,8 +59,6 @@ def make_table(
         _tell(line)
     if not study.fabric.is_global_zero:
         return 0
-    folder = reports_folder(chosen) if reports is None else reports
-    name = asked.notebook
     parameters = {
         "profile": profile,
         "data": "" if data is None else _from_notebooks(data),
@@ -65,20 +66,16 @@ def make_table(
         "device": device.partition(":")[0],
         "reports": "" if reports is None else _from_notebooks(reports),
     }
-    executed = folder / "notebooks" / f"{name}.ipynb"
-    notebooks.execute(PROJECT / "notebooks" / f"{name}.ipynb", executed, parameters)
+    executed = folder / "notebooks" / f"{asked.notebook}.ipynb"
+    notebooks.execute(PROJECT / "notebooks" / executed.name, executed, parameters)
     _say(f"{asked.notebook} ({chosen.name}, {time.monotonic() - began:.0f} s)")
     if asked.table is not None:
         _say((folder / "tables" / f"table_{asked.key}.md").read_text(encoding="utf-8"))
     if reports is None:
         write_status(PROJECT / "reports")
+    finished.remember(name, [executed, *finished.pages_of(asked.key, EXPERIMENTS, folder)])
     _say(f"executed notebook: {executed}\nmodels: {cache_dir() / 'runs'}")
     return 0
-
-
-def key_of(word: str) -> str:
-    """A table as people and make type it, "4+" or "4-plus", to its key, "4_plus"."""
-    return word.replace("-plus", "_plus").replace("+", "_plus")
 
 
 def to_train(study: Study, asked: Experiment, questions: Sequence[Question]) -> str:

@@ -1,0 +1,133 @@
+"""What a command has finished already, known by everything that decides it.
+
+A page is not "there" because a file of its name exists: it counts as finished only if code,
+notebooks, settings, data and packages are those that made it, and if every file that was written
+then still has the bytes that were written. Asking takes no torch, so that it takes no seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import openscenes
+from openscenes.paths import PROJECT, atomic, cache_dir
+
+_PACKAGES = (
+    "matplotlib", "nbformat", "numpy", "opencv-python", "pandas", "papermill", "pillow", "scipy",
+    "seaborn", "torch", "torchvision",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call of ``python -m openscenes table``.
+
+    Attributes:
+        key: of the experiment; profile, seeds, device: as on the command line.
+        data: folder of the four data sets, or None.
+        reports: the folder where the pages go, or None for the project's own.
+    """
+
+    key: str
+    profile: str
+    data: Path | None
+    seeds: int
+    device: str
+    reports: Path | None
+
+    def name(self) -> str:
+        """Twenty hex digits that change with whatever could change the pages.
+
+        Ours: data sets count by names, sizes and times of their files, since reading them takes
+        minutes; their contents name the models and scores below.
+        """
+        told = {field: str(value) for field, value in asdict(self).items()}
+        told |= {package: _version(package) for package in _PACKAGES}
+        told |= {"python": platform.python_version(), "project": str(PROJECT)}
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+        for path in _sources():
+            digest.update(f"{path.name} {_digest(path)}\n".encode())
+        for line in _listing(str(self.data)) if self.data and self.data.is_dir() else ():
+            digest.update(line.encode())
+        return digest.hexdigest()[:20]
+
+
+def pages(name: str) -> list[Path] | None:
+    """The files that a request of this name wrote, if all of them are still as they were."""
+    note = _note(name)
+    if not note.is_file():
+        return None
+    written: dict[str, str] = json.loads(note.read_text(encoding="utf-8"))
+    whole = all(Path(path).is_file() and _digest(Path(path)) == d for path, d in written.items())
+    return [Path(path) for path in written] if whole else None
+
+
+def remember(name: str, written: Iterable[Path]) -> None:
+    """Keep which files a finished request wrote, and their bytes' digests."""
+    note: dict[str, Any] = {str(path.resolve()): _digest(path) for path in written}
+    with atomic(_note(name)) as partial:
+        partial.write_text(json.dumps(note, indent=1), encoding="utf-8")
+
+
+def pages_of(key: str, keys: Iterable[str], reports: Path) -> list[Path]:
+    """Tables and figures below a reports folder that belong to one experiment, by their names.
+
+    Args:
+        key: such as "4"; "table_4_by_size.csv" is its own, "table_4_plus.csv" is of "4_plus".
+        keys: of all experiments.
+        reports: holds ``tables`` and ``figures``.
+    """
+    own = ("figure_", "scene_") if key == "figures" else _prefixes(key)
+    others = [p for other in keys if other.startswith(f"{key}_") for p in _prefixes(other)]
+    found = [path for kind in ("tables", "figures") for path in (reports / kind).glob("*")]
+    return sorted(
+        path for path in found
+        if path.name.startswith(own) and not path.name.startswith(tuple(others))
+    )  # fmt: skip
+
+
+def _prefixes(key: str) -> tuple[str, str]:
+    return f"table_{key}.", f"table_{key}_"
+
+
+def _note(name: str) -> Path:
+    return cache_dir() / "finished" / f"{name}.json"
+
+
+def _sources() -> list[Path]:
+    """Files that decide what a table's page says; widgets and lessons do not."""
+    package = Path(openscenes.__file__).parent
+    modules = [path for path in package.rglob("*.py") if "interactive" not in path.parts]
+    folder, values = PROJECT / "notebooks", PROJECT / "tests" / "paper_values.csv"
+    notebooks = [*folder.glob("table_*.ipynb"), *folder.glob("figure_*.ipynb")]
+    return [path for path in (*sorted(modules), *sorted(notebooks), values) if path.is_file()]
+
+
+def _listing(folder: str) -> Iterator[str]:
+    """Names, sizes and times of all files below a folder, in a fixed order."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir():
+                yield from _listing(entry.path)
+            elif entry.is_file():
+                facts = entry.stat()
+                yield f"{entry.path} {facts.st_size} {facts.st_mtime_ns}\n"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
