@@ -203,7 +203,7 @@ def test_an_active_environment_without_the_packages_gets_one_sentence(checkout):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
     answer = make(checkout, "test", VIRTUAL_ENV=str(bare))
     assert answer.returncode != 0
-    assert re.search(r"lacks filelock>=.*, torch>=2\.11, .*: run `make setup` to", answer.stderr)
+    assert re.search(r"lacks anywidget>=.*, torch>=2\.11, .*: run `make setup` to", answer.stderr)
     assert "Traceback" not in answer.stderr
 
 

@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from openscenes.errors import DataError, InputError
+from openscenes.study.formulas import as_mathml
 from openscenes.study.profiles import PROFILES
 
 _SUFFIXES = {".md": ".html", ".ipynb": ".html", ".py": ".py.html"}
@@ -35,7 +36,7 @@ def write_site(reports: Path, site: Path) -> Path:
 
     Ours: the site mirrors the folder, with ``.md`` and ``.ipynb`` as ``.html``; what a page links
     to outside (README, sources) lies below ``project``. A link that leaves the project keeps its
-    words only. Nothing is fetched and nothing runs, so formulas would stay as they are typed.
+    words only. Nothing is fetched and nothing runs, so formulas are MathML.
 
     Args:
         reports: tables, figures and notebooks, and the same in a folder for each profile.
@@ -122,10 +123,10 @@ def _converted(source: Path) -> tuple[str, str]:
             template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True
         )
         html, _ = exporter.from_notebook_node(notebook)
-        return _title(_prose(notebook), source), _SCRIPT.sub("", html)
+        return _title(_prose(notebook), source), as_mathml(_SCRIPT.sub("", html))
     text = source.read_text(encoding="utf-8")
     if source.suffix == ".md":
-        return _title(text, source), markdown2html_mistune(text)
+        return _title(text, source), as_mathml(markdown2html_mistune(text))
     code = Highlight2HTML(pygments_lexer="python")(text)
     return source.name, f"<h1>{escape(source.name)}</h1>\n{code}"
 
@@ -230,7 +231,7 @@ def _first_sentence(text: str) -> str:
     paragraphs = [part.strip() for part in text.split("\n\n")]
     first = next((part for part in paragraphs if part and not part.startswith("#")), "")
     found = _SENTENCE.match(first)
-    html = markdown2html_mistune(found.group(0) if found else "")
+    html = as_mathml(markdown2html_mistune(found.group(0) if found else ""))
     return html.strip().removeprefix("<p>").removesuffix("</p>")
 
 
