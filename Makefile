@@ -7,6 +7,7 @@ PROFILE ?= demo
 DATA ?=
 SEEDS ?= 1
 DEVICE ?= auto
+LOG ?=
 
 # Candidates for making .venv, the first that fits is taken.
 PYTHON3 ?= python3 python3.13 python3.12 python3.11
@@ -38,7 +39,7 @@ TABLE = $(PYTHON) -m openscenes table $(1) $(OPTIONS)
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-.PHONY: help setup plan dry-run tables table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures site status test check format bench lab lock clean
+.PHONY: help setup plan dry-run tables table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures lessons evolve site status test check format bench lab lock clean
 .PHONY: supported-environment active-environment
 .DEFAULT_GOAL := help
 
@@ -89,6 +90,14 @@ table-7: $(ENVIRONMENT) ## Table 7: evolving on more and more of one scene
 
 figures: $(ENVIRONMENT) ## Figures 3 and 4: the framework as it ran, masks before and after
 	$(call TABLE,figures)
+
+lessons: $(ENVIRONMENT) ## run the lessons and keep their pages in reports/notebooks
+	$(PYTHON) -m openscenes lessons --profile "$(PROFILE)" --device "$(DEVICE)" \
+		$(if $(DATA),--data "$(DATA)")
+
+evolve: $(ENVIRONMENT) ## evolve on your own clicks and judge the result: LOG=folder/openscenes/log.jsonl
+	$(PYTHON) -m openscenes evolve --log "$(LOG)" --profile "$(PROFILE)" --device "$(DEVICE)" \
+		$(if $(DATA),--data "$(DATA)") $(EVOLVE)
 
 site: $(ENVIRONMENT) ## write what lies in reports/ as web pages to browse, without running anything
 	$(PYTHON) -m openscenes site

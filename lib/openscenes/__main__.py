@@ -35,6 +35,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_study(table)
     table.add_argument("--reports", type=Path, default=None, help="default: reports/")
     table.set_defaults(run=_table)
+    lessons = commands.add_parser("lessons", help="run the lessons and keep their pages")
+    _add_study(lessons, seeds=False)
+    lessons.add_argument("--reports", type=Path, default=None, help="default: reports/")
+    lessons.set_defaults(run=_lessons)
     plan = commands.add_parser("plan", help="print what would be trained, and what it needs")
     _add_study(plan)
     plan.set_defaults(run=_plan)
@@ -50,11 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_study(command: argparse.ArgumentParser) -> None:
+def _add_study(command: argparse.ArgumentParser, *, seeds: bool = True) -> None:
     """Which study: the same options wherever models are trained or counted."""
     command.add_argument("--profile", default="demo")
     command.add_argument("--data", type=Path, default=None, help="folder of the four data sets")
-    command.add_argument("--seeds", type=int, default=1, help="how many seeds")
+    if seeds:
+        command.add_argument("--seeds", type=int, default=1, help="how many seeds")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or cpu:N")
 
 
@@ -91,6 +96,15 @@ def _make_table(parsed: argparse.Namespace) -> int:
         device=parsed.device,
         reports=parsed.reports,
     )
+
+
+def _lessons(parsed: argparse.Namespace) -> int:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for tables, whose models they share
+    from openscenes.study.lessons import make_lessons
+
+    for line in make_lessons(parsed.profile, parsed.data, parsed.device, parsed.reports):
+        print(line, flush=True)
+    return 0
 
 
 def _plan(parsed: argparse.Namespace) -> int:

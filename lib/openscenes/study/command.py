@@ -61,10 +61,10 @@ def make_table(
         return 0
     parameters = {
         "profile": profile,
-        "data": "" if data is None else _from_notebooks(data),
+        "data": "" if data is None else from_notebooks(data),
         "seeds": seeds,
         "device": device.partition(":")[0],
-        "reports": "" if reports is None else _from_notebooks(reports),
+        "reports": "" if reports is None else from_notebooks(reports),
     }
     executed = folder / "notebooks" / f"{asked.notebook}.ipynb"
     notebooks.execute(PROJECT / "notebooks" / executed.name, executed, parameters)
@@ -85,7 +85,7 @@ def to_train(study: Study, asked: Experiment, questions: Sequence[Question]) -> 
     return f"{asked.notebook}: models to train: {n_missing} of {len(models)}"
 
 
-def _from_notebooks(path: Path) -> str:
+def from_notebooks(path: Path) -> str:
     """A path as the kernel sees it, which runs in notebooks/; no page names this machine."""
     return os.path.relpath(path.resolve(), PROJECT / "notebooks")
 

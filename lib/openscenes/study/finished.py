@@ -31,7 +31,8 @@ class Request:
     """One call of ``python -m openscenes table``.
 
     Attributes:
-        key: of the experiment; profile, seeds, device: as on the command line.
+        key: of the experiment, or the stem of a lesson's notebook.
+        profile, seeds, device: as on the command line.
         data: folder of the four data sets, or None.
         reports: the folder where the pages go, or None for the project's own.
     """
@@ -53,7 +54,7 @@ class Request:
         told |= {package: _version(package) for package in _PACKAGES}
         told |= {"python": platform.python_version(), "project": str(PROJECT)}
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-        for path in _sources():
+        for path in _sources(self.key):
             digest.update(f"{path.name} {_digest(path)}\n".encode())
         for line in _listing(str(self.data)) if self.data and self.data.is_dir() else ():
             digest.update(line.encode())
@@ -102,13 +103,18 @@ def _note(name: str) -> Path:
     return cache_dir() / "finished" / f"{name}.json"
 
 
-def _sources() -> list[Path]:
-    """Files that decide what a table's page says; widgets and lessons do not."""
-    package = Path(openscenes.__file__).parent
-    modules = [path for path in package.rglob("*.py") if "interactive" not in path.parts]
-    folder, values = PROJECT / "notebooks", PROJECT / "tests" / "paper_values.csv"
-    notebooks = [*folder.glob("table_*.ipynb"), *folder.glob("figure_*.ipynb")]
-    return [path for path in (*sorted(modules), *sorted(notebooks), values) if path.is_file()]
+def _sources(key: str) -> list[Path]:
+    """Files that decide what a page says; widgets and reports count for lessons alone."""
+    package, folder = Path(openscenes.__file__).parent, PROJECT / "notebooks"
+    lesson = folder / f"{key}.ipynb"
+    if lesson.is_file():
+        modules, notebooks = [*package.rglob("*.py"), *package.rglob("*.js")], [lesson]
+        values = [*(PROJECT / "reports" / "tables").glob("*.csv")]
+    else:
+        modules = [path for path in package.rglob("*.py") if "interactive" not in path.parts]
+        notebooks = [*folder.glob("table_*.ipynb"), *folder.glob("figure_*.ipynb")]
+        values = [*(PROJECT / "tests").glob("paper_values.csv")]
+    return [*sorted(modules), *sorted(notebooks), *sorted(values)]
 
 
 def _listing(folder: str) -> Iterator[str]:
