@@ -193,7 +193,10 @@ def breakdown_figure(frame: pd.DataFrame, title: str) -> Figure:
             panel.set_title(row, fontsize=9)
         line[0].set_ylabel(str(block).replace(", ", ",\n"), fontsize=9)
     first = frame["row"].iloc[0]
-    figure.supxlabel(f"change to {str(first).lower()}, points of mIoU, 95 % interval", fontsize=9)
+    figure.supxlabel(
+        f"change to {first}, points of mIoU, 95 % interval (filled where it leaves out zero)",
+        fontsize=9,
+    )
     figure.suptitle(title, fontsize=11)
     return figure
 
