@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from openscenes.paths import PROJECT
+from openscenes.paths import PROJECT, cache_dir
 from openscenes.study import finished, notebooks
 from openscenes.study.command import from_notebooks
-from openscenes.study.profiles import profile_named
+from openscenes.study.profiles import Profile, profile_named
 from openscenes.study.reports import reports_folder
 
 PATTERNS = ("00_*.ipynb", "lesson_*.ipynb")
@@ -32,9 +32,10 @@ def make_lessons(
         profile: name of a profile.
         data: folder of the four data sets, None for the embedded scenes.
         device: as for ``training.make_fabric``.
-        reports: where pages go; None is the profile's own folder.
+        reports: where pages go; None is the profile's own folder, or the cache where the
+            pictures are photographs of others, which no report may hold.
     """
-    folder = (reports or reports_folder(profile_named(profile))) / "notebooks"
+    folder = (reports or _own_folder(profile_named(profile))) / "notebooks"
     parameters = {
         "profile": profile,
         "data": "" if data is None else from_notebooks(data),
@@ -49,3 +50,11 @@ def make_lessons(
         notebooks.execute(source, page, parameters)
         finished.remember(name, [page])
         yield f"{source.stem}: {time.monotonic() - began:.0f} s, see {page}"
+
+
+def _own_folder(profile: Profile) -> Path:
+    return (
+        cache_dir() / "lessons" / profile.name
+        if profile.embedded is None
+        else reports_folder(profile)
+    )

@@ -1,0 +1,1 @@
+"""What a reader moves with the mouse: explorers for the lessons and the annotator."""

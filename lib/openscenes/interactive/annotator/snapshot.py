@@ -1,0 +1,193 @@
+"""One object after one action: what a line of the log says."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any, Literal, NamedTuple, get_args
+
+from openscenes.data.records import Box, Interaction, Point
+from openscenes.errors import InputError
+
+Action = Literal[
+    "asked", "corrected", "accepted", "named", "deleted", "undone", "redone", "imported"
+]
+ACTIONS = get_args(Action)
+Rle = dict[str, Any]
+
+
+class Click(NamedTuple):
+    """A click in image pixels; sign +1 = inside, -1 = outside; seconds since the first action."""
+
+    row: float
+    col: float
+    sign: int
+    seconds: float
+
+
+class ImageFacts(NamedTuple):
+    """What the log knows of a photograph.
+
+    Attributes:
+        path: relative to the folder of images, with "/" between folders.
+        digest: first 16 hexadecimal digits of the SHA-256 of the file's bytes.
+        size: (height, width) of the stored pixels.
+    """
+
+    path: str
+    digest: str
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One object, whole, after one action; the newest of an object counts.
+
+    Attributes:
+        time: when, ISO 8601 in UTC.
+        action: what was done.
+        image: path relative to the folder of images, with "/" between folders.
+        image_digest: first 16 hexadecimal digits of the SHA-256 of the file's bytes.
+        size: (height, width) of the photograph.
+        object_id: 12 hexadecimal digits, unique.
+        box: half-open, in image pixels.
+        clicks: the first is the inside point, the others correct the answer.
+        class_name: in the user's words, or None.
+        model: version that answered; empty for an object that was imported from elsewhere.
+        first_mask: run-length code of the answer to box and point, or None where nobody asked.
+        mask: run-length code of what the user sees.
+        accepted: the user took this mask.
+        deleted: the object counts no longer.
+        window: which window wrote the line.
+    """
+
+    time: str
+    action: Action
+    image: str
+    image_digest: str
+    size: tuple[int, int]
+    object_id: str
+    box: Box
+    clicks: tuple[Click, ...]
+    class_name: str | None
+    model: str
+    first_mask: Rle | None
+    mask: Rle
+    accepted: bool
+    deleted: bool
+    window: str
+
+    def __post_init__(self) -> None:
+        """Refuse what no reader could use."""
+        for wrong in filter(None, _faults(self)):
+            raise InputError(f"object {self.object_id} cannot be kept: {wrong}.")
+
+    @property
+    def interaction(self) -> Interaction:
+        """Box and inside point: all that a new scene gives to the method."""
+        return Interaction(self.box, Point(self.clicks[0].row, self.clicks[0].col))
+
+    @property
+    def corrected(self) -> bool:
+        """Whether the user went on clicking after box and point."""
+        return len(self.clicks) > 1
+
+    @property
+    def content(self) -> Snapshot:
+        """The object alone: two snapshots with equal content differ in when and where only."""
+        return replace(self, time="", action="asked", image="", window="")
+
+
+def new_id() -> str:
+    """12 random hexadecimal digits."""
+    return uuid.uuid4().hex[:12]
+
+
+def now() -> str:
+    """This moment, ISO 8601 in UTC, in milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Seconds from one ISO 8601 time to another."""
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+
+
+def to_json(snapshot: Snapshot) -> dict[str, Any]:
+    """The line of the log, as JSON has it."""
+    return {
+        "time": snapshot.time,
+        "action": snapshot.action,
+        "image": snapshot.image,
+        "image_digest": snapshot.image_digest,
+        "size": list(snapshot.size),
+        "object": snapshot.object_id,
+        "box": list(snapshot.box),
+        "clicks": [list(click) for click in snapshot.clicks],
+        "class_name": snapshot.class_name,
+        "model": snapshot.model,
+        "first_mask": snapshot.first_mask,
+        "mask": snapshot.mask,
+        "accepted": snapshot.accepted,
+        "deleted": snapshot.deleted,
+        "window": snapshot.window,
+    }
+
+
+def from_json(line: dict[str, Any]) -> Snapshot:
+    """The snapshot of a line; keys that nobody knows are passed over.
+
+    Raises:
+        KeyError, TypeError, ValueError: if the line is no snapshot.
+    """
+    height, width = line["size"]
+    return Snapshot(
+        time=str(line["time"]),
+        action=line["action"],
+        image=str(line["image"]),
+        image_digest=str(line["image_digest"]),
+        size=(int(height), int(width)),
+        object_id=str(line["object"]),
+        box=Box(*map(float, line["box"])),
+        clicks=tuple(
+            Click(float(row), float(col), int(sign), float(seconds))
+            for row, col, sign, seconds in line["clicks"]
+        ),
+        class_name=line["class_name"],
+        model=str(line["model"]),
+        first_mask=line["first_mask"],
+        mask=line["mask"],
+        accepted=bool(line["accepted"]),
+        deleted=bool(line["deleted"]),
+        window=str(line["window"]),
+    )
+
+
+def _faults(snapshot: Snapshot) -> tuple[str, ...]:
+    """What is wrong, in words; an empty string for each thing that is right."""
+    row0, col0, row1, col1 = snapshot.box
+    numbers = [*snapshot.box, *(part for click in snapshot.clicks for part in click)]
+    signs = [click.sign for click in snapshot.clicks]
+    codes = [code for code in (snapshot.mask, snapshot.first_mask) if code is not None]
+    name = snapshot.class_name
+    return (
+        "" if snapshot.action in ACTIONS else f"nobody knows the action {snapshot.action!r}",
+        "" if all(map(isfinite, numbers)) else "a number of its box or clicks is not finite",
+        "" if row0 < row1 and col0 < col1 else f"its box {tuple(snapshot.box)} is empty",
+        "" if signs[:1] == [1] and {1, -1}.issuperset(signs) else f"its clicks have signs {signs}",
+        "" if name is None or isinstance(name, str) else f"its class {name!r} is no text",
+        ""
+        if all(_fits(code, snapshot.size) for code in codes) and snapshot.mask
+        else "its mask "
+        f"is no run-length code of an image of {snapshot.size[0]}x{snapshot.size[1]} pixels",
+    )
+
+
+def _fits(code: object, size: tuple[int, int]) -> bool:
+    return (
+        isinstance(code, dict)
+        and list(code.get("size", ())) == list(size)
+        and isinstance(code.get("counts"), str)
+    )

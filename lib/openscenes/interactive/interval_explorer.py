@@ -1,0 +1,107 @@
+"""The interval explorer: what a study of so many objects and seeds would have told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+from ipywidgets import HTML, Box, Dropdown, FloatSlider, IntSlider, Layout, SelectionSlider, VBox
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from openscenes.interactive.callbacks import Callbacks
+from openscenes.interactive.canvas import canvas
+from openscenes.interactive.interval_figures import studies_figure, studies_words
+from openscenes.interactive.interval_state import SIZES, Plan, Studies, Values, imagined, spread
+from openscenes.interactive.overlays import encode_png
+from openscenes.interactive.readout import readout
+
+WIDTH_PX, DPI = 600, 100
+MOST_SEEDS, MOST_POINTS = 10, 3.0
+WORDS = {"style": {"description_width": "8em"}, "layout": Layout(width="28em")}
+
+
+def interval_explorer(worlds: Mapping[str, Values], plan: Plan | None = None) -> VBox:
+    """Imagined studies with their intervals, redrawn as the plan of the study is changed.
+
+    Args:
+        worlds: name -> (n_seeds, n_objects) measured differences in points, to draw from.
+        plan: where to begin.
+    """
+    return IntervalExplorer(worlds, plan or Plan()).widget
+
+
+class IntervalExplorer:
+    """The widget with its parts; ``studies`` is what it shows."""
+
+    def __init__(self, worlds: Mapping[str, Values], plan: Plan) -> None:
+        self.worlds, self.callbacks = worlds, Callbacks()
+        self.world = Dropdown(options=list(worlds), description="differences of", **WORDS)
+        self.objects = SelectionSlider(
+            options=SIZES, value=plan.n_objects, description="objects", **WORDS
+        )
+        self.seeds = IntSlider(plan.n_seeds, 1, MOST_SEEDS, description="seeds", **WORDS)
+        self.difference = FloatSlider(
+            plan.difference, min=-MOST_POINTS, max=MOST_POINTS, step=0.25,
+            description="true difference", **WORDS,
+        )  # fmt: skip
+        self.numbers = HTML(layout=Layout(flex="1 1 0", min_width="220px"))
+        self.picture = canvas(np.full((2, 2, 3), 255, np.uint8), label="", width_px=WIDTH_PX)
+        self.widget = self._laid_out()
+        for control in self._controls():
+            control.observe(self.callbacks.guarded(self._planned), "value")
+        self._planned(None)
+
+    def _controls(self) -> dict[Dropdown | SelectionSlider | IntSlider | FloatSlider, str]:
+        return {self.world: "world", self.objects: "objects", self.seeds: "seeds",
+                self.difference: "difference"}  # fmt: skip
+
+    def _laid_out(self) -> VBox:
+        for control, name in self._controls().items():
+            control.add_class(f"os-interval-{name}")
+        wrapped = Layout(flex_flow="row wrap", width="100%")
+        rows = [
+            Box(list(self._controls()), layout=wrapped),
+            Box([self.picture.add_class("os-interval-picture"), self.numbers], layout=wrapped),
+        ]
+        return VBox([*rows, self.callbacks.shown]).add_class("os-interval")
+
+    def _planned(self, _change: object) -> None:
+        began = time.monotonic()
+        world = self.worlds[self.world.value]
+        plan = Plan(self.objects.value, self.seeds.value, self.difference.value)
+        self.studies = imagined(world, plan)
+        drawn = painted(studies_figure(self.studies))
+        with self.picture.hold_sync():
+            height, width = drawn.shape[:2]
+            self.picture.image, self.picture.size = encode_png(drawn), [width, height]
+            self.picture.width_px, self.picture.label = WIDTH_PX, studies_words(self.studies)
+            self.picture.layout = Layout(flex="0 0 auto", width=f"{WIDTH_PX}px", max_width="100%")
+            self.picture.seq += 1
+        ms = 1000 * (time.monotonic() - began)
+        self.numbers.value = readout(_numbers(self.studies, world), self.picture.seq, ms)
+
+
+def painted(figure: Figure) -> NDArray[np.uint8]:
+    """A figure's pixels, (H, W, 4) uint8 RGBA."""
+    figure.set_dpi(DPI)
+    agg = FigureCanvasAgg(figure)
+    agg.draw()
+    return np.asarray(agg.buffer_rgba())
+
+
+def _numbers(studies: Studies, world: Values) -> dict[str, str]:
+    measured = spread(world)
+    rows = {
+        "leave out zero": f"{studies.power:.0%}",
+        "hold the truth": f"{studies.coverage:.0%}",
+        "mean width of an interval": f"{studies.width:.2f} points",
+        "measured spread over objects": f"{measured.objects:.2f} points",
+        "measured spread over seeds": f"{measured.seeds:.2f} points",
+    }
+    if studies.plan.difference:
+        needed = measured.objects_needed(studies.plan.difference)
+        rows["objects for 80 %, were seeds no matter"] = f"{needed:,.0f}"
+    return rows

@@ -1,0 +1,25 @@
+"""The small table beside a picture: what is measured, and how long the answer took."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+
+
+def readout(rows: Mapping[str, str], seq: int, ms: float) -> str:
+    """The table as HTML.
+
+    Args:
+        rows: name -> value, as text.
+        seq: how often the picture was drawn, as ``Canvas.seq``.
+        ms: from the callback's start to its end.
+    """
+    lines = "".join(
+        f'<tr><th scope="row" style="text-align:left;font-weight:normal;padding-right:1em">'
+        f'{html.escape(name)}</th><td style="text-align:right">{html.escape(value)}</td></tr>'
+        for name, value in rows.items()
+    )
+    return (
+        f'<table class="os-readout" style="font-variant-numeric:tabular-nums">{lines}</table>'
+        f'<span class="os-seq" data-seq="{seq}" data-ms="{ms:.1f}">{ms:.0f} ms</span>'
+    )

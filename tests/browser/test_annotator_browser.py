@@ -1,0 +1,135 @@
+"""The annotator in both front ends: from a click to a file, to another model and back."""
+
+import json
+
+import pytest
+
+PROFILE = "smoke"  # the smallest networks: what they answer means nothing, that they answer does
+EVOLVED_MS = 180_000
+OPEN = f"""
+from openscenes.interactive.annotator.example import begun, place_of
+from openscenes.interactive.annotator.widget import Annotator
+from openscenes.interactive.trained import lesson_study
+study = lesson_study("{PROFILE}")
+place = place_of(study, workspace=scratch)
+window = Annotator(study, place)
+begun(window.desk, study)
+window.draw(0.0)
+"""
+SHOW = "window.widget"
+ACCEPTED = (0x00, 0x9E, 0x73)
+BOX, POINT = ((60, 80), (200, 240)), (130, 160)
+
+
+@pytest.fixture(
+    params=[("JupyterLab", 900), ("Notebook 7", 1400)], ids=["lab-900", "notebook-1400"]
+)
+def notebook(open_notebook, request, tmp_path):
+    """An annotator at an example in which two photographs are done; a workspace of its own."""
+    front_end, width = request.param
+    scratch = f"scratch = {str(tmp_path / 'workspace')!r}"
+    opened = open_notebook([scratch, OPEN, SHOW], front_end, width=width).run()
+    opened.name = f"annotator-{width}"
+    return opened
+
+
+def press(notebook, name):
+    """Press the button of a class."""
+    notebook.page.locator(f"button.os-{name}").click()
+
+
+def reads(notebook, css_class, text, timeout=20_000):
+    """Wait until a part of the widget says something."""
+    place = notebook.page.locator(f".os-{css_class}")
+    place.filter(has_text=text).wait_for(timeout=timeout)
+
+
+def test_from_click_to_file_to_another_model_and_back(notebook):
+    """One long test, since opening the annotator takes longest."""
+    n_accepted = clicked_and_corrected(notebook)
+    exported(notebook, n_accepted)
+    painted(notebook)
+    stands_after_a_reload(notebook)
+    evolved_and_rolled_back(notebook)
+    assert notebook.overflow_px() == 0
+
+
+def clicked_and_corrected(notebook):
+    """Mouse, keys and buttons; how many objects are accepted in the end."""
+    n_before = notebook.value("window.desk.n_accepted()")
+    picture = notebook.canvas(".os-annotator")
+    picture.answered(picture.drag, *BOX)
+    reads(notebook, "hint", "Click once inside")
+    picture.answered(picture.click, *POINT)
+    notebook.await_value("[c.sign for c in window.desk.object.clicks]", [1])
+    notebook.page.keyboard.down("Shift")
+    picture.answered(picture.click, 100, 100)
+    notebook.page.keyboard.up("Shift")
+    notebook.await_value("[c.sign for c in window.desk.object.clicks]", [1, -1])
+    notebook.screenshot(f"{notebook.name}-corrected")
+    picture.answered(picture.press, "u")
+    notebook.await_value("[c.sign for c in window.desk.object.clicks]", [1])
+    picture.answered(picture.press, "a")
+    reads(notebook, "progress", f"{n_before + 1} objects accepted")
+    press(notebook, "undo")
+    reads(notebook, "progress", f"{n_before} objects accepted")
+    press(notebook, "redo")
+    reads(notebook, "progress", f"{n_before + 1} objects accepted")
+    return n_before + 1
+
+
+def exported(notebook, n_accepted):
+    press(notebook, "export-coco")
+    reads(notebook, "export-report", f"{n_accepted} object(s)")
+    path = "place.folder / 'exports/coco/annotations/instances_train2017.json'"
+    found = json.loads(notebook.value(f"({path}).read_text()"))
+    assert len(found["annotations"]) == n_accepted
+
+
+def painted(notebook):
+    """The lowest pixel of an accepted mask lies on its opaque rim."""
+    notebook.execute("window.desk.lay(0); window.draw(0.0)")
+    picture = notebook.canvas(".os-annotator")
+    picture.await_painted(notebook.value("window.canvas.seq"))
+    others = "[window.desk.mask_of(one) for one in window.desk.objects]"
+    row, col = notebook.value(f"[int(v) for v in max(zip(*{others}[-1].nonzero()))]")
+    drawn = picture.pixel(row, col)[:3]
+    assert max(abs(a - b) for a, b in zip(drawn, ACCEPTED, strict=True)) < 90
+
+
+def stands_after_a_reload(notebook):
+    progress = notebook.page.locator(".os-progress").inner_text()
+    notebook.save()
+    notebook.reload()
+    picture = notebook.canvas(".os-annotator")
+    assert notebook.page.locator(".os-progress").inner_text() == progress
+    picture.answered(picture.drag, *BOX)
+    reads(notebook, "hint", "Click once inside")
+    picture.answered(picture.press, "u")
+
+
+def evolved_and_rolled_back(notebook):
+    first = notebook.value("window.desk.session.label")
+    press(notebook, "evolve")
+    reads(notebook, "evolve-status", "Evolving")
+    picture = notebook.canvas(".os-annotator")
+    picture.answered(picture.drag, *BOX)  # one goes on annotating meanwhile
+    reads(notebook, "evolve-status", "waits", timeout=EVOLVED_MS)
+    assert notebook.page.locator(".os-judgement-page img").count() >= 1
+    reads(notebook, "judgement", "labelled source")
+    notebook.page.locator(".os-evolve-panel").scroll_into_view_if_needed()
+    notebook.screenshot(f"{notebook.name}-judged")
+    press(notebook, "accept-version")
+    reads(notebook, "notice", "is in use now")
+    assert notebook.value("window.desk.session.label") != first
+    press(notebook, "rollback")
+    notebook.await_value("window.desk.session.label", first)
+
+
+def test_a_failing_callback_is_seen(notebook):
+    notebook.checked = False
+    notebook.execute("window.desk.draw = None")
+    picture = notebook.canvas(".os-annotator")
+    picture.answered(picture.drag, *BOX)
+    notebook.page.locator(".os-failures").get_by_text("TypeError").first.wait_for()
+    assert any("TypeError" in error for error in notebook.errors())

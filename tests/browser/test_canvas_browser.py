@@ -1,0 +1,183 @@
+"""The canvas under mouse and keyboard, in both front ends and at two widths."""
+
+import pytest
+
+CLICK = (0xCC, 0x79, 0xA7)
+GREY = 120
+# What an explorer does: a gesture changes the state, the state is drawn.
+CELLS = [
+    """
+import ipywidgets as W, numpy as np
+from openscenes.interactive import overlays
+from openscenes.interactive.callbacks import Callbacks
+from openscenes.interactive.canvas import after, canvas
+from openscenes.interactive.readout import readout
+from openscenes.study.figures import PALETTE
+""",
+    """
+picture = np.full((256, 256, 3), 120, np.uint8)
+shown = canvas(picture, label="a grey field, 256 x 256", width_px=512, mode="interaction")
+callbacks, kinds = Callbacks(), []
+side = W.HTML()
+broken = False
+
+def draw(change):
+    gesture = change["new"]
+    if broken:
+        raise ZeroDivisionError("a broken callback")
+    kinds.append(gesture["kind"])
+    box, clicks = after(gesture, shown.box, shown.clicks)
+    mask = np.zeros((256, 256), bool)
+    if box:
+        mask[box[0]:box[2], box[1]:box[3]] = True
+    with shown.hold_sync():
+        shown.box, shown.clicks, shown.seq = box, clicks, shown.seq + 1
+        shown.overlay = overlays.encode_png(overlays.tint(mask, PALETTE["mask"], 1.0))
+    side.value = readout({"pixels": str(mask.sum())}, shown.seq, 1.0)
+
+shown.observe(callbacks.guarded(draw), "gesture")
+""",
+    """
+fluid = W.Layout(width="auto")
+opacity = W.FloatSlider(value=1, min=0, max=1, description="opacity", layout=fluid)
+W.jslink((opacity.add_class("os-opacity"), "value"), (shown, "opacity"))
+controls = W.VBox([opacity, side], layout=W.Layout(flex="1 1 0", min_width="260px"))
+wrap = W.Layout(flex_flow="row wrap", align_items="flex-start")
+W.VBox([W.HBox([shown, controls], layout=wrap), callbacks.shown])
+""",
+]
+BOX = [40, 60, 181, 221]
+MASK = (0xE6, 0x9F, 0x00)
+
+
+def near(pixel, colour):
+    return max(abs(a - b) for a, b in zip(pixel, colour, strict=False)) <= 3
+
+
+@pytest.fixture(params=["JupyterLab", "Notebook 7"])
+def front_end(request):
+    return request.param
+
+
+@pytest.mark.parametrize("width", [900, 1400])
+def test_drag_click_correct_and_undo(open_notebook, front_end, width):
+    notebook = open_notebook(CELLS, front_end, width).run()
+    picture = notebook.canvas()
+    assert near(picture.pixel(10, 10), (GREY,) * 3)
+
+    picture.answered(picture.drag, (40, 60), (180, 220))
+    box = notebook.value("shown.box")
+    assert max(abs(a - b) for a, b in zip(box, BOX, strict=True)) <= 1
+    picture.await_painted(1)
+    assert near(picture.pixel(50, 70), MASK) and near(picture.pixel(30, 50), (GREY,) * 3)
+
+    picture.answered(picture.click, 100, 150)
+    picture.answered(picture.click, 60, 100)
+    picture.answered(picture.click, 70, 90, button="right")
+    clicks = [[100, 150, 1], [60, 100, 1], [70, 90, -1]]
+    found = notebook.value("shown.clicks")
+    assert [click[2] for click in found] == [1, 1, -1]
+    assert all(abs(a - b) <= 1 for one, two in zip(found, clicks, strict=True)
+               for a, b in zip(one, two, strict=True))  # fmt: skip
+    assert near(picture.pixel(101, 151), CLICK) and near(picture.pixel(71, 90), (255,) * 3)
+
+    for key in ("u", "Control+z", "r", "a", "n", "Delete"):
+        picture.answered(picture.press, key)
+    assert notebook.value("kinds[-6:]") == ["undo", "undo", "redo", "accept", "next", "delete"]
+    assert notebook.n_cells() == len(CELLS)
+    assert notebook.overflow_px() == 0
+    notebook.screenshot(f"canvas_{front_end.split()[0]}_{width}")
+
+
+def test_the_keyboard_alone_does_all(open_notebook, front_end):
+    notebook = open_notebook(CELLS, front_end, 900).run()
+    picture = notebook.canvas()
+    up_left = ["Shift+ArrowUp"] * 5 + ["Shift+ArrowLeft"] * 4
+    picture.press(*up_left, "Enter", *["Shift+ArrowDown"] * 9, "ArrowDown")
+    picture.answered(picture.press, *["Shift+ArrowRight"] * 8, "ArrowRight", "Enter")
+    assert notebook.value("shown.box") == [78, 88, 170, 170]
+    picture.answered(picture.press, *["Shift+ArrowUp"] * 4, "Space")
+    picture.answered(picture.press, "Shift+ArrowLeft", "-")
+    assert notebook.value("shown.clicks") == [[129, 169, 1], [129, 159, -1]]
+    picture.answered(picture.press, "Escape")
+    assert notebook.value("[shown.box, shown.clicks]") == [[], []]
+    assert notebook.n_cells() == len(CELLS)
+
+
+def test_corners_a_dragged_point_opacity_and_words(open_notebook, front_end):
+    notebook = open_notebook(CELLS, front_end, 900).run()
+    assert notebook.page.get_by_role("application", name="a grey field, 256 x 256").count() == 1
+    picture = notebook.canvas()
+    picture.click(180, 220)
+    picture.answered(picture.click, 40, 60)  # two clicks are corners, in any order
+    assert max(abs(a - b) for a, b in zip(notebook.value("shown.box"), BOX, strict=True)) <= 1
+
+    notebook.type_into("os-opacity", "0.50")
+    notebook.await_value("shown.opacity", 0.5)
+    assert near(picture.pixel(50, 70), [(m + GREY) / 2 for m in MASK])
+
+    notebook.execute("shown.mode = 'point'; kinds.clear()")
+    picture.answered(picture.drag, (50, 50), (150, 120), steps=40)
+    ((row, col, _),) = notebook.value("shown.clicks")
+    assert abs(row - 150) <= 1 and abs(col - 120) <= 1
+    assert notebook.value("shown.gesture['dragging']") is False
+    assert 1 <= notebook.value("len(kinds)") <= 41
+
+    notebook.execute("shown.label = 'now darker'; shown.mode = 'none'")
+    notebook.page.get_by_role("img", name="now darker").wait_for()
+
+
+def test_no_gesture_is_lost_while_the_kernel_is_busy(open_notebook):
+    notebook = open_notebook(CELLS).run()
+    picture = notebook.canvas()
+    picture.answered(picture.drag, (40, 60), (180, 220))
+    notebook.execute("import time; shown.observe(lambda _: time.sleep(0.4), 'gesture')")
+    for row in (60, 80, 100, 120):
+        picture.click(row, 100)
+    assert near(picture.pixel(121, 101), CLICK)  # the guess, before Python has answered
+    notebook.await_value("shown.answered", 5)
+    assert [click[0] for click in notebook.value("shown.clicks")] == pytest.approx(
+        [60, 80, 100, 120], abs=1
+    )
+
+
+def test_a_reload_after_saving_brings_everything_back(open_notebook, front_end):
+    notebook = open_notebook(CELLS, front_end, 1400).run()
+    picture = notebook.canvas()
+    picture.answered(picture.drag, (40, 60), (180, 220))
+    picture.answered(picture.click, 100, 150)
+    notebook.save()
+    notebook.reload()
+    picture = notebook.canvas()
+    assert near(picture.pixel(101, 151), CLICK) and near(picture.pixel(50, 70), MASK)
+    picture.answered(picture.click, 60, 100)
+    assert [click[2] for click in notebook.value("shown.clicks")] == [1, 1]
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_callback_that_fails_fails_the_test(open_notebook, front_end, guarded):
+    notebook = open_notebook(CELLS, front_end).run()
+    notebook.checked = False
+    notebook.check()
+    broken = "broken = True" if guarded else "shown.observe(lambda _: 1 / 0, 'gesture')"
+    notebook.execute(broken)
+    picture = notebook.canvas()
+    picture.answered(picture.drag, (40, 60), (180, 220))
+    if guarded:
+        notebook.page.get_by_text("ZeroDivisionError").first.wait_for()
+    expected = "ZeroDivisionError: a broken callback" if guarded else "kernel: ZeroDivisionError"
+    with pytest.raises(AssertionError, match=expected):
+        notebook.check()
+
+
+def test_a_script_that_fails_fails_the_test(open_notebook):
+    script = "export default { render() { throw new Error('broken script'); } }"
+    cells = [
+        f"import anywidget\nclass Broken(anywidget.AnyWidget):\n    _esm = {script!r}\nBroken()"
+    ]
+    notebook = open_notebook(cells)
+    notebook.checked = False
+    with notebook.page.expect_event("pageerror"):
+        notebook.run()
+    with pytest.raises(AssertionError, match="broken script"):
+        notebook.check()

@@ -1,0 +1,59 @@
+"""Lessons run in reading order; a page that is whole is not made again."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from openscenes.paths import PROJECT
+from openscenes.study import lessons
+from openscenes.study.lessons import lesson_notebooks, make_lessons
+
+
+@pytest.fixture
+def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path, dict]]:
+    """What is executed, where to, with which parameters; nothing really runs."""
+    calls: list[tuple[str, Path, dict]] = []
+
+    def execute(source: Path, page: Path, parameters: dict) -> None:
+        calls.append((source.stem, page, parameters))
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text("page", encoding="utf-8")
+
+    monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(lessons.notebooks, "execute", execute)
+    return calls
+
+
+def test_start_here_comes_first_and_the_six_lessons_follow() -> None:
+    names = [path.stem for path in lesson_notebooks()]
+    assert names[0] == "00_start_here"
+    assert [name[:8] for name in names[1:]] == [f"lesson_{n}" for n in range(1, 7)]
+
+
+def test_each_lesson_knows_what_it_is_given() -> None:
+    for path in lesson_notebooks():
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        (cell,) = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
+        names = {line.split(":")[0] for line in cell["source"]}
+        assert {"profile", "data", "device"} <= names
+
+
+def test_a_second_call_runs_nothing_and_an_edited_page_is_made_again(
+    tmp_path: Path, ran: list[tuple[str, Path, dict]]
+) -> None:
+    first = list(make_lessons("smoke", None, "cpu:1", tmp_path))
+    assert len(ran) == len(first) == len(lesson_notebooks())
+    assert ran[0][2] == {"profile": "smoke", "data": "", "device": "cpu"}
+    assert all("finished before" in line for line in make_lessons("smoke", None, "cpu:1", tmp_path))
+    (tmp_path / "notebooks" / "00_start_here.ipynb").write_text("by hand", encoding="utf-8")
+    list(make_lessons("smoke", None, "cpu:1", tmp_path))
+    assert [call[0] for call in ran[len(first) :]] == ["00_start_here"]
+
+
+def test_pages_with_photographs_stay_out_of_the_reports(
+    tmp_path: Path, ran: list[tuple[str, Path, dict]]
+) -> None:
+    list(make_lessons("study", tmp_path, "cpu"))
+    assert {page.is_relative_to(PROJECT / "reports") for _, page, _ in ran} == {False}
+    assert all(page.is_relative_to(tmp_path / "cache") for _, page, _ in ran)
