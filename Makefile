@@ -105,8 +105,9 @@ site: $(ENVIRONMENT) ## write what lies in reports/ as web pages to browse, with
 status: $(ENVIRONMENT) ## rewrite reports/README.md: what is verified, what was decided
 	$(PYTHON) -m openscenes status
 
-test: $(ENVIRONMENT) ## run the tests
-	$(PYTHON) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
+test: $(ENVIRONMENT) ## run the tests; those of a real browser where Chromium is installed
+	$(PYTHON) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not browser"
+	$(PYTHON) -m pytest -q -m browser tests/browser
 
 check: $(ENVIRONMENT) ## check format, lint, types and that notebooks carry no outputs
 	$(PYTHON) -m ruff format --check .

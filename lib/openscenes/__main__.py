@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from openscenes.interactive.annotator import command as evolve_command
     from openscenes.study import predict_command
 
     parser = argparse.ArgumentParser(prog="openscenes", description=__doc__)
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="rewrite reports/README.md")
     status.set_defaults(run=_status)
     predict_command.add_parser(commands)
+    evolve_command.add_parser(commands)
     return parser
 
 

@@ -13,7 +13,7 @@ from openscenes.interactive.interaction_state import Question
 
 CLICK_MAP = "IoU by place of the click"
 SLIDERS = ("heat_map_width_px", "margin_px", "widened", "jitter", "draw")
-_STYLE = {"description_width": "9.5em"}
+_STYLE = {"description_width": "8.5em"}
 _FILL = widgets.Layout(width="auto", min_width="0")
 _AUTO = widgets.Layout(width="auto")
 _WRAP = widgets.Layout(flex_flow="row wrap")
@@ -45,7 +45,7 @@ class Controls:
         """All else, to stand beside the picture."""
         row = widgets.HBox(list(self.buttons.values()), layout=_WRAP)
         parts = [self.mouse, self.layer, self.opacity, *self.sliders.values(), row, numbers]
-        return widgets.VBox(parts, layout=widgets.Layout(flex="1 1 300px", min_width="0"))
+        return widgets.VBox(parts, layout=widgets.Layout(flex="1 1 280px", min_width="0"))
 
 
 def controls(networks: Sequence[str], scenes: Sequence[str], usual: Question) -> Controls:
@@ -84,12 +84,12 @@ def _sliders(usual: Question) -> dict[str, widgets.ValueWidget]:
     width, margin = usual.heat_map_width_px, usual.margin_px
     made: dict[str, widgets.ValueWidget] = {
         "heat_map_width_px": _slider(
-            widgets.FloatSlider, f"heat map, px ({width:g})", 1.0, 120.0, 1.0
+            widgets.FloatSlider, f"bumps, px ({width:g})", 1.0, 120.0, 1.0
         ),
-        "margin_px": _slider(widgets.FloatSlider, f"crop margin, px ({margin:g})", 0.0, 90.0, 1.0),
+        "margin_px": _slider(widgets.FloatSlider, f"margin, px ({margin:g})", 0.0, 90.0, 1.0),
         "widened": _slider(widgets.FloatSlider, "box widened by", -0.4, 1.0, 0.02),
         "jitter": _slider(widgets.FloatSlider, "box jitter", 0.0, 0.4, 0.02),
-        "draw": _slider(widgets.IntSlider, "jitter drawn, no.", 0, 20, 1),
+        "draw": _slider(widgets.IntSlider, "jitter, draw no.", 0, 20, 1),
     }
     return made
 

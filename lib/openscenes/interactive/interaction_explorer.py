@@ -38,7 +38,7 @@ from openscenes.interactive.readout import readout
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.material import Study
 
-CANVAS_PX, SHEET_PX, SHEET_COLUMNS = 440, 640, 5
+CANVAS_PX, SHEET_PX, SHEET_COLUMNS = 416, 640, 5
 
 
 def interaction_explorer(

@@ -11,9 +11,9 @@ def numbers(subject: Subject, answer: Answer) -> dict[str, str]:
     point = inside(answer.interaction.point, answer.mask.shape)
     on_object = subject.truth[round(point.row), round(point.col)]
     return {
-        "IoU with the ground truth": f"{answer.iou:.3f}",
-        "area of mask / of truth": f"{answer.mask.sum()} / {subject.truth.sum()} px",
-        "probability at the click": f"{answer.at_click:.2f}",
+        "IoU": f"{answer.iou:.3f}",
+        "mask / truth": f"{answer.mask.sum()} / {subject.truth.sum()} px",
+        "at the click": f"{answer.at_click:.2f}",
         "the click is": "on the object" if on_object else "not on the object",
         "network": f"{answer.network_ms:.0f} ms",
     }

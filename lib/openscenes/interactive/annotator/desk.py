@@ -75,6 +75,7 @@ class Desk:
             self.facts, Interaction(self.box, point), self.answer.mask, model=self.session.label
         )
         self.box, self.chosen = None, made.object_id
+        self._keep(made, self.answer)
 
     def correct(self, row: float, col: float, sign: int) -> None:
         """A further click on the chosen object, in pixels of the picture shown."""
@@ -84,7 +85,8 @@ class Desk:
         point = chosen.interaction.point
         self.answer = self.session.answer(self.path, chosen.box, point, further)
         model = self.session.label
-        self.annotations.correct(chosen.object_id, click, self.answer.mask, model=model)
+        made = self.annotations.correct(chosen.object_id, click, self.answer.mask, model=model)
+        self._keep(made, self.answer)
 
     def choose(self, object_id: str | None) -> None:
         """Go back to an object, or to none, so that the next box begins a new one."""
@@ -167,6 +169,10 @@ class Desk:
         if code not in self._masks:
             self._masks[code] = self.shown.mask_shown(masks.decode(one.mask))
         return self._masks[code]
+
+    def _keep(self, one: Snapshot, answer: Answer) -> None:
+        """Spare decoding what was just encoded."""
+        self._masks[one.mask["counts"]] = self.shown.mask_shown(answer.mask)
 
     def _wanted(self) -> Snapshot:
         """The chosen object, in its newest state."""

@@ -60,8 +60,10 @@ class Shown:
         height, width = self.picture.shape[:2]
         if mask.shape == (height, width):
             return mask
-        size, nearest = (width, height), cv2.INTER_NEAREST_EXACT
-        return cv2.resize(mask.view(np.uint8), size, interpolation=nearest).astype(bool)
+        down, across = self.scale
+        rows = ((np.arange(height) + 0.5) * down).astype(np.intp)
+        cols = ((np.arange(width) + 0.5) * across).astype(np.intp)
+        return np.ascontiguousarray(mask[np.ix_(rows, cols)])
 
 
 def shown(image: NDArray[np.uint8], longest_px: int = LONGEST_SHOWN_PX) -> Shown:
