@@ -56,3 +56,9 @@ def test_every_number_of_every_configuration_names_its_source(profile):
 def test_the_grid_of_the_feature_stays_near_the_papers(profile):
     cells = profile.network.crop_size / profile.network.output_stride
     assert 24 <= cells <= 32
+
+
+def test_a_frozen_stem_that_never_sees_a_click_is_refused() -> None:
+    frozen = replace(STUDY.initial, freeze_first_stages=True)
+    with pytest.raises(InputError, match="never sees a click; set initial.freeze_first_stages"):
+        replace(STUDY, initial=frozen)

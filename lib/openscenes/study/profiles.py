@@ -74,6 +74,12 @@ class Profile:
                 f"profile {self.name}: the network is built for crops of "
                 f"{self.network.crop_size} px but crops have {self.crop.size}; make them equal"
             )
+        if self.imagenet and self.initial.freeze_first_stages:
+            raise InputError(
+                f"profile {self.name}: from ImageNet weights the click channels of the stem start "
+                "at zero, so an initial model with frozen first stages never sees a click; set "
+                "initial.freeze_first_stages to False"
+            )
         if self.name == "paper":
             return
         unexplained = [name for name in differences(self) if self.reason(name) is None]
@@ -138,7 +144,7 @@ _WHY_TRAIN: dict[str, str] = {
     "clip_norm": "Ours: the first steps of a one cycle are rough",
     "precision": "Ours: bf16 where the machine multiplies it fast; losses stay float32",
     "freeze_batchnorm": "Ours: small batches, and two scenes in one, would spoil the statistics",
-    "freeze_first_stages": "Ours: edges and textures are ImageNet's; half the time",
+    "freeze_first_stages": "Ours: edges, textures and clicks are learned; half the time",
     "workers": "Ours: small pictures decode in the loop without loss",
 }
 _STAGES = ("initial", "cityscapes.train", "coco.train")
@@ -210,7 +216,8 @@ STUDY = Profile(
         normalise=True,
     ),
     crop=CropConfig(size=192, margin_px=5.0, margin_share=0.15),
-    initial=replace(_STUDY_STEP, epochs=9, learning_rate=4e-4),
+    # ImageNet's stem knows no clicks: what starts at zero and never trains would stay blind.
+    initial=replace(_STUDY_STEP, epochs=9, learning_rate=4e-4, freeze_first_stages=False),
     cityscapes=Evolving(
         _STUDY_STEP, Augmentation(rotation_deg=0.0), max_objects=300, min_area=300
     ),
