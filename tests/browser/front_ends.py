@@ -225,6 +225,7 @@ class Picture:
 
     def answered(self, action, *arguments, **options):
         """Do something that makes a gesture; milliseconds until its answer is on the page."""
+        self.locator.scroll_into_view_if_needed()  # a menu or slider may have scrolled it away
         before, began = self.fact("sent"), time.perf_counter()
         action(*arguments, **options)
         self._await(

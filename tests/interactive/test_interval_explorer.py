@@ -3,10 +3,11 @@
 import cv2
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 
 from openscenes.interactive import interval_figures as figures
-from openscenes.interactive.interval_explorer import IntervalExplorer, interval_explorer, painted
+from openscenes.interactive.interval_explorer import IntervalExplorer, Painter, interval_explorer
 from openscenes.interactive.interval_state import Plan, Studies, imagined
 from openscenes.study.figures import PALETTE
 from openscenes.study.statistics import Estimate
@@ -76,10 +77,23 @@ def test_the_title_says_it_in_words():
     )
 
 
-def test_a_figure_becomes_pixels():
-    pixels = painted(figures.studies_figure(imagined(WORLD, Plan(20, 2, 0.0))))
-    assert pixels.dtype == np.uint8 and pixels.shape[2] == 4
-    assert (pixels[..., 3] == 255).all()
+def test_a_kept_frame_gives_the_same_pixels_as_a_new_one():
+    painter, plans = Painter(), (Plan(20, 2, 0.0), Plan(500, 5, -2.0), Plan(20, 2, 0.0))
+    pictures = [painter.painted(imagined(WORLD, plan)) for plan in plans]
+    anew = [Painter().painted(imagined(WORLD, plan)) for plan in plans]
+    assert all((one == other).all() for one, other in zip(pictures, anew, strict=True))
+    assert (pictures[0] != pictures[1]).any()
+    assert pictures[0].dtype == np.uint8 and (pictures[0][..., 3] == 255).all()
+
+
+def test_the_painter_shows_the_static_figure():
+    studies = imagined(WORLD, Plan(20, 2, 0.0))
+    figure = figures.studies_figure(studies)
+    figure.set_dpi(100)
+    agg = FigureCanvasAgg(figure)
+    agg.draw()
+    differs = (np.asarray(agg.buffer_rgba()) != Painter().painted(studies)).any(axis=2)
+    assert differs.mean() < 0.02  # what is drawn over what, where lines cross
 
 
 def test_all_resamples_are_drawn():

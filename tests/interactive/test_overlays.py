@@ -77,3 +77,17 @@ def test_the_colours_are_those_of_the_figures(name):
     truth = np.array([[True]]) if name != "too much" else np.array([[False]])
     mask = np.array([[name != "missed"]])
     assert tuple(overlays.comparison(mask, truth)[0, 0, :3]) == rgb(PALETTE[name])
+
+
+@pytest.mark.parametrize("hole", [0.3, np.nan])
+def test_a_heat_map_with_a_table_of_colours_has_the_very_same_pixels(hole):
+    values = np.linspace(-0.1, 1.1, 40 * 30).reshape(40, 30)
+    values[7, 7] = hole
+    png = np.frombuffer(overlays.encode_heat(values, 0.6), np.uint8)
+    back = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
+    assert (back[..., [2, 1, 0, 3]] == overlays.heat(values, 0.6)).all()
+
+
+def test_a_heat_map_with_a_table_of_colours_is_small():
+    values = np.sin(np.outer(np.linspace(0, 3, 200), np.linspace(1, 5, 200))) ** 2
+    assert len(overlays.encode_heat(values)) < 0.8 * len(overlays.encode_png(overlays.heat(values)))

@@ -78,6 +78,8 @@ class AlignmentExplorer:
         self.scatter.add_class("os-alignment-scatter")
         self.old, self.new = (self._crop_canvas(side) for side in ("old", "new"))
         self.captions = widgets.HTML(), widgets.HTML()
+        self.legend = widgets.HTML(layout=widgets.Layout(min_height="3.2em"))
+        self.legend.add_class("os-alignment-legend")
         self.numbers = widgets.HTML(layout=widgets.Layout(flex="1 1 300px", min_width="0"))
         self.numbers.add_class("os-numbers")
         scenes = [(SCENE_NAMES[scene], scene) for scene in self._alignments]
@@ -135,10 +137,10 @@ class AlignmentExplorer:
         ]
         names = ("pair", "epoch", "floor", "weight")
         side = widgets.VBox(
-            [widgets.HBox(crops, layout=wrapped), self.layer,
+            [widgets.HBox(crops, layout=wrapped), self.legend, self.layer,
              *(self.controls[name] for name in names),
              widgets.HBox(list(self.buttons.values()), layout=wrapped)],
-            layout=widgets.Layout(flex="1 1 320px", min_width="0"),
+            layout=widgets.Layout(flex="1 1 320px", min_width="0", margin="0 12px 0 0"),
         )  # fmt: skip
         menus = widgets.HBox([self.controls["scene"], self.controls["model"]], layout=wrapped)
         left = widgets.VBox([self.scatter, widgets.HTML(_KEY)], layout=fixed)
@@ -206,7 +208,7 @@ class AlignmentExplorer:
     def _draw(self, began: float) -> None:
         """Pictures are sent anew where another pair is shown; maps and numbers always."""
         choice, drawn, picture = self.choice, self.seen.drawn, LAYERS[self.layer.value]
-        pair, legend = drawn.pairing, f"{picture.title}: {picture.legend(drawn)}"
+        pair, legend = drawn.pairing, picture.legend(drawn)
         clouds = (choice.scene, choice.model, choice.epoch)
         if self._scattered[:3] != clouds:
             self._scatter = scatter_of(self._alignment, choice.model, choice.epoch)
@@ -220,9 +222,10 @@ class AlignmentExplorer:
             self.old.overlay = encode_png(draw_old(drawn))
         with self.new.hold_sync():
             self.new.overlay = encode_png(draw(self.layer.value, drawn))
-            self.new.label = f"New object, {sentence(self.seen)}. Shown: {legend}."
-        self.captions[0].value = _caption("old", f"{pair.old_names[0]}, ground truth")
-        self.captions[1].value = _caption("new", legend)
+            self.new.label = f"New object, {sentence(self.seen)}. Shown: {picture.title}: {legend}."
+        self.captions[0].value = _caption("old", pair.old_names[0])
+        self.captions[1].value = _caption("new", pair.true_names[0])
+        self.legend.value = _caption(picture.title, f"{legend}. Green, old: ground truth")
         self._finish(began)
 
     def _finish(self, began: float) -> None:
@@ -230,16 +233,15 @@ class AlignmentExplorer:
         for shown in (self.scatter, self.old, self.new):
             shown.seq += 1
         ms = 1e3 * (time.perf_counter() - began)
-        table = readout(rows(self.seen), self.scatter.seq, ms)
-        self.numbers.value = f'<div style="line-height:1.35">{table}</div>'
+        self.numbers.value = readout(rows(self.seen), self.scatter.seq, ms)
 
 
 def _put_up(shown: Canvas, batch: Batch, words: str) -> None:
     shown.show(batch.images[0].permute(1, 2, 0).numpy(), label=words, width_px=CROP_PX)
 
 
-def _caption(side: str, words: str) -> str:
-    return f'<div style="{_SMALL}"><b>{side}</b>: {html.escape(words)}</div>'
+def _caption(name: str, words: str) -> str:
+    return f'<div style="{_SMALL}"><b>{html.escape(name)}</b>: {html.escape(words)}</div>'
 
 
 def _menu(words: str, options: list[Any], name: str) -> widgets.Dropdown:

@@ -152,8 +152,9 @@ def known_of(alignment: Alignment, epoch: int = 0) -> NDArray[np.bool_]:
 
 def scatter_of(alignment: Alignment, model: str, epoch: int) -> Scatter:
     """The clouds as pixels, on axes that are the same for every model and epoch of a scene."""
-    found = clouds_of(alignment, model, epoch)
-    return scatter(found, known_of(alignment, epoch), _limits(alignment))
+    key = ("scatter", *_name(alignment), epoch, alignment.models[model].digest)
+    found, known = clouds_of(alignment, model, epoch), known_of(alignment, epoch)
+    return alignment.study.remembered(key, lambda: scatter(found, known, _limits(alignment)))
 
 
 def _limits(alignment: Alignment) -> Limits:
@@ -214,7 +215,7 @@ def rows(seen: View) -> dict[str, str]:
     total = found.ce_old + found.ce_new + found.feat + found.max
     return {
         "old object": pair.old_names[0],
-        "new object, as the model named it": pair.said[0],
+        "new object, as named": pair.said[0],
         "new object, in truth": pair.true_names[0],
         "class": "known: Eq. 7 and 9" if known else "unknown: Eq. 8 and 10",
         "A, between prototypes": f"{found.proto.item():,.0f}",

@@ -10,7 +10,13 @@ from ipywidgets import HTML, Box, Button, Dropdown, IntSlider, Layout, VBox
 
 from openscenes.interactive.callbacks import Callbacks
 from openscenes.interactive.canvas import Canvas, canvas
-from openscenes.interactive.evolution_figures import LAYERS, iou_words, layer_of, time_words
+from openscenes.interactive.evolution_figures import (
+    COLOURS_OF,
+    LAYERS,
+    iou_words,
+    layer_of,
+    time_words,
+)
 from openscenes.interactive.evolution_lives import ORDERS, TIMES, forgetting
 from openscenes.interactive.evolution_state import Panel, Place, Scrubber, View
 from openscenes.interactive.overlays import encode_png
@@ -52,7 +58,8 @@ class EvolutionExplorer:
         self.time = _slider("time t", 0, len(TIMES) - 1, place.time)
         self.rank.continuous_update = False
         self.headings = (HTML(), HTML())
-        self.numbers = HTML(layout=Layout(flex="1 1 0", min_width="200px"))
+        self.numbers = HTML(layout=Layout(flex="1 1 0", min_width="260px"))
+        self.legend = HTML().add_class("os-evolution-legend")
         view = scrubber.view(place)
         self.canvases = tuple(
             canvas(view.image, label="", width_px=WIDTH_PX).add_class("os-evolution-picture")
@@ -79,12 +86,13 @@ class EvolutionExplorer:
             Box(menus, layout=wrapped),
             Box([self.time, *time_steps], layout=wrapped),
             Box([self.rank, *objects], layout=wrapped),
+            self.legend,
             Box([*columns, self.numbers], layout=Layout(flex_flow="row wrap", width="100%")),
         ]
         return VBox([*rows, self.callbacks.shown]).add_class("os-evolution")
 
     def _button(self, words: str, slider: IntSlider, step: int) -> Button:
-        button = Button(description=words, layout=Layout(width="9em"))
+        button = Button(description=words, layout=Layout(width="10.5em"))
 
         def pressed(_button: Button) -> None:
             slider.value = min(slider.max, max(slider.min, slider.value + step))
@@ -120,6 +128,7 @@ class EvolutionExplorer:
             self._paint(shown, view, panel)
             heading.value = _heading(view, panel)
         self._shown_object = view.example.object_id
+        self.legend.value = _legend(self.layer.value)
         ms = 1000 * (time.monotonic() - began)
         found = readout(_numbers(view), self.canvases[0].seq, ms)
         self.numbers.value = _scores_table(view) + found
@@ -164,9 +173,23 @@ def _numbers(view: View) -> dict[str, str]:
     rows["place in the order"] = f"{view.place.rank + 1} of {view.n_objects}"
     for side, panel in zip(("left", "right"), view.panels, strict=True):
         lost = float(forgetting(panel.iou[:, None] / 100.0)[0])
-        rows[f"{side}: last less first"] = f"{panel.iou[-1] - panel.iou[0]:+.1f}"
-        rows[f"{side}: forgotten"] = f"{lost:+.1f}"
+        rows[f"{side}: last less first"] = _points(panel.iou[-1] - panel.iou[0])
+        rows[f"{side}: forgotten"] = _points(lost)
     return rows
+
+
+def _points(change: float) -> str:
+    return f"{round(change, 1) + 0.0:+.1f}"  # never "-0.0"
+
+
+def _legend(layer: str) -> str:
+    """What the colours over the pictures mean."""
+    marks = "".join(
+        f'<span style="background:{colour};margin:0 .4em 0 1em">&emsp;</span>{words}'
+        for words, colour in COLOURS_OF[layer].items()
+    )
+    beyond = "Where a crop reaches beyond its photograph, it is grey."
+    return f'<div style="line-height:1.4"><b>{layer}</b>:{marks}. {beyond}</div>'
 
 
 def _scores_table(view: View) -> str:
@@ -179,7 +202,8 @@ def _scores_table(view: View) -> str:
         for side, panel in zip(("left", "right"), view.panels, strict=True)
     )
     return (
-        '<table class="os-evolution-scores" style="font-variant-numeric:tabular-nums;width:100%">'
+        '<table class="os-evolution-scores" style="font-variant-numeric:tabular-nums;width:100%;'
+        'max-width:30em;line-height:1.6">'
         f"<caption>IoU, %</caption><tr><th></th>{head}</tr>{lines}</table>"
     )
 

@@ -21,6 +21,11 @@ from openscenes.study.galleries import draw_interaction
 
 ERRORS, MASK, TRUTH = "right, too much, missed", "the mask", "ground truth"
 LAYERS = (ERRORS, MASK, TRUTH)
+COLOURS_OF = {
+    ERRORS: {name: PALETTE[name] for name in ("right", "too much", "missed")},
+    MASK: {"said to be object": PALETTE["mask"]},
+    TRUTH: {"object": PALETTE["truth"]},
+}
 COLOURS = {OURS: PALETTE["ours"], TOLD: PALETTE["truth"], ALONE: PALETTE["mask"]}
 
 

@@ -41,10 +41,10 @@ class Controls:
         """What is asked about what, in a row that wraps."""
         return widgets.HBox([self.network, self.scene, self.thing], layout=_WRAP)
 
-    def beside(self, numbers: widgets.HTML) -> widgets.VBox:
+    def beside(self) -> widgets.VBox:
         """All else, to stand beside the picture."""
         row = widgets.HBox(list(self.buttons.values()), layout=_WRAP)
-        parts = [self.mouse, self.layer, self.opacity, *self.sliders.values(), row, numbers]
+        parts = [self.mouse, self.layer, self.opacity, *self.sliders.values(), row]
         return widgets.VBox(parts, layout=widgets.Layout(flex="1 1 280px", min_width="0"))
 
 

@@ -32,7 +32,7 @@ from openscenes.interactive.interaction_state import (
     with_box,
     with_point,
 )
-from openscenes.interactive.interaction_words import numbers, spoken, spoken_tiles
+from openscenes.interactive.interaction_words import legend, numbers, spoken, spoken_tiles
 from openscenes.interactive.prototype_history import History
 from openscenes.interactive.readout import readout
 from openscenes.networks.openscene import OpenSceneNet
@@ -80,6 +80,7 @@ class InteractionExplorer:
         self._map: ClickMap | None = None
         self._canvas, self._tiles = Canvas(mode="point"), Canvas().add_class("os-tiles")
         self._numbers = widgets.HTML().add_class("os-numbers")
+        self._legend = widgets.HTML().add_class("os-legend")
         scene, number = _place_of(objects, first)
         usual = usual_question(study, objects[scene][number])
         self._controls = controls(list(networks), list(objects), usual)
@@ -116,10 +117,10 @@ class InteractionExplorer:
     def _laid_out(self) -> widgets.VBox:
         wrapped = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
         left = widgets.VBox(
-            [self._canvas],
+            [self._canvas, self._legend, self._numbers],
             layout=widgets.Layout(flex="0 0 auto", max_width="100%", margin="0 12px 0 0"),
         )
-        body = widgets.HBox([left, self._controls.beside(self._numbers)], layout=wrapped)
+        body = widgets.HBox([left, self._controls.beside()], layout=wrapped)
         parts = [self._controls.menus(), body, self._tiles, self._callbacks.shown]
         return widgets.VBox(parts).add_class("os-interaction-explorer")
 
@@ -245,6 +246,7 @@ class InteractionExplorer:
             self._canvas.overlay = overlays.encode_png(self._layer())
             self._canvas.box, self._canvas.clicks = _marks(found.interaction)
             self._canvas.label, self._canvas.seq = spoken(self._subject, found), self._seq
+        self._legend.value = legend(self._controls.layer.value)
         self._draw_tiles()
         ms = 1e3 * (time.perf_counter() - began)
         self._numbers.value = readout(self._rows(), self._seq, ms)

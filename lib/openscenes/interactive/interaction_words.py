@@ -13,10 +13,26 @@ def numbers(subject: Subject, answer: Answer) -> dict[str, str]:
     return {
         "IoU": f"{answer.iou:.3f}",
         "mask / truth": f"{answer.mask.sum()} / {subject.truth.sum()} px",
-        "at the click": f"{answer.at_click:.2f}",
+        "probability at the click": f"{answer.at_click:.2f}",
         "the click is": "on the object" if on_object else "not on the object",
         "network": f"{answer.network_ms:.0f} ms",
     }
+
+
+LEGENDS = {
+    "mask": "orange: the network's mask",
+    "difference to the ground truth": "light blue: right, red-orange: too much, yellow: missed",
+    "ground truth": "green: the object",
+    "what the crop leaves out": "dark: not seen by the network",
+    "picture alone": "white: box, pink: click",
+    "IoU by place of the click": "dark blue: worst click, yellow: best click",
+}
+
+
+def legend(layer: str) -> str:
+    """What the colours of a layer mean, as HTML; a map of [0, 1] where nothing else is said."""
+    words = LEGENDS.get(layer, "dark blue: 0, yellow: 1")
+    return f'<div style="line-height:1.4"><b>{layer}</b>: {words}</div>'
 
 
 def spoken(subject: Subject, answer: Answer) -> str:

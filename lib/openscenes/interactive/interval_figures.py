@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -77,29 +78,55 @@ def studies_figure(studies: Studies) -> Figure:
     Ours: blue where an interval leaves out zero, grey where it does not; an open dot says that
     the interval misses what is really there.
     """
-    figure = Figure(figsize=(7.4, 4.1))
-    panel = figure.add_axes((0.03, 0.2, 0.94, 0.67))  # laid out by hand: a slider waits for it
-    _draw_studies(panel, studies)
-    panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2)
-    panel.axvline(studies.plan.difference, color=PALETTE["truth"], linewidth=2, linestyle="--")
-    panel.set_xlim(min(-2.0, studies.low.min() - 0.2), max(4.0, studies.high.max() + 0.2))
-    panel.set_yticks([])
-    panel.set_xlabel("difference found, points of mIoU, with its 95 % interval", fontsize=9)
-    panel.set_title(studies_words(studies).replace(": ", ":\n"), fontsize=9.5)
-    panel.grid(axis="x", color="0.92")
-    _finish(panel)
-    figure.legend(handles=_studies_legend(), loc="lower center", ncols=4, frameon=False, fontsize=8)
+    figure = studies_frame(studies_limits(studies), len(studies.mean))
+    draw_studies(figure.axes[0], studies)
     return figure
 
 
-def _draw_studies(panel: Axes, studies: Studies) -> None:
+def studies_limits(studies: Studies) -> tuple[float, float]:
+    """Even points that hold every interval, so that few plans differ in their axes."""
+    low, high = np.floor(studies.low.min() / 2), np.ceil(studies.high.max() / 2)
+    return min(-2.0, 2 * float(low)), max(4.0, 2 * float(high))
+
+
+def studies_frame(limits: tuple[float, float], n_studies: int) -> Figure:
+    """Axes and legend of a picture of studies, laid out by hand: a slider waits for them."""
+    figure = Figure(figsize=(6.0, 4.4))
+    panel = figure.add_axes((0.03, 0.24, 0.94, 0.65))
+    panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2)
+    panel.set_xlim(limits)
+    panel.set_ylim(-1, n_studies)
+    panel.set_yticks([])
+    panel.set_xlabel("difference found, points of mIoU, with its 95 % interval", fontsize=9)
+    panel.grid(axis="x", color="0.92")
+    _finish(panel)
+    figure.legend(handles=_studies_legend(), loc="lower center", ncols=2, frameon=False, fontsize=9)
+    return figure
+
+
+def draw_studies(panel: Axes, studies: Studies) -> list[Artist]:
+    """Intervals, dots, the truth and the title; all that a plan of the same axes changes."""
+    truth = panel.axvline(
+        studies.plan.difference, color=PALETTE["truth"], linewidth=2, linestyle="--"
+    )
+    title = panel.text(
+        0.5, 1.02, studies_words(studies).replace(": ", ":\n"), transform=panel.transAxes,
+        ha="center", va="bottom", fontsize=9.5,
+    )  # fmt: skip
+    return [*_draw_intervals(panel, studies), truth, title]
+
+
+def _draw_intervals(panel: Axes, studies: Studies) -> list[Artist]:
     order = np.argsort(studies.mean)
     mean, low, high = (values[order] for values in (studies.mean, studies.low, studies.high))
     heights, truth = np.arange(len(mean)), studies.plan.difference
     colours = np.where((low > 0) | (high < 0), PALETTE["ours"], PALETTE["neutral"])
     filled = np.where((low <= truth) & (truth <= high), colours, "#FFFFFF")
-    panel.hlines(heights, low, high, colors=colours.tolist(), linewidth=1.8)
-    panel.scatter(mean, heights, s=22, c=filled.tolist(), edgecolors=colours.tolist(), zorder=3)
+    lines = panel.hlines(heights, low, high, colors=colours.tolist(), linewidth=1.8)
+    dots = panel.scatter(
+        mean, heights, s=22, c=filled.tolist(), edgecolors=colours.tolist(), zorder=3
+    )
+    return [lines, dots]
 
 
 def studies_words(studies: Studies) -> str:

@@ -5,6 +5,7 @@ All arrays are (H, W, 4) uint8 RGBA with straight alpha; the colours are the fig
 
 from __future__ import annotations
 
+import io
 from functools import cache
 
 import cv2
@@ -12,12 +13,14 @@ import matplotlib
 import numpy as np
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
+from PIL import Image
 
 from openscenes.errors import InputError
 from openscenes.masks import BoolMask
 from openscenes.study.figures import PALETTE
 
 Layer = NDArray[np.uint8]
+HEAT_ALPHA = 0.8
 
 JPEG = (cv2.IMWRITE_JPEG_QUALITY, 92)
 PNG: tuple[int, ...] = (cv2.IMWRITE_PNG_COMPRESSION, 1)
@@ -61,15 +64,14 @@ def votes(counts: NDArray[np.uint8], alpha: float = 0.6) -> Layer:
     return _painted(counts.shape, regions, alpha, outline=False)
 
 
-def heat(values: NDArray[np.floating], alpha: float = 0.8) -> Layer:
+def heat(values: NDArray[np.floating], alpha: float = HEAT_ALPHA) -> Layer:
     """A map of [0, 1] in cividis, from dark blue to yellow; what lies outside is cut off.
 
     Args:
         values: (H, W); not-a-number stays clear.
     """
     known = np.isfinite(values)
-    steps = cv2.convertScaleAbs(np.where(known, values, 0).clip(0, 1), alpha=255)
-    layer = _cividis(round(255 * alpha))[steps]
+    layer = _cividis(round(255 * alpha))[_steps(np.where(known, values, 0))]
     if not known.all():
         layer[~known] = 0
     return layer
@@ -80,9 +82,30 @@ def encode_png(layer: Layer) -> bytes:
     return _encoded(".png", cv2.cvtColor(layer, cv2.COLOR_RGBA2BGRA), PNG)
 
 
+def encode_heat(values: NDArray[np.floating], alpha: float = HEAT_ALPHA) -> bytes:
+    """The very pixels of ``encode_png(heat(values, alpha))``, as a PNG with a table of colours.
+
+    Ours: half the time and fewer bytes. Clear pixels would be a colour too many, so
+    that a map with not-a-number is written as any other layer.
+    """
+    if not np.isfinite(values).all():
+        return encode_png(heat(values, alpha))
+    picture = Image.fromarray(_steps(values))
+    table, written = _cividis(round(255 * alpha)), io.BytesIO()
+    picture.putpalette(table[:, :3].tobytes())
+    opacities = table[:, 3].tobytes()
+    picture.save(written, "PNG", compress_level=1, transparency=opacities)
+    return written.getvalue()
+
+
 def encode_jpeg(image: NDArray[np.uint8]) -> bytes:
     """An (H, W, 3) uint8 RGB picture as JPEG."""
     return _encoded(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), JPEG)
+
+
+def _steps(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Numbers of [0, 1] as places in the table, 0 to 255."""
+    return cv2.convertScaleAbs(values.clip(0, 1), alpha=255)
 
 
 def _encoded(kind: str, picture: NDArray[np.uint8], options: tuple[int, ...]) -> bytes:

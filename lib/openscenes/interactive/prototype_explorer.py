@@ -21,7 +21,7 @@ from openscenes.interactive.overlays import encode_png
 from openscenes.interactive.prototype_asked import Asked, ask, name_of, reclicked
 from openscenes.interactive.prototype_controls import controls, show
 from openscenes.interactive.prototype_history import History
-from openscenes.interactive.prototype_layers import LAYERS, draw, on_picture, words
+from openscenes.interactive.prototype_layers import LAYERS, draw, encoded, on_picture, words
 from openscenes.interactive.prototype_state import Look, Settings, look, read, rows, with_value
 from openscenes.interactive.readout import readout
 from openscenes.interactive.trained import n_objects_evenly
@@ -29,7 +29,7 @@ from openscenes.method.ipt import IPTConfig
 from openscenes.study.material import Study, validation, with_others
 from openscenes.study.models import Model
 
-CANVAS_PX = 448
+CANVAS_PX = 400  # Ours: beside its sliders in a window of 900 px
 SCENES = ("voc", "cityscapes", "coco")
 _FILL = widgets.Layout(width="auto", min_width="0")
 _STYLE = {"description_width": "4.5em"}
@@ -78,7 +78,7 @@ class PrototypeExplorer:
         self._layer.value = "merged"
         self._view = widgets.ToggleButtons(
             options=[("crop: move the point", "crop"), ("picture: new box", "picture")],
-            style={"button_width": "11.5em"},
+            style={"button_width": "13.5em"},
         ).add_class("os-view")
         self._opacity = widgets.FloatSlider(
             1.0, min=0.0, max=1.0, step=0.05, description="opacity", style=_STYLE, layout=_FILL
@@ -120,13 +120,13 @@ class PrototypeExplorer:
     def _laid_out(self) -> widgets.VBox:
         wrapped = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
         left = widgets.VBox(
-            [self._view, self._canvas, self._legend],
+            [self._view, self._canvas, self._legend, self._numbers],
             layout=widgets.Layout(flex="0 0 auto", max_width="100%", margin="0 12px 0 0"),
         )
         side = widgets.VBox(
             [self._layer, self._opacity, *self._controls.values(),
-             widgets.HBox(list(self._buttons.values()), layout=wrapped), self._numbers],
-            layout=widgets.Layout(flex="1 1 300px", min_width="0"),
+             widgets.HBox(list(self._buttons.values()), layout=wrapped)],
+            layout=widgets.Layout(flex="1 1 280px", min_width="0"),
         )  # fmt: skip
         menus = widgets.HBox([self._scene, self._object], layout=wrapped)
         body = widgets.HBox([left, side], layout=wrapped)
@@ -238,18 +238,20 @@ class PrototypeExplorer:
 
     def _draw(self, began: float) -> None:
         seen, reading, name = self.now, read(self.now), self._layer.value
-        layer = draw(name, seen)
-        if self._view.value == "picture":
-            layer = on_picture(layer, seen.asked)
         self._seq += 1
         with self._canvas.hold_sync():
-            self._canvas.overlay, self._canvas.seq = encode_png(layer), self._seq
+            self._canvas.overlay, self._canvas.seq = self._overlay(name), self._seq
             self._canvas.label = words(name, seen, reading)
         self._legend.value = f"<b>{LAYERS[name].title}</b>: {LAYERS[name].legend}"
         ms = 1e3 * (time.perf_counter() - began)
         self._numbers.value = readout(
             rows(reading) | {"network asked": f"{self.n_asked} times"}, self._seq, ms
         )
+
+    def _overlay(self, name: str) -> bytes:
+        if self._view.value == "picture":
+            return encode_png(on_picture(draw(name, self.now), self.now.asked))
+        return encoded(name, self.now)
 
 
 def _menu(description: str, options: list[Any], css: str) -> widgets.Dropdown:

@@ -30,11 +30,13 @@ class Layer:
         title: in a menu, and above a panel.
         legend: what its colours mean.
         draw: a look to (S, S, 4) uint8 RGBA.
+        heat: name of the confidence map that is drawn; "" for what is no heat map.
     """
 
     title: str
     legend: str
     draw: Callable[[Look], RGBA]
+    heat: str = ""
 
 
 def _array(values: Tensor) -> NDArray[Any]:
@@ -45,8 +47,17 @@ def _mask(pick: Callable[[Look], Tensor], colour: str = PALETTE["mask"]) -> Call
     return lambda seen: overlays.tint(_array(pick(seen)) > 0, colour)
 
 
-def _heat(name: str) -> Callable[[Look], RGBA]:
-    return lambda seen: overlays.heat(_array(seen.refinement.confidence[name].float()))
+def _confidence(name: str, seen: Look) -> NDArray[np.floating]:
+    return _array(seen.refinement.confidence[name].float())
+
+
+def _heat(name: str) -> Layer:
+    return Layer(
+        f"confidence: {name}",
+        "dark blue: 0, yellow: 1",
+        lambda seen: overlays.heat(_confidence(name, seen)),
+        name,
+    )
 
 
 def _against_truth(pick: Callable[[Look], Tensor]) -> Callable[[Look], RGBA]:
@@ -72,7 +83,6 @@ def _changed(seen: Look) -> RGBA:
     return np.where((coarse & ~mask)[..., None], taken, added)
 
 
-_HEAT = "dark blue: 0, yellow: 1"
 _ERRORS = "light blue: right, red-orange: too much, yellow: missed"
 LAYERS: dict[str, Layer] = {
     "coarse": Layer(
@@ -94,10 +104,10 @@ LAYERS: dict[str, Layer] = {
         "eroded edge, Q of the edge prototype", "orange: averaged pixels, the edge of M_p",
         _mask(lambda seen: seen.refinement.edge_mask),
     ),
-    "global": Layer("confidence: global", _HEAT, _heat("global")),
-    "center": Layer("confidence: center", _HEAT, _heat("center")),
-    "edge": Layer("confidence: edge", _HEAT, _heat("edge")),
-    "merged": Layer("confidence: merged", _HEAT, _heat("merged")),
+    "global": _heat("global"),
+    "center": _heat("center"),
+    "edge": _heat("edge"),
+    "merged": _heat("merged"),
     "label coarse": Layer(
         "label map 1: M_p itself", "blue: says object",
         _mask(lambda seen: seen.asked.prediction.coarse_mask, PALETTE["ours"]),
@@ -136,6 +146,13 @@ def draw(name: str, seen: Look) -> RGBA:
     if seen.asked.truth is None and name in ("errors", "coarse errors"):
         name = "refined" if name == "errors" else "coarse"
     return LAYERS[name].draw(seen)
+
+
+def encoded(name: str, seen: Look) -> bytes:
+    """A layer as PNG; a heat map is written as such, which takes half the time."""
+    if LAYERS[name].heat:
+        return overlays.encode_heat(_confidence(LAYERS[name].heat, seen))
+    return overlays.encode_png(draw(name, seen))
 
 
 def on_picture(layer: RGBA, asked: Asked) -> RGBA:

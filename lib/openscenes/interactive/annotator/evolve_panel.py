@@ -118,18 +118,19 @@ class EvolvePanel:
         return page_of(self.workspace, apart(self.study), candidate)
 
     def _begin(self, doing: str, work: Callable[[], JudgementPage]) -> None:
-        self.background.start(doing, work, self._finished)
+        """Say what begins, then begin: from then on the words are the thread's."""
         self.status.value = f"{doing}. {MEANWHILE}"
         self.bar.value, self.bar.max, self.bar.layout.display = 0, 1, "flex"
+        self.background.start(doing, work, self._finished)
         self.show()
 
     def _progressed(self, said: Heard) -> None:
         """In the working thread: only the panel's own words and bar are touched."""
+        self.bar.max, self.bar.value = max(said.total, 1), said.done
         left = f", {said.left} left of this part" if said.left else ""
         self.status.value = html.escape(
             f"{self.background.doing}: {said.label}, {said.done} of {said.total}{left}. {MEANWHILE}"
         )
-        self.bar.max, self.bar.value = max(said.total, 1), said.done
 
     def _finished(self, page: JudgementPage | None) -> None:
         self.page = page or self.page

@@ -1,0 +1,56 @@
+"""The alignment explorer in both front ends, each at its own width."""
+
+from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
+
+import pytest
+
+explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"))))
+CELLS = [
+    explored.KERNEL,
+    """
+from openscenes.interactive import alignment_pairs as pairs
+from openscenes.interactive.alignment_explorer import AlignmentExplorer
+from openscenes.interactive.trained import lesson_study, trained
+study, scene = lesson_study("smoke"), "cityscapes"
+wanted = pairs.wanted(study.profile, scene)
+models = dict(zip(wanted, trained(study, list(wanted.values()))))
+explorer = AlignmentExplorer({scene: pairs.Alignment(study, scene, models, n_pairs=6)})
+""",
+    "explorer.widget",
+]
+WITHIN = ".os-alignment-explorer"
+SCATTER, OLD, NEW = "explorer.scatter", "explorer.old", "explorer.new"
+
+
+@pytest.mark.parametrize(("front_end", "width"), [("JupyterLab", 1400), ("Notebook 7", 900)])
+def test_click_slide_choose_undo_and_reload(open_notebook, front_end, width):
+    notebook = open_notebook(CELLS, front_end, width).run()
+    scatter, old = notebook.canvas(WITHIN), notebook.canvas(WITHIN, 1)
+    assert "Chosen: pair" in explored.told(scatter) and "ground truth" in explored.told(old)
+
+    other = notebook.value("(explorer.choice.pair + 1) % 6")
+    with explored.repainted(notebook, old, OLD):
+        notebook.type_into("os-alignment-pair", str(other))
+    notebook.await_value("explorer.choice.pair", other)
+    assert f"Chosen: pair {other}" in explored.told(scatter)
+
+    nearest = "(lambda at: [int(at[0]), int(at[1])])(explorer._scatter.old[0])"
+    scatter.answered(scatter.click, *notebook.value(nearest))
+    chosen = notebook.value("explorer.choice.pair")
+    assert chosen != other
+    scatter.answered(scatter.press, "u")
+    assert notebook.value("explorer.choice.pair") == other
+
+    with explored.repainted(notebook, scatter, SCATTER):
+        explored.choose(notebook, "os-alignment-model", "+ST +FA")
+    explored.choose(notebook, "os-alignment-layer", "pseudo mask M")
+    notebook.page.get_by_text("the cells that term B sums over").wait_for()
+    notebook.type_into("os-alignment-floor", "1.000")
+    notebook.await_value("explorer.choice.floor", 1.0)
+    assert notebook.overflow_px() == 0
+    notebook.screenshot(f"alignment-{width}")
+    scatter = explored.reloaded(notebook, WITHIN)
+    scatter.answered(scatter.press, "n")
+    assert notebook.value("explorer.choice.pair") == (other + 1) % 6

@@ -1,0 +1,55 @@
+"""The evolution scrubber in both front ends, each at its own width."""
+
+from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
+
+import pytest
+
+explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"))))
+CELLS = [
+    explored.KERNEL,
+    """
+from openscenes.interactive import evolution_lives as lives
+from openscenes.interactive.evolution_explorer import EvolutionExplorer
+from openscenes.interactive.evolution_state import Place, Scrubber
+from openscenes.interactive.trained import lesson_study, trained
+study, names = lesson_study("smoke"), (lives.ALONE, lives.ALIGNED)
+chosen = {name: lives.lives(0)[name] for name in names}
+trained(study, list(dict.fromkeys(step for life in chosen.values() for step in life)))
+explorer = EvolutionExplorer(Scrubber(study, chosen), Place("voc", names))
+left = explorer.canvases[0]
+""",
+    "explorer.widget",
+]
+WITHIN, LEFT = ".os-evolution", "left"
+
+
+@pytest.mark.parametrize(("front_end", "width"), [("JupyterLab", 900), ("Notebook 7", 1400)])
+def test_step_slide_choose_and_reload(open_notebook, front_end, width):
+    notebook = open_notebook(CELLS, front_end, width).run()
+    picture = notebook.canvas(WITHIN)
+    assert "t = 0, after VOC+SBD: IoU" in explored.told(picture)
+    picture.click(5, 5)  # looks only: a click changes nothing
+
+    with explored.repainted(notebook, picture, LEFT):
+        explored.choose(notebook, "os-evolution-layer", "ground truth")
+    notebook.page.locator(".os-evolution-legend").get_by_text("object").wait_for()
+    with explored.repainted(notebook, picture, LEFT):
+        notebook.type_into("os-evolution-object", "2")
+    drawn = notebook.value("left.seq")
+    notebook.page.locator("button.os-evolution-later").click()
+    picture.await_painted(drawn + 1)
+    assert notebook.value("[explorer.place.rank, explorer.place.time]") == [1, 1]
+    assert "t = 1, after Cityscapes: IoU" in explored.told(picture)
+
+    if front_end == "JupyterLab":  # arrow keys do nothing to a slider in Notebook 7
+        notebook.page.locator(".os-evolution-time .noUi-handle").focus()
+        notebook.page.keyboard.press("ArrowRight")
+        notebook.await_value("explorer.place.time", 2)
+        notebook.page.get_by_text("ends at t = 1: not trained further").first.wait_for()
+    assert notebook.overflow_px() == 0
+    notebook.screenshot(f"evolution-{width}")
+    picture = explored.reloaded(notebook, WITHIN)
+    with explored.repainted(notebook, picture, LEFT):
+        notebook.page.locator("button.os-evolution-next-object").click()

@@ -1,0 +1,61 @@
+"""The interaction explorer in both front ends, each at its own width."""
+
+from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
+
+import pytest
+
+explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"))))
+CELLS = [
+    explored.KERNEL,
+    """
+from openscenes.interactive import interaction_state as state
+from openscenes.interactive.interaction_answers import load_networks
+from openscenes.interactive.interaction_explorer import InteractionExplorer
+from openscenes.interactive.trained import lesson_study, trained
+from openscenes.study import recipes
+study = lesson_study("smoke")
+models = trained(study, [recipes.initial(study.profile.initial_sets[0], 0)])
+objects = state.validation_objects(study, 3)
+explorer = InteractionExplorer(study, load_networks(study, models), objects)
+canvas = explorer._canvas
+box = lambda: [round(side) for side in explorer.answer.interaction.box]
+""",
+    "explorer.widget",
+]
+WITHIN, CANVAS = ".os-interaction-explorer", "canvas"
+
+
+@pytest.mark.parametrize(("front_end", "width"), [("JupyterLab", 900), ("Notebook 7", 1400)])
+def test_click_slide_choose_undo_and_reload(open_notebook, front_end, width):
+    notebook = open_notebook(CELLS, front_end, width).run()
+    picture, tiles = notebook.canvas(WITHIN), notebook.canvas(WITHIN, 1)
+    assert "click at row" in explored.told(picture) and "tiles" in explored.told(tiles)
+
+    with explored.repainted(notebook, picture, CANVAS):
+        explored.choose(notebook, "os-layer", "foreground heat map")
+    notebook.page.locator(".os-legend").get_by_text("yellow: 1").wait_for()
+    with explored.repainted(notebook, tiles, "explorer._tiles"):
+        notebook.type_into("os-heat-map-width", "90.00")
+    with explored.repainted(notebook, picture, CANVAS):
+        explored.choose(notebook, "os-layer", "what the crop leaves out")
+
+    top, left, bottom, right = notebook.value("box()")
+    place = [(top + bottom) // 2, left + (right - left) // 3]
+    picture.answered(picture.click, *place)
+    found = notebook.value("[round(at) for at in explorer.answer.interaction.point]")
+    assert max(abs(a - b) for a, b in zip(found, place, strict=True)) <= 1
+    notebook.page.get_by_role("button", name="draw the box").click()
+    notebook.await_value("canvas.mode", "interaction")
+    picture.answered(picture.drag, (top + 8, left + 8), (bottom - 8, right - 8))
+    picture.answered(picture.press, "Escape")
+    notebook.await_value("box()", [top, left, bottom, right])
+
+    with explored.repainted(notebook, picture, CANVAS):
+        explored.choose(notebook, "os-scene", "coco")
+    assert notebook.overflow_px() == 0
+    notebook.screenshot(f"interaction-{width}")
+    picture = explored.reloaded(notebook, WITHIN)
+    with explored.repainted(notebook, picture, CANVAS):
+        explored.choose(notebook, "os-layer", "coarse probability")

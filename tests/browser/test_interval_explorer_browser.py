@@ -1,0 +1,48 @@
+"""The interval explorer in both front ends, each at its own width."""
+
+from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
+
+import pytest
+
+explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"))))
+CELLS = [
+    explored.KERNEL,
+    """
+from openscenes.interactive.interval_explorer import IntervalExplorer
+from openscenes.interactive.interval_state import Plan
+world = np.random.default_rng(0).normal(0.0, 3.0, (3, 60))
+explorer = IntervalExplorer({"narrow": world, "wide": 3 * world}, Plan(50, 2, 1.0))
+canvas = explorer.picture
+""",
+    "explorer.widget",
+]
+WITHIN, CANVAS = ".os-interval", "canvas"
+
+
+@pytest.mark.parametrize(("front_end", "width"), [("JupyterLab", 1400), ("Notebook 7", 900)])
+def test_slide_choose_and_reload(open_notebook, front_end, width):
+    notebook = open_notebook(CELLS, front_end, width).run()
+    picture = notebook.canvas(WITHIN)
+    assert "40 studies of 50 objects and 2 seeds, truth +1.0" in explored.told(picture)
+    picture.click(5, 5)  # looks only: a click changes nothing
+
+    with explored.repainted(notebook, picture, CANVAS):
+        notebook.type_into("os-interval-seeds", "7")
+    with explored.repainted(notebook, picture, CANVAS):
+        notebook.type_into("os-interval-difference", "-2.00")
+    with explored.repainted(notebook, picture, CANVAS):
+        explored.choose(notebook, "os-interval-world", "wide")
+    assert "50 objects and 7 seeds, truth -2.0" in explored.told(picture)
+
+    if front_end == "JupyterLab":  # arrow keys do nothing to a slider in Notebook 7
+        with explored.repainted(notebook, picture, CANVAS):
+            notebook.page.locator(".os-interval-objects .noUi-handle").focus()
+            notebook.page.keyboard.press("ArrowRight")
+        assert notebook.value("explorer.studies.plan.n_objects") > 50
+    assert notebook.overflow_px() == 0
+    notebook.screenshot(f"interval-{width}")
+    picture = explored.reloaded(notebook, WITHIN)
+    with explored.repainted(notebook, picture, CANVAS):
+        notebook.type_into("os-interval-difference", "3.00")

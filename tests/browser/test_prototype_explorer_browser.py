@@ -1,0 +1,65 @@
+"""The prototype explorer in both front ends, each at its own width."""
+
+from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
+
+import pytest
+
+explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"))))
+CELLS = [
+    explored.KERNEL,
+    """
+from openscenes.interactive.prototype_explorer import PrototypeExplorer, objects_to_explore
+from openscenes.interactive.trained import lesson_study, trained
+from openscenes.study import recipes
+study = lesson_study("smoke")
+(model,) = trained(study, [recipes.initial(study.profile.initial_sets[0], 0)])
+explorer = PrototypeExplorer(study, model, objects_to_explore(study, 3))
+canvas = explorer._canvas
+""",
+    "explorer.widget",
+]
+WITHIN, CANVAS = ".os-prototype-explorer", "canvas"
+
+
+@pytest.mark.parametrize(("front_end", "width"), [("JupyterLab", 900), ("Notebook 7", 1400)])
+def test_click_slide_choose_undo_and_reload(open_notebook, front_end, width):
+    notebook = open_notebook(CELLS, front_end, width).run()
+    picture = notebook.canvas(WITHIN)
+    assert "confidence: merged" in explored.told(picture)
+
+    with explored.repainted(notebook, picture, CANVAS):
+        notebook.type_into("os-alpha", "0.00")
+    with explored.repainted(notebook, picture, CANVAS):
+        explored.choose(notebook, "os-layer", "coarse mask against the truth")
+    assert "against the truth" in explored.told(picture)
+    assert notebook.value("explorer.n_asked") == 1
+
+    side = notebook.value("canvas.size[0]")
+    picture.answered(picture.click, side // 3, side // 2)
+    assert notebook.value("[explorer.n_asked, canvas.clicks[0][2]]") == [2, 1]
+    picture.answered(picture.press, "u")
+    assert notebook.value("explorer.now.settings.ipt.alpha") == 0.0
+    picture.answered(picture.press, "u")
+    notebook.await_value("explorer.now.settings.ipt.alpha", 0.3)
+
+    with explored.repainted(notebook, picture, CANVAS):
+        explored.choose(notebook, "os-scene", "coco")
+    assert notebook.overflow_px() == 0
+    notebook.screenshot(f"prototype-{width}")
+    picture = explored.reloaded(notebook, WITHIN)
+    with explored.repainted(notebook, picture, CANVAS):
+        explored.choose(notebook, "os-layer", "confidence: global")
+
+
+def test_a_failing_callback_is_shown_and_fails_the_run(open_notebook):
+    """One explorer stands for all: they share what guards a callback."""
+    notebook = open_notebook(CELLS, "Notebook 7", 900).run()
+    notebook.checked = False
+    notebook.check()
+    notebook.execute("explorer._history = None")
+    notebook.type_into("os-alpha", "0.00")
+    notebook.page.locator(".os-failures").get_by_text("AttributeError").first.wait_for()
+    with pytest.raises(AssertionError, match="AttributeError"):
+        notebook.check()
