@@ -6,7 +6,7 @@ COCO: box and inside point for each object, then up to three corrections, each i
 the larger error, where the answer's IoU with the ground truth is below 0.85; every mask is then
 accepted.  What was accepted is exported and read back, the model evolves on it, is judged without
 the ground truth and then with it: on the objects held out, and on those that nobody clicked.  The
-advice is followed, and what was accepted is rolled back.
+advice is followed; then the new version is in use once, and rolled back.
 
 Times are of the action itself, in Python: from the click to the bytes of the layer that a canvas
 shows, the log on the disk included; a front end adds its own.  CPU is what the process computed;
@@ -61,7 +61,10 @@ def reread(desk, workspace):
 
 
 def decided(desk, study, workspace, candidate, example):
-    """Follow the advice, then roll back; what the model in use answers to one object meanwhile."""
+    """Follow the advice, then roll back; what the model in use answers to one object meanwhile.
+
+    What was not advised is refused, then accepted all the same, so that there is a way back.
+    """
     versions, new, masks_seen = Versions(workspace.folder), candidate.new.name, []
 
     def ask(when):
@@ -74,7 +77,7 @@ def decided(desk, study, workspace, candidate, example):
     yield ask("before")
     if candidate.judgement.verdict != "better":
         versions.refuse(new, by=PERSON)
-        yield ask("refused, as the advice has it")
+        yield ask("refused, as nothing advised to take it")
     versions.accept(new, by=PERSON)
     yield ask("accepted")
     versions.rollback(leaving=new, by=PERSON)

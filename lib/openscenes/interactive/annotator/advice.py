@@ -108,7 +108,8 @@ def _on_own(measures: Mapping[str, Measure], taught: Sequence[str]) -> tuple[Ver
     agreement = measures[AGREEMENT]
     known = [f"{agreement.title}: {agreement.change}"] if agreement.difference else []
     if agreement.sign:
-        return _word(agreement.sign), known
+        drafted = ["they began as an earlier version's drafts, which favours it"]
+        return _word(agreement.sign), [*known, *drafted * (agreement.sign < 0)]
     heard = [measures[name] for name in WITNESSES if name not in taught]
     telling = [m for m in heard if m.sign]
     said = [f"{m.title}: {m.change}" for m in telling]

@@ -72,7 +72,10 @@ def differences_text(judgement: Judgement) -> str:
 def _draw_measure(panel: Axes, position: int, measure: Measure) -> None:
     side = panel.get_yaxis_transform()
     if measure.difference is None:
-        panel.text(0.02, position, "too few objects", transform=side, va="center", fontsize=8)
+        panel.text(
+            0.02, position, "too few objects", transform=side, va="center", fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+        )  # fmt: skip
         return
     d, colour = measure.difference, PALETTE["ours"]
     panel.plot([d.low, d.high], [position] * 2, color=colour, linewidth=2.5, zorder=2)
