@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -22,11 +23,14 @@ Item = TypeVar("Item")
 def lesson_study(profile: str, data: str = "", device: str = "auto") -> Study:
     """The study of a lesson's parameters.
 
+    Ours: the library's word on its precision, in red above every widget, is left out.
+
     Args:
         profile: its name.
         data: folder of the four data sets; empty for the embedded scenes.
         device: "auto", "cpu" or "cuda".
     """
+    logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     return open_study(profile_named(profile), Path(data) if data else None, device)
 
 
