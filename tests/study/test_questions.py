@@ -54,9 +54,9 @@ def test_an_answer_has_a_line_for_every_object_of_the_set(study):
 def test_a_kept_answer_equals_a_fresh_one(study, monkeypatch):
     asked = Question(FIRST, "coco")
     kept = answer(study, asked)
-    before = set((cache_dir() / "scores").iterdir())
-    again = answer(study, asked)
-    assert set((cache_dir() / "scores").iterdir()) == before
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluation, "predictions", None)  # asking a network again would fail
+        again = answer(study, asked)
     pd.testing.assert_frame_equal(kept, again)
     monkeypatch.setattr(evaluation, "cache_dir", lambda: cache_dir() / "elsewhere")
     fresh = answer(study, asked)
