@@ -96,6 +96,8 @@ lessons: $(ENVIRONMENT) ## run the lessons and keep their pages in reports/noteb
 		$(if $(DATA),--data "$(DATA)")
 
 evolve: $(ENVIRONMENT) ## evolve on your own clicks and judge the result: LOG=folder/openscenes/log.jsonl
+	@test -n "$(LOG)" || { echo "make evolve needs the log of your clicks:" \
+		"LOG=path/to/pictures/openscenes/log.jsonl" >&2; exit 2; }
 	$(PYTHON) -m openscenes evolve --log "$(LOG)" --profile "$(PROFILE)" --device "$(DEVICE)" \
 		$(if $(DATA),--data "$(DATA)") $(EVOLVE)
 
