@@ -1,5 +1,6 @@
 """Six small photographs in VOC's layout, and a network and settings that fit them."""
 
+import shutil
 from dataclasses import replace
 
 import cv2
@@ -16,6 +17,8 @@ from openscenes.method.pseudo import InferenceConfig
 from openscenes.method.training import TrainConfig, make_fabric
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
+from openscenes.study.material import open_study
+from openscenes.study.profiles import profile_named
 
 HEIGHT, WIDTH, N_IMAGES = 64, 80, 6
 VOID = 255
@@ -111,6 +114,23 @@ def shared(seed=0, *, fabric=None, **inference):
     reading = InferenceConfig(batch_size=5, **inference)
     fabric = fabric or make_fabric("cpu")
     return Setting(CROP, CLICKS, reading, examples.ImageCache(), fabric, seed)
+
+
+def study(root):
+    """The smoke study of these photographs, as train and as val; ``root`` is empty before."""
+    lists = write_voc(root) / "VOCdevkit/VOC2012/ImageSets/Segmentation"
+    shutil.copy(lists / "train.txt", lists / "val.txt")
+    return open_study(profile_named("smoke"), root, "cpu")
+
+
+def calibrated(made, seed=1):
+    """A network for a study, calibrated on noise so that its masks are neither all 0 nor all 1."""
+    drawn = OpenSceneNet(made.profile.network, generator=torch.Generator().manual_seed(seed))
+    size = made.profile.crop.size
+    noise = torch.rand(4, 5, size, size, generator=torch.Generator().manual_seed(2)) * 255
+    for _ in range(10):
+        drawn(noise)
+    return drawn
 
 
 def equal_weights(one, other):

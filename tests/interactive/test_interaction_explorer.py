@@ -1,7 +1,6 @@
 """The interaction explorer without a browser, and the pictures that it shares with the figures."""
 
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from runpy import run_path
@@ -11,7 +10,6 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from openscenes.errors import InputError
 from openscenes.interactive import interaction_figures as figures
@@ -23,33 +21,26 @@ from openscenes.interactive.interaction_controls import CLICK_MAP
 from openscenes.interactive.interaction_explorer import InteractionExplorer, interaction_explorer
 from openscenes.interactive.interaction_maps import click_map
 from openscenes.interactive.interaction_words import numbers, spoken
-from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
 from openscenes.study.figures import PALETTE
-from openscenes.study.material import open_study, validation
+from openscenes.study.material import validation
 from openscenes.study.models import Model
-from openscenes.study.profiles import profile_named
+
+tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """Photographs of two blobs each, in VOC's layout, as train and as val."""
-    tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
-    root = tiny.write_voc(tmp_path_factory.mktemp("pictures"))
-    lists = root / "VOCdevkit/VOC2012/ImageSets/Segmentation"
-    shutil.copy(lists / "train.txt", lists / "val.txt")
-    return open_study(profile_named("smoke"), root, "cpu")
+    return tiny.study(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")
 def networks(study, tmp_path_factory):
     """Two, calibrated on noise, so that their masks are neither all 0 nor all 1."""
-    size, made = study.profile.crop.size, []
-    noise = torch.rand(4, 5, size, size, generator=torch.Generator().manual_seed(2)) * 255
+    made = []
     for seed in (1, 2):
-        network = OpenSceneNet(study.profile.network, generator=torch.Generator().manual_seed(seed))
-        for _ in range(10):
-            network(noise)
+        network = tiny.calibrated(study, seed)
         folder = tmp_path_factory.mktemp("model")
         made.append(Model("drawn", folder, f"smoke seed {seed} untrained"))
         save_weights(network, made[-1].weights, {})

@@ -1,6 +1,5 @@
 """Questions about one object are asked as the study asks them, and changed one thing at a time."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from runpy import run_path
@@ -8,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
@@ -19,31 +17,24 @@ from openscenes.interactive.interaction_maps import ClickMap, click_map, grid_po
 from openscenes.method.pseudo import predictions
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.evaluation import _scorer
-from openscenes.study.material import open_study, validation
-from openscenes.study.profiles import profile_named
+from openscenes.study.material import validation
 
 QUESTION = state.Question(Interaction(Box(10, 20, 30, 60), Point(15, 25)), 10.0, 15.0)
+
+
+tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """Photographs of two blobs each, in VOC's layout, as train and as val."""
-    tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
-    root = tiny.write_voc(tmp_path_factory.mktemp("pictures"))
-    lists = root / "VOCdevkit/VOC2012/ImageSets/Segmentation"
-    shutil.copy(lists / "train.txt", lists / "val.txt")
-    return open_study(profile_named("smoke"), root, "cpu")
+    return tiny.study(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")
 def network(study):
     """Calibrated on noise, so that its masks are neither all 0 nor all 1."""
-    made = OpenSceneNet(study.profile.network, generator=torch.Generator().manual_seed(1))
-    size = study.profile.crop.size
-    noise = torch.rand(4, 5, size, size, generator=torch.Generator().manual_seed(2)) * 255
-    for _ in range(10):
-        made(noise)
-    return made.eval()
+    return tiny.calibrated(study).eval()
 
 
 @pytest.fixture(scope="module")

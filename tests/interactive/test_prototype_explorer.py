@@ -1,7 +1,6 @@
 """The explorer without a browser: gestures in, pictures and numbers out."""
 
 import re
-import shutil
 from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
@@ -9,7 +8,6 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from openscenes.data.records import Box, Point
 from openscenes.interactive import prototype_explorer
@@ -18,32 +16,24 @@ from openscenes.interactive.prototype_explorer import PrototypeExplorer
 from openscenes.interactive.prototype_layers import LAYERS, draw
 from openscenes.interactive.prototype_state import Settings
 from openscenes.method.ipt import IPTConfig
-from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
 from openscenes.study.evaluation import IPTVariant, ipt_iou
-from openscenes.study.material import open_study, validation, with_others
+from openscenes.study.material import validation, with_others
 from openscenes.study.models import Model
-from openscenes.study.profiles import profile_named
+
+tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """Photographs of two blobs each, in VOC's layout, as train and as val."""
-    tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
-    root = tiny.write_voc(tmp_path_factory.mktemp("pictures"))
-    lists = root / "VOCdevkit/VOC2012/ImageSets/Segmentation"
-    shutil.copy(lists / "train.txt", lists / "val.txt")
-    return open_study(profile_named("smoke"), root, "cpu")
+    return tiny.study(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")
 def model(study, tmp_path_factory):
     """Calibrated on noise, so that its masks are neither all 0 nor all 1."""
-    network = OpenSceneNet(study.profile.network, generator=torch.Generator().manual_seed(1))
-    size = study.profile.crop.size
-    noise = torch.rand(4, 5, size, size, generator=torch.Generator().manual_seed(2)) * 255
-    for _ in range(10):
-        network(noise)
+    network = tiny.calibrated(study)
     made = Model("prototype-explorer", tmp_path_factory.mktemp("model"), "untrained")
     save_weights(network, made.weights, {})
     return made

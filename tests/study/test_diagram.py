@@ -2,7 +2,6 @@
 
 import ast
 import io
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from runpy import run_path
@@ -11,30 +10,27 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from openscenes.method.ipt import IPTConfig
-from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
 from openscenes.study import diagram
 from openscenes.study.diagram import framework_figure, position_by_gain
 from openscenes.study.galleries import _refined
-from openscenes.study.material import open_study, validation
+from openscenes.study.material import validation
 from openscenes.study.models import Model
-from openscenes.study.profiles import PAPER, profile_named
+from openscenes.study.profiles import PAPER
 from openscenes.study.recipes import FULL, evolution_config
 
 MODEL = "smoke initial voc seed 0"
 
 
+tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """Photographs of two blobs each, in VOC's layout, as train and as val."""
-    tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
-    root = tiny.write_voc(tmp_path_factory.mktemp("pictures"))
-    lists = root / "VOCdevkit/VOC2012/ImageSets/Segmentation"
-    shutil.copy(lists / "train.txt", lists / "val.txt")
-    return open_study(profile_named("smoke"), root, "cpu")
+    return tiny.study(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +41,7 @@ def labelled(study):
 @pytest.fixture(scope="module")
 def model(study, tmp_path_factory):
     """Calibrated on noise, so that its masks are neither all 0 nor all 1."""
-    network = OpenSceneNet(study.profile.network, generator=torch.Generator().manual_seed(1))
-    size = study.profile.crop.size
-    noise = torch.rand(4, 5, size, size, generator=torch.Generator().manual_seed(2)) * 255
-    for _ in range(10):
-        network(noise)
+    network = tiny.calibrated(study)
     made = Model("drawn", tmp_path_factory.mktemp("model"), MODEL)
     save_weights(network, made.weights, {})
     return made

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,16 +11,14 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from matplotlib.colors import to_hex
 
 from openscenes.method.ipt import IPTConfig
-from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
 from openscenes.study import figures, galleries
 from openscenes.study.figures import PALETTE, table_figure, training_figure
 from openscenes.study.galleries import gallery, scene_sheet
-from openscenes.study.material import open_study, validation
+from openscenes.study.material import validation
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs import Model
 from openscenes.study.statistics import estimate, paired_difference
@@ -150,14 +147,13 @@ def test_losses_name_their_data(trained):
     assert training_figure(trained).get_suptitle().endswith(profile_named("demo").data)
 
 
+tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """Photographs of two blobs each, in VOC's layout, as train and as val."""
-    tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
-    root = tiny.write_voc(tmp_path_factory.mktemp("pictures"))
-    lists = root / "VOCdevkit/VOC2012/ImageSets/Segmentation"
-    shutil.copy(lists / "train.txt", lists / "val.txt")
-    return open_study(profile_named("smoke"), root, "cpu")
+    return tiny.study(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")
@@ -168,11 +164,7 @@ def labelled(study):
 @pytest.fixture(scope="module")
 def model(study, tmp_path_factory):
     """Calibrated on noise, so that its masks are neither all 0 nor all 1."""
-    network = OpenSceneNet(study.profile.network, generator=torch.Generator().manual_seed(1))
-    size = study.profile.crop.size
-    noise = torch.rand(4, 5, size, size, generator=torch.Generator().manual_seed(2)) * 255
-    for _ in range(10):
-        network(noise)
+    network = tiny.calibrated(study)
     made = Model("untrained", tmp_path_factory.mktemp("model"), "smoke seed 0 initial voc")
     save_weights(network, made.weights, {})
     return made
