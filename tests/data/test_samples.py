@@ -16,6 +16,7 @@ from openscenes.data.crops import Augmentation
 from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
 from openscenes.data.records import Box, MaskSource, ObjectRecord, Point
 from openscenes.data.samples import CropSet, cut, order
+from openscenes.errors import InputError
 
 # pycocotools 2.0.11 under NumPy 2; forked loaders under Python 3.12
 FILTER = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
@@ -179,6 +180,35 @@ def test_a_users_slack_stays_on_its_side(examples):
         mirrored.add(bool(sample.affine[0, 0] < 0))
         assert np.allclose(crops.move_box(crops.invert(sample.affine), sample.box), box)
     assert mirrored == {True, False}
+
+
+OTHER_USERS = replace(STILL, click_core=0.3, box_jitter=0.05)
+
+
+def test_other_users_click_on_labelled_objects(examples):
+    large = crops.CropConfig(160, 10)
+    steady = augmented(examples[0], 0, STILL, large)
+    samples = [augmented(examples[0], seed, OTHER_USERS, large) for seed in range(40)]
+    assert len({sample.point for sample in samples}) > 20
+    assert all(sample.mask[int(sample.point.row), int(sample.point.col)] for sample in samples)
+    missed = np.array([np.subtract(s.box, masks.tight_box(s.mask)) for s in samples])
+    side = min(steady.box[2] - steady.box[0], steady.box[3] - steady.box[1])
+    assert np.allclose(missed.std(axis=0), 0.05 * side, rtol=0.5)
+    assert np.abs(missed.mean(axis=0)).max() < 0.03 * side
+
+
+def test_nobody_clicks_anew_where_there_is_no_truth(examples):
+    for supervision in (None, corner_code()):
+        blind = without_truth(examples[0], supervision)
+        steady, other = (augmented(blind, 3, which) for which in (STILL, OTHER_USERS))
+        assert (other.point, other.box) == (steady.point, steady.box)
+        assert np.array_equal(other.image, steady.image)
+
+
+@pytest.mark.parametrize("bad", [{"click_core": 1.5}, {"box_jitter": -0.1}, {"box_jitter": 0.6}])
+def test_impossible_users_are_refused(bad):
+    with pytest.raises(InputError, match=next(iter(bad))):
+        Augmentation(**bad)
 
 
 def test_an_example_of_a_new_scene_leads_to_no_mask(root):

@@ -29,8 +29,8 @@ def test_every_departure_has_a_reason(name):
 
 
 def test_an_unexplained_departure_is_refused():
-    with pytest.raises(InputError, match=r"without a reason in clicks\.heat_map_width_px"):
-        replace(DEMO, clicks=replace(DEMO.clicks, heat_map_width_px=7.0))
+    with pytest.raises(InputError, match=r"without a reason in clicks\.corner_offset_px"):
+        replace(DEMO, clicks=replace(DEMO.clicks, corner_offset_px=7.0))
 
 
 def test_crop_and_network_must_agree():

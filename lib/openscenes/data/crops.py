@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from openscenes.data.records import Box, Point
 from openscenes.errors import InputError
-from openscenes.settings import setting
+from openscenes.settings import require_between, setting
 
 Affine = NDArray[np.float64]
 
@@ -42,12 +42,27 @@ class CropConfig:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Ranges of the random flip, rotation and zoom (Sec. 4.1.3: "randomly zoomed and rotated")."""
+    """Ranges of the random flip, rotation and zoom (Sec. 4.1.3: "randomly zoomed and rotated").
+
+    Ours: where ground truth exists, the interaction may vary, too, from epoch to epoch. Networks
+    that only ever see the deepest pixel and the tight box learn to rely on exactly these.
+    """
 
     flip: bool = setting(True, "IOG: horizontal flip with probability 1/2")
     rotation_deg: float = setting(20.0, "IOG: uniform in +-20 degrees")
     zoom_min: float = setting(0.75, "IOG: uniform in 0.75-1.25")
     zoom_max: float = setting(1.25, "IOG: uniform in 0.75-1.25")
+    click_core: float = setting(
+        1.0, "Ours: clicks anywhere as deep as this share of the deepest; 1 keeps the user's"
+    )
+    box_jitter: float = setting(
+        0.0, "Ours: standard deviation of each side's error, as a share of the box"
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse interactions that nobody could make."""
+        require_between(self, 0.0, 1.0, "click_core")
+        require_between(self, 0.0, 0.5, "box_jitter")
 
 
 def identity() -> Affine:

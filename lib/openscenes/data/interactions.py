@@ -76,19 +76,34 @@ def _deepest_in_crop(mask: masks.BoolMask, box: Box, crop: crops.CropConfig) -> 
 def _human(
     mask: masks.BoolMask, box: Box, config: ClickConfig, generator: np.random.Generator
 ) -> Interaction:
+    point = core_point(mask, config.core, generator)
+    return Interaction(_within(jittered(box, config.box_jitter, generator), mask.shape), point)
+
+
+def core_point(mask: masks.BoolMask, core: float, generator: np.random.Generator) -> Point:
+    """Any pixel of a (H, W) mask that is at least ``core`` times as deep as the deepest.
+
+    Ours: people click somewhere in the middle; the paper's user knows the deepest pixel.
+    """
     depths = depth(mask)
-    candidates = np.argwhere(depths >= config.core * depths.max())
+    candidates = np.argwhere(depths >= core * depths.max())
     row, col = candidates[generator.integers(len(candidates))]
-    return Interaction(_jitter(box, mask.shape, config, generator), Point(float(row), float(col)))
+    return Point(float(row), float(col))
 
 
-def _jitter(
-    box: Box, shape: tuple[int, ...], config: ClickConfig, generator: np.random.Generator
-) -> Box:
-    """Move each side by a normal error, keep a box of at least one pixel inside the image."""
+def jittered(box: Box, jitter: float, generator: np.random.Generator) -> Box:
+    """Move each side by a normal error of ``jitter`` times the box's length across it.
+
+    Ours: the paper's boxes are tight. Opposite sides stay at least one pixel apart.
+    """
     sides = np.array([box.row1 - box.row0, box.col1 - box.col0] * 2)
-    moved = np.array(box) + generator.normal(size=4) * config.box_jitter * sides
-    row0, col0 = (float(np.clip(moved[i], 0, shape[i] - 1)) for i in (0, 1))
-    row1 = float(np.clip(moved[2], row0 + 1, shape[0]))
-    col1 = float(np.clip(moved[3], col0 + 1, shape[1]))
+    row0, col0, row1, col1 = np.array(box) + generator.normal(size=4) * jitter * sides
+    return Box(float(row0), float(col0), float(max(row1, row0 + 1)), float(max(col1, col0 + 1)))
+
+
+def _within(box: Box, shape: tuple[int, ...]) -> Box:
+    """The part of a box inside an image of (height, width), of at least one pixel."""
+    row0, col0 = (float(np.clip(box[i], 0, shape[i] - 1)) for i in (0, 1))
+    row1 = float(np.clip(box.row1, row0 + 1, shape[0]))
+    col1 = float(np.clip(box.col1, col0 + 1, shape[1]))
     return Box(row0, col0, row1, col1)

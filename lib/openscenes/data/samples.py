@@ -97,6 +97,8 @@ def cut(
     Ours: the crop is the axis-aligned hull of the user's box after the warp. Where ground truth
     exists, a turned box is shrunk to the turned mask, as IOG does; a pseudo mask never moves it.
     An example without supervision gets an empty mask.
+    Ours: an augmentation may also move the interaction of labelled objects, as another user
+    would have made it.
     """
     image = cache.image(example.image)
     shape = (image.shape[0], image.shape[1])
@@ -104,19 +106,27 @@ def cut(
     if example.supervision is not None:
         mask, void = cache.supervision(example)
     warp = crops.identity() if view is None else view(shape)
+    user: crops.Augmentation | None = None
     if augmentation is not None and generator is not None:
         warp = crops.random_affine(shape, augmentation, generator)
+        user = augmentation if example.labelled else None
     box = _moved_box(example, mask if example.labelled else None, warp)
+    if user is not None and generator is not None and user.box_jitter > 0:
+        box = interactions.jittered(box, user.box_jitter, generator)
     inside = crops.frame_affine(shape, crop)
     if crop.region == "box":
         inside = crops.window_affine(box, crop, crops.zoom_of(warp))
     affine = crops.compose(inside, warp)
     nothing = np.zeros((crop.size, crop.size), dtype=bool)
+    warped = nothing if mask is None else crops.warp_mask(mask, affine, crop.size)
+    point = crops.move_point(affine, example.interaction.point)
+    if user is not None and generator is not None and user.click_core < 1 and warped.any():
+        point = interactions.core_point(warped, user.click_core, generator)
     return Sample(
         image=crops.warp_image(image, affine, crop.size),
-        mask=nothing if mask is None else crops.warp_mask(mask, affine, crop.size),
+        mask=warped,
         void=nothing if void is None else crops.warp_mask(void, affine, crop.size),
-        point=crops.move_point(affine, example.interaction.point),
+        point=point,
         box=crops.move_box(inside, box),
         class_index=example.class_index,
         labelled=example.labelled,

@@ -23,7 +23,7 @@ from openscenes.data.interactions import REFERENCE_PX
 from openscenes.data.samples import Batch
 from openscenes.method.click_losses import plain_cross_entropy
 from openscenes.method.evolution import Setting
-from openscenes.method.training import TrainConfig, train
+from openscenes.method.training import Objective, TrainConfig, train
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.iog_refinement import RefinableIOG
@@ -74,12 +74,7 @@ def learn_clicks(
         output = module(peer.inputs(batch.images, clicks, previous))
         return loss(output, batch.masks, batch.void, clicks)
 
-    groups = [(example,) for example in examples]
-    return train(
-        network, lambda _epoch: groups, objective, config, crop=shared.crop,
-        augmentations=(augmentation,), cache=shared.cache, fabric=shared.fabric,
-        seed=shared.seed, folder=folder, label=label,
-    )  # fmt: skip
+    return _fit(network, examples, objective, config, augmentation, shared, folder, label)
 
 
 def learn_refinement(
@@ -105,6 +100,20 @@ def learn_refinement(
         output = module(inputs, network.click_maps(inputs, clicks))
         return plain_cross_entropy(output, batch.masks, batch.void, clicks)
 
+    return _fit(network, examples, objective, config, augmentation, shared, folder, label)
+
+
+def _fit(
+    network: nn.Module,
+    examples: Sequence[Example],
+    objective: Objective,
+    config: TrainConfig,
+    augmentation: crops.Augmentation,
+    shared: Setting,
+    folder: Path | None,
+    label: str,
+) -> list[dict[str, float]]:
+    """The one loop, over objects one by one."""
     groups = [(example,) for example in examples]
     return train(
         network, lambda _epoch: groups, objective, config, crop=shared.crop,

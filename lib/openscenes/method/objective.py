@@ -99,17 +99,18 @@ def _confirmed(supervision: Tensor, output: NetworkOutput) -> Tensor:
 
 
 def _halves(output: NetworkOutput) -> tuple[NetworkOutput, NetworkOutput]:
-    """Split an output of 2B crops into two of B."""
-    n = len(output.fine) // 2
+    """Split an output of 2B crops into two of B.
 
-    def part(rows: slice) -> NetworkOutput:
-        return NetworkOutput(
-            coarse=tuple(logits[rows] for logits in output.coarse),
-            fine=output.fine[rows],
-            features=output.features[rows],
-            fine_features=output.fine_features[rows],
-            predictor=output.predictor[rows],
-            classes=output.classes[rows],
-        )
+    By ``chunk``: the gradients of two slices would each be padded to 2B crops, added, and laid
+    out another way than the maps.
+    """
+    coarse = [logits.chunk(2) for logits in output.coarse]
+    maps = output._asdict()
+    del maps["coarse"]
+    others = {name: values.chunk(2) for name, values in maps.items()}
 
-    return part(slice(0, n)), part(slice(n, None))
+    def half(number: int) -> NetworkOutput:
+        parts = {name: halves[number] for name, halves in others.items()}
+        return NetworkOutput(coarse=tuple(halves[number] for halves in coarse), **parts)
+
+    return half(0), half(1)
