@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from openscenes.errors import InputError, WeightsError
-from openscenes.networks import vgg
+from openscenes.networks import imagenet
 from openscenes.networks.openscene import IMAGENET_STD
 from openscenes.networks.vgg import FIRST, FCNConfig, VGGStages, bilinear, imagenet_vgg
 from openscenes.seeding import torch_generator
@@ -24,7 +24,7 @@ def published(monkeypatch, answer):
         weights = SimpleNamespace(url="a/vgg16-0123.pth", get_state_dict=answer)
         return {"IMAGENET1K_V1": weights}
 
-    monkeypatch.setattr(vgg, "get_model_weights", offer)
+    monkeypatch.setattr(imagenet, "get_model_weights", offer)
     return asked
 
 

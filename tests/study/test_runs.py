@@ -10,7 +10,7 @@ import pytest
 from openscenes.errors import WeightsError
 from openscenes.networks.weights import load_weights
 from openscenes.paths import PROJECT
-from openscenes.study import runs
+from openscenes.study import peer_runs, runs
 from openscenes.study.material import Study, new_scene, open_study, source
 from openscenes.study.peer_runs import load_peer, load_refinable, refiner_training
 from openscenes.study.peers import peer_of
@@ -193,3 +193,18 @@ def test_a_model_says_in_its_file_how_to_click(study: Study) -> None:
         about = file.metadata()
     assert about["label"] == "smoke seed 0 initial voc+sbd"
     assert about["digest"] == model(study, FIRST).digest
+
+
+@pytest.mark.parametrize("kind", ["vgg16", None])
+def test_a_peer_starts_from_imagenet_where_such_weights_exist(study, monkeypatch, tmp_path, kind):
+    loaded: list[tuple[object, object]] = []
+    row = replace(
+        peer_of(study.profile, "iFCN"), imagenet=kind,
+        load_imagenet=lambda network, path: loaded.append((network, path)),
+    )  # fmt: skip
+    monkeypatch.setattr(peer_runs, "peer_of", lambda *_: row)
+    monkeypatch.setattr(peer_runs, "_learned", lambda _study, network, *_: network)
+    making = peer_runs.from_source(study, peer("iFCN", 0), None)
+    network = making.make(tmp_path, "iFCN")
+    assert making.made_of.get("imagenet") == kind
+    assert loaded == ([] if kind is None else [(network, None)])  # None: torchvision fetches it

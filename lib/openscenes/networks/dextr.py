@@ -17,12 +17,14 @@ from openscenes.errors import InputError, WeightsError
 from openscenes.networks.backbones import residual_stage
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.heads import PyramidPooling
+from openscenes.networks.imagenet import copy_tensors, imagenet_state
 from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD, initialise_weights
 from openscenes.networks.weights import PARALLEL_PREFIX, read_state
 from openscenes.seeding import torch_generator
 from openscenes.settings import setting
 
 INPUT_CHANNELS = 4
+STEM = "conv1.weight"
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class DEXTR(nn.Module):
     Ours: initial weights are He's where DEXTR draws from N(0, 0.01^2); a normalisation follows
     each of these convolutions, so at first both networks answer with the same statistics.
     Ours: the published weights start from a DeepLab-v2 that knew VOC's classes; no library keeps
-    that network, so training here starts at random, or where ``load_published_dextr`` ends.
+    that network, so training here starts from ImageNet (``load_imagenet_dextr``), at random, or
+    where ``load_published_dextr`` ends.
     """
 
     scale: Tensor
@@ -171,6 +174,26 @@ class DEXTR(nn.Module):
                 "A training batch of one crop has no batch statistics in the 1x1 pyramid pool; "
                 "give at least two crops, or call eval()."
             )
+
+
+def load_imagenet_dextr(network: DEXTR, source: Path | None = None) -> None:
+    """Start the backbone from ImageNet's ResNet-101, in torchvision's names.
+
+    DEXTR: the kernels of the fourth channel are those of the last colour.
+    Ours: torchvision's second stage learned to halve the grid in its 3x3, and does so here in the
+    1x1 before it.
+
+    Args:
+        network: its pyramid pooling stays as it is.
+        source: a local .safetensors or .pth file; without one, torchvision fetches its own.
+    Raises:
+        WeightsError: if the weights cannot be had, or do not fit.
+    """
+    state = imagenet_state("resnet101", source)
+    if STEM in state:
+        state[STEM] = torch.cat((state[STEM], state[STEM][:, -1:]), dim=1)
+    backbone = {k: v for k, v in network.state_dict().items() if not k.startswith("layer5.")}
+    copy_tensors(state, backbone, "ResNet-101")
 
 
 def load_published_dextr(network: DEXTR, path: Path) -> None:

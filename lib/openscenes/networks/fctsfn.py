@@ -25,7 +25,7 @@ from openscenes.networks.vgg import (
     FCNHead,
     VGGStages,
     bilinear,
-    copy_tensors,
+    copy_vgg,
     imagenet_vgg,
     initialise_vgg,
 )
@@ -165,12 +165,12 @@ def load_imagenet_two_streams(network: FCTSFN, source: Path | None = None) -> No
     are copied for each stream. Otherwise as ``ifcn.load_imagenet_vgg``.
     """
     state = imagenet_vgg(network.config.fcn, source)
-    copy_tensors(state, network.image, network.head)
+    copy_vgg(state, network.image, network.head)
     grey = state[FIRST].mean(dim=1, keepdim=True).repeat(1, CLICK_MAPS, 1, 1)
-    copy_tensors(state | {FIRST: grey}, network.click)
+    copy_vgg(state | {FIRST: grey}, network.click)
     joined = f"features.{network.joint.offset}.weight"
     both = {joined: state[joined].repeat(1, 2, 1, 1)} if joined in state else {}
-    copy_tensors(state | both, network.joint)
+    copy_vgg(state | both, network.joint)
 
 
 def _conv_norm_relu(inputs: int, outputs: int, kernel: int) -> nn.Sequential:

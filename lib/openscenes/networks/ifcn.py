@@ -24,7 +24,7 @@ from openscenes.networks.vgg import (
     FCNHead,
     VGGStages,
     bilinear,
-    copy_tensors,
+    copy_vgg,
     imagenet_vgg,
     initialise_vgg,
 )
@@ -132,4 +132,4 @@ def load_imagenet_vgg(network: IFCN, source: Path | None = None) -> None:
     """
     state = imagenet_vgg(network.config, source)
     with_clicks = F.pad(state[FIRST], (0, 0, 0, 0, 0, CLICK_MAPS))
-    copy_tensors(state | {FIRST: with_clicks}, network.vgg, network.head)
+    copy_vgg(state | {FIRST: with_clicks}, network.vgg, network.head)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import ASPP
 
@@ -19,6 +21,7 @@ from openscenes.errors import InputError
 from openscenes.networks.backbones import ResNet, SmallResNet, residual_stage
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import grid, resize
+from openscenes.networks.imagenet import copy_tensors, imagenet_state
 from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD, initialise_weights
 from openscenes.seeding import torch_generator
 from openscenes.settings import require_between, require_one_of, setting
@@ -151,6 +154,24 @@ class ITIS(nn.Module):
                 "A training batch of one crop has no batch statistics in the pyramid's global "
                 "pool; give at least two crops, or call eval()."
             )
+
+
+def load_imagenet_itis(network: ITIS, source: Path | None = None) -> None:
+    """Start the backbone from ImageNet's ResNet-101, in torchvision's names.
+
+    Ours: the kernels of clicks and guidance start at zero, as IOG's do.
+
+    Args:
+        network: its pyramid and its decoder stay as they are.
+        source: a local .safetensors or .pth file; without one, torchvision fetches its own.
+    Raises:
+        WeightsError: if the weights cannot be had, or do not fit.
+    """
+    state, stem = imagenet_state("resnet101", source), network.backbone.stem_name
+    if stem in state:
+        maps = network.config.input_channels - state[stem].shape[1]
+        state[stem] = F.pad(state[stem], (0, 0, 0, 0, 0, maps))
+    copy_tensors(state, network.backbone.state_dict(), "ResNet-101")
 
 
 class Decoder(nn.Module):

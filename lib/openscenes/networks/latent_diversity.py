@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Generator, Tensor, nn
@@ -19,6 +20,7 @@ from openscenes.data.interactions import REFERENCE_PX
 from openscenes.errors import InputError
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import fuse, grid
+from openscenes.networks.imagenet import copy_tensors, imagenet_state
 from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD
 from openscenes.seeding import torch_generator
 from openscenes.settings import require_between, setting
@@ -190,6 +192,21 @@ class LatentDiversity(nn.Module):
                 f"The crop is {grid(inputs)}, but grid_stride is {stride}; choose a crop size "
                 f"that is a multiple of {stride}."
             )
+
+
+def load_imagenet_vgg19(network: LatentDiversity, source: Path | None = None) -> None:
+    """Take the features of ImageNet's VGG-19, in torchvision's names.
+
+    Li et al. 2018: they stay what they are; without them the network would look through noise.
+
+    Args:
+        network: the aggregation networks stay as they are.
+        source: a local .safetensors or .pth file; without one, torchvision fetches its own.
+    Raises:
+        WeightsError: if the weights cannot be had, or do not fit.
+    """
+    features = {f"features.{name}": own for name, own in network.features.state_dict().items()}
+    copy_tensors(imagenet_state("vgg19", source), features, "VGG-19")
 
 
 class ContextAggregation(nn.Module):

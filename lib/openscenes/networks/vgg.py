@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
-from torchvision.models import get_model_weights
 from torchvision.models.vgg import make_layers
 
 from openscenes.errors import InputError, WeightsError
 from openscenes.networks.enlargement import Size, grid
+from openscenes.networks.imagenet import copy_tensors, imagenet_state
 from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD, initialise_weights
-from openscenes.networks.weights import COUNTER, State, read_state
+from openscenes.networks.weights import COUNTER, State
 from openscenes.settings import require_between, setting
 
 STAGES = 5
@@ -159,7 +159,7 @@ def imagenet_vgg(config: FCNConfig, source: Path | None) -> State:
     they are divided by it, and answer to plain grey levels as they did.
     """
     kind = "vgg16" + "_bn" * config.batch_norm
-    state = _fetch(kind) if source is None else read_state(Path(source))
+    state = imagenet_state(kind, source)
     if FIRST not in state or state[FIRST].shape[1:] != (COLOURS, 3, 3):
         raise WeightsError(f"{source} holds no VGG; take the state dict of torchvision's {kind}.")
     if config.normalise:
@@ -168,21 +168,13 @@ def imagenet_vgg(config: FCNConfig, source: Path | None) -> State:
     return state | {FIRST: state[FIRST] / (255.0 * deviation)}
 
 
-def copy_tensors(state: State, *parts: VGGStages | FCNHead) -> None:
+def copy_vgg(state: State, *parts: VGGStages | FCNHead) -> None:
     """Write over all that ``parts`` share with torchvision's VGG; dense layers become kernels.
 
     Raises a WeightsError that names the first tensor which is missing or of another size.
     """
     targets = {name: own for part in parts for name, own in part.imagenet_names().items()}
-    for name, own in targets.items():
-        if name not in state or state[name].numel() != own.numel():
-            found = tuple(state[name].shape) if name in state else "missing"
-            raise WeightsError(
-                f"The VGG weights do not fit: {name} is {found} instead of {tuple(own.shape)}; "
-                "take the file of a VGG of the same widths, or train from scratch."
-            )
-    for name, own in targets.items():
-        own.copy_(state[name].view_as(own))
+    copy_tensors(state, targets, "VGG")
 
 
 def _dense(config: FCNConfig, inputs: int, kernel: int) -> nn.Sequential:
@@ -190,14 +182,3 @@ def _dense(config: FCNConfig, inputs: int, kernel: int) -> nn.Sequential:
     norms = [nn.BatchNorm2d(config.fc_width)] if config.batch_norm else []
     convolution = nn.Conv2d(inputs, config.fc_width, kernel, padding=kernel // 2)
     return nn.Sequential(convolution, *norms, nn.ReLU(inplace=True), nn.Dropout(config.dropout))
-
-
-def _fetch(kind: str) -> State:
-    weights = get_model_weights(kind)["IMAGENET1K_V1"]
-    try:
-        return dict(weights.get_state_dict(progress=False, check_hash=True))
-    except (OSError, RuntimeError) as error:
-        raise WeightsError(
-            f"ImageNet's {kind} could not be fetched ({error}); pass the path of a local "
-            f"{Path(weights.url).name}, or train from scratch."
-        ) from error

@@ -78,8 +78,12 @@ class Making:
     code: tuple[str, ...] = ("method.evolution",)
 
 
-def imagenet_file(study: Study) -> Path | None:
-    """A local file of ImageNet weights near the data, or None for torchvision's own."""
-    name = f"{study.profile.network.backbone}-imagenet.safetensors"
+def imagenet_file(study: Study, kind: str) -> Path | None:
+    """A local file of ImageNet weights near the data, or None for torchvision's own.
+
+    Args:
+        kind: torchvision's name of the network, such as "vgg16".
+    """
+    name = f"{kind}-imagenet.safetensors"
     folders = (study.root / "weights", study.root.parent / "weights", PROJECT / ".cache/weights")
     return next((folder / name for folder in folders if (folder / name).is_file()), None)

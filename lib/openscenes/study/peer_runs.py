@@ -14,7 +14,7 @@ from openscenes.networks.iog_refinement import RefinableIOG, graft
 from openscenes.networks.weights import load_weights
 from openscenes.seeding import torch_generator
 from openscenes.study.material import Study, new_scene, source, with_others
-from openscenes.study.models import Made, Making, Model, setting_of
+from openscenes.study.models import Made, Making, Model, imagenet_file, setting_of
 from openscenes.study.peers import Peer, peer_of
 from openscenes.study.profiles import InitialSet
 from openscenes.study.recipes import Recipe
@@ -26,9 +26,13 @@ def from_source(study: Study, recipe: Recipe, _parent: Model | None) -> Making:
     """A peer trained on the labelled source, like our initial model."""
     peer, labelled = peer_of(study.profile, recipe.name), source(study, SOURCE_SET)
     made_of = _names(study, peer, peer.train) | {"stage": "peer", "data": labelled.digest}
+    if peer.imagenet is not None:
+        made_of["imagenet"] = peer.imagenet
 
     def make(folder: Path, label: str) -> Made:
         network = peer.build(torch_generator("peer", peer.name, recipe.seed))
+        if peer.imagenet is not None:
+            peer.load_imagenet(network, imagenet_file(study, peer.imagenet))
         return _learned(
             study, network, peer, peer.train, with_others(labelled), recipe, folder, label
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -23,11 +24,15 @@ from openscenes.method.click_losses import (
 )
 from openscenes.method.click_training import Clicking, ClickLoss
 from openscenes.method.training import TrainConfig
-from openscenes.networks.dextr import DEXTR, DEXTRConfig
-from openscenes.networks.fctsfn import FCTSFN, FCTSFNConfig
-from openscenes.networks.ifcn import IFCN, FCNConfig
-from openscenes.networks.itis import ITIS, ITISConfig
-from openscenes.networks.latent_diversity import LatentDiversity, LatentDiversityConfig
+from openscenes.networks.dextr import DEXTR, DEXTRConfig, load_imagenet_dextr
+from openscenes.networks.fctsfn import FCTSFN, FCTSFNConfig, load_imagenet_two_streams
+from openscenes.networks.ifcn import IFCN, FCNConfig, load_imagenet_vgg
+from openscenes.networks.itis import ITIS, ITISConfig, load_imagenet_itis
+from openscenes.networks.latent_diversity import (
+    LatentDiversity,
+    LatentDiversityConfig,
+    load_imagenet_vgg19,
+)
 from openscenes.study.profiles import Profile
 
 PeerName = Literal["iFCN", "Latent diversity", "ITIS", "FCTSFN", "DEXTR"]
@@ -43,6 +48,8 @@ class Peer:
         network: class of the network; its configuration follows.
         code: the module whose imports decide a trained peer, for its digest.
         crop: extremes look at a box with a margin, free clicks at the whole photograph.
+        imagenet: torchvision's name of the weights that it starts from; None in the small size,
+            which no library keeps weights for.
         published_parameters: millions, where the authors or their code tell; None where not.
     """
 
@@ -54,6 +61,8 @@ class Peer:
     loss: ClickLoss
     crop: CropConfig
     train: TrainConfig
+    imagenet: str | None
+    load_imagenet: Callable[[Any, Path | None], None]
     published_parameters: float | None
 
     def build(self, generator: torch.Generator | None = None) -> nn.Module:
@@ -80,6 +89,8 @@ def peer_of(profile: Profile, name: str) -> Peer:
         loss=row.loss,
         crop=box if row.clicking.kind == "extremes" else image,
         train=_small_training(profile, row) if small else _at_most(row.train, profile.initial),
+        imagenet=row.imagenet if profile.imagenet and not small else None,
+        load_imagenet=row.load_imagenet,
         published_parameters=row.millions,
     )
 
@@ -95,6 +106,8 @@ class _Row:
     loss: ClickLoss
     train: TrainConfig
     rate: float
+    imagenet: str
+    load_imagenet: Callable[[Any, Path | None], None]
     millions: float | None
 
 
@@ -133,7 +146,8 @@ _ROWS: Mapping[str, _Row] = {
         _Row(
             "iFCN", IFCN, FCNConfig(), _SMALL_VGG, "networks.ifcn",
             Clicking(sampling=IFCN_SAMPLING), plain_cross_entropy,
-            TrainConfig(epochs=20, learning_rate=1e-10, momentum=0.99, workers=8), 3e-3, 134.3,
+            TrainConfig(epochs=20, learning_rate=1e-10, momentum=0.99, workers=8), 3e-3,
+            "vgg16", load_imagenet_vgg, 134.3,
         ),
         _Row(
             "Latent diversity", LatentDiversity, LatentDiversityConfig(),
@@ -143,7 +157,8 @@ _ROWS: Mapping[str, _Row] = {
                 selection_width=16, selection_dilations=(1, 4), grid_stride=2,
             ),
             "networks.latent_diversity", Clicking(sampling=LATENT_SAMPLING), diverse_loss,
-            replace(_ADAM, epochs=100, batch_size=2, learning_rate=1e-4), 1e-3, None,
+            replace(_ADAM, epochs=100, batch_size=2, learning_rate=1e-4), 1e-3,
+            "vgg19", load_imagenet_vgg19, None,
         ),
         _Row(
             "ITIS", ITIS, ITISConfig(),
@@ -152,7 +167,7 @@ _ROWS: Mapping[str, _Row] = {
                 normalise=True,
             ),
             "networks.itis", Clicking(sampling=IFCN_SAMPLING, iterative=True),
-            bootstrapped_cross_entropy, _ADAM, 3e-3, 41.0,
+            bootstrapped_cross_entropy, _ADAM, 3e-3, "resnet101", load_imagenet_itis, 41.0,
         ),
         _Row(
             "FCTSFN", FCTSFN, FCTSFNConfig(),
@@ -161,7 +176,8 @@ _ROWS: Mapping[str, _Row] = {
                 refinement_width=16,
             ),
             "networks.fctsfn", Clicking(sampling=IFCN_SAMPLING), plain_cross_entropy,
-            TrainConfig(epochs=20, learning_rate=1e-8, workers=8), 3e-3, 144.8,
+            TrainConfig(epochs=20, learning_rate=1e-8, workers=8), 3e-3,
+            "vgg16", load_imagenet_two_streams, 144.8,
         ),
         _Row(
             "DEXTR", DEXTR, DEXTRConfig(),
@@ -170,7 +186,7 @@ _ROWS: Mapping[str, _Row] = {
                 stem_pool=False, psp_width=64, normalise=True, freeze_norms=False,
             ),
             "networks.dextr", Clicking(kind="extremes"), balanced_cross_entropy,
-            TrainConfig(batch_size=5, workers=8), 3e-3, 48.8,
+            TrainConfig(batch_size=5, workers=8), 3e-3, "resnet101", load_imagenet_dextr, 48.8,
         ),
     )
 }  # fmt: skip

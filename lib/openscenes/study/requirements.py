@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openscenes.study.costs import TERAFLOP_PER_CROP
+from openscenes.study.peers import PEERS, peer_of
 from openscenes.study.profiles import PAPER, Profile
 
 # Objects to learn: VOC and SBD as IOG's code counts them, the scenes as Sec. 4.1.1 does.
@@ -104,10 +105,22 @@ def requirements(profile: Profile, data: Path | None) -> list[str]:
         lines += [f"    {said}" for said in need.contents] if profile.name == "paper" else []
         lines += [f"    official files: {need.archive}"] if profile.name == "paper" else []
     if profile.imagenet:
-        name = profile.network.backbone
-        lines.append(f"  ImageNet weights of {name}: {place}/weights/{name}-imagenet.safetensors,")
-        lines.append(f"    {place}/../weights/ likewise, or torchvision's own, fetched by it")
+        lines.append("  ImageNet weights: torchvision's own, fetched by it, or the file of")
+        lines += [
+            f"    {place}/weights/{kind}-imagenet.safetensors, or in {place}/../weights ({who})"
+            for kind, who in imagenet_kinds(profile).items()
+        ]
     return lines
+
+
+def imagenet_kinds(profile: Profile) -> dict[str, str]:
+    """torchvision's names of the ImageNet networks that a profile starts from -> who does."""
+    users: dict[str, list[str]] = {profile.network.backbone: ["ours"]} if profile.imagenet else {}
+    for name in PEERS:
+        kind = peer_of(profile, name).imagenet
+        if kind is not None:
+            users.setdefault(kind, []).append(name)
+    return {kind: ", ".join(names) for kind, names in users.items()}
 
 
 def _state(folder: str, data: Path | None, absent: tuple[str, ...]) -> str:
@@ -119,14 +132,15 @@ def _state(folder: str, data: Path | None, absent: tuple[str, ...]) -> str:
 def paper_needs() -> str:
     """Markdown: a section of the status page on profile ``paper``."""
     flops = f"{paper_flops():.1e}".replace("e+", "e")
+    kinds = "; ".join(f"`{kind}` ({who})" for kind, who in imagenet_kinds(PAPER).items())
     return f"""## What profile `paper` needs
 
 - `make tables PROFILE=paper DATA=folder`, where the folder holds the official layouts
   `VOCdevkit/VOC2012`, `benchmark_RELEASE` (SBD), `cityscapes` (`leftImg8bit`, `gtFine`) and `coco`
   (`train2017`, `val2017`, `annotations`), each under its owner's licence.
   `make plan PROFILE=paper DATA=folder` says what is there, with counts and checksums.
-- ImageNet weights of {PAPER.network.backbone}: torchvision's own, or
-  `weights/{PAPER.network.backbone}-imagenet.safetensors` in the folder or beside it.
+- ImageNet weights, torchvision's own, or `weights/NAME-imagenet.safetensors` in the folder or
+  beside it, for each NAME of {kinds}.
 - One or more GPUs: Tables 3 and 4 take about {flops} floating-point operations per seed and
   pass over pairs of {PAPER.crop.size} px crops, {PAPER.initial.batch_size} at a time. This is an
   estimate from the counted cost of one crop, not a measurement; `make plan PROFILE=paper` has

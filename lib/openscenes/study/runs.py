@@ -64,7 +64,7 @@ def _initial(study: Study, recipe: Recipe, _parent: Model | None) -> Making:
     def make(folder: Path, label: str) -> Made:
         network = OpenSceneNet(profile.network, generator=torch_generator("network", recipe.seed))
         if profile.imagenet:
-            load_imagenet(network, imagenet_file(study))
+            load_imagenet(network, imagenet_file(study, profile.network.backbone))
         step = initialise(
             network, labelled.examples, profile.initial, profile.augmentation,
             setting_of(study, recipe.seed), class_loss_weight=profile.class_loss_weight,
