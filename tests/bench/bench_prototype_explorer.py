@@ -18,9 +18,9 @@ from openscenes.data import crops
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.interactive.overlays import encode_png
-from openscenes.interactive.prototype_asked import Asked
-from openscenes.interactive.prototype_layers import LAYERS, draw, words
-from openscenes.interactive.prototype_state import Settings, look, read, with_value
+from openscenes.interactive.prototypes.asked import Asked
+from openscenes.interactive.prototypes.layers import LAYERS, draw, words
+from openscenes.interactive.prototypes.state import Settings, look, read, with_value
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.pseudo import Prediction
 

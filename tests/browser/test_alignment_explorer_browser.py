@@ -10,8 +10,8 @@ explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"
 CELLS = [
     explored.KERNEL,
     """
-from openscenes.interactive import alignment_pairs as pairs
-from openscenes.interactive.alignment_explorer import AlignmentExplorer
+from openscenes.interactive.alignment import pairs
+from openscenes.interactive.alignment.explorer import AlignmentExplorer
 from openscenes.interactive.trained import lesson_study, trained
 study, scene = lesson_study("smoke"), "cityscapes"
 wanted = pairs.wanted(study.profile, scene)

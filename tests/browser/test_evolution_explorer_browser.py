@@ -10,9 +10,9 @@ explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"
 CELLS = [
     explored.KERNEL,
     """
-from openscenes.interactive import evolution_lives as lives
-from openscenes.interactive.evolution_explorer import EvolutionExplorer
-from openscenes.interactive.evolution_state import Place, Scrubber
+from openscenes.interactive.evolution import lives
+from openscenes.interactive.evolution.explorer import EvolutionExplorer
+from openscenes.interactive.evolution.state import Place, Scrubber
 from openscenes.interactive.trained import lesson_study, trained
 study, names = lesson_study("smoke"), (lives.ALONE, lives.ALIGNED)
 chosen = {name: lives.lives(0)[name] for name in names}

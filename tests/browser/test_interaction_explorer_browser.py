@@ -10,9 +10,9 @@ explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"
 CELLS = [
     explored.KERNEL,
     """
-from openscenes.interactive import interaction_state as state
-from openscenes.interactive.interaction_answers import load_networks
-from openscenes.interactive.interaction_explorer import InteractionExplorer
+from openscenes.interactive.interactions import state
+from openscenes.interactive.interactions.answers import load_networks
+from openscenes.interactive.interactions.explorer import InteractionExplorer
 from openscenes.interactive.trained import lesson_study, trained
 from openscenes.study import recipes
 study = lesson_study("smoke")

@@ -10,7 +10,7 @@ explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"
 CELLS = [
     explored.KERNEL,
     """
-from openscenes.interactive.prototype_explorer import PrototypeExplorer, objects_to_explore
+from openscenes.interactive.prototypes.explorer import PrototypeExplorer, objects_to_explore
 from openscenes.interactive.trained import lesson_study, trained
 from openscenes.study import recipes
 study = lesson_study("smoke")

@@ -4,7 +4,7 @@ import json
 
 from openscenes import masks
 from openscenes.data.examples import NO_CLASS
-from openscenes.interactive import alignment_pairs as pairs
+from openscenes.interactive.alignment import pairs
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
 from openscenes.seeding import torch_generator

@@ -8,7 +8,7 @@ import torch
 from openscenes.data import crops
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, Point
-from openscenes.interactive.prototype_asked import Asked
+from openscenes.interactive.prototypes.asked import Asked
 from openscenes.method.pseudo import Prediction
 
 SIZE = 32

@@ -10,13 +10,11 @@ import pandas as pd
 import pytest
 
 from openscenes.errors import DataError
-from openscenes.interactive import alignment_effect as effect
-from openscenes.interactive import alignment_figures as figures
-from openscenes.interactive import alignment_pairs as pairs
-from openscenes.interactive import alignment_view as views
-from openscenes.interactive.alignment_explorer import AlignmentExplorer
-from openscenes.interactive.alignment_layers import LAYERS, draw
-from openscenes.interactive.alignment_pairs import Alignment
+from openscenes.interactive.alignment import effect, figures, pairs
+from openscenes.interactive.alignment import view as views
+from openscenes.interactive.alignment.explorer import AlignmentExplorer
+from openscenes.interactive.alignment.layers import LAYERS, draw
+from openscenes.interactive.alignment.pairs import Alignment
 from openscenes.study.profiles import DEMO, SMOKE
 from openscenes.study.statistics import paired_difference
 
@@ -100,7 +98,7 @@ def test_the_readout_follows_the_pictures(explorer):
 
 def test_an_error_in_a_callback_is_shown_and_kept(alignment, monkeypatch):
     explorer = AlignmentExplorer({"coco": alignment})
-    monkeypatch.setattr("openscenes.interactive.alignment_explorer.view", None)
+    monkeypatch.setattr("openscenes.interactive.alignment.explorer.view", None)
     explorer.controls["floor"].value = 0.5
     (failure,) = explorer._callbacks.failures.outputs
     assert failure["output_type"] == "error"

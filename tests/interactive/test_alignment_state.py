@@ -9,11 +9,9 @@ import pytest
 import torch
 
 from openscenes.data.examples import NO_CLASS
-from openscenes.interactive import alignment_census as census
-from openscenes.interactive import alignment_pairs as pairs
-from openscenes.interactive import alignment_state as state
-from openscenes.interactive import alignment_view as views
-from openscenes.interactive.alignment_pairs import Alignment, Pairing, Seen
+from openscenes.interactive.alignment import census, pairs, state
+from openscenes.interactive.alignment import view as views
+from openscenes.interactive.alignment.pairs import Alignment, Pairing, Seen
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.evolution import old_weight
 from openscenes.method.objective import alignment_losses

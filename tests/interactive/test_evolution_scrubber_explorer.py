@@ -9,10 +9,11 @@ import pytest
 
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, ObjectRecord, Point
-from openscenes.interactive import evolution_explorer, evolution_figures
-from openscenes.interactive.evolution_explorer import EvolutionExplorer
-from openscenes.interactive.evolution_lives import FORGOTTEN, GAINED
-from openscenes.interactive.evolution_state import Panel, Place, View
+from openscenes.interactive.evolution import explorer as evolution_explorer
+from openscenes.interactive.evolution import figures as evolution_figures
+from openscenes.interactive.evolution.explorer import EvolutionExplorer
+from openscenes.interactive.evolution.lives import FORGOTTEN, GAINED
+from openscenes.interactive.evolution.state import Panel, Place, View
 from openscenes.study.figures import PALETTE
 
 SIDE = 12

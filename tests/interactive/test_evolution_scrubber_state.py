@@ -9,8 +9,8 @@ from openscenes import masks
 from openscenes.data.crops import CropConfig, move_box, window_affine
 from openscenes.data.records import Box
 from openscenes.errors import InputError
-from openscenes.interactive import evolution_lives as told
-from openscenes.interactive.evolution_state import (
+from openscenes.interactive.evolution import lives as told
+from openscenes.interactive.evolution.state import (
     OUTSIDE,
     Place,
     Scrubber,

@@ -12,15 +12,12 @@ import pandas as pd
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.interactive import interaction_figures as figures
-from openscenes.interactive import interaction_layers as layers
-from openscenes.interactive import interaction_state as state
-from openscenes.interactive import interaction_trials as trials
-from openscenes.interactive.interaction_answers import answer, load_networks
-from openscenes.interactive.interaction_controls import CLICK_MAP
-from openscenes.interactive.interaction_explorer import InteractionExplorer, interaction_explorer
-from openscenes.interactive.interaction_maps import click_map
-from openscenes.interactive.interaction_words import numbers, spoken
+from openscenes.interactive.interactions import figures, layers, state, trials
+from openscenes.interactive.interactions.answers import answer, load_networks
+from openscenes.interactive.interactions.controls import CLICK_MAP
+from openscenes.interactive.interactions.explorer import InteractionExplorer, interaction_explorer
+from openscenes.interactive.interactions.maps import click_map
+from openscenes.interactive.interactions.words import numbers, spoken
 from openscenes.networks.weights import save_weights
 from openscenes.study.figures import PALETTE
 from openscenes.study.material import validation

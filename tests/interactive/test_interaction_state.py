@@ -10,10 +10,9 @@ import pytest
 
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
-from openscenes.interactive import interaction_state as state
-from openscenes.interactive import interaction_trials as trials
-from openscenes.interactive.interaction_answers import answer, answers
-from openscenes.interactive.interaction_maps import ClickMap, click_map, grid_points
+from openscenes.interactive.interactions import state, trials
+from openscenes.interactive.interactions.answers import answer, answers
+from openscenes.interactive.interactions.maps import ClickMap, click_map, grid_points
 from openscenes.method.pseudo import predictions
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.evaluation import _scorer

@@ -6,9 +6,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 
-from openscenes.interactive import interval_figures as figures
-from openscenes.interactive.interval_explorer import IntervalExplorer, Painter, interval_explorer
-from openscenes.interactive.interval_state import Plan, Studies, imagined
+from openscenes.interactive.intervals import figures
+from openscenes.interactive.intervals.explorer import IntervalExplorer, Painter, interval_explorer
+from openscenes.interactive.intervals.state import Plan, Studies, imagined
 from openscenes.study.figures import PALETTE
 from openscenes.study.statistics import Estimate
 

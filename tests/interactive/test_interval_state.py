@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.interactive import interval_state as told
-from openscenes.interactive.interval_state import Plan, Studies, imagined
+from openscenes.interactive.intervals import state as told
+from openscenes.interactive.intervals.state import Plan, Studies, imagined
 from openscenes.study.profiles import PROFILES
 from openscenes.study.statistics import estimate, paired_difference
 

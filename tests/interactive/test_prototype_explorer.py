@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from openscenes.data.records import Box, Point
-from openscenes.interactive import prototype_explorer
-from openscenes.interactive.prototype_asked import ask, reclicked
-from openscenes.interactive.prototype_explorer import PrototypeExplorer
-from openscenes.interactive.prototype_layers import LAYERS, draw
-from openscenes.interactive.prototype_state import Settings
+from openscenes.interactive.prototypes import explorer as prototype_explorer
+from openscenes.interactive.prototypes.asked import ask, reclicked
+from openscenes.interactive.prototypes.explorer import PrototypeExplorer
+from openscenes.interactive.prototypes.layers import LAYERS, draw
+from openscenes.interactive.prototypes.state import Settings
 from openscenes.method.ipt import IPTConfig
 from openscenes.networks.weights import save_weights
 from openscenes.study.evaluation import IPTVariant, ipt_iou

@@ -11,11 +11,10 @@ import torch
 
 from openscenes.data import crops
 from openscenes.data.records import Box
-from openscenes.interactive import lesson_figures_prototypes as lesson
-from openscenes.interactive import prototype_figures as figures
-from openscenes.interactive import prototype_state as state
 from openscenes.interactive.overlays import heat
-from openscenes.interactive.prototype_layers import LAYERS, draw, on_picture, words
+from openscenes.interactive.prototypes import figures, state
+from openscenes.interactive.prototypes import lesson_figures as lesson
+from openscenes.interactive.prototypes.layers import LAYERS, draw, on_picture, words
 from openscenes.method.ipt import IPTConfig
 
 answered = run_path(str(Path(__file__).with_name("prototype_disc.py")))["answered"]

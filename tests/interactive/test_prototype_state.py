@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from openscenes.errors import InputError
-from openscenes.interactive import prototype_state as state
-from openscenes.interactive.prototype_history import History
+from openscenes.interactive.history import History
+from openscenes.interactive.prototypes import state
 from openscenes.method.ipt import IPTConfig, refine
 from openscenes.seeding import torch_generator
 

@@ -18,8 +18,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from openscenes.interactive.alignment_layers import LAYERS, Drawn, draw, draw_old
-from openscenes.interactive.alignment_state import Clouds, FloatMap
+from openscenes.interactive.alignment.layers import LAYERS, Drawn, draw, draw_old
+from openscenes.interactive.alignment.state import Clouds, FloatMap
 from openscenes.interactive.overlays import Layer
 from openscenes.method.alignment import AlignmentConfig, maximum_squares_loss
 from openscenes.method.evolution import EvolutionConfig, old_weight

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from openscenes.data.interactions import depth
 from openscenes.data.records import Box
-from openscenes.interactive.interaction_answers import Answer
-from openscenes.interactive.interaction_layers import LAYERS, Picture, over
-from openscenes.interactive.interaction_maps import ClickMap
-from openscenes.interactive.interaction_state import BoolMask, Subject
+from openscenes.interactive.interactions.answers import Answer
+from openscenes.interactive.interactions.layers import LAYERS, Picture, over
+from openscenes.interactive.interactions.maps import ClickMap
+from openscenes.interactive.interactions.state import BoolMask, Subject
 from openscenes.study.figures import PALETTE, SERIES
 from openscenes.study.galleries import draw_interaction
 from openscenes.study.statistics import Estimate, estimate

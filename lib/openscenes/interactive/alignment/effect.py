@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from openscenes.errors import DataError
-from openscenes.interactive.alignment_pairs import BEFORE, SHOWN, Alignment
-from openscenes.interactive.alignment_state import terms
-from openscenes.interactive.alignment_view import clouds_of
+from openscenes.interactive.alignment.pairs import BEFORE, SHOWN, Alignment
+from openscenes.interactive.alignment.state import terms
+from openscenes.interactive.alignment.view import clouds_of
 from openscenes.paths import PROJECT
 from openscenes.study.figures import PALETTE
 from openscenes.study.profiles import DEMO, SCENE_NAMES, Profile

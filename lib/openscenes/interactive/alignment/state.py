@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from openscenes.interactive.alignment_pairs import Pairing, Seen
+from openscenes.interactive.alignment.pairs import Pairing, Seen
 from openscenes.method.alignment import (
     AlignmentConfig,
     feature_alignment_loss,

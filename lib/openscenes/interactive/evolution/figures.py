@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from openscenes.interactive.evolution_lives import ALONE, OURS, TIMES, TOLD, Scores
-from openscenes.interactive.evolution_state import Panel, Place, Scrubber, View
+from openscenes.interactive.evolution.lives import ALONE, OURS, TIMES, TOLD, Scores
+from openscenes.interactive.evolution.state import Panel, Place, Scrubber, View
 from openscenes.interactive.overlays import Layer, comparison, tint
 from openscenes.study.experiments.lines import TITLES
 from openscenes.study.figures import PALETTE, SERIES

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from openscenes.interactive import overlays
-from openscenes.interactive.prototype_asked import Asked
-from openscenes.interactive.prototype_state import Look, Reading
+from openscenes.interactive.prototypes.asked import Asked
+from openscenes.interactive.prototypes.state import Look, Reading
 from openscenes.study.figures import PALETTE
 
 RGBA = NDArray[np.uint8]

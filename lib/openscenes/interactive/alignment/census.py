@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from openscenes.data.scenes.catalogue import CITYSCAPES_NAMES, COCO_NAMES
-from openscenes.interactive.alignment_pairs import BEFORE, UNKNOWN, Alignment
-from openscenes.interactive.alignment_state import terms
+from openscenes.interactive.alignment.pairs import BEFORE, UNKNOWN, Alignment
+from openscenes.interactive.alignment.state import terms
 from openscenes.study.profiles import SCENE_NAMES
 
 

@@ -10,15 +10,15 @@ from ipywidgets import HTML, Box, Button, Dropdown, IntSlider, Layout, VBox
 
 from openscenes.interactive.callbacks import Callbacks
 from openscenes.interactive.canvas import Canvas, canvas
-from openscenes.interactive.evolution_figures import (
+from openscenes.interactive.evolution.figures import (
     COLOURS_OF,
     LAYERS,
     iou_words,
     layer_of,
     time_words,
 )
-from openscenes.interactive.evolution_lives import ORDERS, TIMES, forgetting
-from openscenes.interactive.evolution_state import Panel, Place, Scrubber, View
+from openscenes.interactive.evolution.lives import ORDERS, TIMES, forgetting
+from openscenes.interactive.evolution.state import Panel, Place, Scrubber, View
 from openscenes.interactive.overlays import encode_png
 from openscenes.interactive.readout import readout
 from openscenes.study.experiments.lines import TITLES

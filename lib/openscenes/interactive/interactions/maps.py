@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openscenes.data.records import Point
-from openscenes.interactive.interaction_answers import answers
-from openscenes.interactive.interaction_state import Question, Subject, asked_box, with_point
+from openscenes.interactive.interactions.answers import answers
+from openscenes.interactive.interactions.state import Question, Subject, asked_box, with_point
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.material import Study
 

@@ -16,7 +16,7 @@ from openscenes.data import crops, samples
 from openscenes.data.interactions import ClickConfig
 from openscenes.data.records import Box, Interaction
 from openscenes.data.samples import Sample
-from openscenes.interactive.interaction_state import (
+from openscenes.interactive.interactions.state import (
     BoolMask,
     Part,
     Question,

@@ -17,12 +17,12 @@ from openscenes.data.records import Box, Point
 from openscenes.errors import InputError
 from openscenes.interactive.callbacks import Callbacks
 from openscenes.interactive.canvas import Canvas, after
+from openscenes.interactive.history import History
 from openscenes.interactive.overlays import encode_png
-from openscenes.interactive.prototype_asked import Asked, ask, name_of, reclicked
-from openscenes.interactive.prototype_controls import controls, show
-from openscenes.interactive.prototype_history import History
-from openscenes.interactive.prototype_layers import LAYERS, draw, encoded, on_picture, words
-from openscenes.interactive.prototype_state import Look, Settings, look, read, rows, with_value
+from openscenes.interactive.prototypes.asked import Asked, ask, name_of, reclicked
+from openscenes.interactive.prototypes.controls import controls, show
+from openscenes.interactive.prototypes.layers import LAYERS, draw, encoded, on_picture, words
+from openscenes.interactive.prototypes.state import Look, Settings, look, read, rows, with_value
 from openscenes.interactive.readout import readout
 from openscenes.interactive.trained import n_objects_evenly
 from openscenes.method.ipt import IPTConfig

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from openscenes.data.examples import Example
 from openscenes.data.interactions import depth
 from openscenes.data.records import Point
-from openscenes.interactive.interaction_answers import Answer, answers
-from openscenes.interactive.interaction_state import (
+from openscenes.interactive.interactions.answers import Answer, answers
+from openscenes.interactive.interactions.state import (
     BoolMask,
     Part,
     Question,

@@ -12,7 +12,7 @@ from openscenes import masks
 from openscenes.data import crops
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, ObjectRecord, Point
-from openscenes.interactive.evolution_lives import (
+from openscenes.interactive.evolution.lives import (
     FORGOTTEN,
     OURS,
     TOLD,

@@ -15,10 +15,10 @@ import ipywidgets as widgets
 import numpy as np
 
 from openscenes.data.samples import Batch
-from openscenes.interactive.alignment_figures import NEW, OLD, SCATTER_PX, marked
-from openscenes.interactive.alignment_layers import LAYERS, draw, draw_old
-from openscenes.interactive.alignment_pairs import Alignment
-from openscenes.interactive.alignment_view import (
+from openscenes.interactive.alignment.figures import NEW, OLD, SCATTER_PX, marked
+from openscenes.interactive.alignment.layers import LAYERS, draw, draw_old
+from openscenes.interactive.alignment.pairs import Alignment
+from openscenes.interactive.alignment.view import (
     Choice,
     clouds_of,
     first_choice,
@@ -31,8 +31,8 @@ from openscenes.interactive.alignment_view import (
 )
 from openscenes.interactive.callbacks import Callbacks
 from openscenes.interactive.canvas import Canvas, canvas
+from openscenes.interactive.history import History
 from openscenes.interactive.overlays import encode_png
-from openscenes.interactive.prototype_history import History
 from openscenes.interactive.readout import readout
 from openscenes.study.profiles import SCENE_NAMES
 

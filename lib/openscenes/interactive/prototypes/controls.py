@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import ipywidgets as widgets
 
-from openscenes.interactive.prototype_state import Settings
+from openscenes.interactive.prototypes.state import Settings
 
 _WIDE = widgets.Layout(width="auto", min_width="0")
 _STYLE = {"description_width": "9.5em"}

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from openscenes.interactive import overlays
-from openscenes.interactive.alignment_pairs import Pairing
-from openscenes.interactive.alignment_state import FloatMap, Layers
+from openscenes.interactive.alignment.pairs import Pairing
+from openscenes.interactive.alignment.state import FloatMap, Layers
 from openscenes.interactive.overlays import Layer
 from openscenes.study.figures import PALETTE
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from openscenes.interactive.interaction_answers import Answer
-from openscenes.interactive.interaction_state import Subject, inside
+from openscenes.interactive.interactions.answers import Answer
+from openscenes.interactive.interactions.state import Subject, inside
 
 
 def numbers(subject: Subject, answer: Answer) -> dict[str, str]:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from openscenes.interactive.interval_state import (
+from openscenes.interactive.intervals.state import (
     SIZES,
     Studies,
     Values,

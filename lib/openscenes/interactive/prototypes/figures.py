@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from openscenes.data import crops
 from openscenes.data.records import Point
-from openscenes.interactive.prototype_layers import LAYERS, draw
-from openscenes.interactive.prototype_state import Look, Reading, read
+from openscenes.interactive.prototypes.layers import LAYERS, draw
+from openscenes.interactive.prototypes.state import Look, Reading, read
 from openscenes.study.figures import PALETTE
 from openscenes.study.galleries import draw_interaction
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from openscenes.interactive.callbacks import Callbacks
 from openscenes.interactive.canvas import canvas
-from openscenes.interactive.interval_figures import (
+from openscenes.interactive.intervals.figures import (
     draw_studies,
     studies_frame,
     studies_limits,
     studies_words,
 )
-from openscenes.interactive.interval_state import SIZES, Plan, Studies, Values, imagined, spread
+from openscenes.interactive.intervals.state import SIZES, Plan, Studies, Values, imagined, spread
 from openscenes.interactive.overlays import encode_png
 from openscenes.interactive.readout import readout
 

@@ -16,24 +16,24 @@ from openscenes.errors import InputError
 from openscenes.interactive import overlays
 from openscenes.interactive.callbacks import Callbacks
 from openscenes.interactive.canvas import Canvas
-from openscenes.interactive.interaction_answers import Answer, answer
-from openscenes.interactive.interaction_controls import CLICK_MAP, SLIDERS, controls
-from openscenes.interactive.interaction_layers import (
+from openscenes.interactive.history import History
+from openscenes.interactive.interactions.answers import Answer, answer
+from openscenes.interactive.interactions.controls import CLICK_MAP, SLIDERS, controls
+from openscenes.interactive.interactions.layers import (
     LAYERS,
     answer_tiles,
     channel_tiles,
     sheet,
 )
-from openscenes.interactive.interaction_maps import ClickMap, click_map
-from openscenes.interactive.interaction_state import (
+from openscenes.interactive.interactions.maps import ClickMap, click_map
+from openscenes.interactive.interactions.state import (
     Question,
     read_subject,
     usual_question,
     with_box,
     with_point,
 )
-from openscenes.interactive.interaction_words import legend, numbers, spoken, spoken_tiles
-from openscenes.interactive.prototype_history import History
+from openscenes.interactive.interactions.words import legend, numbers, spoken, spoken_tiles
 from openscenes.interactive.readout import readout
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.material import Study

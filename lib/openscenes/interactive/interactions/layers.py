@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from openscenes.data import crops
 from openscenes.interactive import overlays
-from openscenes.interactive.interaction_answers import Answer
-from openscenes.interactive.interaction_state import Subject
+from openscenes.interactive.interactions.answers import Answer
+from openscenes.interactive.interactions.state import Subject
 from openscenes.study.figures import PALETTE
 
 Picture = NDArray[np.uint8]

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from openscenes.interactive.alignment_figures import (
+from openscenes.interactive.alignment.figures import (
     Limits,
     Scatter,
     clouds_figure,
@@ -17,9 +17,9 @@ from openscenes.interactive.alignment_figures import (
     pair_figure,
     scatter,
 )
-from openscenes.interactive.alignment_layers import Drawn, largest
-from openscenes.interactive.alignment_pairs import BEFORE, Alignment
-from openscenes.interactive.alignment_state import (
+from openscenes.interactive.alignment.layers import Drawn, largest
+from openscenes.interactive.alignment.pairs import BEFORE, Alignment
+from openscenes.interactive.alignment.state import (
     Clouds,
     Plane,
     Terms,

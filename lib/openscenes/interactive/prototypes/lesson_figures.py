@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, StrMethodFormatter
 from torch import Tensor
 
-from openscenes.interactive.prototype_asked import Asked
-from openscenes.interactive.prototype_state import Settings, look
+from openscenes.interactive.prototypes.asked import Asked
+from openscenes.interactive.prototypes.state import Settings, look
 from openscenes.study.figures import PALETTE, SERIES
 
 UNDERFLOW = 103.97  # exp(-d) is 0 in float32 from here on: half of its least number, 2 ** -149

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from openscenes import masks
 from openscenes.data import crops
-from openscenes.interactive.prototype_asked import Asked
+from openscenes.interactive.prototypes.asked import Asked
 from openscenes.method import voting
 from openscenes.method.ipt import IPTConfig, Refinement, refine
 from openscenes.method.pseudo import Feature, Prediction

@@ -8,8 +8,8 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from openscenes.interactive.interaction_layers import LAYERS
-from openscenes.interactive.interaction_state import Question
+from openscenes.interactive.interactions.layers import LAYERS
+from openscenes.interactive.interactions.state import Question
 
 CLICK_MAP = "IoU by place of the click"
 SLIDERS = ("heat_map_width_px", "margin_px", "widened", "jitter", "draw")

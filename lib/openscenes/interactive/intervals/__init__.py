@@ -1,0 +1,1 @@
+"""The interval explorer: what objects and seeds can tell (lesson 6)."""

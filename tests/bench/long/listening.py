@@ -1,0 +1,78 @@
+"""Does a network listen to the click? First models with the paper's clicks, and with louder ones.
+
+Run: ``PYTHONPATH=lib python tests/bench/long/listening.py --profile demo --seed 0`` (not part of
+``make bench``: it trains a first model for each row, one after the other; five minutes each in the
+demo). Everything but the clicks is the profile's own. Asked are objects of the three validation
+sets, with the deepest click, with clicks elsewhere, without the click, and with human boxes.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+import openscenes  # noqa: F401  (sets what must be set before torch is imported)
+from openscenes.data.crops import Augmentation
+from openscenes.data.interactions import ClickConfig
+from openscenes.interactive.interactions import state, trials
+from openscenes.method.evolution import initialise
+from openscenes.networks.openscene import OpenSceneNet
+from openscenes.networks.weights import load_imagenet
+from openscenes.seeding import torch_generator
+from openscenes.study.material import open_study, source
+from openscenes.study.models import imagenet_file, setting_of
+from openscenes.study.profiles import Profile, profile_named
+
+HUMAN_JITTER = ClickConfig().box_jitter
+STEADY = Augmentation()
+
+
+def readings(profile: Profile) -> dict[str, Profile]:
+    """The profile with the paper's clicks, with its own width alone, and as it is."""
+    own, paper = profile.clicks.heat_map_width_px, ClickConfig().heat_map_width_px
+    still = replace(profile.augmentation, click_core=STEADY.click_core, box_jitter=0.0)
+    quiet = replace(profile.clicks, heat_map_width_px=paper)
+    return {
+        f"{paper:g} px, one user": replace(profile, clicks=quiet, augmentation=still),
+        f"{own:g} px, one user": replace(profile, augmentation=still),
+        f"{own:g} px, many users": profile,
+    }
+
+
+def trained(profile: Profile, seed: int, data: Path | None) -> pd.DataFrame:
+    """Mean IoU by scene of one first model, a row for each way of asking."""
+    study = open_study(profile, data)
+    network = OpenSceneNet(profile.network, generator=torch_generator("network", seed))
+    if profile.imagenet:
+        load_imagenet(network, imagenet_file(study, profile.network.backbone))
+    initialise(
+        network, source(study, profile.initial_sets[0]).examples, profile.initial,
+        profile.augmentation, setting_of(study, seed),
+        class_loss_weight=profile.class_loss_weight, label=f"seed {seed}",
+    )  # fmt: skip
+    networks = {"": network.eval().to(study.fabric.device)}
+    objects = state.flat(state.validation_objects(study, 60))
+    boxes = trials.by_jitter(study, networks, objects, (HUMAN_JITTER,))
+    asked = (
+        trials.by_place(study, networks, objects),
+        trials.by_channels(study, networks, objects).query("way == 'no click (channel 4 is 0)'"),
+        boxes.assign(way=f"box missed by {HUMAN_JITTER:.0%}"),
+    )
+    return trials.means(pd.concat(asked)).droplevel("network")
+
+
+def main() -> None:
+    """Train and ask, one reading after the other."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", default="demo")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data", type=Path, default=None)
+    parsed = parser.parse_args()
+    for name, profile in readings(profile_named(parsed.profile)).items():
+        print(f"== {name}, seed {parsed.seed}, {profile.data}", flush=True)
+        print(trained(profile, parsed.seed, parsed.data), flush=True)
+
+
+if __name__ == "__main__":
+    main()
