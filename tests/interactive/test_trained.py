@@ -6,10 +6,17 @@ import pytest
 
 from openscenes.errors import InputError
 from openscenes.interactive import trained as module
-from openscenes.interactive.trained import announcement, lesson_study, n_objects_evenly, trained
+from openscenes.interactive.trained import (
+    announcement,
+    lesson_study,
+    literal_study,
+    n_objects_evenly,
+    trained,
+)
 from openscenes.study import recipes
 from openscenes.study.costs import SUSTAINED_FLOPS, Cost
 from openscenes.study.profiles import PAPER, profile_named
+from openscenes.study.runs import model
 
 INITIAL = recipes.initial("voc", 0)
 EVOLVED = recipes.evolved(INITIAL, "cityscapes", recipes.FULL)
@@ -82,3 +89,12 @@ def test_objects_are_taken_evenly_from_the_first_to_the_last():
 def test_a_lesson_with_an_unknown_profile_says_which_there_are():
     with pytest.raises(InputError, match="choose one of"):
         lesson_study("huge")
+
+
+def test_the_papers_clicks_are_another_study_on_the_same_pictures():
+    study = lesson_study("smoke", device="cpu")
+    literal = literal_study(study)
+    assert literal.profile.clicks == PAPER.clicks
+    assert (literal.root, literal.cache, literal.fabric) == (study.root, study.cache, study.fabric)
+    named = {model(one, INITIAL, train=False).digest for one in (study, literal)}
+    assert len(named) == 2

@@ -6,7 +6,15 @@ import pytest
 
 from openscenes.errors import InputError
 from openscenes.settings import sources
-from openscenes.study.profiles import DEMO, PAPER, PROFILES, STUDY, differences, profile_named
+from openscenes.study.profiles import (
+    DEMO,
+    PAPER,
+    PROFILES,
+    STUDY,
+    differences,
+    profile_named,
+    with_literal_clicks,
+)
 
 
 def test_the_paper_is_the_default_of_every_configuration():
@@ -62,3 +70,13 @@ def test_a_frozen_stem_that_never_sees_a_click_is_refused() -> None:
     frozen = replace(STUDY.initial, freeze_first_stages=True)
     with pytest.raises(InputError, match="never sees a click; set initial.freeze_first_stages"):
         replace(STUDY, initial=frozen)
+
+
+@pytest.mark.parametrize("name", ["demo", "study"])
+def test_the_papers_clicks_are_an_option_of_every_profile(name):
+    profile = profile_named(name)
+    literal = with_literal_clicks(profile)
+    assert literal.clicks == PAPER.clicks
+    assert literal.clicks.heat_map_width_px == 10
+    assert literal.augmentation == PAPER.augmentation
+    assert replace(literal, clicks=profile.clicks, augmentation=profile.augmentation) == profile

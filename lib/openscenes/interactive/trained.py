@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ import numpy as np
 from openscenes.study.costs import SUSTAINED_FLOPS, Work, counted, work_of
 from openscenes.study.material import Study, new_scene, open_study, source
 from openscenes.study.models import Model
-from openscenes.study.profiles import profile_named
+from openscenes.study.profiles import profile_named, with_literal_clicks
 from openscenes.study.recipes import Recipe
 from openscenes.study.runs import model
 from openscenes.study.timing import measured
@@ -32,6 +33,14 @@ def lesson_study(profile: str, data: str = "", device: str = "auto") -> Study:
     """
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     return open_study(profile_named(profile), Path(data) if data else None, device)
+
+
+def literal_study(study: Study) -> Study:
+    """The same study with the paper's clicks; its models are others.
+
+    Paper: Sec. 3.1, 4.1.2.  See ``profiles.with_literal_clicks``.
+    """
+    return replace(study, profile=with_literal_clicks(study.profile), memory={})
 
 
 def trained(study: Study, recipes: Sequence[Recipe]) -> list[Model]:

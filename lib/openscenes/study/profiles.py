@@ -259,6 +259,18 @@ SMOKE = replace(
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in (DEMO, STUDY, PAPER, SMOKE)}
 
 
+def with_literal_clicks(profile: Profile) -> Profile:
+    """The same profile with the paper's clicks: small bumps, the deepest pixel, a tight box.
+
+    Paper: Sec. 3.1, 4.1.2.  Lesson 1 shows what becomes of a network that learns from them.
+    """
+    augmentation = replace(
+        profile.augmentation, click_core=PAPER.augmentation.click_core,
+        box_jitter=PAPER.augmentation.box_jitter,
+    )  # fmt: skip
+    return replace(profile, clicks=PAPER.clicks, augmentation=augmentation)
+
+
 def profile_named(name: str) -> Profile:
     """The profile of that name.
 

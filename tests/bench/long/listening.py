@@ -13,7 +13,6 @@ from pathlib import Path
 import pandas as pd
 
 import openscenes  # noqa: F401  (sets what must be set before torch is imported)
-from openscenes.data.crops import Augmentation
 from openscenes.data.interactions import ClickConfig
 from openscenes.interactive.interactions import state, trials
 from openscenes.method.evolution import initialise
@@ -22,20 +21,17 @@ from openscenes.networks.weights import load_imagenet
 from openscenes.seeding import torch_generator
 from openscenes.study.material import open_study, source
 from openscenes.study.models import imagenet_file, setting_of
-from openscenes.study.profiles import Profile, profile_named
+from openscenes.study.profiles import Profile, profile_named, with_literal_clicks
 
 HUMAN_JITTER = ClickConfig().box_jitter
-STEADY = Augmentation()
 
 
 def readings(profile: Profile) -> dict[str, Profile]:
     """The profile with the paper's clicks, with its own width alone, and as it is."""
-    own, paper = profile.clicks.heat_map_width_px, ClickConfig().heat_map_width_px
-    still = replace(profile.augmentation, click_core=STEADY.click_core, box_jitter=0.0)
-    quiet = replace(profile.clicks, heat_map_width_px=paper)
+    literal, own = with_literal_clicks(profile), profile.clicks.heat_map_width_px
     return {
-        f"{paper:g} px, one user": replace(profile, clicks=quiet, augmentation=still),
-        f"{own:g} px, one user": replace(profile, augmentation=still),
+        f"{literal.clicks.heat_map_width_px:g} px, one user": literal,
+        f"{own:g} px, one user": replace(profile, augmentation=literal.augmentation),
         f"{own:g} px, many users": profile,
     }
 
