@@ -17,12 +17,19 @@ from openscenes.study.material import Study
 def picture(figure: Figure, alt: str, path: Path | None = None) -> Image:
     """A drawn figure as PNG for a notebook cell, and as a file of its own.
 
+    On a page alone, a figure that holds pictures becomes a JPEG, where that has less than half
+    the bytes: pages are kept, and read over slow lines.
+
     Args:
         figure: drawn by ``figures`` or ``distributions``.
         alt: what a reader who cannot see it should know.
         path: where the file goes; None keeps it on the page only.
     """
-    return _encoded(figure, "png", alt, path)
+    drawn = _encoded(figure, "png", alt, path)
+    if path is not None:
+        return drawn
+    compact = _encoded(figure, "jpeg", alt, None)
+    return compact if 2 * len(compact.data) < len(drawn.data) else drawn
 
 
 def _encoded(figure: Figure, kind: Literal["png", "jpeg"], alt: str, path: Path | None) -> Image:

@@ -1,0 +1,34 @@
+"""Figures on pages: the same bytes again, small where they hold pictures."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from openscenes.study.pictures import picture
+
+PNG, JPEG = b"\x89PNG", b"\xff\xd8\xff"
+
+
+def noise():
+    figure = Figure(figsize=(4, 4))
+    figure.subplots().imshow(np.random.default_rng(0).random((400, 400, 3)))
+    return figure
+
+
+def lines():
+    figure = Figure(figsize=(4, 4))
+    figure.subplots().plot([0, 1, 0])
+    return figure
+
+
+def test_lines_stay_sharp_and_pictures_become_small():
+    assert picture(lines(), "a line").data.startswith(PNG)
+    assert picture(noise(), "noise").data.startswith(JPEG)
+
+
+def test_what_is_kept_as_a_file_is_a_png_of_the_same_bytes(tmp_path):
+    kept = tmp_path / "noise.png"
+    shown = picture(noise(), "noise", kept)
+    assert shown.data == kept.read_bytes()
+    assert shown.data.startswith(PNG)
+    assert picture(noise(), "noise", kept).data == shown.data
+    assert shown.alt == "noise"
