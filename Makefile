@@ -36,10 +36,12 @@ OPTIONS = --profile "$(PROFILE)" --seeds "$(SEEDS)" --device "$(DEVICE)" \
 	$(if $(DATA),--data "$(DATA)")
 TABLE = $(PYTHON) -m openscenes table $(1) $(OPTIONS)
 
+TABLES = table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures
+
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-.PHONY: help setup plan dry-run tables table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures lessons evolve site status test check format bench lab lock clean
+.PHONY: help setup plan dry-run tables models $(TABLES) lessons evolve site status test check format bench lab lock clean
 .PHONY: supported-environment active-environment
 .DEFAULT_GOAL := help
 
@@ -62,7 +64,11 @@ plan: $(ENVIRONMENT) ## print what would be trained, how long that takes, and wh
 dry-run: $(ENVIRONMENT) ## walk every table at the paper's size on a few embedded pictures (an hour or more)
 	$(PYTHON) -m openscenes.study.dry_run --device "$(DEVICE)"
 
-tables: table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures ## train what is missing and make all of these (safe with -j2)
+tables: models ## train what is missing and make all of these (safe with -j2)
+	@$(MAKE) --no-print-directory $(TABLES)
+
+models: $(ENVIRONMENT) ## train and score all that the tables ask, as many side by side as there are cores
+	$(PYTHON) -m openscenes models $(OPTIONS)
 
 table-1: $(ENVIRONMENT) ## Table 1: every system after three clicks, and the clicks that each needs
 	$(call TABLE,1)

@@ -147,7 +147,8 @@ needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 def test_make_alone_lists_every_target():
     answer = make(PROJECT)
     assert answer.returncode == 0, answer.stderr
-    targets = re.search(r"^\.PHONY: (help .*)$", MAKEFILE, re.M)[1].split()
+    phony = re.search(r"^\.PHONY: (help .*)$", MAKEFILE, re.M)[1]
+    targets = phony.replace("$(TABLES)", " ".join(TABLES)).split()
     assert re.findall(r"^  ([a-z0-9-]+) +\S", answer.stdout, re.M) == targets
     assert {"setup", "plan", "tables", *TABLES, "site", "test", "check", "lab"} <= set(targets)
 
@@ -181,6 +182,9 @@ def test_the_variables_reach_the_tables(checkout):
         command = f'openscenes table {key} --profile "demo" --seeds "1" --device "auto"'
         assert f".venv/bin/python -m {command}" in default
     assert default.count("openscenes table") == len(TABLES)
+    before, after = default.split("openscenes models --profile", 1)
+    assert "openscenes table" not in before
+    assert after.count("openscenes table") == len(TABLES)
     assert "--data" not in default
     chosen = ("PROFILE=study", "DATA=/some where/data", "SEEDS=3", "DEVICE=cuda")
     answer = make(checkout, "-n", "table-4", *chosen).stdout

@@ -36,6 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_study(table)
     table.add_argument("--reports", type=Path, default=None, help="default: reports/")
     table.set_defaults(run=_table)
+    models = commands.add_parser("models", help="train and score all that the tables ask")
+    _add_study(models)
+    models.set_defaults(run=_models)
     lessons = commands.add_parser("lessons", help="run the lessons and keep their pages")
     _add_study(lessons, seeds=False)
     lessons.add_argument("--reports", type=Path, default=None, help="default: reports/")
@@ -97,6 +100,22 @@ def _make_table(parsed: argparse.Namespace) -> int:
         seeds=parsed.seeds,
         device=parsed.device,
         reports=parsed.reports,
+    )
+
+
+def _models(parsed: argparse.Namespace) -> int:
+    from openscenes.study import finished
+
+    request = finished.Request(
+        "models", parsed.profile, parsed.data, parsed.seeds, parsed.device, None
+    )
+    if finished.pages(request.name()) is not None:
+        return 0
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for tables
+    from openscenes.study import command
+
+    return command.make_models(
+        profile=parsed.profile, data=parsed.data, seeds=parsed.seeds, device=parsed.device
     )
 
 

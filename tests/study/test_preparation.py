@@ -52,6 +52,17 @@ def test_a_task_is_ready_when_its_parent_neither_waits_nor_runs() -> None:
     assert _ready([], [first]) == []
 
 
+def test_what_many_wait_for_begins_first() -> None:
+    lonely, scoring = Training(peer("DEXTR", 0)), Scoring((Question(FIRST, "coco"),))
+    first, second = initial("voc", 0), initial("voc+sbd", 0)
+    heirs = [
+        Training(step)
+        for step in (*in_parts(first, "coco", "st", 2), *in_parts(second, "coco", "st", 4))
+    ]
+    waiting = [scoring, lonely, Training(first), Training(second), *heirs]
+    assert _ready(waiting, []) == [Training(second), Training(first), lonely, scoring]
+
+
 def test_questions_about_one_model_are_one_task() -> None:
     asked = [
         Question(FIRST, "coco"), Question(SECOND, "coco"), Question(FIRST, "voc"),

@@ -1,4 +1,4 @@
-"""``make table-N``: train what is missing in the open, then run the notebook that shows it."""
+"""``make models`` and ``make table-N``: train in the open, then run the notebook that shows it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,28 @@ from openscenes.paths import PROJECT, cache_dir
 from openscenes.study import finished, notebooks
 from openscenes.study.material import Study, open_study
 from openscenes.study.preparation import prepare
-from openscenes.study.profiles import profile_named
+from openscenes.study.profiles import Profile, profile_named
 from openscenes.study.questions import Question, recipes_of
-from openscenes.study.registry import EXPERIMENTS, Experiment, experiment
+from openscenes.study.registry import EXPERIMENTS, experiment
 from openscenes.study.reports import reports_folder
 from openscenes.study.runs import model
 from openscenes.study.status import write_status
+
+MODELS = "models"  # what ``finished`` knows them by
+
+
+def make_models(*, profile: str, data: Path | None, seeds: int, device: str) -> int:
+    """Train and score all that the tables ask, so that no process waits for another's table.
+
+    Args, Returns and Raises: as ``make_table``.
+    """
+    chosen = _profile(profile, seeds)
+    name = finished.Request(MODELS, profile, data, seeds, device, None).name()
+    asked = [e.questions(chosen, seeds) for e in EXPERIMENTS.values()]
+    questions = list(dict.fromkeys(question for part in asked for question in part))
+    if _prepared(open_study(chosen, data, device), "all tables", questions, data, device):
+        finished.remember(name, [])
+    return 0
 
 
 def make_table(
@@ -42,22 +58,14 @@ def make_table(
     Returns:
         Exit code 0.
     """
-    if seeds < 1:
-        raise InputError(f"a table needs at least one seed, got {seeds}; try SEEDS=1")
     began = time.monotonic()
-    chosen, asked = profile_named(profile), experiment(key)
+    chosen, asked = _profile(profile, seeds), experiment(key)
     folder = reports_folder(chosen) if reports is None else reports
     # Named before the work: what is edited meanwhile must not count as what was run.
     name = finished.Request(asked.key, profile, data, seeds, device, reports).name()
     study = open_study(chosen, data, device)
-    if study.fabric.world_size > 1:
-        study.fabric.launch()
     questions = asked.questions(chosen, seeds)
-    if study.fabric.is_global_zero:
-        _tell(to_train(study, asked, questions))
-    for line in prepare(study, questions, data, device):
-        _tell(line)
-    if not study.fabric.is_global_zero:
+    if not _prepared(study, asked.notebook, questions, data, device):
         return 0
     parameters = {
         "profile": profile,
@@ -78,16 +86,35 @@ def make_table(
     return 0
 
 
-def to_train(study: Study, asked: Experiment, questions: Sequence[Question]) -> str:
-    """One line: how many of the models behind a table are still to be trained."""
+def to_train(study: Study, what: str, questions: Sequence[Question]) -> str:
+    """One line: how many of the models behind some questions are still to be trained."""
     models = [model(study, recipe, train=False) for recipe in recipes_of(questions)]
     n_missing = sum(not one.weights.exists() for one in models)
-    return f"{asked.notebook}: models to train: {n_missing} of {len(models)}"
+    return f"{what}: models to train: {n_missing} of {len(models)}"
 
 
 def from_notebooks(path: Path) -> str:
     """A path as the kernel sees it, which runs in notebooks/; no page names this machine."""
     return os.path.relpath(path.resolve(), PROJECT / "notebooks")
+
+
+def _profile(name: str, seeds: int) -> Profile:
+    if seeds < 1:
+        raise InputError(f"a table needs at least one seed, got {seeds}; try SEEDS=1")
+    return profile_named(name)
+
+
+def _prepared(
+    study: Study, what: str, questions: Sequence[Question], data: Path | None, device: str
+) -> bool:
+    """Train and score in the open; False in those processes that leave the pages to another."""
+    if study.fabric.world_size > 1:
+        study.fabric.launch()
+    if study.fabric.is_global_zero:
+        _tell(to_train(study, what, questions))
+    for line in prepare(study, questions, data, device):
+        _tell(line)
+    return study.fabric.is_global_zero
 
 
 def _say(text: str) -> None:

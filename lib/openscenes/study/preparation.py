@@ -8,6 +8,7 @@ others train beside it.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -131,9 +132,14 @@ def _side_by_side(
 
 
 def _ready(waiting: Sequence[Task], running: Iterable[Task]) -> list[Task]:
-    """Tasks whose model's parent is neither waiting nor running."""
+    """Tasks whose model's parent is neither waiting nor running, those of many heirs first.
+
+    A model that others wait for, begun last, would leave all processes but one idle.
+    """
     unfinished = {task.recipe for task in (*waiting, *running)} - {None}
-    return [task for task in waiting if task.recipe is None or task.recipe.parent not in unfinished]
+    ready = [t for t in waiting if t.recipe is None or t.recipe.parent not in unfinished]
+    heirs = Counter(step for t in waiting if t.recipe is not None for step in t.recipe.life())
+    return sorted(ready, key=lambda task: -heirs[task.recipe] if task.recipe else 0)
 
 
 _opened: dict[tuple[str, Path | None, str], Study] = {}
