@@ -34,7 +34,8 @@ _RULES = f"""## What reproductions leave open
 - **Average**: the mean over objects, then over seeds; not over images or classes. Two empty masks
   agree (IoU 1). Intervals draw objects and seeds.
 - **The user of Tables 2 to 7** gives one box and one point, once; the mask is never corrected.
-  The point follows the object through every augmentation. Where Table 4+ confines masks to a
+  The point follows the object through every augmentation; only in training on labels, where the
+  table below says so, others click and draw the box. Where Table 4+ confines masks to a
   jittered box, that box is first widened by {HUMAN_MARGIN:g} times the typical error.
 - **The user of Table 1** clicks on the deepest pixel of the larger kind of error, missing or
   superfluous, without void; on an empty answer that is the deepest pixel of the object. Equally
@@ -83,6 +84,13 @@ def _dextr_margin(profile: dict[str, Any]) -> str:
     return _margin({"margin_px": crop.margin_px, "margin_share": crop.margin_share})
 
 
+def _training_users(augmentation: dict[str, Any]) -> str:
+    core, jitter = augmentation.get("click_core", 1.0), augmentation.get("box_jitter", 0.0)
+    if core == 1 and jitter == 0:
+        return "the same"
+    return f"click over {core:.0%} of the deepest depth, box sides miss by {jitter:.0%}"
+
+
 def _evolves_on(profile: dict[str, Any]) -> str:
     drawn = {name: profile[name].get("max_objects") for name in ("cityscapes", "coco")}
     return ", ".join(f"{TITLES[name]} {n or 'all'}" for name, n in drawn.items())
@@ -94,6 +102,8 @@ _DETAILS: dict[str, Callable[[dict[str, Any]], str]] = {
     "margin of DEXTR's crop": _dextr_margin,
     "crop of systems with free clicks": lambda p: f"whole image, {p['crop']['size']} px square",
     "click and box": lambda p: _USERS[p["clicks"]["user"]],
+    "width of a click's heat map": lambda p: f"{p['clicks']['heat_map_width_px']:g} px at 512",
+    "users in training on labels": lambda p: _training_users(p["augmentation"]),
     "jittered box (Table 4+)": lambda p: (
         f"each side moves by a normal error of {p['clicks']['box_jitter']:.0%} of the side"
     ),
