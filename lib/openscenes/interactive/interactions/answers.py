@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +33,9 @@ from openscenes.study.models import Model
 CHANNELS: dict[Part, slice] = {
     "colours": slice(0, 3), "foreground": slice(3, 4), "background": slice(4, 5),
 }  # fmt: skip
+
+
+Training = tuple[Study, OpenSceneNet]
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,25 @@ class Answer:
         """The probability of the clicked pixel."""
         point = inside(self.interaction.point, self.mask.shape)
         return float(self.in_image[round(point.row), round(point.col)])
+
+
+def load_trainings(studies: Sequence[Study], models: Sequence[Model]) -> dict[str, Training]:
+    """Networks beside the studies that they belong to, named by the clicks that they were shown.
+
+    Returns:
+        Such as ``{"many users, bumps of 40 px": (study, network)}``, in their order.
+    """
+    found: dict[str, Training] = {}
+    for study, model in zip(studies, models, strict=True):
+        users = "one user" if study.profile.augmentation.click_core == 1 else "many users"
+        name = f"{users}, bumps of {study.profile.clicks.heat_map_width_px:g} px"
+        found[name] = (study, model.load(study).to(study.fabric.device))
+    return found
+
+
+def networks_of(trainings: Mapping[str, Training]) -> dict[str, OpenSceneNet]:
+    """The networks alone, by the same names."""
+    return {name: network for name, (_, network) in trainings.items()}
 
 
 def load_networks(study: Study, models: Sequence[Model]) -> dict[str, OpenSceneNet]:

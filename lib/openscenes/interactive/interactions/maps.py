@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openscenes.data.records import Point
-from openscenes.interactive.interactions.answers import answers
+from openscenes.interactive.interactions.answers import Training, answers
 from openscenes.interactive.interactions.state import Question, Subject, asked_box, with_point
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.material import Study
@@ -73,14 +73,16 @@ def click_map(
 
 
 def click_maps(
-    study: Study,
-    networks: Mapping[str, OpenSceneNet],
+    trainings: Mapping[str, Training],
     subject: Subject,
-    question: Question,
+    questions: Mapping[str, Question],
     n: int = 200,
 ) -> dict[str, ClickMap]:
-    """The map of every network."""
-    return {name: click_map(study, found, subject, question, n) for name, found in networks.items()}
+    """The map of every training, each asked in its own way."""
+    return {
+        name: click_map(study, network, subject, questions[name], n)
+        for name, (study, network) in trainings.items()
+    }
 
 
 def grid_points(box: Sequence[float], n: int) -> tuple[NDArray[np.int64], int]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from openscenes.data.examples import Example
 from openscenes.data.interactions import depth
 from openscenes.data.records import Point
-from openscenes.interactive.interactions.answers import Answer, answers
+from openscenes.interactive.interactions.answers import Answer, Training, answers
 from openscenes.interactive.interactions.state import (
     BoolMask,
     Part,
@@ -167,6 +167,25 @@ def over_objects(
             scores = zip(ways, found, strict=True)
             rows += [about | {"network": name, "way": way, "iou": a.iou} for way, a in scores]
     return pd.DataFrame(rows)
+
+
+def usual_of_each(trainings: Mapping[str, Training], example: Example) -> dict[str, Question]:
+    """The question that each training's own study asks about an object."""
+    return {name: usual_question(study, example) for name, (study, _) in trainings.items()}
+
+
+def of_each(
+    trainings: Mapping[str, Training],
+    measure: Callable[..., pd.DataFrame],
+    examples: Sequence[Example],
+    *rest: Any,
+) -> pd.DataFrame:
+    """One of the measurements above of several trainings, each asked in its own study's way."""
+    parts = [
+        measure(study, {name: network}, examples, *rest)
+        for name, (study, network) in trainings.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def means(frame: pd.DataFrame) -> pd.DataFrame:
