@@ -107,7 +107,7 @@ def _models(parsed: argparse.Namespace) -> int:
     from openscenes.study import finished
 
     request = finished.Request(
-        "models", parsed.profile, parsed.data, parsed.seeds, parsed.device, None
+        finished.MODELS, parsed.profile, parsed.data, parsed.seeds, parsed.device, None
     )
     if finished.pages(request.name()) is not None:
         return 0

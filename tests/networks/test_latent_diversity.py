@@ -13,8 +13,8 @@ from openscenes.networks.latent_diversity import (
     ContextAggregation,
     LatentDiversity,
     LatentDiversityConfig,
-    tapped,
 )
+from openscenes.networks.vgg import tapped
 from openscenes.seeding import torch_generator
 
 SIZE = 32

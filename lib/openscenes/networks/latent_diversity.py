@@ -22,12 +22,12 @@ from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import fuse, grid
 from openscenes.networks.imagenet import copy_tensors, imagenet_state
 from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD
+from openscenes.networks.vgg import tapped
 from openscenes.seeding import torch_generator
 from openscenes.settings import require_between, setting
 
 INPUT_CHANNELS = 7
 SLOPE = 0.2
-TAPPED = 2  # conv1_2, conv2_2, ...: the second convolution of each stage
 DILATIONS = (1, 2, 4, 8, 16, 32, 64, 128, 1)
 
 
@@ -199,11 +199,7 @@ def load_imagenet_vgg19(network: LatentDiversity, source: Path | None = None) ->
 
     Li et al. 2018: they stay what they are; without them the network would look through noise.
 
-    Args:
-        network: the aggregation networks stay as they are.
-        source: a local .safetensors or .pth file; without one, torchvision fetches its own.
-    Raises:
-        WeightsError: if the weights cannot be had, or do not fit.
+    Args and Raises: as ``ifcn.load_imagenet_vgg``; the aggregation networks stay as they are.
     """
     features = {f"features.{name}": own for name, own in network.features.state_dict().items()}
     copy_tensors(imagenet_state("vgg19", source), features, "VGG-19")
@@ -261,17 +257,6 @@ class AdaptiveNorm(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Return keep * maps + weight * normalised maps + offset."""
         return self.keep * maps + self.norm(maps)
-
-
-def tapped(features: nn.Sequential, maps: Tensor) -> list[Tensor]:
-    """What follows the second convolution of each stage of a VGG, after the ReLU."""
-    taken, depth = [], 0
-    for layer in features:
-        maps = layer(maps)
-        depth = 0 if isinstance(layer, nn.MaxPool2d) else depth + isinstance(layer, nn.ReLU)
-        if depth == TAPPED and isinstance(layer, nn.ReLU):
-            taken.append(maps)
-    return taken
 
 
 def _vgg(inputs: int, config: LatentDiversityConfig) -> nn.Sequential:

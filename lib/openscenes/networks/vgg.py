@@ -1,6 +1,6 @@
 """VGG-16 as a fully convolutional network: its stages, the head of an FCN-8s, ImageNet's weights.
 
-iFCN and FCTSFN are built from these parts.
+iFCN and FCTSFN are built from these parts; latent diversity reads features between them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from openscenes.settings import require_between, setting
 STAGES = 5
 COLOURS = len(IMAGENET_MEAN)
 FIRST = "features.0.weight"
+TAPPED = 2  # conv1_2, conv2_2, ...: the second convolution of each stage
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,17 @@ class FCNHead(nn.Module):
             for place, layer in ((0, self.fc6), (3, self.fc7))
             for kind, tensor in layer[0].state_dict().items()
         }
+
+
+def tapped(features: nn.Sequential, maps: Tensor) -> list[Tensor]:
+    """What follows the second convolution of each stage of a VGG, after the ReLU."""
+    taken, depth = [], 0
+    for layer in features:
+        maps = layer(maps)
+        depth = 0 if isinstance(layer, nn.MaxPool2d) else depth + isinstance(layer, nn.ReLU)
+        if depth == TAPPED and isinstance(layer, nn.ReLU):
+            taken.append(maps)
+    return taken
 
 
 def bilinear(maps: Tensor, size: Size) -> Tensor:

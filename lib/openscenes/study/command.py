@@ -20,8 +20,6 @@ from openscenes.study.reports import reports_folder
 from openscenes.study.runs import model
 from openscenes.study.status import write_status
 
-MODELS = "models"  # what ``finished`` knows them by
-
 
 def make_models(*, profile: str, data: Path | None, seeds: int, device: str) -> int:
     """Train and score all that the tables ask, so that no process waits for another's table.
@@ -29,7 +27,7 @@ def make_models(*, profile: str, data: Path | None, seeds: int, device: str) -> 
     Args, Returns and Raises: as ``make_table``.
     """
     chosen = _profile(profile, seeds)
-    name = finished.Request(MODELS, profile, data, seeds, device, None).name()
+    name = finished.Request(finished.MODELS, profile, data, seeds, device, None).name()
     asked = [e.questions(chosen, seeds) for e in EXPERIMENTS.values()]
     questions = list(dict.fromkeys(question for part in asked for question in part))
     if _prepared(open_study(chosen, data, device), "all tables", questions, data, device):

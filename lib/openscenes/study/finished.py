@@ -20,6 +20,7 @@ from typing import Any
 import openscenes
 from openscenes.paths import PROJECT, atomic, cache_dir
 
+MODELS = "models"  # key of the request for all models, which writes no page
 _PACKAGES = (
     "matplotlib", "nbformat", "numpy", "opencv-python", "pandas", "papermill", "pillow", "scipy",
     "seaborn", "torch", "torchvision",
