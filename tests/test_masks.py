@@ -57,3 +57,34 @@ def test_codes_survive_a_json_file(shape, share):
 def test_codes_do_not_depend_on_memory_order():
     drawn = np.random.default_rng(0).random((5, 8)) < 0.5
     assert masks.encode(np.asfortranarray(drawn)) == masks.encode(drawn)
+
+
+def squared_distances(mask):
+    """By brute force over all pairs of pixels."""
+    inside, outside = np.argwhere(mask), np.argwhere(~mask)
+    squared = np.zeros(mask.shape, dtype=int)
+    between = ((inside[:, None] - outside[None]) ** 2).sum(-1)
+    squared[tuple(inside.T)] = between.min(1)
+    return squared
+
+
+def blob(side=64):
+    rows, cols = np.mgrid[:side, :side]
+    ellipse = ((rows - 30) / 25) ** 2 + ((cols - 33) / 18) ** 2 < 1
+    return ellipse & ~(((rows - 24) / 5) ** 2 + ((cols - 33) / 7) ** 2 < 1)
+
+
+def test_distances_are_the_roots_of_whole_numbers():
+    expected = squared_distances(blob())
+    assert np.array_equal(
+        masks.distance_to_outside(blob()), np.sqrt(expected, dtype=np.float64).astype(np.float32)
+    )
+
+
+def test_distances_do_not_depend_on_where_in_memory_the_result_lies():
+    """OpenCV's own do, in their last bits, on processors for which it has vector code."""
+    draw = np.random.default_rng(0)
+    first, kept = masks.distance_to_outside(blob(57)), []
+    for _ in range(100):
+        kept.append(np.empty(draw.integers(1000, 20000), dtype=np.uint8))
+        assert np.array_equal(masks.distance_to_outside(blob(57)), first)

@@ -1,9 +1,10 @@
-"""Binary masks: intersection over union, tight boxes, run-length codes."""
+"""Binary masks: intersection over union, tight boxes, exact distances, run-length codes."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
@@ -27,6 +28,20 @@ def tight_box(mask: BoolMask) -> tuple[int, int, int, int] | None:
     if rows.size == 0:
         return None
     return int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1
+
+
+def distance_to_outside(mask: BoolMask) -> NDArray[np.float32]:
+    """Euclidean distance in pixels of each pixel of a (H, W) mask to the nearest one outside it.
+
+    Outside the mask it is 0; the image's border does not count.
+    Ours: squared distances between pixels are whole numbers, so that rounding them makes what
+    OpenCV computes exact (up to 2000 px).  Its own last bits depend on where in memory the mask
+    happens to lie, so that clicks, which go to the deepest pixel, jump between equally deep
+    ones from run to run.
+    """
+    near = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    squared = np.rint(np.square(near, dtype=np.float64))
+    return np.sqrt(squared).astype(np.float32)
 
 
 def encode(mask: BoolMask) -> dict[str, Any]:

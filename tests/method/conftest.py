@@ -31,7 +31,7 @@ def new_root(tiny, tmp_path_factory):
 def initial(tiny, old_root):
     """A step whose network must be copied before it is evolved twice."""
     config = TrainConfig(
-        epochs=12, batch_size=4, learning_rate=3e-3, head_factor=1.0, optimiser="adamw",
+        epochs=20, batch_size=4, learning_rate=3e-3, head_factor=1.0, optimiser="adamw",
         schedule="one_cycle", reduction="mean",
     )  # fmt: skip
     examples = tiny.labelled(old_root)

@@ -1,29 +1,43 @@
-"""DEXTR, ITIS and latent diversity start from torchvision's ImageNet networks."""
+"""Networks start from torchvision's ImageNet weights; the click channels start blind."""
 
 from dataclasses import replace
+from urllib.error import URLError
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from torchvision.models import VGG, ResNet
+from torchvision.models import VGG, MobileNet_V2_Weights, ResNet, mobilenet_v2, resnet50
+from torchvision.models._api import WeightsEnum
 from torchvision.models.resnet import Bottleneck
 from torchvision.models.vgg import make_layers
 
 from openscenes.errors import WeightsError
+from openscenes.networks.config import NetworkConfig
 from openscenes.networks.dextr import DEXTR, DEXTRConfig, load_imagenet_dextr
+from openscenes.networks.imagenet import COUNTER, load_imagenet
 from openscenes.networks.itis import ITIS, ITISConfig, load_imagenet_itis
 from openscenes.networks.latent_diversity import (
     LatentDiversity,
     LatentDiversityConfig,
     load_imagenet_vgg19,
 )
-from openscenes.networks.weights import COUNTER
+from openscenes.networks.openscene import OpenSceneNet
+from openscenes.paths import PROJECT
+from openscenes.seeding import torch_generator
 from openscenes.study.peers import PEERS, peer_of
 from openscenes.study.profiles import DEMO, PAPER, STUDY
 
 SMALL_DEXTR = DEXTRConfig(blocks=(1, 1, 1, 1), psp_width=8)
 SMALL_LATENT = LatentDiversityConfig(width=8, dilations=(1,), selection_width=8,
                                      selection_dilations=(1,))  # fmt: skip
+
+SMALL = NetworkConfig(backbone="small_resnet", output_stride=4, head_width=8, psp_width=8)
+MOBILE = NetworkConfig(backbone="mobilenet_v2", output_stride=8, head_width=8, psp_width=8)
+REAL = PROJECT.parent / "shared" / "weights" / "mobilenet_v2-imagenet.safetensors"
+
+
+def network(config=SMALL):
+    return OpenSceneNet(config, generator=torch_generator("weights", 0))
 
 
 def kept(module, path):
@@ -104,3 +118,63 @@ def test_peers_start_from_imagenet_where_their_authors_did_and_weights_exist():
     assert {peer_of(profile, name).imagenet for profile in (DEMO, STUDY) for name in PEERS} == {
         None
     }
+
+
+@pytest.fixture(scope="module")
+def resnet_file(tmp_path_factory):
+    """torchvision's ResNet-50 as old files hold it: without batch counters."""
+    state = resnet50().state_dict()
+    path = tmp_path_factory.mktemp("imagenet") / "resnet50.pth"
+    torch.save({k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}, path)
+    return path
+
+
+def test_at_step_zero_a_resnet_sees_no_clicks_but_learns_of_them(resnet_file):
+    config = NetworkConfig(backbone="resnet50", head_width=8, psp_width=8)
+    net = network(config).train()
+    load_imagenet(net, resnet_file)
+    stem = net.iog.backbone.conv1.weight
+    colours = torch.load(resnet_file, weights_only=True)["conv1.weight"]
+    assert torch.equal(stem[:, :3], colours) and not stem[:, 3:].any()
+    crops = 255 * torch.rand(2, 5, 64, 64, generator=torch_generator("crops"))
+    output = net(crops)
+    blind = net(crops * torch.tensor([1.0, 1, 1, 0, 0]).view(1, 5, 1, 1))
+    assert torch.equal(output.fine, blind.fine)
+    output.fine.square().mean().backward()
+    output_gradient = stem.grad[:, 3:]
+    assert torch.isfinite(output_gradient).all() and output_gradient.abs().sum() > 0
+
+
+def test_imagenet_weights_are_strict(tmp_path):
+    state = mobilenet_v2().features.state_dict()
+    state = {f"features.{name}": value for name, value in state.items()}
+    del state["features.3.conv.1.0.weight"]
+    save_file(state, tmp_path / "mobile.safetensors")
+    with pytest.raises(WeightsError, match=r"missing: features\.3\.conv\.1\.0\.weight\)"):
+        load_imagenet(network(MOBILE), tmp_path / "mobile.safetensors")
+
+
+def test_offline_the_error_says_where_to_put_the_file(monkeypatch):
+    def offline(self, *args, **kwargs):
+        raise URLError("no route")
+
+    monkeypatch.setattr(WeightsEnum, "get_state_dict", offline)
+    file = MobileNet_V2_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
+    with pytest.raises(WeightsError, match=f"put {file} into .*checkpoints, or pass the path"):
+        load_imagenet(network(MOBILE))
+
+
+def test_the_demo_network_has_no_imagenet_weights():
+    with pytest.raises(WeightsError, match="train it from scratch, or choose resnet101"):
+        load_imagenet(network())
+
+
+@pytest.mark.skipif(not REAL.is_file(), reason="the real MobileNetV2 weights are not here")
+def test_real_mobilenet_weights_give_features_that_tell_positions_apart():
+    net = network(replace(MOBILE, normalise=True)).eval()
+    load_imagenet(net, REAL)
+    stem = net.iog.backbone.features[0][0].weight
+    assert stem[:, :3].abs().sum() > 0 and not stem[:, 3:].any()
+    with torch.no_grad():
+        features = net(255 * torch.rand(1, 5, 64, 64, generator=torch_generator("crops"))).features
+    assert features.isfinite().all() and 0.1 < features.std() < 10

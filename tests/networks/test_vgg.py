@@ -65,7 +65,7 @@ def test_a_failed_fetch_says_what_to_do(monkeypatch, error):
         raise error
 
     published(monkeypatch, fail)
-    with pytest.raises(WeightsError, match=rf"\({error}\); pass the path of a local vgg16-0123"):
+    with pytest.raises(WeightsError, match=rf"\({error}\); put vgg16-0123\S* into "):
         imagenet_vgg(NARROW, None)
 
 

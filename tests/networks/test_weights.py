@@ -2,19 +2,15 @@
 
 import pickle
 from dataclasses import replace
-from urllib.error import URLError
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from torchvision.models import MobileNet_V2_Weights, mobilenet_v2, resnet50
-from torchvision.models._api import WeightsEnum
 
 from openscenes.errors import WeightsError
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import (
-    load_imagenet,
     load_published_iog,
     load_weights,
     parameter_groups,
@@ -110,66 +106,6 @@ def test_published_weights_must_be_whole(tmp_path):
     torch.save(state, tmp_path / "iog.pth")
     with pytest.raises(WeightsError, match=r"missing: psp4\.bottleneck\.0\.weight\)"):
         load_published_iog(network(), tmp_path / "iog.pth")
-
-
-@pytest.fixture(scope="module")
-def resnet_file(tmp_path_factory):
-    """torchvision's ResNet-50 as old files hold it: without batch counters."""
-    state = resnet50().state_dict()
-    path = tmp_path_factory.mktemp("imagenet") / "resnet50.pth"
-    torch.save({k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}, path)
-    return path
-
-
-def test_at_step_zero_a_resnet_sees_no_clicks_but_learns_of_them(resnet_file):
-    config = NetworkConfig(backbone="resnet50", head_width=8, psp_width=8)
-    net = network(config).train()
-    load_imagenet(net, resnet_file)
-    stem = net.iog.backbone.conv1.weight
-    colours = torch.load(resnet_file, weights_only=True)["conv1.weight"]
-    assert torch.equal(stem[:, :3], colours) and not stem[:, 3:].any()
-    crops = 255 * torch.rand(2, 5, 64, 64, generator=torch_generator("crops"))
-    output = net(crops)
-    blind = net(crops * torch.tensor([1.0, 1, 1, 0, 0]).view(1, 5, 1, 1))
-    assert torch.equal(output.fine, blind.fine)
-    output.fine.square().mean().backward()
-    output_gradient = stem.grad[:, 3:]
-    assert torch.isfinite(output_gradient).all() and output_gradient.abs().sum() > 0
-
-
-def test_imagenet_weights_are_strict(tmp_path):
-    state = mobilenet_v2().features.state_dict()
-    state = {f"features.{name}": value for name, value in state.items()}
-    del state["features.3.conv.1.0.weight"]
-    save_file(state, tmp_path / "mobile.safetensors")
-    with pytest.raises(WeightsError, match=r"missing: features\.3\.conv\.1\.0\.weight\)"):
-        load_imagenet(network(MOBILE), tmp_path / "mobile.safetensors")
-
-
-def test_offline_the_error_says_where_to_put_the_file(monkeypatch):
-    def offline(self, *args, **kwargs):
-        raise URLError("no route")
-
-    monkeypatch.setattr(WeightsEnum, "get_state_dict", offline)
-    file = MobileNet_V2_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
-    with pytest.raises(WeightsError, match=f"put {file} into .*checkpoints, or pass the path"):
-        load_imagenet(network(MOBILE))
-
-
-def test_the_demo_network_has_no_imagenet_weights():
-    with pytest.raises(WeightsError, match="train it from scratch, or choose resnet101"):
-        load_imagenet(network())
-
-
-@pytest.mark.skipif(not REAL.is_file(), reason="the real MobileNetV2 weights are not here")
-def test_real_mobilenet_weights_give_features_that_tell_positions_apart():
-    net = network(replace(MOBILE, normalise=True)).eval()
-    load_imagenet(net, REAL)
-    stem = net.iog.backbone.features[0][0].weight
-    assert stem[:, :3].abs().sum() > 0 and not stem[:, 3:].any()
-    with torch.no_grad():
-        features = net(255 * torch.rand(1, 5, 64, 64, generator=torch_generator("crops"))).features
-    assert features.isfinite().all() and 0.1 < features.std() < 10
 
 
 def test_heads_train_faster_than_the_backbone():

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from openscenes.data.interactions import REFERENCE_PX, depth
 from openscenes.errors import InputError
-from openscenes.masks import BoolMask
+from openscenes.masks import BoolMask, distance_to_outside
 from openscenes.settings import setting
 
 Clicks = NDArray[np.float32]  # (K, 3): row, col, sign
@@ -197,7 +197,7 @@ def _ring(mask: BoolMask, inner: float, outer: float) -> BoolMask:
     """Pixels whose distance to the mask is in (inner, outer]; all, where the mask is empty."""
     if not mask.any():
         return np.ones_like(mask)
-    away = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    away = distance_to_outside(~mask)
     return (away > inner) & (away <= outer)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,8 +57,7 @@ def simulate(
 
 def depth(mask: masks.BoolMask) -> NDArray[np.float32]:
     """Euclidean distance of each (H, W) pixel to the outside, to which the border counts."""
-    padded = np.pad(mask.astype(np.uint8), 1)
-    return cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    return masks.distance_to_outside(np.pad(mask, 1))[1:-1, 1:-1]
 
 
 def _deepest_in_crop(mask: masks.BoolMask, box: Box, crop: crops.CropConfig) -> Point:

@@ -8,8 +8,11 @@ an input comes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import cast
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck
 
@@ -40,8 +43,36 @@ class PyramidPooling(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Fuse F with its pooled summaries."""
         convolution, norm, relu = self.bottleneck
-        maps = [*(stage(features) for stage in self.stages), features]
+        pools = zip(self.stages, averages(features, POOLS), strict=True)
+        maps = [*(cast(nn.Sequential, stage)[1:](pool) for stage, pool in pools), features]
         return relu(norm(fuse(maps, _kernel(convolution), grid(features))))
+
+
+def averages(maps: Tensor, sides: Sequence[int]) -> list[Tensor]:
+    """What ``nn.AdaptiveAvgPool2d`` of each side gives, by one product with a fixed matrix.
+
+    Ours: averages are linear; one pass over (B, C, h, w) maps instead of one for each side.
+
+    Returns:
+        (B, C, side, side) each.
+    """
+    batch, channels = maps.shape[:2]
+    flat = maps.permute(0, 2, 3, 1).reshape(batch, -1, channels)
+    weights = _averaging(tuple(sides), grid(maps), flat.dtype, flat.device)
+    cells = (weights @ flat).transpose(1, 2)
+    parts = cells.split([side * side for side in sides], dim=2)
+    return [p.reshape(batch, channels, s, s) for p, s in zip(parts, sides, strict=True)]
+
+
+@lru_cache(maxsize=8)
+def _averaging(
+    sides: tuple[int, ...], size: Size, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """(cells of all sides, h * w): each row holds the weights of one cell."""
+    with torch.inference_mode(False), torch.no_grad():
+        lines = [torch.eye(length, dtype=torch.float64)[:, None] for length in size]
+        by_side = [[F.adaptive_avg_pool1d(line, s)[:, 0].T for line in lines] for s in sides]
+        return torch.cat([torch.kron(*both) for both in by_side]).to(device, dtype)
 
 
 class CoarseNet(nn.Module):

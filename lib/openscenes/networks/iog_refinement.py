@@ -23,7 +23,7 @@ from openscenes.networks.backbones import INPUT_CHANNELS, Stages
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.enlargement import fuse, grid
-from openscenes.networks.heads import POOLS, PyramidPooling, conv_norm
+from openscenes.networks.heads import POOLS, PyramidPooling, averages, conv_norm
 from openscenes.networks.openscene import OpenSceneNet, initialise_weights
 from openscenes.seeding import torch_generator
 
@@ -68,19 +68,18 @@ class Refiner(nn.Module):
             (B, psp_width, h, w), in place of ``pyramid(features)``.
         """
         clicks = self.branch(click_maps)
-        stages = enumerate(pyramid.stages)
-        pooled = [self._pooled(index, stage, features, clicks) for index, stage in stages]
-        shared, new = zip(*pooled, strict=True)
+        pools = zip(averages(features, POOLS), averages(clicks, POOLS), strict=True)
+        rows = [self._rows(index, pyramid.stages[index], *p) for index, p in enumerate(pools)]
+        shared, new = zip(*rows, strict=True)
         convolution, norm, relu = pyramid.bottleneck
         trained = fuse((*shared, features), cast(nn.Conv2d, convolution).weight, grid(features))
         return relu(norm(trained + fuse((*new, clicks), self.fusion.weight, grid(features))))
 
-    def _pooled(
-        self, index: int, stage: nn.Module, features: Tensor, clicks: Tensor
+    def _rows(
+        self, index: int, stage: nn.Module, seen: Tensor, told: Tensor
     ) -> tuple[Tensor, Tensor]:
         """One pool's trained channels, corrected by the clicks, and its new channels."""
-        pool, convolution, norm, relu = cast(nn.Sequential, stage)
-        seen, told = pool(features), pool(clicks)
+        _, convolution, norm, relu = cast(nn.Sequential, stage)
         shared = relu(norm(convolution(seen) + self.shared_rows[index](told)))
         return shared, self.new_rows[index](torch.cat((seen, told), dim=1))
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -18,6 +17,7 @@ from torchvision.models.segmentation.deeplabv3 import ASPP
 from openscenes.data.encodings import gaussian_maps
 from openscenes.data.interactions import REFERENCE_PX
 from openscenes.errors import InputError
+from openscenes.masks import distance_to_outside
 from openscenes.networks.backbones import ResNet, SmallResNet, residual_stage
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import grid, resize
@@ -222,10 +222,8 @@ def guidance_map(previous: Tensor, config: ITISConfig) -> Tensor:
         (B, 1, S, S) float32 in [0, 1]: 0 inside the mask, 1 far from it or if it is empty.
     """
     limit = config.guidance_limit_px * previous.shape[-1] / REFERENCE_PX
-    outside = (~previous[:, 0]).to("cpu", torch.uint8).numpy()
-    distances = [
-        cv2.distanceTransform(part, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for part in outside
-    ]
+    outside = (~previous[:, 0]).cpu().numpy()
+    distances = [distance_to_outside(part) for part in outside]
     near = torch.from_numpy(np.stack(distances)).clamp(max=limit)
     return (near / limit)[:, None].to(previous.device)
 

@@ -15,9 +15,9 @@ from torchvision.models.vgg import make_layers
 
 from openscenes.errors import InputError, WeightsError
 from openscenes.networks.enlargement import Size, grid
-from openscenes.networks.imagenet import copy_tensors, imagenet_state
+from openscenes.networks.imagenet import COUNTER, copy_tensors, imagenet_state
 from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD, initialise_weights
-from openscenes.networks.weights import COUNTER, State
+from openscenes.networks.weights import State
 from openscenes.settings import require_between, setting
 
 STAGES = 5

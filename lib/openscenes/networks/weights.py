@@ -1,4 +1,4 @@
-"""Weights on disk: the project's own, IOG's published ones, ImageNet's; and the rates they take.
+"""Weights on disk: the project's own, IOG's published ones; and the rates they take.
 
 Every load is strict: a missing, unknown or misshapen tensor is an error that names it.
 """
@@ -14,19 +14,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torchvision.models import get_model_weights
 
 from openscenes.errors import WeightsError
-from openscenes.networks.backbones import INPUT_CHANNELS
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.paths import atomic
 
 State = dict[str, Tensor]
 NAMED_PROBLEMS = 3
 PARALLEL_PREFIX = "module."
-COUNTER = "num_batches_tracked"
-# The classification layers, and MobileNetV2's last 1x1 convolution, which has no place here.
-CLASSIFICATION_ONLY = ("fc.", "classifier.", "features.18.")
 
 
 def save_weights(module: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:
@@ -43,7 +38,7 @@ def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
         WeightsError: if the file is missing, damaged, or not exactly the module's.
     """
     path = Path(path)
-    _load_strictly(module, read_state(path), f"{path}")
+    load_strictly(module, read_state(path), f"{path}")
     with safe_open(path, "pt") as opened:
         return dict(opened.metadata() or {})
 
@@ -59,32 +54,7 @@ def load_published_iog(network: OpenSceneNet, path: Path) -> None:
     """
     state = read_state(Path(path))
     plain = {name.removeprefix(PARALLEL_PREFIX): tensor for name, tensor in state.items()}
-    _load_strictly(network.iog, plain, f"{path}")
-
-
-def load_imagenet(network: OpenSceneNet, source: Path | None = None) -> None:
-    """Start the backbone from ImageNet weights in torchvision's names.
-
-    IOG: the colour kernels of the stem are copied, the two click channels start at zero, so the
-    untrained network does not see the clicks.
-
-    Args:
-        network: its backbone is written; the heads stay as they are.
-        source: a local .safetensors or .pth file; without one, torchvision fetches its own.
-    Raises:
-        WeightsError: if the weights cannot be had, or do not fit.
-    """
-    name, backbone = network.config.backbone, network.iog.backbone
-    if name == "small_resnet":
-        raise WeightsError(
-            "No ImageNet weights exist for small_resnet; train it from scratch, or choose "
-            "resnet101, resnet50 or mobilenet_v2."
-        )
-    state = _fetch_imagenet(name) if source is None else read_state(Path(source))
-    kept = {key: state[key] for key in state if not key.startswith(CLASSIFICATION_ONLY)}
-    if (stem := backbone.stem_name) in kept:
-        kept[stem] = _with_click_channels(kept[stem])
-    _load_strictly(backbone, _with_counters(kept, backbone), f"{source or name}")
+    load_strictly(network.iog, plain, f"{path}")
 
 
 def parameter_groups(network: nn.Module, lr: float, head_factor: float) -> list[dict[str, Any]]:
@@ -126,7 +96,14 @@ def read_state(path: Path) -> State:
     return dict(state)
 
 
-def _load_strictly(module: nn.Module, state: State, source: str) -> None:
+def load_strictly(module: nn.Module, state: State, source: str) -> None:
+    """Load a state dict that must be exactly the module's.
+
+    Args:
+        source: what the tensors are, for the message.
+    Raises:
+        WeightsError: naming what is missing, unknown or misshapen.
+    """
     target = module.state_dict()
     problems = {
         "missing": [name for name in target if name not in state],
@@ -149,31 +126,3 @@ def _load_strictly(module: nn.Module, state: State, source: str) -> None:
 def _first(names: list[str]) -> str:
     rest = len(names) - NAMED_PROBLEMS
     return ", ".join(names[:NAMED_PROBLEMS]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _fetch_imagenet(name: str) -> State:
-    weights = get_model_weights(name)["IMAGENET1K_V1"]
-    try:
-        return dict(weights.get_state_dict(progress=False, check_hash=True))
-    except (OSError, RuntimeError) as error:
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
-        raise WeightsError(
-            f"The ImageNet weights of {name} could not be fetched ({error}); put "
-            f"{Path(weights.url).name} into {folder}, or pass the path of a local file."
-        ) from error
-
-
-def _with_click_channels(kernel: Tensor) -> Tensor:
-    """(K, 3, k, k) colour kernel to (K, 5, k, k), zero for the clicks."""
-    clicks = kernel.new_zeros(len(kernel), INPUT_CHANNELS - kernel.shape[1], *kernel.shape[2:])
-    return torch.cat((kernel, clicks), dim=1)
-
-
-def _with_counters(state: State, backbone: nn.Module) -> State:
-    """Old files count no batches; PyTorch starts such counters at zero, and so do we."""
-    counters = {
-        name: torch.zeros_like(tensor)
-        for name, tensor in backbone.state_dict().items()
-        if name.endswith(COUNTER)
-    }
-    return counters | state

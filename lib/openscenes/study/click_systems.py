@@ -31,7 +31,6 @@ from openscenes.study.recipes import Recipe, refiner_of
 from openscenes.study.runs import model as trained
 
 ImageClicks = Sequence[NDArray[np.float32]]  # per object (K, 3): row, col, sign in image pixels
-MOST_CLICKS = 24
 
 
 class Asked(Protocol):
@@ -179,8 +178,9 @@ class _Crops:
         self.size = (config.size, config.size)
 
     def moved(self, clicks: ImageClicks) -> Tensor:
-        """Clicks in crop pixels, (B, 24, 3), padded with zeros."""
-        padded = np.zeros((len(self.cuts), MOST_CLICKS, 3), dtype=np.float32)
+        """Clicks in crop pixels, (B, K, 3), padded with zeros to the longest list."""
+        longest = max(1, *map(len, clicks))
+        padded = np.zeros((len(self.cuts), longest, 3), dtype=np.float32)
         for row, given, cut in zip(padded, clicks, self.cuts, strict=True):
             if len(given):
                 points = crops.apply(cut.affine, given[:, 1::-1].astype(np.float64))

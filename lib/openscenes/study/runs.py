@@ -14,8 +14,9 @@ from filelock import FileLock
 
 from openscenes.method.evolution import align, evolve, initialise, kept_pseudo_masks
 from openscenes.method.pool import Pool
+from openscenes.networks.imagenet import load_imagenet
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.networks.weights import load_imagenet, save_weights
+from openscenes.networks.weights import save_weights
 from openscenes.paths import atomic, cache_dir
 from openscenes.seeding import torch_generator
 from openscenes.study import peer_runs

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -21,6 +20,7 @@ from openscenes.interactive.interactions.answers import Answer
 from openscenes.interactive.interactions.layers import LAYERS, Picture, over
 from openscenes.interactive.interactions.maps import ClickMap
 from openscenes.interactive.interactions.state import BoolMask, Subject
+from openscenes.masks import distance_to_outside
 from openscenes.study.figures import PALETTE, SERIES
 from openscenes.study.galleries import draw_interaction
 from openscenes.study.statistics import Estimate, estimate
@@ -126,7 +126,7 @@ def click_map_figure(subject: Subject, maps: Mapping[str, ClickMap]) -> Figure:
 
 def signed_distance(mask: BoolMask) -> NDArray[np.float32]:
     """(H, W) pixels from the outline of a mask, above 0 inside and below 0 outside."""
-    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    away = distance_to_outside(~mask)
     return np.where(mask, depth(mask), -away)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from openscenes.interactive.interactions.state import (
     usual_question,
     with_point,
 )
+from openscenes.masks import distance_to_outside
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.seeding import numpy_generator
 from openscenes.study.material import Study
@@ -57,9 +57,7 @@ def place(subject: Subject, question: Question, name: str) -> Point:
         return question.interaction.point
     if name == "corner of the box":
         return inside(Point(row0 + 2.0, col0 + 2.0), subject.shape)
-    outside = cv2.distanceTransform(
-        (~subject.truth).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-    )
+    outside = distance_to_outside(~subject.truth)
     regions = {
         "anywhere inside": subject.truth,
         "near the border": subject.truth & (depths <= reach),
