@@ -26,8 +26,8 @@ SMALL = replace(
 )  # fmt: skip
 CHANGED = {"initial", "cityscapes", "coco", "imagenet"}
 TIME_ONLY = {
-    "epochs", "batch_size", "workers", "max_objects", "min_area", "image_fraction",
-    "imagenet",
+    "epochs", "batch_size", "workers", "precision", "max_objects", "min_area",
+    "image_fraction", "imagenet",
 }  # fmt: skip
 
 

@@ -240,6 +240,7 @@ def _with_truth(clicked: ClickedObject, index: Index, position: int, channel: in
 def _clicked(study: Study, index: Index, user: User | None) -> tuple[ClickedObject, ...]:
     profile = study.profile
     config = profile.clicks if user is None else replace(profile.clicks, user=user)
-    name = digest_of([index.digest, str(study.root), config, profile.crop])
+    code = code_digest(("data.clicks",))  # of the simulated users
+    name = digest_of([index.digest, str(study.root), config, profile.crop, code])
     path = cache_dir() / "clicks" / f"{index.scene.replace('/', '-')}-{name}.jsonl"
     return clicks.clicked_objects(index, config, profile.crop, path)
