@@ -11,14 +11,15 @@ CELLS = [
     explored.KERNEL,
     """
 from openscenes.interactive.interactions import state
-from openscenes.interactive.interactions.answers import load_networks
+from openscenes.interactive.interactions.answers import load_trainings, networks_of
 from openscenes.interactive.interactions.explorer import InteractionExplorer
 from openscenes.interactive.trained import lesson_study, trained
 from openscenes.study import recipes
 study = lesson_study("smoke")
 models = trained(study, [recipes.initial(study.profile.initial_sets[0], 0)])
 objects = state.validation_objects(study, 3)
-explorer = InteractionExplorer(study, load_networks(study, models), objects)
+networks = networks_of(load_trainings([study], models))
+explorer = InteractionExplorer(study, networks, objects)
 canvas = explorer._canvas
 box = lambda: [round(side) for side in explorer.answer.interaction.box]
 """,

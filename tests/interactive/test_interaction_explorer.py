@@ -13,15 +13,13 @@ import pytest
 
 from openscenes.errors import InputError
 from openscenes.interactive.interactions import figures, layers, state, trials
-from openscenes.interactive.interactions.answers import answer, load_networks
+from openscenes.interactive.interactions.answers import answer
 from openscenes.interactive.interactions.controls import CLICK_MAP
 from openscenes.interactive.interactions.explorer import InteractionExplorer, interaction_explorer
 from openscenes.interactive.interactions.maps import click_map
 from openscenes.interactive.interactions.words import numbers, spoken
-from openscenes.networks.weights import save_weights
 from openscenes.study.figures import PALETTE
 from openscenes.study.material import validation
-from openscenes.study.models import Model
 
 tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
 
@@ -33,15 +31,9 @@ def study(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def networks(study, tmp_path_factory):
+def networks(study):
     """Two, calibrated on noise, so that their masks are neither all 0 nor all 1."""
-    made = []
-    for seed in (1, 2):
-        network = tiny.calibrated(study, seed)
-        folder = tmp_path_factory.mktemp("model")
-        made.append(Model("drawn", folder, f"smoke seed {seed} untrained"))
-        save_weights(network, made[-1].weights, {})
-    return load_networks(study, made)
+    return {f"seed {seed} untrained": tiny.calibrated(study, seed).eval() for seed in (1, 2)}
 
 
 @pytest.fixture(scope="module")

@@ -91,16 +91,6 @@ def networks_of(trainings: Mapping[str, Training]) -> dict[str, OpenSceneNet]:
     return {name: network for name, (_, network) in trainings.items()}
 
 
-def load_networks(study: Study, models: Sequence[Model]) -> dict[str, OpenSceneNet]:
-    """Networks on the study's device, ready to be asked, by their names without the profile's.
-
-    Returns:
-        Such as ``{"seed 0 initial voc+sbd": network}``, in the order of the models.
-    """
-    device = study.fabric.device
-    return {model.label.partition(" ")[2]: model.load(study).to(device) for model in models}
-
-
 def answers(
     study: Study, network: OpenSceneNet, subject: Subject, questions: Sequence[Question]
 ) -> list[Answer]:
@@ -110,7 +100,7 @@ def answers(
     whatever the profile's own way of reading.
 
     Args:
-        network: on the study's device and in evaluation mode, as ``load_networks`` gives it.
+        network: on the study's device and in evaluation mode, as ``load_trainings`` gives it.
     """
     cuts: dict[tuple[Box, float], Sample] = {}
     asked = [_sample(study, subject, question, cuts) for question in questions]
