@@ -26,7 +26,7 @@ SMALL = replace(
 )  # fmt: skip
 CHANGED = {"initial", "cityscapes", "coco", "imagenet"}
 TIME_ONLY = {
-    "epochs", "batch_size", "workers", "precision", "max_objects", "min_area",
+    "epochs", "batch_size", "workers", "max_objects", "min_area",
     "image_fraction", "imagenet",
 }  # fmt: skip
 

@@ -36,9 +36,18 @@ def alone(study: Study) -> Study:
     return replace(study, profile=replace(study.profile, cpu_threads=0))
 
 
-def test_jobs_share_the_cores(study: Study, alone: Study) -> None:
+def test_jobs_share_the_cores(study: Study, alone: Study, monkeypatch) -> None:
+    monkeypatch.setattr(preparation, "_memory_gib", lambda: float("inf"))
     assert parallel_jobs(study) == os.cpu_count()
     assert parallel_jobs(alone) == 1
+
+
+@pytest.mark.parametrize(("memory_gib", "jobs"), [(0.5, 1), (4.0, 2), (7.9, 3), (64.0, 4)])
+def test_no_more_jobs_begin_than_memory_holds(study: Study, monkeypatch, memory_gib, jobs) -> None:
+    monkeypatch.setattr(preparation, "_memory_gib", lambda: memory_gib)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    assert study.profile.job_gib == 2.0
+    assert parallel_jobs(study) == jobs
 
 
 def test_a_task_is_ready_when_its_parent_neither_waits_nor_runs() -> None:

@@ -92,11 +92,21 @@ def _digest(study: Study, questions: Sequence[Question]) -> str:
 
 
 def parallel_jobs(study: Study) -> int:
-    """How many trainings fit on this machine: on a CPU, its cores by the profile's threads."""
+    """How many trainings fit on this machine: on a CPU, as its cores and its memory allow."""
     threads = study.profile.cpu_threads
     if study.fabric.device.type != "cpu" or study.fabric.world_size > 1 or threads < 1:
         return 1
-    return max(1, (os.cpu_count() or 1) // threads)
+    by_cores = (os.cpu_count() or 1) // threads
+    by_memory = _memory_gib() / study.profile.job_gib
+    return max(1, int(min(by_cores, by_memory)))
+
+
+def _memory_gib() -> float:
+    """What the machine has; without a limit where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
 
 
 def _run(study: Study, tasks: Sequence[Task], where: tuple[str, Path | None, str]) -> Iterator[str]:

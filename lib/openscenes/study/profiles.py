@@ -45,6 +45,7 @@ class Profile:
         embedded: the images are generated, no data root is needed.
         initial_sets: what initial models learn; Table 4 is made for each.
         cpu_threads: of each training on a CPU, so that several run side by side; 0 takes all.
+        job_gib: memory that a training takes at most, so that no more start than fit.
         reasons: "section.field", or a whole "section", -> why it differs from the paper.
     """
 
@@ -66,6 +67,7 @@ class Profile:
     imagenet: bool = True
     cache_gib: float = 2.0
     cpu_threads: int = 1
+    job_gib: float = 2.0
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,7 +108,16 @@ def differences(profile: Profile) -> dict[str, tuple[Any, Any]]:
     return {name: (mine[name], paper[name]) for name in mine if mine[name] != paper[name]}
 
 
-_NOT_NUMBERS = ("name", "data", "embedded", "reasons", "cache_gib", "cpu_threads", "initial_sets")
+_NOT_NUMBERS = (
+    "name",
+    "data",
+    "embedded",
+    "reasons",
+    "cache_gib",
+    "cpu_threads",
+    "job_gib",
+    "initial_sets",
+)
 
 
 def _flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -238,6 +249,7 @@ STUDY = Profile(
     ipt=_IPT,
     alignment=_ALIGNMENT,
     initial_sets=("voc+sbd",),
+    job_gib=4.0,
     reasons=_WHY_SMALL,
 )  # fmt: skip
 
