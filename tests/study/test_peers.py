@@ -134,10 +134,10 @@ def test_every_peer_learns_one_object_by_heart(tiny, example, name):
 def test_the_refinement_learns_to_correct_one_object(tiny, tmp_path):
     """The network below it knows bright blobs and rests; the object is a dark one."""
     bright = tiny.labelled(tiny.write_voc(tmp_path / "bright"))
-    dark = tiny.labelled(tiny.write_voc(tmp_path / "dark", seed=1, darkness=0.5))[0]
+    dark = tiny.labelled(tiny.write_voc(tmp_path / "dark", seed=1, darkness=0.3))[0]
     config = replace(tiny.NETWORK, head_width=64, psp_width=32)
     network = OpenSceneNet(config, generator=torch.Generator().manual_seed(0))
-    learned = replace(tiny.TRAIN, epochs=12, learning_rate=3e-3)
+    learned = replace(tiny.TRAIN, epochs=20, learning_rate=3e-3)
     initialise(network, bright, learned, tiny.AUGMENTATION, tiny.shared())
     refinable = RefinableIOG(network, tiny.CLICKS, generator=torch_generator("refiner"))
     before = corrected(tiny, refinable, dark)
@@ -147,7 +147,7 @@ def test_the_refinement_learns_to_correct_one_object(tiny, tmp_path):
     print(f"refinement after 0, 1, 2, 3 clicks: {reached}")
     assert reached[0] == before[0] < LEARNED
     assert before[1:] == before[:1] * 3  # new columns begin at zero
-    assert min(reached[1:]) >= 0.9  # what the resting network lets through
+    assert min(reached[1:]) >= LEARNED
     assert 1 - min(reached[1:]) < 0.5 * (1 - reached[0])
 
 
