@@ -25,11 +25,11 @@ from openscenes.study.provenance import peak_memory_mb
 from openscenes.study.registry import EXPERIMENTS
 from openscenes.study.reports import write_table
 
-# All in float32, as the paper's profile has it: in bfloat16 the gradient of a score made from 4096
-# channels (iFCN, FCTSFN) corrupts memory in oneDNN on two threads or more.
 _TIME = "Ours: a dry run; a pass or two over a few objects run the code of hundreds over all"
 
 
+# The paper's precision stays, float32: in bfloat16 the gradient of a score made from 4096 channels
+# (iFCN, FCTSFN) corrupts memory in oneDNN on two threads or more.
 def _shortened(train: TrainConfig, epochs: int) -> TrainConfig:
     return replace(train, epochs=epochs, batch_size=2, workers=0)
 

@@ -109,15 +109,8 @@ def differences(profile: Profile) -> dict[str, tuple[Any, Any]]:
 
 
 _NOT_NUMBERS = (
-    "name",
-    "data",
-    "embedded",
-    "reasons",
-    "cache_gib",
-    "cpu_threads",
-    "job_gib",
-    "initial_sets",
-)
+    "name", "data", "embedded", "reasons", "cache_gib", "cpu_threads", "job_gib", "initial_sets",
+)  # fmt: skip
 
 
 def _flat(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
