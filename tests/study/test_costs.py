@@ -41,7 +41,7 @@ def test_crops_by_hand():
     pairs = work(recipes.evolved(FIRST, "cityscapes", recipes.FULL))
     assert pairs == Work(PAIRS, 2 * 52_004 * 20, 52_004)
     assert work(recipes.refiner_of(FIRST)) == Work(REFINEMENT, 25_832 * 25)
-    part = recipes.in_parts(FIRST, "cityscapes", recipes.FULL, 4)[2]
+    part = recipes.in_parts(FIRST, "cityscapes", 4, recipes.FULL)[2]
     assert work(part) == Work(PAIRS, 2 * 13_001 * 20, 13_001)
 
 

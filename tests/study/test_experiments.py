@@ -16,7 +16,7 @@ from openscenes.study.experiments import (
 )
 from openscenes.study.profiles import DEMO, PAPER
 from openscenes.study.questions import Question
-from openscenes.study.recipes import FULL, evolved, finetuned, initial, peer
+from openscenes.study.recipes import FULL, SLOWER, STATISTICS, evolved, finetuned, initial, peer
 from openscenes.study.registry import EXPERIMENTS, experiment
 from openscenes.study.tables import PAPER_VALUES, paper_value
 
@@ -117,11 +117,13 @@ def test_the_cells_of_table_2():
     assert list(rows) == ["VOC, t = 0", "VOC, t = 1*", "VOC, t = 2*", "Cityscapes, t = 1",
                           "Cityscapes, t = 2*", "COCO, t = 2"]  # fmt: skip
     first = initial("voc+sbd", 0)
-    dextr, iog, ours = rows["Cityscapes, t = 1"]
+    dextr, iog, ours, careful = rows["Cityscapes, t = 1"]
     assert dextr == Question(peer("DEXTR", 0), "cityscapes")
     assert iog == Question(first, "cityscapes")
     assert ours == Question(evolved(first, "cityscapes", FULL), "cityscapes")
-    _, iog, ours = rows["VOC, t = 2*"]
+    seen = evolved(first, "cityscapes", STATISTICS)
+    assert careful == Question(evolved(seen, "cityscapes", SLOWER), "cityscapes")
+    _, iog, ours, _ = rows["VOC, t = 2*"]
     assert iog.recipe == finetuned(finetuned(first, "cityscapes"), "coco")
     assert ours.recipe == evolved(evolved(first, "cityscapes", FULL), "coco", FULL)
     assert iog.where == ours.where == "voc"
@@ -130,7 +132,7 @@ def test_the_cells_of_table_2():
 def test_table_2_asks_every_model_on_every_set():
     asked = set(EXPERIMENTS["2"].questions(DEMO, 1))
     assert set(sequence.matrix_questions(1)) == asked
-    assert len(asked) == (3 * 3 - 1) * 3  # IOG and ours begin as one
+    assert len(asked) == (4 * 3 - 2) * 3  # IOG and both of ours begin as one
 
 
 def test_table_4_has_a_block_for_each_set_and_scene_and_a_bound():
@@ -142,6 +144,7 @@ def test_table_4_has_a_block_for_each_set_and_scene_and_a_bound():
     first = initial("voc+sbd", 0)
     assert plans[1].lines[-1].asking(0) == Question(finetuned(first, "coco"), "coco")
     assert plans[1].lines[-2].source(0) == Question(evolved(first, "coco", FULL), "voc")
+    assert [line.label for line in plans[0].lines[:3]] == ["Baseline", "statistics alone", "+ST"]
 
 
 def test_table_4_plus_asks_students_plainly_unless_the_row_says_so():
@@ -158,12 +161,16 @@ def test_table_4_plus_asks_students_plainly_unless_the_row_says_so():
 
 
 def test_table_7_grows_by_a_quarter_of_photographs():
-    (plan,) = parts.plans(DEMO)
+    plan, careful = parts.plans(DEMO)
     lives = [line.asking(0).recipe.life() for line in plan.lines]
     assert [len(life) for life in lives] == [1, 2, 3, 4, 5]
     assert all(lives[n] == lives[4][: n + 1] for n in range(5))
     assert [step.part for step in lives[4][1:]] == [(0, 4), (1, 4), (2, 4), (3, 4)]
     assert lives[0][0] == initial("voc", 0)
+    steps = careful.lines[4].asking(0).recipe.life()[1:]
+    assert [step.variant for step in steps] == [STATISTICS, SLOWER] * 4
+    assert [step.part[0] for step in steps] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert not any(line.column for line in careful.lines)
 
 
 def test_table_3_asks_every_variant_at_once():

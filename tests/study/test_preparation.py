@@ -51,7 +51,7 @@ def test_no_more_jobs_begin_than_memory_holds(study: Study, monkeypatch, memory_
 
 
 def test_a_task_is_ready_when_its_parent_neither_waits_nor_runs() -> None:
-    steps = in_parts(FIRST, "coco", "st", 2)
+    steps = in_parts(FIRST, "coco", 2, "st")
     first, one, two, other = map(Training, (FIRST, *steps, peer("DEXTR", 0)))
     scoring = Scoring((Question(FIRST, "coco"),))
     assert _ready([first, one, two, other], []) == [first, other]
@@ -66,7 +66,7 @@ def test_what_many_wait_for_begins_first() -> None:
     first, second = initial("voc", 0), initial("voc+sbd", 0)
     heirs = [
         Training(step)
-        for step in (*in_parts(first, "coco", "st", 2), *in_parts(second, "coco", "st", 4))
+        for step in (*in_parts(first, "coco", 2, "st"), *in_parts(second, "coco", 4, "st"))
     ]
     waiting = [scoring, lonely, Training(first), Training(second), *heirs]
     assert _ready(waiting, []) == [Training(second), Training(first), lonely, scoring]
@@ -134,7 +134,7 @@ def test_side_by_side_no_child_starts_before_its_parent_is_there(
     monkeypatch.setattr(
         preparation, "ProcessPoolExecutor", lambda n, mp_context: ThreadPoolExecutor(n)
     )
-    steps = in_parts(FIRST, "coco", "st", 3)
+    steps = in_parts(FIRST, "coco", 3, "st")
     recipes = (FIRST, *steps, SECOND, peer("DEXTR", 0), peer("ITIS", 0))
     lines = list(preparation._side_by_side(list(map(Training, recipes)), 2, ("smoke", None, "cpu")))
     assert sorted(lines) == sorted(f"ready: {recipe.words()}" for recipe in recipes)

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+import torch
 
 from openscenes.errors import WeightsError
 from openscenes.networks.weights import load_weights
@@ -17,6 +18,7 @@ from openscenes.study.peers import peer_of
 from openscenes.study.profiles import profile_named
 from openscenes.study.recipes import (
     FULL,
+    STATISTICS,
     evolved,
     finetuned,
     in_parts,
@@ -79,7 +81,7 @@ def test_whatever_makes_a_model_changes_its_name(study: Study) -> None:
         evolved(FIRST, "coco", "confined", user="human"), finetuned(FIRST, "coco"),
         finetuned(evolved(FIRST, "coco", "st"), "coco"), refiner_of(FIRST),
         peer("DEXTR", 0), peer("DEXTR", 1), peer("iFCN", 0), finetuned(peer("DEXTR", 0), "coco"),
-        *in_parts(FIRST, "coco", "st", 2), *in_parts(FIRST, "coco", "st", 3),
+        *in_parts(FIRST, "coco", 2, "st"), *in_parts(FIRST, "coco", 3, "st"),
     ]  # fmt: skip
     digests = [named(study, recipe) for recipe in recipes]
     digests += [named(replace(study, profile=other), FIRST) for other in (slower, wider)]
@@ -114,7 +116,7 @@ def test_a_fine_tuned_model_learned_the_scenes_truth_alone(study: Study) -> None
 
 def test_a_chain_of_parts_remembers_what_every_part_learned(study: Study) -> None:
     first = initial("voc", 5)
-    steps = in_parts(first, "cityscapes", FULL, 2)
+    steps = in_parts(first, "cityscapes", 2, FULL)
     made = model(study, steps[1])
     labelled = source(study, "voc").examples
     assert runs._pool(study, steps[0]).examples == labelled
@@ -138,6 +140,27 @@ def test_a_longer_life_has_all_its_scenes_in_its_pool(study: Study) -> None:
     assert len(pool) == len(source(study, "voc+sbd").examples) + len(
         new_scene(study, "coco").clicked
     )
+
+
+def test_the_control_moves_no_weight_but_renews_the_statistics_of_the_heads(study: Study) -> None:
+    before = model(study, FIRST).load(study).state_dict()
+    after = model(study, evolved(FIRST, "coco", STATISTICS)).load(study).state_dict()
+    changed = {
+        name for name, value in before.items()
+        if value.shape == after[name].shape and not torch.equal(value, after[name])
+    }  # fmt: skip
+    kinds = {name.rpartition(".")[2] for name in changed}
+    assert kinds == {"running_mean", "running_var", "num_batches_tracked"}
+    assert not any(name.startswith("iog.backbone.") for name in changed)
+    grown = {name for name, value in before.items() if value.shape != after[name].shape}
+    assert grown == {"classifier.weight", "classifier.bias"}
+    for name in grown:
+        assert torch.equal(after[name][:-1], before[name]), name
+
+
+def test_what_learned_nothing_leaves_nothing_in_the_pool(study: Study) -> None:
+    second = evolved(evolved(FIRST, "coco", STATISTICS), "coco", "st")
+    assert runs._pool(study, second).examples == source(study, "voc+sbd").examples
 
 
 def test_a_peer_is_trained_once_and_found_again(study: Study) -> None:

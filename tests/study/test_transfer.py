@@ -12,7 +12,7 @@ from openscenes.study.statistics import estimate
 from openscenes.study.tables import Block, Row, Table
 from openscenes.study.transfer import TEACHERS, transfer_markdown, transfers
 
-STUDENTS = {variant: label for label, variant in TRAINED["iog"].items()}
+STUDENTS = {steps[0]: label for label, steps in TRAINED["iog"].items() if len(steps) == 1}
 TITLE = "COCO, exact boxes"
 
 

@@ -82,13 +82,21 @@ def finetuned(parent: Recipe, scene: Scene) -> Recipe:
     return Recipe(kind, scene, parent.seed, parent)
 
 
-def in_parts(parent: Recipe, scene: Scene, variant: str, n_parts: int) -> tuple[Recipe, ...]:
-    """The small life of Table 7: n random parts of a scene, one after the other."""
-    steps: list[Recipe] = []
+def in_parts(parent: Recipe, scene: Scene, n_parts: int, *variants: str) -> tuple[Recipe, ...]:
+    """The small life of Table 7: n random parts of a scene, one after the other.
+
+    Args:
+        variants: of the steps that each part sees.
+    Returns:
+        The model after each part.
+    """
+    after: list[Recipe] = []
     for i in range(n_parts):
-        before = steps[-1] if steps else parent
-        steps.append(Recipe("evolved", scene, parent.seed, before, variant, (i, n_parts)))
-    return tuple(steps)
+        made = after[-1] if after else parent
+        for variant in variants:
+            made = Recipe("evolved", scene, parent.seed, made, variant, (i, n_parts))
+        after.append(made)
+    return tuple(after)
 
 
 def peer(name: str, seed: int) -> Recipe:
@@ -114,8 +122,11 @@ CLAMP_VARIANTS = (f"{FULL}, 1/M' up to 1000",)
 HINT_VARIANTS = ("confined", "six views", "side and click losses", "average")
 LITERAL_IPT = "st+ipt as printed"
 TOGETHER = "together"
+STATISTICS = "statistics alone"
+SLOWER = f"{FULL}, a fifth of the rate"
 VARIANTS = (
     *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS, *HINT_VARIANTS, LITERAL_IPT, TOGETHER,
+    STATISTICS, SLOWER,
 )  # fmt: skip
 HUMAN_MARGIN = 2.0  # confine a human's box after widening it by twice the typical error
 
@@ -126,6 +137,8 @@ def evolution_config(
     """The rows of Tables 4 and 5 and those beyond the paper, as parameters of one function.
 
     Paper: Table 4, Table 5. Ours: everything that is not one of their rows.
+    Ours: ``STATISTICS`` is the control of +ST: the same crops go through at a rate of zero, so
+    that the running statistics of the heads' normalisations see the scene and no weight moves.
     """
     plain = EvolutionConfig(
         train=profile.evolving(scene).train,
@@ -137,9 +150,18 @@ def evolution_config(
         return _module_by_module(plain, profile, variant)
     if variant in (*TABLE_5_VARIANTS, *CLAMP_VARIANTS):
         return _other_alignment(_module_by_module(plain, profile, FULL), profile, variant)
+    if variant == STATISTICS:
+        return _at_rate(plain, 0.0)
+    if variant == SLOWER:
+        slower = _at_rate(plain, plain.train.learning_rate / 5)
+        return _module_by_module(slower, profile, FULL)
     if variant == LITERAL_IPT:
         return replace(plain, ipt=IPTConfig(), teacher=replace(profile.inference, feature="layer4"))
     return _with_hints(plain, profile, variant, user)
+
+
+def _at_rate(config: EvolutionConfig, learning_rate: float) -> EvolutionConfig:
+    return replace(config, train=replace(config.train, learning_rate=learning_rate))
 
 
 def _module_by_module(plain: EvolutionConfig, profile: Profile, variant: str) -> EvolutionConfig:

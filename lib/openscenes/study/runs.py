@@ -25,7 +25,7 @@ from openscenes.study.model_files import description
 from openscenes.study.models import Made, Making, Model, imagenet_file, setting_of
 from openscenes.study.profiles import InitialSet
 from openscenes.study.provenance import code_digest, peak_memory_mb, provenance
-from openscenes.study.recipes import Recipe, evolution_config
+from openscenes.study.recipes import STATISTICS, Recipe, evolution_config
 
 
 def model(study: Study, recipe: Recipe, *, train: bool = True) -> Model:
@@ -142,10 +142,12 @@ def _scenery(study: Study, step: Recipe) -> NewScene:
 def _pool(study: Study, recipe: Recipe) -> Pool:
     """All that the parent has learned: labelled objects, then pseudo masks of every scene.
 
-    Paper: Sec. 3.4.
+    Paper: Sec. 3.4.  A step that moved no weight has learned no object.
     """
     pool = Pool(source(study, _initial_set(recipe)).examples)
     for step in recipe.life()[1:-1]:
+        if step.variant == STATISTICS:
+            continue
         scenery = _scenery(study, step)
         folder = model(study, step, train=False).folder
         pool = pool.merged_with(kept_pseudo_masks(folder, scenery.clicked))

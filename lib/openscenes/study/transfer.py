@@ -58,7 +58,7 @@ def transfers(table: Table) -> list[Transfer]:
     Raises:
         InputError: if a block lacks a row.
     """
-    students = {variant: label for label, variant in TRAINED["iog"].items()}
+    students = {steps[0]: label for label, steps in TRAINED["iog"].items() if len(steps) == 1}
     pairs = [(students[variant], teacher) for variant, teacher in TEACHERS.items()]
     return [_transfer(table, block, *pair) for block in table.blocks for pair in pairs]
 
