@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from textwrap import fill
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -228,7 +229,8 @@ def subset_figure(table: Table) -> Figure:
     for panel, block in zip(panels, table.blocks, strict=True):
         _draw_seeds(panel, table, block)
         _draw_subsets(panel, block)
-        panel.set_title(f"{block.title} ({block.rows[0].ours.n_objects} objects)", fontsize=9.5)
+        title = f"{block.title} ({block.rows[0].ours.n_objects} objects)"
+        panel.set_title(fill(title, 56), fontsize=9.5)
     panels[0].set_ylabel("change of mIoU to the start, points", fontsize=9)
     figure.suptitle(f"Table {table.number}: {table.caption}", fontsize=11)
     figure.legend(handles=_subset_legend(), loc="outside lower center", ncols=3, frameon=False)
