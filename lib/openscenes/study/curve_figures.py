@@ -229,8 +229,8 @@ def subset_figure(table: Table) -> Figure:
     for panel, block in zip(panels, table.blocks, strict=True):
         _draw_seeds(panel, table, block)
         _draw_subsets(panel, block)
-        title = f"{block.title} ({block.rows[0].ours.n_objects} objects)"
-        panel.set_title(fill(title, 56), fontsize=9.5)
+        objects = f"{block.rows[0].ours.n_objects} objects"
+        panel.set_title(f"{fill(block.title, 56)}\n({objects})", fontsize=9.5)
     panels[0].set_ylabel("change of mIoU to the start, points", fontsize=9)
     figure.suptitle(f"Table {table.number}: {table.caption}", fontsize=11)
     figure.legend(handles=_subset_legend(), loc="outside lower center", ncols=3, frameon=False)
