@@ -116,7 +116,7 @@ def test_more_seeds_ask_for_more_of_the_same():
 
 
 def test_a_life_of_ours_sees_no_ground_truth_of_a_new_scene():
-    for name in ("Ours", sequence.CAREFUL):
+    for name in ("Ours", sequence.CAREFULLY):
         assert {step.kind for step in sequence.LIVES[name](0)} == {"initial", "evolved"}
     assert {step.kind for step in sequence.LIVES["IOG"](0)} == {"initial", "fine-tuned"}
     assert {step.kind for step in sequence.LIVES["DEXTR"](0)} == {"peer", "fine-tuned peer"}

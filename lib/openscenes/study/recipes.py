@@ -71,9 +71,18 @@ def initial(initial_set: InitialSet, seed: int) -> Recipe:
     return Recipe("initial", initial_set, seed)
 
 
-def evolved(parent: Recipe, scene: Scene, variant: str, *, user: User = "iog") -> Recipe:
-    """A model after one more step of evolution onto a scene."""
-    return Recipe("evolved", scene, parent.seed, parent, variant, user=user)
+def evolved(
+    parent: Recipe,
+    scene: Scene,
+    *variants: str,
+    user: User = "iog",
+    part: tuple[int, int] | None = None,
+) -> Recipe:
+    """A model after more steps of evolution onto a scene, one for each variant in turn."""
+    made = parent
+    for variant in variants:
+        made = Recipe("evolved", scene, parent.seed, made, variant, part, user)
+    return made
 
 
 def finetuned(parent: Recipe, scene: Scene) -> Recipe:
@@ -92,10 +101,8 @@ def in_parts(parent: Recipe, scene: Scene, n_parts: int, *variants: str) -> tupl
     """
     after: list[Recipe] = []
     for i in range(n_parts):
-        made = after[-1] if after else parent
-        for variant in variants:
-            made = Recipe("evolved", scene, parent.seed, made, variant, (i, n_parts))
-        after.append(made)
+        before = after[-1] if after else parent
+        after.append(evolved(before, scene, *variants, part=(i, n_parts)))
     return tuple(after)
 
 
@@ -124,6 +131,7 @@ LITERAL_IPT = "st+ipt as printed"
 TOGETHER = "together"
 STATISTICS = "statistics alone"
 SLOWER = f"{FULL}, a fifth of the rate"
+CAREFUL = (STATISTICS, SLOWER)  # the steps of ours that keep a long life from falling
 VARIANTS = (
     *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS, *HINT_VARIANTS, LITERAL_IPT, TOGETHER,
     STATISTICS, SLOWER,

@@ -10,7 +10,6 @@ from openscenes.study.recipes import LITERAL_IPT, STATISTICS, TOGETHER, Recipe, 
 from openscenes.study.tables import SCENES, Table
 
 BOXED = "answer in the box"
-RENEWED = "statistics alone"
 RENEWED_FIRST = "+ST, statistics renewed first"
 ASKED_ONLY = {
     "Baseline": (False, False),
@@ -21,7 +20,7 @@ ASKED_ONLY = {
 # Row -> the steps of evolution behind it.
 TRAINED: dict[User, dict[str, tuple[str, ...]]] = {
     "iog": {
-        RENEWED: (STATISTICS,),
+        STATISTICS: (STATISTICS,),
         "+ST": ("st",),
         RENEWED_FIRST: (STATISTICS, "st"),
         "+ST, masks in the box": ("confined",),
@@ -33,7 +32,7 @@ TRAINED: dict[User, dict[str, tuple[str, ...]]] = {
         "+ST, box, views, sides and click, +FA": (TOGETHER,),
     },
     "human": {
-        RENEWED: (STATISTICS,),
+        STATISTICS: (STATISTICS,),
         "+ST": ("st",),
         "+ST, masks in the box": ("confined",),
         "+ST, masks from six views": ("six views",),
@@ -61,15 +60,15 @@ def _claims(user: User) -> tuple[tuple[str, str], ...]:
 
     What was learned is also held against the control, which learns nothing.
     """
-    taught = [label for label in TRAINED[user] if label not in (RENEWED, "+ST")]
+    taught = [label for label in TRAINED[user] if label not in (STATISTICS, "+ST")]
     together = taught[-1]
     return (
-        *((label, "Baseline") for label in (*ASKED_ONLY, RENEWED, "+ST") if label != "Baseline"),
+        *((label, "Baseline") for label in (*ASKED_ONLY, STATISTICS, "+ST") if label != "Baseline"),
         *((label, "+ST") for label in taught),
-        *((label, RENEWED) for label in ("+ST", *taught)),
-        *((f"{label}; {BOXED}", BOXED) for label in (RENEWED, "+ST", together)),
+        *((label, STATISTICS) for label in ("+ST", *taught)),
+        *((f"{label}; {BOXED}", BOXED) for label in (STATISTICS, "+ST", together)),
         (f"{together}; {BOXED}", f"+ST; {BOXED}"),
-        (f"{together}; {BOXED}", f"{RENEWED}; {BOXED}"),
+        (f"{together}; {BOXED}", f"{STATISTICS}; {BOXED}"),
     )
 
 
@@ -93,10 +92,7 @@ def _line(
     label: str, scene: Scene, user: User, steps: tuple[str, ...], confined: bool, views: bool
 ) -> Line:
     def recipe(seed: int) -> Recipe:
-        made = initial("voc+sbd", seed)
-        for variant in steps:
-            made = evolved(made, scene, variant, user=user)
-        return made
+        return evolved(initial("voc+sbd", seed), scene, *steps, user=user)
 
     return Line(
         label,

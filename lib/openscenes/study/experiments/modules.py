@@ -10,7 +10,7 @@ from openscenes.study.tables import SCENES, Table
 
 ROWS = {
     "Baseline": "",
-    "statistics alone": STATISTICS,
+    STATISTICS: STATISTICS,
     "+ST": "st",
     "+ST +IPT": "st+ipt",
     "+ST +FA": "st+fa",
@@ -21,8 +21,8 @@ CLAIMS = (
     ("+ST", "Baseline"), ("+ST +IPT", "Baseline"), ("+ST +FA", "Baseline"),
     ("+ST +IPT +FA", "Baseline"), ("+ST +IPT", "+ST"), ("+ST +FA", "+ST"),
     ("+ST +IPT +FA", "+ST"), ("+ST +IPT +FA", "+ST +IPT"), ("+ST +IPT +FA", "+ST +FA"),
-    ("Upperbound", "+ST +IPT +FA"), ("statistics alone", "Baseline"), ("+ST", "statistics alone"),
-    ("+ST +IPT +FA", "statistics alone"), ("Upperbound", "statistics alone"),
+    ("Upperbound", "+ST +IPT +FA"), (STATISTICS, "Baseline"), ("+ST", STATISTICS),
+    ("+ST +IPT +FA", STATISTICS), ("Upperbound", STATISTICS),
 )  # fmt: skip
 
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 from openscenes.study.experiments.lines import Line, Plan, asks, in_words, table_of
 from openscenes.study.material import SOURCE, Study
 from openscenes.study.profiles import Profile
-from openscenes.study.recipes import FULL, SLOWER, STATISTICS, Recipe, in_parts, initial
+from openscenes.study.recipes import CAREFUL, FULL, Recipe, in_parts, initial
 from openscenes.study.tables import Table
 
 N_PARTS = 4
 LABELS = ("None", "25%", "50%", "75%", "Full")
 
 
-PRINTED, CAREFUL = (FULL,), (STATISTICS, SLOWER)  # what is done on each part
-
-
-def step(seed: int, n_seen: int, variants: tuple[str, ...] = PRINTED) -> Recipe:
+def step(seed: int, n_seen: int, variants: tuple[str, ...] = (FULL,)) -> Recipe:
     """The model after ``n_seen`` quarters."""
     first = initial("voc", seed)
     life = in_parts(first, "cityscapes", N_PARTS, *variants)
@@ -27,7 +24,7 @@ def plans(_profile: Profile) -> list[Plan]:
     title = "Cityscapes in four parts, initial model on VOC"
     pairs = (*((label, "None") for label in LABELS[1:]), ("Full", "25%"))
     return [
-        Plan(title, _lines(PRINTED, "cityscapes"), pairs),
+        Plan(title, _lines((FULL,), "cityscapes"), pairs),
         Plan(f"{title}; ours: statistics first, a fifth of the rate", _lines(CAREFUL), pairs),
     ]
 
