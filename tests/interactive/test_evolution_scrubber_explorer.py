@@ -181,10 +181,15 @@ def test_curves_of_what_is_kept_by_hand():
 
 
 def test_the_small_life_draws_scene_source_and_paper():
-    frame = pd.DataFrame({"row": ["None", "25%"], "paper": [70.0, 75.0]})
+    frame = pd.DataFrame({"block": "one", "row": ["None", "25%"], "paper": [70.0, 75.0]})
     for name, value in (("ours", 50.0), ("source", 60.0)):
         frame[name], frame[f"{name}_low"], frame[f"{name}_high"] = value, value - 1, value + 2
     figure = evolution_figures.small_life_figure(frame, "x")
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert len(texts) == 3
     assert figure.axes[0].get_xticklabels()[0].get_text() == "before"
+    assert len(figure.axes) == 1
+    two = pd.concat([frame, frame.assign(block="two", paper=np.nan)])
+    panels = evolution_figures.small_life_figure(two, "x").axes
+    assert [panel.get_title() for panel in panels] == ["one", "two"]
+    assert [len(panel.get_xticklabels()) for panel in panels] == [2, 2]

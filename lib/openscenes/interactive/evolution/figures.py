@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -161,34 +162,42 @@ def _draw_curve(panel: Axes, changes: np.ndarray, name: str) -> None:
 def small_life_figure(table: pd.DataFrame, data: str) -> Figure:
     """A life inside one scene, part by part: the scene it learns, and the source it came from.
 
-    Paper: Table 7 has the first of the two curves.
+    Paper: Table 7 has the first curve of the first life.
 
     Args:
-        table: the rows of table_7.csv; columns row, ours, ours_low, ours_high, the same of
-            source, paper (all in points).
+        table: the rows of table_7.csv, a life for each block; columns block, row, ours, ours_low,
+            ours_high, the same of source, paper (all in points).
         data: what the pictures are.
     """
-    figure = Figure(figsize=(7.2, 3.9), layout="constrained")
-    panel = figure.subplots()
-    places = np.arange(len(table))
+    lives = table.groupby("block", sort=False)
+    figure = Figure(figsize=(1.0 + 5.4 * lives.ngroups, 4.2), layout="constrained")
+    panels = figure.subplots(1, lives.ngroups, squeeze=False, sharey=True)[0]
+    for panel, (block, life) in zip(panels, lives, strict=True):
+        _draw_small_life(panel, life)
+        panel.set_title(fill(str(block), 50), fontsize=9)
+    panels[0].set_ylabel("mIoU, %", fontsize=9)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    figure.suptitle(f"Four small steps (Table 7), {data}", fontsize=11)
+    return figure
+
+
+def _draw_small_life(panel: Axes, life: pd.DataFrame) -> None:
+    places = np.arange(len(life))
     for column, label, colour, marker in (
         ("ours", "Cityscapes, which it learns", PALETTE["ours"], "o"),
         ("source", "VOC, which it came from", PALETTE["truth"], "s"),
     ):
-        low, high = table[column] - table[f"{column}_low"], table[f"{column}_high"] - table[column]
+        low, high = life[column] - life[f"{column}_low"], life[f"{column}_high"] - life[column]
         panel.errorbar(
-            places, table[column], yerr=[low, high], color=colour, marker=marker, capsize=3,
+            places, life[column], yerr=[low, high], color=colour, marker=marker, capsize=3,
             label=f"{label}, 95 % interval",
         )  # fmt: skip
-    panel.plot(places, table["paper"], "D--", color=PALETTE["paper"], markerfacecolor="none",
+    panel.plot(places, life["paper"], "D--", color=PALETTE["paper"], markerfacecolor="none",
                linewidth=1, label="the paper's Cityscapes")  # fmt: skip
-    panel.set_xticks(places, ["before", *table["row"][1:]])
+    panel.set_xticks(places, ["before", *life["row"][1:]])
     panel.set_xlabel("share of Cityscapes' photographs seen, a quarter in each step", fontsize=9)
-    panel.set_ylabel("mIoU, %", fontsize=9)
-    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    figure.suptitle(f"Four small steps (Table 7), {data}", fontsize=11)
     _finish(panel)
-    return figure
 
 
 def _finish(panel: Axes) -> None:
