@@ -61,7 +61,7 @@ def test_git_state_is_none_below_a_checkout_and_outside(checkout, tmp_path_facto
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """Return a small package in which training reaches crops and seeding, counted instead."""
+    """Yield a small package in which training reaches crops and seeding, counted instead."""
     top = tmp_path / "small"
     files = {
         "__init__.py": "from small.study import tables\n",
@@ -76,7 +76,20 @@ def package(tmp_path, monkeypatch):
         (top / path).parent.mkdir(parents=True, exist_ok=True)
         (top / path).write_text(text)
     monkeypatch.setattr(module, "PACKAGE", top)
-    return top
+    yield top
+    forget()
+
+
+def forget():
+    """Forget what this process has read of the sources."""
+    code_digest.cache_clear()
+    module._imports.cache_clear()
+
+
+def digest_in_a_new_process(root: str) -> str:
+    """Return the digest as a process would work it out that starts now."""
+    forget()
+    return code_digest((root,))
 
 
 REACHED = ["__init__.py", "seeding.py", "data/__init__.py", "data/crops.py", "method/train.py"]
@@ -84,28 +97,34 @@ REACHED = ["__init__.py", "seeding.py", "data/__init__.py", "data/crops.py", "me
 
 @pytest.mark.parametrize("path", REACHED)
 def test_code_digest_moves_with_what_the_root_reaches(package, path):
-    before = code_digest(("method.train",))
+    before = digest_in_a_new_process("method.train")
     (package / path).write_text((package / path).read_text() + "# why\n")
-    assert code_digest(("method.train",)) != before
+    assert digest_in_a_new_process("method.train") != before
 
 
 @pytest.mark.parametrize("path", ["method/other.py", "study/tables.py", "new.py"])
 def test_code_digest_stays_when_only_others_change(package, path):
-    before = code_digest(("method.train",))
+    before = digest_in_a_new_process("method.train")
     (package / path).write_text("two = 2\n")
-    assert code_digest(("method.train",)) == before
+    assert digest_in_a_new_process("method.train") == before
 
 
 def test_code_digest_of_a_subpackage_counts_all_its_files(package):
-    before = code_digest(("method",))
+    before = digest_in_a_new_process("method")
     (package / "method" / "other.py").write_text("two = 2\n")
-    assert code_digest(("method",)) != before
+    assert digest_in_a_new_process("method") != before
+
+
+def test_a_running_process_keeps_the_digest_of_the_code_that_it_runs(package):
+    before = digest_in_a_new_process("method.train")
+    (package / "seeding.py").write_text("two = 2\n")
+    assert code_digest(("method.train",)) == before
 
 
 def test_code_digest_sees_a_renamed_file(package):
-    before = code_digest(("method.train",))
+    before = digest_in_a_new_process("method.train")
     (package / "seeding.py").rename(package / "seeds.py")
-    assert code_digest(("method.train",)) != before
+    assert digest_in_a_new_process("method.train") != before
 
 
 def test_the_evolution_reaches_the_equations_and_no_peer_of_table_1():

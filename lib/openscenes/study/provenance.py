@@ -9,7 +9,6 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -53,13 +52,16 @@ def provenance() -> dict[str, Any]:
     }
 
 
-def code_digest(roots: Sequence[str] = ("method.evolution",)) -> str:
+@cache
+def code_digest(roots: tuple[str, ...] = ("method.evolution",)) -> str:
     """Return the sha256 of the source files that modules of this package depend on.
 
     Counted is what the roots reach by imports, they themselves included, each file as name and
     bytes: a new peer in another file leaves the digest of the evolved models alone. Ours: a
     changed comment changes the digest, since telling a harmless change from a harmful one is what
     a digest must not do.
+
+    It is worked out once for a process: a file that is edited later is not the code that runs.
 
     Args:
         roots: modules or subpackages below ``openscenes``; of a subpackage every file counts.
@@ -71,7 +73,7 @@ def code_digest(roots: Sequence[str] = ("method.evolution",)) -> str:
     return digest.hexdigest()
 
 
-def _reached(roots: Sequence[str]) -> set[Path]:
+def _reached(roots: tuple[str, ...]) -> set[Path]:
     """Every file that the roots import, however far away."""
     waiting = [path for root in roots for path in _files_of(root)]
     found: set[Path] = set()
@@ -82,8 +84,7 @@ def _reached(roots: Sequence[str]) -> set[Path]:
         found.add(path)
         if path == PACKAGE / "__init__.py":
             continue  # the front door opens on everything, but only when someone comes in by it
-        stat = path.stat()
-        for name in _imports(path, stat.st_mtime_ns, stat.st_size):
+        for name in _imports(path):
             waiting += _files_named(name)
     return found
 
@@ -104,7 +105,7 @@ def _files_named(name: str) -> list[Path]:
 
 
 @cache
-def _imports(path: Path, _modified: int, _size: int) -> tuple[str, ...]:
+def _imports(path: Path) -> tuple[str, ...]:
     """Names of this package that a file imports, a function's imports included."""
     names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
