@@ -51,6 +51,11 @@ def test_six_views_and_moving_averages_label_more_often():
     assert work(recipes.evolved(FIRST, "coco", "average")).forwards == 10 * n
 
 
+def test_the_control_is_shown_everything_and_learns_nothing():
+    control = work(recipes.evolved(FIRST, "cityscapes", recipes.STATISTICS))
+    assert control == Work(PAIRS, 0, 52_004 + 2 * 52_004 * 20)
+
+
 def test_peers_by_hand():
     dextr = recipes.peer("DEXTR", 0)
     assert work(dextr) == Work("DEXTR", 25_832 * 100, 0, "DEXTR")

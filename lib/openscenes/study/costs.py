@@ -81,6 +81,8 @@ def work_of(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) -> Wor
         return Work(OURS, n * epochs)
     if recipe.kind == "fine-tuned peer":
         return Work(recipe.life()[0].name, n * epochs)
+    if recipe.kind == "renewed":
+        return Work(PAIRS, 0, n + 2 * n * epochs)
     return Work(PAIRS, 2 * n * epochs, n * _labellings(profile, recipe))
 
 

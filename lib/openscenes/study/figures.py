@@ -160,9 +160,10 @@ def training_figure(models: Sequence[Model]) -> Figure:
     """Loss terms by epoch: a row of panels per stage, a panel per term, a line per model.
 
     Ours: terms as they are logged, before the division by the crop's pixels; seeds of one variant
-    share a colour.
+    share a colour. A model that learned nothing has no loss to show.
     """
-    histories = [(_stage_and_variant(m), pd.DataFrame(m.facts()["history"])) for m in models]
+    learned = [(_stage_and_variant(m), pd.DataFrame(m.facts()["history"])) for m in models]
+    histories = [(named, history) for named, history in learned if len(history)]
     stages = list(dict.fromkeys(stage for (stage, _), _ in histories))
     terms = _terms([history for _, history in histories])
     colours = _colours([variant for (_, variant), _ in histories])

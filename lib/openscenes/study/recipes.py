@@ -17,7 +17,7 @@ from openscenes.method.pseudo import InferenceConfig
 from openscenes.study.material import User
 from openscenes.study.profiles import InitialSet, Profile, Scene
 
-Kind = Literal["initial", "evolved", "fine-tuned", "peer", "fine-tuned peer", "refiner"]
+Kind = Literal["initial", "evolved", "renewed", "fine-tuned", "peer", "fine-tuned peer", "refiner"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Recipe:
     """One model to train.
 
     Attributes:
-        kind: how it is trained; "fine-tuned" learns a scene's ground truth alone.
+        kind: how it is trained; "fine-tuned" learns a scene's ground truth alone, "renewed" sees a
+            scene and learns nothing.
         name: the initial set, the scene, or the peer.
         seed: of everything drawn.
         parent: what it starts from; for a peer None.
@@ -55,9 +56,11 @@ class Recipe:
         """What it is, in words for labels and plans."""
         part = "" if self.part is None else f" part {self.part[0] + 1}/{self.part[1]}"
         user = " human" if self.user == "human" else ""
+        step = f"{self.name} {self.variant}{part}{user}"
         own = {
             "initial": f"initial {self.name}",
-            "evolved": f"{self.name} {self.variant}{part}{user}",
+            "evolved": step,
+            "renewed": step,
             "fine-tuned": f"{self.name} ground truth{user}",
             "peer": f"peer {self.name}",
             "fine-tuned peer": f"{self.name} ground truth",
@@ -81,7 +84,8 @@ def evolved(
     """A model after more steps of evolution onto a scene, one for each variant in turn."""
     made = parent
     for variant in variants:
-        made = Recipe("evolved", scene, parent.seed, made, variant, part, user)
+        kind: Kind = "renewed" if variant == STATISTICS else "evolved"
+        made = Recipe(kind, scene, parent.seed, made, variant, part, user)
     return made
 
 
@@ -145,8 +149,7 @@ def evolution_config(
     """The rows of Tables 4 and 5 and those beyond the paper, as parameters of one function.
 
     Paper: Table 4, Table 5. Ours: everything that is not one of their rows.
-    Ours: ``STATISTICS`` is the control of +ST: the same crops go through at a rate of zero, so
-    that the running statistics of the heads' normalisations see the scene and no weight moves.
+    Ours: ``STATISTICS`` is the control of +ST (``method.renewal``): what +ST shows, unlearned.
     """
     plain = EvolutionConfig(
         train=profile.evolving(scene).train,
@@ -159,17 +162,13 @@ def evolution_config(
     if variant in (*TABLE_5_VARIANTS, *CLAMP_VARIANTS):
         return _other_alignment(_module_by_module(plain, profile, FULL), profile, variant)
     if variant == STATISTICS:
-        return _at_rate(plain, 0.0)
+        return plain
     if variant == SLOWER:
-        slower = _at_rate(plain, plain.train.learning_rate / 5)
-        return _module_by_module(slower, profile, FULL)
+        slower = replace(plain.train, learning_rate=plain.train.learning_rate / 5)
+        return _module_by_module(replace(plain, train=slower), profile, FULL)
     if variant == LITERAL_IPT:
         return replace(plain, ipt=IPTConfig(), teacher=replace(profile.inference, feature="layer4"))
     return _with_hints(plain, profile, variant, user)
-
-
-def _at_rate(config: EvolutionConfig, learning_rate: float) -> EvolutionConfig:
-    return replace(config, train=replace(config.train, learning_rate=learning_rate))
 
 
 def _module_by_module(plain: EvolutionConfig, profile: Profile, variant: str) -> EvolutionConfig:

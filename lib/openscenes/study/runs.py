@@ -12,8 +12,15 @@ from typing import Any
 import torch
 from filelock import FileLock
 
-from openscenes.method.evolution import align, evolve, initialise, kept_pseudo_masks
+from openscenes.method.evolution import (
+    EvolutionConfig,
+    align,
+    evolve,
+    initialise,
+    kept_pseudo_masks,
+)
 from openscenes.method.pool import Pool
+from openscenes.method.renewal import renew_statistics
 from openscenes.networks.imagenet import load_imagenet
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
@@ -25,7 +32,7 @@ from openscenes.study.model_files import description
 from openscenes.study.models import Made, Making, Model, imagenet_file, setting_of
 from openscenes.study.profiles import InitialSet
 from openscenes.study.provenance import code_digest, peak_memory_mb, provenance
-from openscenes.study.recipes import STATISTICS, Recipe, evolution_config
+from openscenes.study.recipes import Recipe, evolution_config
 
 
 def model(study: Study, recipe: Recipe, *, train: bool = True) -> Model:
@@ -78,15 +85,7 @@ def _initial(study: Study, recipe: Recipe, _parent: Model | None) -> Making:
 
 def _evolved(study: Study, recipe: Recipe, parent: Model | None) -> Making:
     assert parent is not None
-    scenery = _scenery(study, recipe)
-    config = evolution_config(study.profile, recipe.scene, recipe.variant, recipe.user)
-    made_of = {
-        "stage": "evolved",
-        "config": config,
-        "inference": study.profile.inference,
-        "data": scenery.digest,
-        "user": recipe.user,
-    }
+    scenery, config, made_of = _step(study, recipe)
 
     def make(folder: Path, label: str) -> Made:
         step = evolve(
@@ -96,6 +95,35 @@ def _evolved(study: Study, recipe: Recipe, parent: Model | None) -> Making:
         return _made(study, step.network, step.history)
 
     return Making(made_of, make)
+
+
+def _renewed(study: Study, recipe: Recipe, parent: Model | None) -> Making:
+    """Ours: the control of self-training."""
+    assert parent is not None
+    scenery, config, made_of = _step(study, recipe)
+
+    def make(folder: Path, label: str) -> Made:
+        network = renew_statistics(
+            parent.load(study), _pool(study, recipe), scenery.clicked, config,
+            setting_of(study, recipe.seed), folder=folder, label=label,
+        )  # fmt: skip
+        return _made(study, network, [])
+
+    return Making(made_of, make, ("method.renewal",))
+
+
+def _step(study: Study, recipe: Recipe) -> tuple[NewScene, EvolutionConfig, dict[str, Any]]:
+    """What a step onto a scene reads, how, and what names it."""
+    scenery = _scenery(study, recipe)
+    config = evolution_config(study.profile, recipe.scene, recipe.variant, recipe.user)
+    made_of = {
+        "stage": recipe.kind,
+        "config": config,
+        "inference": study.profile.inference,
+        "data": scenery.digest,
+        "user": recipe.user,
+    }
+    return scenery, config, made_of
 
 
 def _finetuned(study: Study, recipe: Recipe, parent: Model | None) -> Making:
@@ -117,6 +145,7 @@ def _finetuned(study: Study, recipe: Recipe, parent: Model | None) -> Making:
 _MAKERS: dict[str, Callable[[Study, Recipe, Model | None], Making]] = {
     "initial": _initial,
     "evolved": _evolved,
+    "renewed": _renewed,
     "fine-tuned": _finetuned,
     "peer": peer_runs.from_source,
     "fine-tuned peer": peer_runs.finetuned,
@@ -146,7 +175,7 @@ def _pool(study: Study, recipe: Recipe) -> Pool:
     """
     pool = Pool(source(study, _initial_set(recipe)).examples)
     for step in recipe.life()[1:-1]:
-        if step.variant == STATISTICS:
+        if step.kind == "renewed":
             continue
         scenery = _scenery(study, step)
         folder = model(study, step, train=False).folder
