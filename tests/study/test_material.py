@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,16 @@ def test_parts_are_named_by_number_and_differ_from_the_whole(study):
     whole = new_scene(study, "cityscapes").digest
     digests = [new_scene(study, "cityscapes", part=(i, 2)).digest for i in range(2)]
     assert len({whole, *digests}) == 3
+
+
+def test_a_folder_of_the_same_name_elsewhere_is_another(study, tmp_path, monkeypatch):
+    profile = profile_named("smoke")
+    for place in (tmp_path / "one", tmp_path / "two"):
+        place.mkdir()
+        (place / "data").symlink_to(study.root)
+        monkeypatch.chdir(place)
+        clicked = new_scene(open_study(profile, Path("data"), "cpu"), "coco").clicked
+        assert {one.image.is_relative_to(place / "data") for one in clicked} == {True}
 
 
 def test_a_photograph_falls_into_one_part_with_all_its_objects():

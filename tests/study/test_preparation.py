@@ -1,12 +1,16 @@
 """What is trained for a table, in which order, how many at once, and what is not done twice."""
 
 import os
+import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from openscenes.data.datasets.layout import DamagedFile
+from openscenes.errors import OpenScenesError
 from openscenes.study import preparation
 from openscenes.study.material import Study, open_study
 from openscenes.study.preparation import (
@@ -158,3 +162,20 @@ def test_a_worker_opens_its_study_once(alone: Study, monkeypatch: pytest.MonkeyP
         preparation._in_process(("smoke", None, "cpu"), lambda study: asked.append(study) or "")
     assert len(opened) == 1
     assert asked == [alone, alone]
+
+
+def test_a_workers_mistake_comes_back_as_its_sentence(
+    alone: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be read by the other process would end as a broken pool."""
+    damage = DamagedFile("image missing", Path("a.png"), "no such file")
+    monkeypatch.setattr(preparation, "_opened", {("smoke", None, "cpu"): alone})
+
+    def task(_study: Study) -> str:
+        raise damage
+
+    with pytest.raises(OpenScenesError) as caught:
+        preparation._in_process(("smoke", None, "cpu"), task)
+    returned = pickle.loads(pickle.dumps(caught.value))
+    assert isinstance(returned, OpenScenesError)
+    assert str(returned) == str(damage)

@@ -16,6 +16,7 @@ import torch
 from filelock import FileLock
 
 from openscenes.data import clicks, datasets, scenes
+from openscenes.data.datasets.layout import data_root
 from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
 from openscenes.data.records import ClickedObject, Index, ObjectRecord
 from openscenes.errors import DataError
@@ -104,7 +105,7 @@ def open_study(profile: Profile, data: Path | None = None, device: str = "auto")
     fabric = make_fabric(device, profile.initial.precision)
     if fabric.device.type == "cpu":
         torch.set_num_threads(profile.cpu_threads or os.cpu_count() or 1)
-    root = embedded_root(profile) if data is None else Path(data)
+    root = embedded_root(profile) if data is None else data_root(data)
     return Study(profile, root, fabric, ImageCache(int(profile.cache_gib * 2**30)))
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from openscenes.errors import OpenScenesError
 from openscenes.paths import atomic, cache_dir
 from openscenes.study.material import Study, digest_of, open_study, validation
 from openscenes.study.profiles import profile_named
@@ -156,8 +157,14 @@ _opened: dict[tuple[str, Path | None, str], Study] = {}
 
 
 def _in_process(where: tuple[str, Path | None, str], task: Task) -> str:
-    """Work in a worker process, which opens its study once."""
-    if where not in _opened:
-        profile, data, device = where
-        _opened[where] = open_study(profile_named(profile), data, device)
-    return task(_opened[where])
+    """Work in a worker process, which opens its study once.
+
+    A mistake that the user can mend comes back as its sentence alone, which every process reads.
+    """
+    try:
+        if where not in _opened:
+            profile, data, device = where
+            _opened[where] = open_study(profile_named(profile), data, device)
+        return task(_opened[where])
+    except OpenScenesError as error:
+        raise OpenScenesError(str(error)) from error
