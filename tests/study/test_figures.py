@@ -143,6 +143,29 @@ def test_each_term_is_drawn_by_epoch_in_its_stages_row(trained):
     figure.draw_without_rendering()
 
 
+def test_more_variants_than_colours_still_look_different():
+    looks = figures._looks([f"part {i}" for i in range(2 * len(figures.SERIES) + 1)])
+    assert len({tuple(look.values()) for look in looks.values()}) == len(looks)
+    assert {look["linestyle"] for look in list(looks.values())[: len(figures.SERIES)]} == {"-"}
+
+
+def test_what_learned_nothing_has_no_line_and_a_runaway_makes_the_scale_logarithmic(trained):
+    folder = trained[2].folder
+    still, runaway = (
+        Model(w, folder / w, f"demo seed 0 x > coco {w}") for w in ("still", "runaway")
+    )
+    losses = {"ce_old": 900.0, "ce_new": 5.0}
+    for model, history in ((still, []), (runaway, [{"epoch": 1.0, **losses}])):
+        model.folder.mkdir()
+        (model.folder / "run.json").write_text(json.dumps({"history": history}))
+    figure = training_figure([*trained, still, runaway])
+    scales = {p.get_title(): p.get_yscale() for p in figure.axes if p.get_visible()}
+    assert scales["masks, old data"] == "log"
+    assert scales["pseudo masks, new scene"] == "linear"
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["voc+sbd", "st", "ground truth", "runaway"]
+
+
 def test_losses_name_their_data(trained):
     assert training_figure(trained).get_suptitle().endswith(profile_named("demo").data)
 

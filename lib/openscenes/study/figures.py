@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ PALETTE = {
     "right": "#56B4E9", "too much": "#D55E00", "missed": "#F0E442",
 }  # fmt: skip
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STROKES = ("-", "--", ":", "-.")
 
 TERM_NAMES = {
     "ce": "masks", "class": "class head", "ce_old": "masks, old data",
@@ -160,25 +162,26 @@ def training_figure(models: Sequence[Model]) -> Figure:
     """Loss terms by epoch: a row of panels per stage, a panel per term, a line per model.
 
     Ours: terms as they are logged, before the division by the crop's pixels; seeds of one variant
-    share a colour. A model that learned nothing has no loss to show.
+    share a line's look. A model that learned nothing has no loss to show. Where one run leaves the
+    others far behind, the scale is logarithmic.
     """
     learned = [(_stage_and_variant(m), pd.DataFrame(m.facts()["history"])) for m in models]
     histories = [(named, history) for named, history in learned if len(history)]
     stages = list(dict.fromkeys(stage for (stage, _), _ in histories))
     terms = _terms([history for _, history in histories])
-    colours = _colours([variant for (_, variant), _ in histories])
+    looks = _looks([variant for (_, variant), _ in histories])
     size = (1.2 + 2.5 * len(terms), 1.3 + 2.1 * len(stages))
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(len(stages), len(terms), squeeze=False)
     for (stage, variant), history in histories:
         for panel, term in zip(panels[stages.index(stage)], terms, strict=True):
             if term in history:
-                panel.plot(history["epoch"], history[term], ".-", color=colours[variant], lw=1.3)
+                panel.plot(history["epoch"], history[term], marker=".", lw=1.3, **looks[variant])
     for line, stage in zip(panels, stages, strict=True):
         _finish(line, stage, terms)
     data = ", ".join(dict.fromkeys(_data_of(model) for model in models))
     figure.suptitle(f"Loss per object by epoch, {data}", fontsize=11)
-    handles = [Line2D([], [], color=c, marker=".", label=name) for name, c in colours.items()]
+    handles = [Line2D([], [], marker=".", label=name, **look) for name, look in looks.items()]
     figure.legend(
         handles=handles, loc="outside lower center", ncols=min(len(handles), 6), frameon=False
     )
@@ -194,6 +197,8 @@ def _finish(line: Sequence[Axes], stage: str, terms: Sequence[str]) -> None:
         panel.set_title(TERM_NAMES.get(term, term), fontsize=9)
         panel.set_xlabel("epoch", fontsize=9)
         panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        if _is_far_apart(panel):
+            panel.set_yscale("log")
         panel.yaxis.set_major_formatter(EngFormatter(sep=""))
         panel.tick_params(labelsize=8)
         panel.spines[["top", "right"]].set_visible(False)
@@ -219,6 +224,17 @@ def _terms(histories: Sequence[pd.DataFrame]) -> list[str]:
     return known + [str(name) for name in found if name not in known]
 
 
-def _colours(variants: Sequence[str]) -> dict[str, str]:
+def _looks(variants: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Colour and stroke of each variant's lines; where colours run out, dashes tell them apart."""
     unique = list(dict.fromkeys(variants))
-    return {name: SERIES[i % len(SERIES)] for i, name in enumerate(unique)}
+    rounds = [divmod(i, len(SERIES)) for i in range(len(unique))]
+    return {
+        name: {"color": SERIES[colour], "linestyle": STROKES[n % len(STROKES)]}
+        for name, (n, colour) in zip(unique, rounds, strict=True)
+    }
+
+
+def _is_far_apart(panel: Axes) -> bool:
+    """Whether the values, all positive, span more than two powers of ten."""
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in panel.lines])
+    return bool(values.min() > 0 and values.max() > 100 * values.min())
