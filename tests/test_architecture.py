@@ -122,10 +122,16 @@ def cycle(graph: dict[str, set[str]]) -> list[str]:
 
 
 def without_source(path: Path) -> list[str]:
-    """Return the public functions whose docstring names neither the paper nor our choice."""
+    """Return the public functions whose docstring names neither the paper nor our choice.
+
+    A module that says "Ours: all of it" has said it for each of them.
+    """
+    module = ast.parse(path.read_text(encoding="utf-8"))
+    if "Ours: all of it" in (ast.get_docstring(module) or ""):
+        return []
     return [
         f"{path.name}: {node.name}"
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for node in module.body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
         if not re.search(r"\b(Paper|Ours):", ast.get_docstring(node) or "")
     ]
@@ -238,6 +244,9 @@ def test_a_function_without_source_is_seen(package):
         'def c():\n    """Refine."""\ndef _d(): ...\n'
     )
     assert without_source(package / "method" / "ipt.py") == ["ipt.py: c"]
+    path = package / "method" / "ipt.py"
+    path.write_text('"""A control.\n\nOurs: all of it."""\n' + path.read_text())
+    assert without_source(path) == []
 
 
 @pytest.mark.parametrize("text", ["atad/krow/", "gro.ipyp ees", "'x/toor/'", "em/emoh/"])

@@ -12,7 +12,7 @@ from openscenes.study import dry_run
 from openscenes.study.material import open_study
 from openscenes.study.peers import PEERS, peer_of
 from openscenes.study.profiles import PAPER, differences
-from openscenes.study.recipes import VARIANTS, evolution_config, evolved, initial
+from openscenes.study.recipes import STATISTICS, VARIANTS, evolution_config, evolved, initial
 from openscenes.study.runs import model
 
 SMALL = replace(
@@ -82,6 +82,9 @@ def test_every_variant_trains_with_the_papers_settings(cache):
     study = open_study(replace(SMALL, cpu_threads=1), None, "cpu")
     for variant in VARIANTS:
         made = model(study, evolved(initial("voc", 0), "coco", variant, user="human"))
+        if variant == STATISTICS:
+            assert made.facts()["history"] == []
+            continue
         epoch = made.facts()["history"][-1]
         assert epoch["ce_new"] > 0
         assert ("feat" in epoch) == ("fa" in variant or variant == "together")
