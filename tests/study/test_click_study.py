@@ -1,5 +1,6 @@
 """Scores of clicks: one threshold per system from the source, and what each column means."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -190,3 +191,15 @@ def test_every_object_is_in_one_chunk():
     assert [len(chunk) for chunk in chunks] == [32, 32, 6]
     assert [item for chunk in chunks for item in chunk] == list(range(70))
     assert list(click_study._chunks(SimpleNamespace(examples=()), "clicks")) == []
+
+
+def test_fewer_clicks_are_the_beginning_of_more(study):
+    labelled = validation(study, "voc")
+    recipe = peer("iFCN", 0)
+    made = model(study, recipe)
+    many = click_iou(study, recipe, made, labelled)
+    reasons = {**study.profile.reasons, "n_clicks": "test"}
+    short = replace(study.profile, n_clicks=4, reasons=reasons)
+    few = click_iou(replace(study, profile=short), recipe, made, labelled)
+    assert list(few.columns) == [*many.columns[:3], *CLICKS[:4]]
+    pd.testing.assert_frame_equal(few, many[few.columns])

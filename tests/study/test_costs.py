@@ -66,12 +66,12 @@ def test_peers_by_hand():
 
 def test_answers_by_hand():
     seen = {"val coco": 10}
-    assert scoring_of(Question(FIRST, "coco", views=True), seen) == (Work(OURS, 0, 60),)
-    ours, corrections = scoring_of(Question(FIRST, "coco", "clicks"), seen)
+    assert scoring_of(PAPER, Question(FIRST, "coco", views=True), seen) == (Work(OURS, 0, 60),)
+    ours, corrections = scoring_of(PAPER, Question(FIRST, "coco", "clicks"), seen)
     assert (ours.forwards, corrections.network, corrections.forwards) == (10, REFINEMENT, 190)
-    (free,) = scoring_of(Question(recipes.peer("iFCN", 0), "coco", "clicks"), seen)
+    (free,) = scoring_of(PAPER, Question(recipes.peer("iFCN", 0), "coco", "clicks"), seen)
     assert (free.asked, free.forwards) == ("iFCN", 200)
-    (extreme,) = scoring_of(Question(recipes.peer("DEXTR", 0), "coco", "clicks"), seen)
+    (extreme,) = scoring_of(PAPER, Question(recipes.peer("DEXTR", 0), "coco", "clicks"), seen)
     assert extreme.forwards == 10
 
 

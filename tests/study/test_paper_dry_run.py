@@ -24,10 +24,10 @@ SMALL = replace(
     crop=replace(PAPER.crop, size=32),
     reasons={**dry_run.DRY_RUN.reasons, "network": "a test's time", "crop": "a test's time"},
 )  # fmt: skip
-CHANGED = {"initial", "cityscapes", "coco", "imagenet"}
+CHANGED = {"initial", "cityscapes", "coco", "imagenet", "n_clicks"}
 TIME_ONLY = {
     "epochs", "batch_size", "workers", "max_objects", "min_area",
-    "image_fraction", "imagenet",
+    "image_fraction", "imagenet", "n_clicks",
 }  # fmt: skip
 
 

@@ -41,6 +41,12 @@ def test_an_unexplained_departure_is_refused():
         replace(DEMO, clicks=replace(DEMO.clicks, corner_offset_px=7.0))
 
 
+@pytest.mark.parametrize("n_clicks", [2, 21])
+def test_table_1_needs_three_clicks_and_counts_no_more_than_twenty(n_clicks):
+    with pytest.raises(InputError, match="give a number from 3 to 20"):
+        replace(PAPER, n_clicks=n_clicks)
+
+
 def test_crop_and_network_must_agree():
     with pytest.raises(InputError, match="make them equal"):
         replace(DEMO, crop=replace(DEMO.crop, size=96))

@@ -46,10 +46,13 @@ def click_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) ->
     four extremes.  Nobody stops early, so that every number about clicks is read off one run.
 
     Returns:
-        Columns object_id, class_name, area, click_1 ... click_20.
+        Columns object_id, class_name, area, click_1 ... click_20, or as many as the profile's
+        ``n_clicks``.
     """
-    threshold = source_threshold(study, recipe, model)
+    threshold, n_clicks = source_threshold(study, recipe, model), study.profile.n_clicks
     key = _key(recipe, model, labelled) | {"threshold": threshold, "kind": "clicks"}
+    if n_clicks != LIMIT:
+        key |= {"n_clicks": n_clicks}
 
     def score() -> pd.DataFrame:
         system = system_of(study, recipe, model)
@@ -57,7 +60,7 @@ def click_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) ->
             _curves(study, system, chunk, threshold)
             for chunk in _chunks(labelled, f"clicks of {model.label}")
         ]
-        names = [f"click_{k + 1}" for k in range(LIMIT)]
+        names = [f"click_{k + 1}" for k in range(n_clicks)]
         identities = pd.DataFrame([identity(example) for example in labelled.examples])
         return identities.join(pd.DataFrame(np.concatenate(curves).round(5), columns=names))
 
@@ -129,7 +132,8 @@ def _chunks(labelled: Labelled, label: str) -> Iterator[Sequence[samples.Example
 def _curves(
     study: Study, system: System, chunk: Sequence[samples.Example], threshold: float
 ) -> NDArray[np.float64]:
-    """(n, 20) IoU: the first answer, then nineteen corrections."""
+    """(n, n_clicks) IoU: the first answer, then corrections."""
+    n_clicks = study.profile.n_clicks
     truths, voids = zip(*(study.cache.supervision(example) for example in chunk), strict=True)
     asked = system.asked(chunk)
 
@@ -138,12 +142,12 @@ def _curves(
 
     with torch.inference_mode():
         if not system.protocol_clicks:
-            return simulate(respond, truths, voids, LIMIT)
+            return simulate(respond, truths, voids, n_clicks)
         none = [np.zeros((0, 3), np.float32)] * len(chunk)
         first = respond(none, 0)
         if not system.corrects:
-            return np.repeat(refine(respond, first, truths, voids, 0), LIMIT, axis=1)
-        return refine(respond, first, truths, voids, LIMIT - 1)
+            return np.repeat(refine(respond, first, truths, voids, 0), n_clicks, axis=1)
+        return refine(respond, first, truths, voids, n_clicks - 1)
 
 
 def _sweep(study: Study, system: System, chunk: Sequence[samples.Example]) -> NDArray[np.float64]:

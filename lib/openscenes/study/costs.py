@@ -16,7 +16,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from openscenes.networks.backbones import INPUT_CHANNELS
 from openscenes.networks.iog_refinement import CLICK_CHANNELS, RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.study.click_curves import LIMIT
 from openscenes.study.peers import PEERS, peer_of
 from openscenes.study.profiles import Profile
 from openscenes.study.questions import Question
@@ -100,9 +99,11 @@ def _labellings(profile: Profile, recipe: Recipe) -> int:
     return views * (1 if config.average_decay is None else config.train.epochs)
 
 
-def scoring_of(question: Question, objects: Mapping[str, int]) -> tuple[Work, ...]:
+def scoring_of(
+    profile: Profile, question: Question, objects: Mapping[str, int]
+) -> tuple[Work, ...]:
     """The forward passes of one answer; pasting and counting pixels are left out."""
-    n = objects[f"val {question.where}"]
+    n, n_clicks = objects[f"val {question.where}"], profile.n_clicks
     first = question.recipe.life()[0].name
     if question.kind != "clicks":
         network = first if first in PEERS else OURS
@@ -110,8 +111,8 @@ def scoring_of(question: Question, objects: Mapping[str, int]) -> tuple[Work, ..
     if first == "DEXTR":
         return (Work(first, 0, n, first),)
     if first in PEERS:
-        return (Work(first, 0, n * LIMIT, first),)
-    return Work(OURS, 0, n), Work(REFINEMENT, 0, n * (LIMIT - 1), REFINEMENT)
+        return (Work(first, 0, n * n_clicks, first),)
+    return Work(OURS, 0, n), Work(REFINEMENT, 0, n * (n_clicks - 1), REFINEMENT)
 
 
 def counted(profile: Profile, networks: Sequence[str] = NETWORKS) -> dict[str, Cost]:

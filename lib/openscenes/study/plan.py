@@ -204,7 +204,7 @@ def _sums(
     training = estimate.seconds(work_of(profile, recipe, estimate.objects) for recipe in left)
     every = dict.fromkeys(question for questions in asked.values() for question in questions)
     scoring = estimate.seconds(
-        work for question in every for work in scoring_of(question, estimate.objects)
+        work for question in every for work in scoring_of(profile, question, estimate.objects)
     )
     lines = [
         f"Training: {_duration(training)} of one process.",

@@ -19,6 +19,7 @@ from openscenes.method.ipt import IPTConfig
 from openscenes.method.pseudo import InferenceConfig
 from openscenes.method.training import TrainConfig
 from openscenes.networks.config import NetworkConfig
+from openscenes.study.click_curves import LIMIT
 
 Scene = Literal["cityscapes", "coco"]
 InitialSet = Literal["voc", "voc+sbd"]
@@ -44,6 +45,8 @@ class Profile:
         data: what the pictures are, for captions.
         embedded: the images are generated, no data root is needed.
         initial_sets: what initial models learn; Table 4 is made for each.
+        n_clicks: that a simulated user gives each object of Table 1; what has not reached its
+            target by then counts 20.
         cpu_threads: of each training on a CPU, so that several run side by side; 0 takes all.
         job_gib: memory that a training takes at most, so that no more start than fit.
         reasons: "section.field", or a whole "section", -> why it differs from the paper.
@@ -65,6 +68,7 @@ class Profile:
     class_loss_weight: float = 1.0
     initial_sets: tuple[InitialSet, ...] = ("voc", "voc+sbd")
     imagenet: bool = True
+    n_clicks: int = LIMIT
     cache_gib: float = 2.0
     cpu_threads: int = 1
     job_gib: float = 2.0
@@ -75,6 +79,11 @@ class Profile:
             raise InputError(
                 f"profile {self.name}: the network is built for crops of "
                 f"{self.network.crop_size} px but crops have {self.crop.size}; make them equal"
+            )
+        if not 3 <= self.n_clicks <= LIMIT:
+            raise InputError(
+                f"profile {self.name}: Table 1 takes the answer to the third click and counts "
+                f"to {LIMIT}, but n_clicks is {self.n_clicks}; give a number from 3 to {LIMIT}"
             )
         if self.imagenet and self.initial.freeze_first_stages:
             raise InputError(

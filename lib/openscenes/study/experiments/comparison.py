@@ -26,7 +26,6 @@ TARGETS = {SOURCE: 0.85, "cityscapes": 0.80, "coco": 0.85}
 FIRST_CLICKS = {"DEXTR": 4, "IOG": 3, "Ours": 3}  # of the protocol, before the first answer
 SYSTEMS = ("IOG", *PEERS, "Ours")  # ours is compared with what it starts from
 AT = 3  # clicks of the paper's cIoU
-CLICKS = [f"click_{k + 1}" for k in range(LIMIT)]
 
 
 def recipe(system: str, where: str, seed: int) -> Recipe:
@@ -40,7 +39,7 @@ def recipe(system: str, where: str, seed: int) -> Recipe:
 
 
 def questions(_profile: Profile, seeds: int) -> list[Question]:
-    """Every system on every set, clicked on twenty times."""
+    """Every system on every set, click by click."""
     return [
         Question(recipe(system, where, seed), where, "clicks")
         for seed in range(seeds)
@@ -128,7 +127,8 @@ def _values(study: Study, seeds: int, system: str, where: str) -> NDArray[np.flo
         answer(study, Question(recipe(system, where, seed), where, "clicks"))
         for seed in range(seeds)
     ]
-    return np.stack([frame[CLICKS].to_numpy() for frame in frames])
+    clicks = [f"click_{k + 1}" for k in range(study.profile.n_clicks)]
+    return np.stack([frame[clicks].to_numpy() for frame in frames])
 
 
 def thresholds(study: Study, seeds: int) -> str:
