@@ -61,7 +61,7 @@ setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locke
 plan: $(ENVIRONMENT) ## print what would be trained, how long that takes, and what data it needs
 	$(PYTHON) -m openscenes plan $(OPTIONS)
 
-dry-run: $(ENVIRONMENT) ## walk every table at the paper's size on a few embedded pictures (an hour or more)
+dry-run: $(ENVIRONMENT) ## walk every table at the paper's size on a few embedded pictures (about an hour on two cores)
 	$(PYTHON) -m openscenes.study.dry_run --device "$(DEVICE)"
 
 tables: models ## train what is missing and make all of these (safe with -j2)
