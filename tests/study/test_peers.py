@@ -21,7 +21,7 @@ from openscenes.networks.openscene import OpenSceneNet
 from openscenes.seeding import numpy_generator, torch_generator
 from openscenes.study.parameters import n_parameters, parameter_table
 from openscenes.study.peers import PEERS, peer_of
-from openscenes.study.profiles import DEMO, PAPER, PROFILES
+from openscenes.study.profiles import DEMO, PAPER, PROFILES, STUDY
 
 PUBLISHED = {
     "iFCN": 134_266_563, "FCTSFN": 144_811_678, "Latent diversity": 16_067_168,
@@ -70,9 +70,11 @@ def test_what_authors_tell_of_their_size_is_what_is_built():
     close = {name for name, millions in told.items() if millions == round(PUBLISHED[name] / 1e6, 1)}
     assert close == {"iFCN", "FCTSFN", "DEXTR"}
     assert told["Latent diversity"] is None  # and ITIS has another backbone
-    assert "| DEXTR | 260,161 | 48,800,385 | 48.8 M |" in parameter_table(DEMO)
+    assert "| DEXTR | 260,161 | 48,800,385 | 48.8 M | random weights |" in parameter_table(DEMO)
     assert "| Latent diversity |" in parameter_table(DEMO)
     assert parameter_table(DEMO).count("not stated") == 2
+    assert parameter_table(STUDY).count("random weights") == len(PEERS)
+    assert parameter_table(PAPER).count("ImageNet |") == len(PEERS) + 2
 
 
 def test_extremes_look_into_a_box_and_free_clicks_at_the_photograph():

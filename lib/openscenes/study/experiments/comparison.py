@@ -76,7 +76,8 @@ def table(study: Study, seeds: int) -> Table:
         "1", caption, tuple(blocks), pd.concat(frames),
         tuple(model(study, r, train=False) for r in models), study.profile.name == "paper",
     )  # fmt: skip
-    networks = f"## Networks\n\nParameters.\n\n{parameter_table(study.profile)}"
+    about = "Parameters, and what training starts from: only like beginnings compare networks."
+    networks = f"## Networks\n\n{about}\n\n{parameter_table(study.profile)}"
     return replace(made, notes=(networks, thresholds(study, seeds)))
 
 
