@@ -86,10 +86,15 @@ def test_conclusions_say_what_holds_what_does_not_what_is_open_and_what_is_ours(
     ]
 
 
-def test_claims_of_one_verdict_stand_in_one_line(table):
-    one, two = block().claims[0], block().claims[0]
+def test_few_claims_of_one_verdict_stand_in_one_line_and_many_by_what_they_are_against(table):
+    one, two = block().claims[0], replace(block().claims[0], worse="+FA")
     twice = Block("COCO", block().rows, (one, two))
     assert reports._conclusions(twice) == [f"- Holds here: {one.words}; {two.words}."]
+    assert reports._conclusions(Block("COCO", block().rows, (one, two, one, two))) == [
+        "- Holds here",
+        "  - against Baseline: +ST (+3.00, paper +3.6); +ST (+3.00, paper +3.6).",
+        "  - against +FA: +ST (+3.00, paper +3.6); +ST (+3.00, paper +3.6).",
+    ]
     assert "- Holds here: +ST against" in reports.markdown(table)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from openscenes.study.provenance import code_digest, peak_memory_mb, provenance
 from openscenes.study.registry import experiment
 from openscenes.study.splits import objects_as_found
 from openscenes.study.tables import Block, Claim, Table
+
+IN_ONE_LINE = 3  # claims of one verdict; more are told apart by what they are compared with
 
 
 def reports_folder(profile: Profile) -> Path:
@@ -90,10 +93,21 @@ def _block_markdown(block: Block) -> str:
 
 def _conclusions(block: Block) -> list[str]:
     """Which of the paper's claims hold, which do not, which cannot be told, which are ours."""
-    verdicts: dict[str, list[str]] = {}
+    verdicts: dict[str, list[Claim]] = {}
     for claim in block.claims:
-        verdicts.setdefault(claim.verdict, []).append(claim.words)
-    return [f"- {verdict}: {'; '.join(words)}." for verdict, words in verdicts.items()]
+        verdicts.setdefault(claim.verdict, []).append(claim)
+    return [line for verdict, claims in verdicts.items() for line in _verdict(verdict, claims)]
+
+
+def _verdict(verdict: str, claims: Sequence[Claim]) -> list[str]:
+    """One line, or where claims are many a line for each row that they are compared with."""
+    if len(claims) <= IN_ONE_LINE:
+        return [f"- {verdict}: {'; '.join(claim.words for claim in claims)}."]
+    lines = [f"- {verdict}"]
+    for worse in dict.fromkeys(claim.worse for claim in claims):
+        found = [f"{c.better} {c.differences}" for c in claims if c.worse == worse]
+        lines.append(f"  - against {worse}: {'; '.join(found)}.")
+    return lines
 
 
 def _run_facts(table: Table, study: Study, wall_s: float) -> dict[str, Any]:

@@ -69,8 +69,13 @@ class Claim:
     @property
     def words(self) -> str:
         """The claim with both differences."""
+        return f"{self.better} against {self.worse} {self.differences}"
+
+    @property
+    def differences(self) -> str:
+        """Ours and the paper's, in brackets."""
         paper = "" if self.paper is None else f", paper {self.paper:+.1f}"
-        return f"{self.better} against {self.worse} ({self.ours.mean:+.2f}{paper})"
+        return f"({self.ours.mean:+.2f}{paper})"
 
 
 @dataclass(frozen=True)
