@@ -92,7 +92,7 @@ def test_merging_and_training_show_the_profiles_numbers(study, figure):
     assert {f"{ipt.alpha:g}", f"{ipt.beta:g}"} <= {text.strip() for text in said}
     (training,) = [text for text in said if "Eq. 11" in text]
     assert f"one cycle up to {train.learning_rate:g}\n{train.batch_size} pairs" in training
-    assert f"{train.epochs} epochs\nBatchNorm at rest" in training
+    assert f"{train.epochs} epochs\nbackbone's BatchNorm at rest" in training
     (feature,) = [text for text in said if "L}_{feat}" in text]
     assert f"× {study.profile.alignment.feature_weight:g}\n" in feature
     assert f"{study.profile.data}; {MODEL}" in said

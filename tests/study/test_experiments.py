@@ -160,6 +160,12 @@ def test_table_4_plus_asks_students_plainly_unless_the_row_says_so():
             assert (line.source is None) is (question.recipe.kind == "initial")
 
 
+def test_every_option_of_table_4_plus_is_asked_with_both_kinds_of_boxes():
+    exact, jittered = (set(hints.TRAINED[user]) for user in hints.BOXES)
+    assert exact - jittered == {hints.RENEWED_FIRST, hints.PRINTED}
+    assert jittered < exact
+
+
 def test_table_7_grows_by_a_quarter_of_photographs():
     plan, careful = parts.plans(DEMO)
     lives = [line.asking(0).recipe.life() for line in plan.lines]

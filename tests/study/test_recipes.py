@@ -223,6 +223,14 @@ def test_a_humans_box_is_widened_before_it_confines():
     assert config.teacher == human
 
 
+def test_the_sides_of_a_humans_box_are_looked_for_as_far_off_as_it_misses():
+    exact, human = (
+        evolution_config(DEMO, "coco", recipes.TOGETHER, u).hints for u in ("iog", "human")
+    )
+    assert exact == HintConfig()
+    assert human == HintConfig(band_px=2 * DEMO.clicks.box_jitter * 512)
+
+
 def test_a_recipe_is_a_key():
     same = Recipe("evolved", "coco", 0, initial("voc", 0), "st")
     assert {same: 1}[evolved(initial("voc", 0), "coco", "st")] == 1

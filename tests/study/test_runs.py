@@ -84,7 +84,9 @@ def test_whatever_makes_a_model_changes_its_name(study: Study) -> None:
         *in_parts(FIRST, "coco", 2, "st"), *in_parts(FIRST, "coco", 3, "st"),
     ]  # fmt: skip
     digests = [named(study, recipe) for recipe in recipes]
-    digests += [named(replace(study, profile=other), FIRST) for other in (slower, wider)]
+    pretrained = replace(profile, imagenet=True)
+    others = (slower, wider, pretrained)
+    digests += [named(replace(study, profile=other), FIRST) for other in others]
     assert len(set(digests)) == len(digests)
 
 

@@ -293,7 +293,7 @@ def _training(train: TrainConfig) -> str:
     """How the sum of the losses is trained."""
     name = {"adamw": "AdamW", "sgd": "SGD"}[train.optimiser]
     pace = "one cycle up to" if train.schedule == "one_cycle" else "constant rate"
-    rest = "\nBatchNorm at rest" if train.freeze_batchnorm else ""
+    rest = "\nbackbone's BatchNorm at rest" if train.freeze_batchnorm else ""
     epochs = f"{train.batch_size} pairs a step, {train.epochs} epochs"
     total = r"$\mathcal{L}$: their sum (Eq. 11)"
     return f"{total}\n{name}, {pace} {train.learning_rate:g}\n{epochs}{rest}"

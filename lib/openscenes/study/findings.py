@@ -59,7 +59,8 @@ def overview(reports: Sequence[Report]) -> str:
 
 
 _OVERVIEW = """*Measured* counts the published cells that a table here has a value beside (Table 4
-of the paper starts from VOC on Cityscapes; profiles with one initial set measure its other half);
+of the paper starts from VOC on Cityscapes; profiles with one initial set measure its other half,
+and have on Cityscapes three values of the paper's Table 6 beside them, with their claims);
 *verified* those that profile `paper` reproduced on the official data. A *claim* is that one row is
 better than another by at least 0.1 points in the paper; it *holds here* if our difference has the
 same sign and its 95 % interval leaves out zero, *does not hold* if the sign is the other one, and

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from openscenes.data.interactions import REFERENCE_PX
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.method.hints import HintConfig
 from openscenes.method.ipt import IPTConfig
@@ -195,7 +196,8 @@ def _with_hints(
     """Self-training with what else the same three clicks tell.
 
     ``TOGETHER`` takes what costs no further passes over the scene during training, with FA.
-    A turned box does not touch its object, so that with these losses new crops are not turned.
+    A turned box does not touch its object, so that with these losses new crops are not turned;
+    a human's touches it only nearly, so that its sides are looked for farther off.
     """
     asked = HINT_VARIANTS[:3] if variant == TOGETHER else (variant,)
     hinted = "side and click losses" in asked
@@ -204,10 +206,17 @@ def _with_hints(
         plain,
         augmentation_new=replace(new, rotation_deg=0.0) if hinted else new,
         teacher=reading(profile, "confined" in asked, "six views" in asked, user),
-        hints=HintConfig() if hinted else None,
+        hints=_hints(profile, user) if hinted else None,
         average_decay=0.98 if "average" in asked else None,
         alignment=profile.alignment if variant == TOGETHER else None,
     )
+
+
+def _hints(profile: Profile, user: User) -> HintConfig:
+    """Ours: no side is longer than the crop, so that the band holds a human's usual errors."""
+    plain = HintConfig()
+    error = profile.clicks.box_jitter * REFERENCE_PX if user == "human" else 0.0
+    return replace(plain, band_px=max(plain.band_px, HUMAN_MARGIN * error))
 
 
 def reading(profile: Profile, confined: bool, views: bool, user: User = "iog") -> InferenceConfig:

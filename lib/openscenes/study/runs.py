@@ -67,6 +67,7 @@ def _initial(study: Study, recipe: Recipe, _parent: Model | None) -> Making:
         "augmentation": profile.augmentation,
         "class_loss_weight": profile.class_loss_weight,
         "data": labelled.digest,
+        **({"imagenet": profile.network.backbone} if profile.imagenet else {}),
     }
 
     def make(folder: Path, label: str) -> Made:
