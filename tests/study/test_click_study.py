@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from openscenes.paths import cache_dir
-from openscenes.study import click_study
+from openscenes.study import click_study, peer_runs
 from openscenes.study.click_curves import LIMIT
 from openscenes.study.click_study import (
     THRESHOLDS,
+    best_threshold,
     click_iou,
     first_iou,
-    source_threshold,
     threshold_sweep,
 )
 from openscenes.study.evaluation import object_iou
@@ -34,36 +34,67 @@ def study():
     return open_study(profile_named("smoke"), None, "cpu")
 
 
-def swept(values):
-    return lambda *_: pd.DataFrame({"threshold": THRESHOLDS, "iou": values})
+def swept(*by_object):
+    """What a sweep gives, the objects in both halves in turn."""
+    columns = [f"{t:g}" for t in THRESHOLDS]
+    frame = pd.DataFrame(by_object, columns=columns)
+    return frame.assign(half=[n % 2 for n in range(len(by_object))])
 
 
 CHOICES = [
-    ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.7], 0.8),
-    ([0.9, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.7], 0.1),
-    ([0.5] * 9, 0.5),
-    ([0.6, 0.5, 0.5, 0.6, 0.5, 0.5, 0.5, 0.6, 0.6], 0.4),
-    ([0.5, 0.5, 0.5, 0.5, 0.5, 0.5 + 1e-12, 0.5, 0.5, 0.5], 0.5),
-    ([0.5, 0.5, 0.5, 0.5, 0.5, 0.5 + 1e-6, 0.5, 0.5, 0.5], 0.6),
+    ([0.1, 0.2, 0.3, 0.4, 0.3], 0.7),
+    ([0.9, 0.2, 0.3, 0.4, 0.5], 0.1),
+    ([0.5] * 5, 0.5),
+    ([0.6, 0.6, 0.5, 0.5, 0.6], 0.3),
+    ([0.5, 0.5, 0.5, 0.5 + 1e-12, 0.5], 0.5),
+    ([0.5, 0.5, 0.5, 0.5 + 1e-6, 0.5], 0.7),
 ]
 
 
 @pytest.mark.parametrize(("values", "chosen"), CHOICES)
-def test_the_best_of_nine_is_chosen_and_ties_go_to_one_half(monkeypatch, values, chosen):
-    monkeypatch.setattr(click_study, "threshold_sweep", swept(values))
-    assert source_threshold(None, None, None) == chosen
+def test_the_best_of_five_is_chosen_and_ties_go_to_one_half(values, chosen):
+    assert best_threshold(swept(values)) == chosen
 
 
-def test_nine_thresholds():
-    assert THRESHOLDS == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+def test_half_of_the_photographs_chooses_alone():
+    frame = swept([0.9, 0, 0, 0, 0], [0, 0, 0, 0.8, 0])
+    assert [best_threshold(frame, half) for half in (None, 0, 1)] == [0.1, 0.1, 0.7]
+
+
+def test_no_object_chooses_the_threshold_that_it_is_judged_at(study, monkeypatch):
+    source, scene = validation(study, "voc"), validation(study, "coco")
+    halves = click_study._halves(source)
+    assert set(halves["half"]) == {0, 1}
+    images = [example.image for example in source.examples]
+    assert all(len(set(half)) == 1 for _, half in halves["half"].groupby(images))
+    # the first half is best at 0.1, the other at 0.7, and 0.1 wins together
+    best = np.where(halves["half"].to_numpy()[:, None] == 0, [[1, 0, 0, 0, 0]], [[0, 0, 0, 0.1, 0]])
+    frame = halves.join(pd.DataFrame(best, columns=[f"{t:g}" for t in THRESHOLDS]))
+    monkeypatch.setattr(click_study, "threshold_sweep", lambda *_: frame)
+    at_home = click_study.source_thresholds(study, FIRST, None, source)
+    assert (at_home == np.where(halves["half"] == 0, 0.7, 0.1)).all()
+    abroad = click_study.source_thresholds(study, FIRST, None, scene)
+    assert (abroad == 0.1).all()
+    assert len(abroad) == len(scene.examples)
 
 
 def test_a_sweep_at_one_half_is_the_first_answers_score_on_the_source(study):
     sweep = threshold_sweep(study, FIRST, model(study, FIRST))
-    half = sweep["iou"][sweep["threshold"] == 0.5].item()
-    plain = answer(study, Question(FIRST, "voc"))["iou"].mean()
-    assert half == pytest.approx(plain, abs=2e-3)
-    assert sweep["iou"].nunique() > 1
+    plain = answer(study, Question(FIRST, "voc"))["iou"]
+    assert sweep["0.5"].mean() == pytest.approx(plain.mean(), abs=2e-3)
+    assert sweep[[f"{t:g}" for t in THRESHOLDS]].mean().nunique() > 1
+
+
+def test_a_sweep_promises_free_clicks_what_the_table_then_measures(study, monkeypatch):
+    """A user who clicks on what the threshold shows, and not on masks cut at one half."""
+    recipe, labelled = peer("iFCN", 0), validation(study, "voc")
+    made = model(study, recipe)
+    sweep = threshold_sweep(study, recipe, made)
+    for t in (0.1, 0.7):
+        fixed = np.full(len(labelled.examples), t)
+        monkeypatch.setattr(click_study, "source_thresholds", lambda *_, f=fixed: f)
+        after = click_iou(study, recipe, made, labelled)["click_3"]
+        assert np.allclose(sweep[f"{t:g}"], after, atol=1e-4)
 
 
 def test_an_evolved_model_has_the_threshold_of_its_first_one(study, monkeypatch):
@@ -91,15 +122,28 @@ def test_a_line_for_every_object_and_a_column_for_every_click(study, curves):
 
 def test_the_first_column_is_the_answer_to_box_and_point(study, curves):
     made, labelled = model(study, SECOND), validation(study, "coco")
-    frame = first_iou(study, SECOND, made, labelled)
-    assert list(frame.columns) == ["object_id", "class_name", "area", "iou"]
-    assert (frame["iou"] == curves["click_1"]).all()
     how = reading(study.profile, confined=False, views=False)
-    from dataclasses import replace
+    (chosen,) = set(click_study.source_thresholds(study, SECOND, made, labelled))
+    masks = object_iou(study, made, labelled, replace(how, threshold=chosen))["iou"]
+    assert np.allclose(curves["click_1"], masks, atol=5e-3)
 
-    at = replace(how, threshold=source_threshold(study, SECOND, made))
-    masks = object_iou(study, made, labelled, at)["iou"]
-    assert np.allclose(frame["iou"], masks, atol=5e-3)
+
+def test_the_refinement_branch_is_part_of_the_name_of_its_scores(study, monkeypatch):
+    asked = (study, SECOND, model(study, SECOND), validation(study, "coco"))
+    before, plain = click_study._key(*asked), peer_runs.refiner_training
+    slower = replace(plain(study), learning_rate=1e-5)
+    monkeypatch.setattr(peer_runs, "refiner_training", lambda _study: slower)
+    assert click_study._key(*asked) != before
+
+
+def test_tables_2_to_7_ask_every_system_at_the_same_threshold(study, monkeypatch):
+    dextr, labelled = peer("DEXTR", 0), validation(study, "voc")
+    monkeypatch.setattr(click_study, "source_thresholds", None)  # is not asked
+    frame = first_iou(study, dextr, model(study, dextr), labelled)
+    assert list(frame.columns) == ["object_id", "class_name", "area", "iou"]
+    sweep = threshold_sweep(study, dextr, model(study, dextr))
+    assert study.profile.inference.threshold == 0.5
+    assert np.allclose(frame["iou"], sweep["0.5"], atol=1e-4)
 
 
 def test_clicks_are_kept_and_not_asked_for_again(study, curves, monkeypatch):
@@ -119,8 +163,6 @@ def test_a_system_that_takes_no_corrections_stays_where_it_is(study):
     frame = click_iou(study, dextr, model(study, dextr), validation(study, "coco"))
     values = frame[CLICKS].to_numpy()
     assert (values == values[:, :1]).all()
-    assert (first_iou(study, dextr, model(study, dextr), validation(study, "coco"))["iou"]
-            == frame["click_1"]).all()  # fmt: skip
 
 
 class Painter:
@@ -153,7 +195,7 @@ def painter(study, chunk, protocol_clicks, corrects=True):
 
 def test_free_clicks_begin_with_one_and_stop_where_nothing_is_wrong(study, chunk):
     system = painter(study, chunk, 0)
-    curves = click_study._curves(study, system, chunk, 0.5)
+    curves = click_study._curves(study, system, chunk, [0.5] * 2, LIMIT)
     assert curves.shape == (2, LIMIT)
     assert curves[:, 0].tolist() == [0.0, 0.0]
     assert (curves[:, 1:] == 1.0).all()
@@ -162,26 +204,33 @@ def test_free_clicks_begin_with_one_and_stop_where_nothing_is_wrong(study, chunk
 
 def test_a_box_answers_before_the_first_correction(study, chunk):
     system = painter(study, chunk, 3)
-    curves = click_study._curves(study, system, chunk, 0.5)
+    curves = click_study._curves(study, system, chunk, [0.5] * 2, LIMIT)
     assert curves[:, :3].tolist() == [[0.0, 0.0, 1.0]] * 2
     assert system.seen[:3] == [[0, 0], [1, 1], [2, 2]]
     assert curves.shape == (2, LIMIT)
 
 
 def test_the_threshold_decides_what_a_mask_is(study, chunk):
-    low = click_study._curves(study, painter(study, chunk, 3), chunk, 0.3)
+    low = click_study._curves(study, painter(study, chunk, 3), chunk, [0.3] * 2, LIMIT)
     assert (low == 1.0).all()
-    high = click_study._curves(study, painter(study, chunk, 3), chunk, 0.7)
+    high = click_study._curves(study, painter(study, chunk, 3), chunk, [0.7] * 2, LIMIT)
     assert (high == 0.0).all()
+
+
+def test_each_object_has_its_own_threshold(study, chunk):
+    curves = click_study._curves(study, painter(study, chunk, 3), chunk, [0.3, 0.7], LIMIT)
+    assert curves.tolist() == [[1.0] * LIMIT, [0.0] * LIMIT]
 
 
 def test_a_sweep_asks_free_clicks_three_times_and_others_once(study, chunk):
     free = painter(study, chunk, 0)
     sweep = click_study._sweep(study, free, chunk)
     # two clicks give 0.65: right below that, nothing above
-    assert sweep.tolist() == [[1.0] * 6 + [0.0] * 3] * 2
+    assert sweep.tolist() == [[1.0] * 3 + [0.0] * 2] * 2
+    # at 0.1 and 0.3 the first answer is right, at 0.5 the second: then no further click is given
+    assert len(free.seen) == 1 + 1 + 2 + 3 + 3
     box = painter(study, chunk, 3)
-    assert click_study._sweep(study, box, chunk).tolist() == [[1.0] * 3 + [0.0] * 6] * 2
+    assert click_study._sweep(study, box, chunk).tolist() == [[1.0] * 2 + [0.0] * 3] * 2
     assert box.seen == [[0, 0]]
 
 

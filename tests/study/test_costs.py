@@ -71,6 +71,9 @@ def test_answers_by_hand():
     assert (ours.forwards, corrections.network, corrections.forwards) == (10, REFINEMENT, 190)
     (free,) = scoring_of(PAPER, Question(recipes.peer("iFCN", 0), "coco", "clicks"), seen)
     assert (free.asked, free.forwards) == ("iFCN", 200)
+    at_home = Question(recipes.peer("iFCN", 0), "voc", "clicks")
+    (swept,) = scoring_of(PAPER, at_home, {"val voc": 10})
+    assert swept.forwards == 10 * (20 + 5 * 3)  # five thresholds, three clicks
     (extreme,) = scoring_of(PAPER, Question(recipes.peer("DEXTR", 0), "coco", "clicks"), seen)
     assert extreme.forwards == 10
 

@@ -16,6 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from openscenes.networks.backbones import INPUT_CHANNELS
 from openscenes.networks.iog_refinement import CLICK_CHANNELS, RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
+from openscenes.study.click_study import SWEPT, THRESHOLDS
+from openscenes.study.material import SOURCE
 from openscenes.study.peers import PEERS, peer_of
 from openscenes.study.profiles import Profile
 from openscenes.study.questions import Question
@@ -111,7 +113,8 @@ def scoring_of(
     if first == "DEXTR":
         return (Work(first, 0, n, first),)
     if first in PEERS:
-        return (Work(first, 0, n * n_clicks, first),)
+        swept = SWEPT * len(THRESHOLDS) if question.where == SOURCE else 0
+        return (Work(first, 0, n * (n_clicks + swept), first),)
     return Work(OURS, 0, n), Work(REFINEMENT, 0, n * (n_clicks - 1), REFINEMENT)
 
 

@@ -84,7 +84,8 @@ def _by_model(questions: Sequence[Question]) -> list[tuple[Question, ...]]:
 
 def _digest(study: Study, questions: Sequence[Question]) -> str:
     asked = [
-        [q.where, q.kind, q.user, q.confined, q.views, model(study, q.recipe, train=False).digest]
+        [q.where, q.kind, q.user, q.confined, q.views]
+        + [model(study, recipe, train=False).digest for recipe in q.needs()]
         for q in questions
     ]
     sets = [validation(study, where).digest for where in sorted({q.where for q in questions})]

@@ -19,6 +19,7 @@ from openscenes.study.verification import Report
 _TARGETS = ", ".join(
     f"{100 * target:.0f} % on {TITLES[where]}" for where, target in TARGETS.items()
 )
+_CHOICES = ", ".join(f"{t:g}" for t in THRESHOLDS)
 _SPENT = ", ".join(f"{name} {n}" for name, n in FIRST_CLICKS.items())
 
 _RULES = f"""## What reproductions leave open
@@ -26,9 +27,10 @@ _RULES = f"""## What reproductions leave open
 - **IoU** is counted in pixels of the source image: the crop's probability is pasted back
   (bicubic) and compared with one absolute threshold, the same for all objects.
 - **Threshold**: 0.5 unless the table below says otherwise. In Table 1 each system has its own,
-  the best of {THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g} on the *source's* validation set, fixed there
-  and used on every set; the notes of Table 1 list them. Never the best of nine on the set that is
-  reported, and never relative to a map's own maximum.
+  the best of {_CHOICES} after three clicks on the *source's* validation set, fixed
+  there and used on the new scenes; the notes of Table 1 list them. On that set itself each half of
+  the photographs has the threshold that is best on the other half: never the best of several on the
+  objects that are reported, and never relative to a map's own maximum.
 - **Void** pixels (VOC's borders) count neither as right nor as wrong, for clicks and for IoU.
   Cityscapes and COCO have none: what their readers leave out is background.
 - **Average**: the mean over objects, then over seeds; not over images or classes. Two empty masks
