@@ -62,7 +62,7 @@ plan: $(ENVIRONMENT) ## print what would be trained, how long that takes, and wh
 	$(PYTHON) -m openscenes plan $(OPTIONS)
 
 dry-run: $(ENVIRONMENT) ## walk every table at the paper's size on a few embedded pictures (about an hour on two cores)
-	$(PYTHON) -m openscenes.study.dry_run --device "$(DEVICE)"
+	$(PYTHON) -m openscenes dry-run --device "$(DEVICE)"
 
 tables: models ## train what is missing and make all of these (safe with -j2)
 	@$(MAKE) --no-print-directory $(TABLES)

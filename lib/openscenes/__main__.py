@@ -46,6 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     plan = commands.add_parser("plan", help="print what would be trained, and what it needs")
     _add_study(plan)
     plan.set_defaults(run=_plan)
+    dry_run = commands.add_parser("dry-run", help="walk every table at the paper's size")
+    dry_run.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    dry_run.add_argument("keys", nargs="*", type=_key, help="tables; all by default")
+    dry_run.set_defaults(run=_dry_run)
     site = commands.add_parser("site", help="write the reports as web pages")
     site.set_defaults(run=_site)
     scenes = commands.add_parser("scenes", help="write the embedded scenes into a folder")
@@ -134,6 +138,13 @@ def _plan(parsed: argparse.Namespace) -> int:
 
     print(plan_text(profile_named(parsed.profile), parsed.seeds, parsed.data, parsed.device))
     return 0
+
+
+def _dry_run(parsed: argparse.Namespace) -> None:
+    from openscenes.study.dry_run import walk
+    from openscenes.study.registry import EXPERIMENTS
+
+    walk(parsed.keys or tuple(EXPERIMENTS), parsed.device)
 
 
 def _site(_parsed: argparse.Namespace) -> int:

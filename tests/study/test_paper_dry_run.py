@@ -1,6 +1,6 @@
 """Every table with the paper's literal settings, on a network that a test can afford.
 
-The published sizes are walked by ``python -m openscenes.study.dry_run``.
+The published sizes are walked by ``python -m openscenes dry-run``.
 """
 
 from dataclasses import replace
@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from openscenes.__main__ import main
 from openscenes.study import dry_run
 from openscenes.study.material import open_study
 from openscenes.study.peers import PEERS, peer_of
@@ -76,6 +77,17 @@ def test_tables_are_walked_and_a_second_walk_only_writes_them(cache):
         assert frame["ours"].between(0, 100).all()
     again = list(dry_run.dry_run(SMALL, cache, "cpu", keys=keys))
     assert len(again) == len(keys)
+
+
+@pytest.mark.parametrize(("words", "sentence"), [(["3", "8"], 'no table "8"'),
+                                              (["--device", "cude"], "cude")])  # fmt: skip
+def test_what_is_none_is_refused_before_anything_is_trained(cache, capsys, words, sentence):
+    before = sorted(cache.rglob("*"))
+    assert main(["dry-run", *words]) == 2
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
+    assert sorted(cache.rglob("*")) == before
 
 
 def test_every_variant_trains_with_the_papers_settings(cache):

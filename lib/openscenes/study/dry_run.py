@@ -1,4 +1,4 @@
-"""``python -m openscenes.study.dry_run``: the paper's profile on a handful of embedded pictures.
+"""``python -m openscenes dry-run``: the paper's profile on a handful of embedded pictures.
 
 Ours: before data and GPU hours are spent, every table is made once with the published networks,
 crops of 512 px and the paper's own settings; the numbers mean nothing.
@@ -6,7 +6,6 @@ crops of 512 px and the paper's own settings; the numbers mean nothing.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
@@ -14,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import openscenes  # noqa: F401  (sets what must be set before torch is imported)
 from openscenes.data.scenes import SceneSizes
 from openscenes.method.training import TrainConfig
 from openscenes.paths import cache_dir
@@ -22,7 +20,7 @@ from openscenes.study.material import Study, open_study
 from openscenes.study.preparation import prepare
 from openscenes.study.profiles import PAPER, Profile
 from openscenes.study.provenance import peak_memory_mb
-from openscenes.study.registry import EXPERIMENTS
+from openscenes.study.registry import EXPERIMENTS, Experiment, experiment
 from openscenes.study.reports import write_table
 
 _TIME = "Ours: a dry run; a pass or two over a few objects run the code of hundreds over all"
@@ -76,36 +74,32 @@ def dry_run(
         device: as for ``training.make_fabric``.
         keys: of the experiments to walk.
     """
+    asked = [experiment(key) for key in keys]
     study = open_study(replace(profile, cpu_threads=0), None, device)
-    for key in keys:
-        yield from _walked(study, key, folder, device)
+    for one in asked:
+        yield from _walked(study, one, folder, device)
 
 
-def _walked(study: Study, key: str, folder: Path, device: str) -> Iterator[str]:
-    began, asked = time.monotonic(), EXPERIMENTS[key]
+def _walked(study: Study, asked: Experiment, folder: Path, device: str) -> Iterator[str]:
+    began = time.monotonic()
     yield from prepare(study, asked.questions(study.profile, 1), None, device)
     if asked.table is not None:
         table = asked.table(study, 1)
         path = write_table(table, study, folder, wall_s=time.monotonic() - began)
-        yield f"walked: table {key} in {time.monotonic() - began:.0f} s, see {path}"
+        yield f"walked: table {asked.key} in {time.monotonic() - began:.0f} s, see {path}"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Walk in the open, and say what it took."""
-    parser = argparse.ArgumentParser(prog="openscenes dry-run", description=main.__doc__)
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("keys", nargs="*", default=list(EXPERIMENTS), help="tables; all by default")
-    parsed = parser.parse_args(arguments)
+def walk(keys: Sequence[str], device: str) -> None:
+    """Walk in the open, and say what it took.
+
+    Raises:
+        InputError: before anything is trained, if a key or the device is none.
+    """
     began, folder = time.monotonic(), cache_dir() / "dry-run"
-    for line in dry_run(DRY_RUN, folder, parsed.device, keys=parsed.keys):
+    for line in dry_run(DRY_RUN, folder, device, keys=keys):
         print(f"{time.monotonic() - began:6.0f} s  {line}", file=sys.stderr, flush=True)
     print(
         f"The paper's profile ran through tables "
-        f"{', '.join(parsed.keys)}: {time.monotonic() - began:.0f} s, "
+        f"{', '.join(keys)}: {time.monotonic() - began:.0f} s, "
         f"{peak_memory_mb() / 1024:.1f} GiB at most, {os.cpu_count()} cores."
     )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.method.hints import HintConfig
-from openscenes.paths import atomic
+from openscenes.paths import atomic, cache_dir
 from openscenes.study.decisions import Decision, decisions, settings_of
 from openscenes.study.findings import every_cell, every_claim, overview
 from openscenes.study.markdown import counted, folded, grid
@@ -26,6 +29,8 @@ from openscenes.study.verification import Report, read_reports
 def write_status(folder: Path) -> Path:
     """Write the status page of a reports folder anew; the same reports give the same bytes.
 
+    Of two tables that finish together the later one sees both: reading and writing are one piece.
+
     Args:
         folder: holds ``tables`` and, for other profiles, ``<profile>/tables``.
     Returns:
@@ -33,6 +38,12 @@ def write_status(folder: Path) -> Path:
     Raises:
         DataError: if a run's facts have no table beside them.
     """
+    name = sha256(str(folder.resolve()).encode()).hexdigest()[:12]
+    with FileLock(cache_dir() / f"status-{name}.lock"):
+        return _write(folder)
+
+
+def _write(folder: Path) -> Path:
     reports = read_reports(folder)
     shown = [profile for profile in PROFILES.values() if profile.name != "smoke"]
     sections = [
