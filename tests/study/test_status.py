@@ -280,6 +280,28 @@ def test_clicks_needed_are_cells_and_the_protocols_own_are_nominal(tmp_path):
     assert (found["IOG", "NoC"].paper, found["IOG", "NoC"].ours) == (3.0, "4.5 (3 seeds)")
 
 
+def test_clicks_of_the_whole_split_verify_by_their_interval(tmp_path):
+    about = CELL | {"block": "VOC@85%", "paper": None, "to_first": None, "NoC, paper": "6.9"}
+    for system, interval in (("iFCN", "[6.5, 7.4]"), ("ITIS", "[7.5, 8.4]")):
+        about |= {"row": system, "NoC, measured": f"7.0 ± 0.5 {interval}"}
+        put(tmp_path, cells=(about,), number="1", profile="paper")
+        (found,) = published_cells(read_reports(tmp_path)[0])
+        assert found.ours == "7.0 ± 0.5 (3 seeds)"
+        assert found.verified == {"iFCN": "yes", "ITIS": "no: differs"}[system]
+
+
+def test_a_claim_is_listed_by_seed(tmp_path):
+    put(tmp_path, claims=[CLAIM])
+    text = write_status(tmp_path).read_text(encoding="utf-8")
+    assert "| +6.0 | +5.00 [+4.00, +6.00] |  |" in text  # no objects were kept
+    scores = {"block": [CLAIM["block"]] * 4 + ["another"], "seed": [0, 0, 1, 1, 0],
+              "object_id": list("ababc"), "Baseline": [0.5, 0.5, 0.5, 0.5, 0.9],
+              "+ST": [0.6, 0.5, 0.5, 0.48, 0.1]}  # fmt: skip
+    pd.DataFrame(scores).to_csv(tmp_path / "tables" / "table_4_objects.csv", index=False)
+    text = write_status(tmp_path).read_text(encoding="utf-8")
+    assert "| +6.0 | +5.00 [+4.00, +6.00] | +5.00, -1.00 |" in text
+
+
 def test_a_row_that_another_should_beat_says_so(tmp_path):
     rows = [CELL | {"block": "VOC@85%", "row": name, "paper": paper, "to_first": None}
             for name, paper in (("iFCN", None), ("DEXTR", 91.5), ("Ours", 93.2))]  # fmt: skip

@@ -70,11 +70,7 @@ def markdown(table: Table) -> str:
     parts = [f"# {title_of(table.number)}\n", f"{table.caption}\n"]
     for block in table.blocks:
         parts += [f"## {block.title}\n", _block_markdown(block), *_conclusions(block), ""]
-    parts.append(
-        "Ours: mean over objects, mean ± sample standard deviation over seeds. Differences are "
-        "paired over the same objects and seeds; brackets hold the 95 % bootstrap interval, which "
-        "draws objects and seeds.\n"
-    )
+    parts.append(f"{_reading(table.blocks[0].rows[0].ours.n_seeds)}\n")
     parts += [f"{note}\n" for note in table.notes]
     if not table.like_the_paper:
         parts.append(
@@ -82,6 +78,23 @@ def markdown(table: Table) -> str:
             "the paper found, not what these pictures should give.\n"
         )
     return "\n".join(parts)
+
+
+def _reading(n_seeds: int) -> str:
+    """How to read the numbers, and how far they carry."""
+    averaged = "Ours: mean over objects, mean ± sample standard deviation over seeds."
+    if n_seeds == 1:
+        return (
+            "Ours: mean over objects, of one seed. Differences are paired over the same objects; "
+            "brackets hold the 95 % bootstrap interval, which draws objects alone. What holds "
+            "here holds of this training; another seed may turn it (`make tables SEEDS=3`)."
+        )
+    return (
+        f"{averaged} Differences are paired over the same objects and seeds; brackets hold the "
+        f"95 % bootstrap interval, which draws objects and seeds. {n_seeds} seeds say little of "
+        "further trainings: where they differ much, the brackets are too narrow (Lesson 6); the "
+        "status page lists each claim by seed."
+    )
 
 
 def _block_markdown(block: Block) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,12 @@ WORDS = {HOLDS: "yes", FAILS: "no", OPEN: "open"}
 
 @dataclass(frozen=True)
 class Report:
-    """A table on disk: its cells, and the facts of the run that made them."""
+    """A table on disk: its cells, the facts of the run that made them, the score of each object."""
 
     cells: pd.DataFrame
     run: dict[str, Any]
     file: str
+    objects: pd.DataFrame | None = None
 
     @property
     def profile(self) -> str:
@@ -66,10 +67,24 @@ def read_reports(folder: Path) -> list[Report]:
         run = json.loads(path.read_text(encoding="utf-8"))
         file = table.with_suffix(".md").relative_to(folder).as_posix()
         cells = pd.read_csv(table, keep_default_na=False, na_values=[""])  # one row is "None"
-        found.append(Report(cells, run, file))
+        found.append(Report(cells, run, file, _objects(table)))
     known = list(PROFILES)
     rank = {name: place for place, name in enumerate(known)}
     return sorted(found, key=lambda r: (rank.get(r.profile, len(known)), r.profile, r.file))
+
+
+def _objects(table: Path) -> pd.DataFrame | None:
+    path = table.with_name(f"{table.stem}_objects.csv")
+    return pd.read_csv(path, dtype={"object_id": str}) if path.is_file() else None
+
+
+def by_seed(report: Report, claim: Mapping[str, Any]) -> tuple[float, ...]:
+    """A claim's difference in each training, in points; none where no objects were kept."""
+    if report.objects is None:
+        return ()
+    mine = report.objects[report.objects["block"] == claim["block"]]
+    gains = mine[claim["better"]] - mine[claim["worse"]]
+    return tuple(100.0 * gains.groupby(mine["seed"]).mean())
 
 
 def with_first(cells: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.Series]]:

@@ -119,8 +119,9 @@ def _needed(values: NDArray[np.float64], target: float, system: str, where: str)
 
 
 def _plain(value: Estimate) -> str:
+    """Clicks with their spread over seeds and their interval."""
     spread = "" if np.isnan(value.std) else f" ± {value.std:.1f}"
-    return f"{value.mean:.1f}{spread}"
+    return f"{value.mean:.1f}{spread} [{value.low:.1f}, {value.high:.1f}]"
 
 
 def _values(study: Study, seeds: int, system: str, where: str) -> NDArray[np.float64]:
