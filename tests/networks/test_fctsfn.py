@@ -26,7 +26,7 @@ NARROW = FCTSFNConfig(
 CLICKS = torch.tensor([[[60.0, 60.0, 1.0], [10.0, 20.0, -1.0], [0.0, 0.0, 0.0]]])
 
 
-STEPS = 60  # learning one object by heart, with a rate that falls to nothing
+STEPS = 90  # learning one object by heart, with a rate that falls to nothing
 
 
 def n_parameters(network) -> int:
@@ -126,6 +126,12 @@ def test_distances_lose_their_means():
     means = torch.tensor([166.9, 147.5]).view(2, 1, 1).expand(1, 2, 64, 64)
     torch.testing.assert_close(plain[:, 3:] - centred[:, 3:], means)
     assert torch.equal(plain[:, :3], centred[:, :3])
+
+
+def test_what_was_seen_before_a_click_serves_all_clicks():
+    network, images = FCTSFN(NARROW).eval(), torch.randint(0, 255, (1, 3, 64, 64)).to(torch.uint8)
+    before, after = (network.inputs(images, some, None) for some in (CLICKS[:, :1], CLICKS))
+    assert torch.equal(network(after).answer, network(after, network.look(before)).answer)
 
 
 def test_dropout_of_zero_leaves_the_global_generator_alone():

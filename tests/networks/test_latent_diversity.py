@@ -147,6 +147,13 @@ def test_a_further_click_changes_the_answer():
     assert (first - second).abs().amax(dim=(1, 2, 3)).gt(1e-3).all()
 
 
+def test_what_was_seen_before_a_click_serves_all_clicks():
+    images, clicks, _ = one_object()
+    network = shaken(LatentDiversity(SMALL)).eval()
+    before, after = (network.inputs(images, some, None) for some in (clicks[:, :1], clicks))
+    assert torch.equal(network(after).answer, network(after, network.look(before)).answer)
+
+
 def test_every_parameter_has_a_gradient():
     images, clicks, masks = one_object()
     network = shaken(LatentDiversity(SMALL)).train()

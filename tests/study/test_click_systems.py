@@ -139,6 +139,18 @@ def test_another_click_changes_the_answer_of_its_object_alone(study, chunk, name
     assert np.allclose(before[2], after[2], atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["Latent diversity", "FCTSFN"])
+def test_photographs_are_looked_at_once_and_answers_stay_as_they_were(study, chunk, name):
+    system = peer_system(study, name)
+    clicks = [np.array([[32.0, 22.0, 1.0]], np.float32)] * 3
+    with torch.inference_mode():
+        asked = system.asked(chunk)
+        once = asked.answer(clicks)
+        asked.seen = ()
+        anew = asked.answer(clicks)
+    assert all(np.array_equal(*pair) for pair in zip(once, anew, strict=True))
+
+
 def test_itis_sees_its_last_answer(study, chunk):
     system = peer_system(study, "ITIS")
     clicks = [np.array([[32.0, 22.0, 1.0]], np.float32)] * 3

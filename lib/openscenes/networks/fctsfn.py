@@ -23,6 +23,7 @@ from openscenes.networks.vgg import (
     STAGES,
     FCNConfig,
     FCNHead,
+    StageMaps,
     VGGStages,
     bilinear,
     copy_vgg,
@@ -122,14 +123,22 @@ class FCTSFN(nn.Module):
         """What ``forward`` reads, as ``encode`` has it; the ``previous`` mask is not used."""
         return encode(images, clicks, self.config.fcn, self.config.distance_means)
 
-    def forward(self, inputs: Tensor) -> ClickOutput:
+    def look(self, inputs: Tensor) -> StageMaps:
+        """The stream of colours, which no click changes: once for all clicks on an object."""
+        return self.image(inputs[:, :COLOURS])
+
+    def forward(self, inputs: Tensor, seen: StageMaps | None = None) -> ClickOutput:
         """(B, 5, S, S) float32 to MSRN's answer; it and TSLFN's are supervised, (B, 1, S, S) each.
+
+        Args:
+            inputs: as ``inputs`` makes them.
+            seen: what ``look`` gives for them, if it was asked before.
 
         Raises:
             InputError: if the shape is another, or the crop is smaller than one coarse cell.
         """
         check_inputs(inputs, self.config.fcn)
-        maps, coarse = self._coarse(inputs)
+        maps, coarse = self._coarse(inputs, seen)
         if self.config.detach_coarse:
             refined = self.refinement([part.detach() for part in maps], coarse.detach())
         else:
@@ -146,9 +155,10 @@ class FCTSFN(nn.Module):
         """What never trains: nothing."""
         return iter(())
 
-    def _coarse(self, inputs: Tensor) -> tuple[list[Tensor], Tensor]:
+    def _coarse(self, inputs: Tensor, seen: StageMaps | None = None) -> tuple[list[Tensor], Tensor]:
         """TSLFN: the maps of five scales, finest first, and FCN-8s' logits on pool3's grid."""
-        streams = (self.image(inputs[:, :COLOURS]), self.click(inputs[:, COLOURS:]))
+        image = self.look(inputs) if seen is None else seen
+        streams = (image, self.click(inputs[:, COLOURS:]))
         maps, pooled = (
             [torch.cat(pair, dim=1) for pair in zip(*parts, strict=True)]
             for parts in zip(*streams, strict=True)

@@ -139,21 +139,25 @@ class LatentDiversity(nn.Module):
         elsewhere = 255.0 * (1.0 - disk_maps(clicks, size, 0.0))
         return torch.cat([images.float(), distances, elsewhere], dim=1)
 
-    def forward(self, inputs: Tensor) -> ClickOutput:
+    def look(self, inputs: Tensor) -> list[Tensor]:
+        """VGG's maps of the colours, which no click changes: once for all clicks on an object."""
+        return self._tapped(inputs[:, :3] / 255.0)
+
+    def forward(self, inputs: Tensor, seen: Sequence[Tensor] | None = None) -> ClickOutput:
         """M candidates and their scores; the answer is the candidate with the best score.
 
         Args:
             inputs: (B, 7, S, S) float in 0..255, as ``inputs`` makes them.
+            seen: what ``look`` gives for them, if it was asked before.
         Returns:
             ClickOutput with one supervised (B, M, S / stride, S / stride) map.
         Raises:
             InputError: if the shape is another, or the stride does not divide S.
         """
         self._check(inputs)
-        shown = inputs / 255.0
-        cells = F.pixel_unshuffle(shown, self.config.grid_stride)
-        seen = self.candidates([cells, *self._tapped(shown[:, :3])])
-        candidates = 2.0 * seen
+        cells = F.pixel_unshuffle(inputs / 255.0, self.config.grid_stride)
+        features = self.look(inputs) if seen is None else seen
+        candidates = 2.0 * self.candidates([cells, *features])
         scores = self.selector([cells, candidates.detach().sigmoid()]).mean(dim=(2, 3))
         return ClickOutput(self._answer(candidates, scores), (candidates,), scores)
 

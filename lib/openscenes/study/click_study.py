@@ -20,7 +20,7 @@ from openscenes.data import samples
 from openscenes.method.progress import progress
 from openscenes.paths import atomic, cache_dir
 from openscenes.study.click_curves import LIMIT, Respond, refine, simulate
-from openscenes.study.click_systems import Asked, System, system_of
+from openscenes.study.click_systems import NO_CLICKS, Asked, System, system_of
 from openscenes.study.evaluation import identity
 from openscenes.study.material import SOURCE, Labelled, Study, digest_of, validation
 from openscenes.study.models import Model
@@ -187,8 +187,7 @@ def _curves(
     with torch.inference_mode():
         if not system.protocol_clicks:
             return simulate(respond, truths, voids, n_clicks)
-        none = [np.zeros((0, 3), np.float32)] * len(chunk)
-        first = respond(none, 0)
+        first = respond([NO_CLICKS] * len(chunk), 0)
         if not system.corrects:
             return np.repeat(refine(respond, first, truths, voids, 0), n_clicks, axis=1)
         return refine(respond, first, truths, voids, n_clicks - 1)
@@ -203,7 +202,7 @@ def _sweep(study: Study, system: System, chunk: Sequence[samples.Example]) -> ND
             users = [_cut(copy(asked), [t] * len(chunk)) for t in THRESHOLDS]
             after = [simulate(user, truths, voids, SWEPT)[:, -1] for user in users]
             return np.stack(after, axis=1)
-        answers = asked.answer([np.zeros((0, 3), np.float32)] * len(chunk))
+        answers = asked.answer([NO_CLICKS] * len(chunk))
     return np.array(
         [
             [masks.iou(probability > t, truth, void) for t in THRESHOLDS]

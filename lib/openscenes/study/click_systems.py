@@ -31,6 +31,7 @@ from openscenes.study.recipes import Recipe, refiner_of
 from openscenes.study.runs import model as trained
 
 ImageClicks = Sequence[NDArray[np.float32]]  # per object (K, 3): row, col, sign in image pixels
+NO_CLICKS = np.zeros((0, 3), np.float32)
 
 
 class Asked(Protocol):
@@ -80,14 +81,20 @@ class ClickSystem:
     corrects: bool = True
 
     def asked(self, chunk: Sequence[Example]) -> Asked:
-        """Scale each photograph to the network's size."""
-        return _Clicked(self, _Crops(self.study, self.peer.crop, chunk))
+        """Scale each photograph to the network's size; see of it what no click changes."""
+        crops, network = _Crops(self.study, self.peer.crop, chunk), cast(Any, self.network)
+        if not hasattr(network, "look"):
+            return _Clicked(self, crops)
+        unclicked = network.inputs(crops.batch.images, crops.moved([NO_CLICKS] * len(chunk)), None)
+        with torch.inference_mode(), self.study.fabric.autocast():
+            return _Clicked(self, crops, (network.look(unclicked),))
 
 
 @dataclass
 class _Clicked:
     system: ClickSystem
     crops: _Crops
+    seen: tuple[Any, ...] = ()
     previous: Tensor | None = None
 
     def answer(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
@@ -95,7 +102,7 @@ class _Clicked:
         moved = self.crops.moved(clicks)
         with self.system.study.fabric.autocast():
             inputs = network.inputs(self.crops.batch.images, moved, self.previous)
-            logits = network(inputs).answer
+            logits = network(inputs, *self.seen).answer
         probability = torch.sigmoid(enlarge(logits, self.crops.size))
         self.previous = probability > 0.5
         return self.crops.pasted(probability)
