@@ -14,7 +14,7 @@ KEYS = ("3", "5", "7", "6", "4", "1", "2", "4_plus", "figures")
 TABLES = tuple(key for key in KEYS if EXPERIMENTS[key].table is not None)
 # Rows of each block, in the order of the blocks.
 ROWS = {
-    "1": [7] * 3, "2": [4] * 6, "3": [10] * 3, "4": [7] * 2, "4_plus": [17, 12] * 2,
+    "1": [7] * 3, "2": [4] * 6, "3": [10] * 3, "4": [7] * 2, "4_plus": [17, 15] * 2,
     "5": [3, 2], "6": [3] * 4, "7": [5, 5],
 }  # fmt: skip
 BESIDE = {

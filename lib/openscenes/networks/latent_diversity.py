@@ -156,8 +156,7 @@ class LatentDiversity(nn.Module):
         """
         self._check(inputs)
         cells = F.pixel_unshuffle(inputs / 255.0, self.config.grid_stride)
-        features = self.look(inputs) if seen is None else seen
-        candidates = 2.0 * self.candidates([cells, *features])
+        candidates = 2.0 * self.candidates([cells, *(self.look(inputs) if seen is None else seen)])
         scores = self.selector([cells, candidates.detach().sigmoid()]).mean(dim=(2, 3))
         return ClickOutput(self._answer(candidates, scores), (candidates,), scores)
 
