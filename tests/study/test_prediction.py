@@ -249,10 +249,20 @@ def test_auto_is_bf16_only_where_it_pays(network, monkeypatch):
         assert interactive(network, device="cpu").precision == precision
 
 
-def test_a_cpu_without_matrix_units_gets_fp32(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False)
-    assert not multiplies_bf16_fast(torch.device("cpu"))
-    monkeypatch.delattr(torch.cpu, "get_capabilities")
+@pytest.mark.parametrize(
+    ("units", "fast"),
+    [(("avx2",), False), (("avx2", "avx512_f"), False), (("amx_bf16",), True),
+     (("avx512_f", "avx512_bf16"), True)],
+)  # fmt: skip
+def test_only_a_cpu_that_multiplies_bfloat16_itself_is_asked_to(monkeypatch, units, fast):
+    known = dict.fromkeys(("avx2", "avx512_f", "avx512_bf16", "amx_bf16"), False)
+    there = known | dict.fromkeys(units, True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: there, raising=False)
+    assert multiplies_bf16_fast(torch.device("cpu")) is fast
+
+
+def test_a_torch_that_does_not_tell_gets_fp32(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert not multiplies_bf16_fast(torch.device("cpu"))
 
 
