@@ -1,8 +1,10 @@
 """A trained model is named by all that made it, trained once, and found again."""
 
+import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -60,6 +62,31 @@ def test_two_processes_train_a_model_once(study: Study) -> None:
     assert digests == {made.digest}
     before = made.weights.stat().st_mtime_ns
     assert model(study, initial("voc", 5)).weights.stat().st_mtime_ns == before
+
+
+def test_the_time_of_killed_runs_counts_up_to_what_they_kept(tmp_path, monkeypatch) -> None:
+    resume, now = tmp_path / "resume.safetensors", 1000.0
+    monkeypatch.setattr(runs.time, "time", lambda: now)
+    assert runs._spent_before(tmp_path) == 0.0
+    resume.write_bytes(b"")
+    os.utime(resume, (now + 30, now + 30))  # kept after half a minute, then killed
+    now = 2000.0
+    assert runs._spent_before(tmp_path) == 30.0
+    assert runs._spent_before(tmp_path) == 30.0  # killed before it kept anything
+    os.utime(resume, (now + 5, now + 5))
+    assert runs._spent_before(tmp_path) == 35.0
+
+
+def test_a_finished_model_says_what_all_its_runs_took(study: Study) -> None:
+    folder = model(study, initial("voc", 41), train=False).folder
+    folder.mkdir(parents=True)
+    began = time.time() - 600
+    (folder / runs.SPENT).write_text(json.dumps({"s": 100.0, "began": began}))
+    (folder / "resume.safetensors").write_bytes(b"damaged")
+    os.utime(folder / "resume.safetensors", (began + 50, began + 50))
+    made = model(study, initial("voc", 41))
+    assert 150.0 < made.facts()["wall_s"] < 500.0
+    assert not (folder / runs.SPENT).exists()
 
 
 def test_naming_a_model_trains_nothing(study: Study) -> None:

@@ -34,6 +34,8 @@ from openscenes.study.profiles import InitialSet
 from openscenes.study.provenance import code_digest, peak_memory_mb, provenance
 from openscenes.study.recipes import Recipe, evolution_config
 
+SPENT = "spent.json"  # beside a model in the making: how long killed runs worked on it
+
 
 def model(study: Study, recipe: Recipe, *, train: bool = True) -> Model:
     """The trained model of a recipe; its parents are trained before it.
@@ -217,15 +219,16 @@ def _trained_together(
 def _train_and_keep(
     study: Study, model: Model, made_of: dict[str, Any], make: Callable[[Path, str], Made]
 ) -> None:
-    began = time.monotonic()
+    first = study.fabric.is_global_zero
+    before, began = _spent_before(model.folder) if first else 0.0, time.monotonic()
     made = make(model.folder, model.label)
-    if not study.fabric.is_global_zero:
+    if not first:
         return
     facts = {
         "label": model.label,
         "digest": model.digest,
         "made_of": json.loads(json.dumps(made_of, default=_jsonable)),
-        "wall_s": round(time.monotonic() - began, 1),
+        "wall_s": round(before + time.monotonic() - began, 1),
         "peak_memory_mb": round(peak_memory_mb()),
         "history": made.history,
         **provenance(),
@@ -234,6 +237,21 @@ def _train_and_keep(
         partial.write_text(json.dumps(facts, indent=1), encoding="utf-8")
     about = made.about | {"digest": model.digest, "label": model.label}
     save_weights(made.network, model.weights, about)
+    (model.folder / SPENT).unlink(missing_ok=True)
+
+
+def _spent_before(folder: Path) -> float:
+    """Seconds of killed runs up to the state that they kept last; notes that another run begins.
+
+    What came after that state is lost and made again, so that it counts once.
+    """
+    note, resume, earlier = folder / SPENT, folder / "resume.safetensors", {"s": 0.0, "began": 0.0}
+    if note.exists() and resume.exists():
+        earlier = json.loads(note.read_text(encoding="utf-8"))
+        earlier["s"] += max(0.0, resume.stat().st_mtime - earlier["began"])
+    with atomic(note) as partial:
+        partial.write_text(json.dumps(earlier | {"began": time.time()}), encoding="utf-8")
+    return earlier["s"]
 
 
 def _jsonable(value: Any) -> Any:
