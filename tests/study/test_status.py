@@ -290,6 +290,16 @@ def test_clicks_of_the_whole_split_verify_by_their_interval(tmp_path):
         assert found.verified == {"iFCN": "yes", "ITIS": "no: differs"}[system]
 
 
+def test_the_protocols_own_clicks_verify_nothing_wherever_the_interval_lies(tmp_path):
+    about = CELL | {"block": "VOC@85%", "row": "IOG", "paper": None, "to_first": None,
+                    "NoC, paper": "3 (nominal)"}  # fmt: skip
+    for interval in ("[2.5, 3.5]", "[9.5, 11.5]"):
+        put(tmp_path, cells=(about | {"NoC, measured": f"3.0 ± 0.5 {interval}"},), number="1",
+            profile="paper")  # fmt: skip
+        (found,) = published_cells(read_reports(tmp_path)[0])
+        assert found.verified == "no: nominal, the protocol's own clicks"
+
+
 def test_a_claim_is_listed_by_seed(tmp_path):
     put(tmp_path, claims=[CLAIM])
     text = write_status(tmp_path).read_text(encoding="utf-8")

@@ -124,7 +124,7 @@ class FCTSFN(nn.Module):
         return encode(images, clicks, self.config.fcn, self.config.distance_means)
 
     def look(self, inputs: Tensor) -> StageMaps:
-        """The stream of colours, which no click changes: once for all clicks on an object."""
+        """Maps of the colours of (B, 5, S, S) inputs, which no click changes: once for all."""
         return self.image(inputs[:, :COLOURS])
 
     def forward(self, inputs: Tensor, seen: StageMaps | None = None) -> ClickOutput:

@@ -140,7 +140,7 @@ class LatentDiversity(nn.Module):
         return torch.cat([images.float(), distances, elsewhere], dim=1)
 
     def look(self, inputs: Tensor) -> list[Tensor]:
-        """VGG's maps of the colours, which no click changes: once for all clicks on an object."""
+        """VGG's maps of (B, 7, S, S) inputs, which no click changes: once for all clicks."""
         return self._tapped(inputs[:, :3] / 255.0)
 
     def forward(self, inputs: Tensor, seen: Sequence[Tensor] | None = None) -> ClickOutput:

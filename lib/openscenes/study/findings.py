@@ -23,6 +23,7 @@ from openscenes.study.verification import (
     claims,
     direction,
     set_of,
+    unlike_the_paper,
     verified,
     with_first,
 )
@@ -155,9 +156,8 @@ def _clicks(line: pd.Series, run: dict[str, Any]) -> Cell:
         {"block": line["block"], "paper": float(number), "n_objects": line["n_objects"],
          "ours_low": low, "ours_high": high}
     )  # fmt: skip
-    proven = verified(counted_clicks, run)
-    if nominal and not proven.startswith("no:"):
-        proven = "no: nominal, the protocol's own clicks"
+    spent = "no: nominal, the protocol's own clicks" if nominal else ""
+    proven = unlike_the_paper(run) or spent or verified(counted_clicks, run)
     return _cell(line, NOC, float(number), f"{measured}{_seeds(line)}", difference, proven, "")
 
 
