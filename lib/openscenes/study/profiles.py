@@ -215,9 +215,9 @@ DEMO = Profile(
     augmentation=_AUGMENTATION,
     initial=replace(_DEMO_STEP, epochs=12, learning_rate=3e-3, batch_size=16),
     cityscapes=Evolving(
-        _DEMO_EVOLUTION, Augmentation(rotation_deg=0.0), max_objects=200, min_area=400
+        _DEMO_EVOLUTION, Augmentation(rotation_deg=0.0), max_objects=160, min_area=400
     ),
-    coco=Evolving(_DEMO_EVOLUTION, Augmentation(rotation_deg=0.0), max_objects=200, min_area=150),
+    coco=Evolving(_DEMO_EVOLUTION, Augmentation(rotation_deg=0.0), max_objects=160, min_area=150),
     inference=_FEATURE,
     ipt=_IPT,
     alignment=_ALIGNMENT,
