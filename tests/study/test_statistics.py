@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from openscenes.study.statistics import Estimate, estimate, paired_difference
+from openscenes.study.statistics import Estimate, estimate, over_trainings, paired_difference
 
 
 def test_means_and_spread_by_hand():
@@ -80,3 +80,34 @@ def test_the_same_scores_give_the_same_interval_and_touch_no_global_generator():
     assert estimate(scores) == estimate(scores)
     assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torch_state)
+
+
+def test_the_interval_over_trainings_by_hand():
+    # seeds alone differ: 1, 2 and 3 points, so Student's t of two degrees of freedom
+    low, high = over_trainings(np.array([[0.01], [0.02], [0.03]]) + np.zeros((3, 50)))
+    assert (low, high) == pytest.approx((2.0 - 4.302653 / np.sqrt(3), 2.0 + 4.302653 / np.sqrt(3)))
+    # objects alone differ: the normal theory of their means
+    objects = np.random.default_rng(5).normal(0.02, 0.1, 400)
+    low, high = over_trainings(np.tile(objects, (3, 1)))
+    half = 1.959964 * 100 * objects.std(ddof=1) / np.sqrt(400)
+    assert (low, high) == pytest.approx((100 * objects.mean() - half, 100 * objects.mean() + half))
+
+
+def test_where_trainings_part_the_interval_over_them_errs_about_as_rarely_as_it_says():
+    """Nothing to find, and seeds vary five times as much as the mean of objects does."""
+    rng = np.random.default_rng(6)
+    n_runs, bootstrap, student = 400, 0, 0
+    for _ in range(n_runs):
+        seeds, objects = rng.normal(0, 0.05, (3, 1)), rng.normal(0, 0.1, (1, 100))
+        scores = seeds + objects + rng.normal(0, 0.05, (3, 100))
+        bootstrap += estimate(scores).differs
+        low, high = over_trainings(scores)
+        student += low > 0 or high < 0
+    assert student <= 0.1 * n_runs  # 0.08 of 3000
+    assert bootstrap > 0.15 * n_runs  # why the other one is there
+
+
+@pytest.mark.parametrize("shape", [(1, 50), (3, 1)])
+def test_one_training_tells_nothing_of_further_ones(shape):
+    with pytest.raises(ValueError, match="two seeds and two objects are the least"):
+        over_trainings(np.zeros(shape))

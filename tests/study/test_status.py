@@ -261,7 +261,7 @@ def test_the_overview_counts_by_hand(tmp_path):
     put(tmp_path, cells=(first, quarter, other), number="7", claims=told)
     lines = overview(read_reports(tmp_path)).splitlines()
     (line,) = [line for line in lines if line.startswith("| Table 7 ")]
-    assert line.endswith("| [demo](tables/table_7.md) | 5 | 2 | 0 | 2 | 1 | 0 | 1 |")
+    assert line.endswith("| [demo](tables/table_7.md) | 5 | 2 | 0 | 2 | 1 | 0 | 1 |  |")
     (missing,) = [line for line in lines if line.startswith("| Table 4 ")]
     assert "| not made yet | 12 |" in missing
     assert any(line.startswith("| Table 4+ ") and "nothing published" in line for line in lines)
@@ -303,13 +303,25 @@ def test_the_protocols_own_clicks_verify_nothing_wherever_the_interval_lies(tmp_
 def test_a_claim_is_listed_by_seed(tmp_path):
     put(tmp_path, claims=[CLAIM])
     text = write_status(tmp_path).read_text(encoding="utf-8")
-    assert "| +6.0 | +5.00 [+4.00, +6.00] |  |" in text  # no objects were kept
+    assert "| +6.0 | +5.00 [+4.00, +6.00] |  |  |" in text  # no objects were kept
     scores = {"block": [CLAIM["block"]] * 4 + ["another"], "seed": [0, 0, 1, 1, 0],
               "object_id": list("ababc"), "Baseline": [0.5, 0.5, 0.5, 0.5, 0.9],
               "+ST": [0.6, 0.5, 0.5, 0.48, 0.1]}  # fmt: skip
     pd.DataFrame(scores).to_csv(tmp_path / "tables" / "table_4_objects.csv", index=False)
     text = write_status(tmp_path).read_text(encoding="utf-8")
-    assert "| +6.0 | +5.00 [+4.00, +6.00] | +5.00, -1.00 |" in text
+    assert "| +6.0 | +5.00 [+4.00, +6.00] | +5.00, -1.00 | [" in text
+
+
+def test_a_claim_that_one_more_training_may_turn_is_counted_apart(tmp_path):
+    put(tmp_path, claims=[CLAIM])
+    seeds, objects = [0] * 40 + [1] * 40, [f"{i}" for i in range(40)] * 2
+    for second, counted in ((0.05, "1 of 1"), (0.01, "0 of 1")):  # beside a first seed's 0.05
+        gains = [0.05 + second_ for second_ in [0.0] * 40 + [second - 0.05] * 40]
+        about = {"block": CLAIM["block"], "seed": seeds, "object_id": objects, "Baseline": 0.5}
+        frame = pd.DataFrame(about).assign(**{"+ST": [0.5 + gain for gain in gains]})
+        frame.to_csv(tmp_path / "tables" / "table_4_objects.csv", index=False)
+        (line,) = [x for x in overview(read_reports(tmp_path)).splitlines() if "table_4.md" in x]
+        assert line.endswith(f"| {counted} |")
 
 
 def test_a_row_that_another_should_beat_says_so(tmp_path):

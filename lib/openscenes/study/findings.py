@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import nan
 from typing import Any, NamedTuple
 
@@ -19,9 +19,10 @@ from openscenes.study.verification import (
     OPEN,
     WORDS,
     Report,
-    by_seed,
     claims,
     direction,
+    gains_of,
+    repeatable,
     set_of,
     unlike_the_paper,
     verified,
@@ -53,10 +54,11 @@ def overview(reports: Sequence[Report]) -> str:
         mine = [report for report in reports if report.key == key]
         lines += [_overview_line(key, report) for report in mine]
         if not mine:
-            blank = ("not made yet", _printed(key), *[""] * 6)
+            blank = ("not made yet", _printed(key), *[""] * 7)
             lines.append((title_of(key), found.about, *blank))
     head = ("table", "what", "profile", "cells published", "measured", "verified",
-            "claims published", "hold here", "open", "do not hold")  # fmt: skip
+            "claims published", "hold here", "open", "do not hold",
+            "further trainings")  # fmt: skip
     return f"## Overview\n\n{_OVERVIEW}\n\n{grid(head, lines)}"
 
 
@@ -66,7 +68,9 @@ and have on Cityscapes three values of the paper's Table 6 beside them, with the
 *verified* those that profile `paper` reproduced on the official data. A *claim* is that one row is
 better than another by at least 0.1 points in the paper; it *holds here* if our difference has the
 same sign and its 95 % interval leaves out zero, *does not hold* if the sign is the other one, and
-is *open* if the interval holds zero."""
+is *open* if the interval holds zero. *Further trainings*: how many of those that hold do so by a
+stricter interval, too, Student's t over seeds and objects (Hillis 2007), which knows how little two
+or three seeds say of the next one."""
 
 
 def _printed(key: str) -> str:
@@ -79,10 +83,21 @@ def _overview_line(key: str, report: Report) -> tuple[str, ...]:
     proven = sum(cell.verified == "yes" for cell in cells)
     verdicts = Counter(claim["verdict"] for claim in claims(report) if claim["paper"])
     measured = (_published(key) & mine).total()
-    counts = (measured, proven, verdicts.total(), verdicts[HOLDS], verdicts[OPEN], verdicts[FAILS])
+    counts = (
+        measured, proven, verdicts.total(), verdicts[HOLDS], verdicts[OPEN], verdicts[FAILS],
+        _repeatable(report),
+    )  # fmt: skip
     shown = map(str, counts) if _published(key) else [""] * len(counts)
     about = EXPERIMENTS[key].about
     return (title_of(key), about, f"[{report.profile}]({report.file})", _printed(key), *shown)
+
+
+def _repeatable(report: Report) -> str:
+    """How many of the published claims that hold do so for further trainings; "" with one seed."""
+    holding = [c for c in claims(report) if c["paper"] and c["verdict"] == HOLDS]
+    intervals = [found for claim in holding if (found := repeatable(report, claim))]
+    sure = sum(low > 0 or high < 0 for low, high in intervals)
+    return f"{sure} of {len(holding)}" if intervals else ""
 
 
 def _published(key: str) -> Published:
@@ -213,8 +228,9 @@ def every_claim(reports: Sequence[Report]) -> str:
 
 _CLAIMS = """Differences in points of mIoU, paired over the same objects and seeds, with their 95 %
 bootstrap intervals, which draw both. What cannot be told here may still be true: the interval holds
-zero. *By seed* is the difference in each training: few of them say little of further ones, so that
-where they are far apart an interval beside zero is weak evidence."""
+zero. *By seed* is the difference in each training. A bootstrap of few trainings says little of
+further ones; *further trainings* is the interval that does, by Student's t with seeds and objects
+as crossed random factors. Where it holds zero, a verdict speaks of these trainings alone."""
 
 
 def _claim_lines(report: Report, found: Sequence[dict[str, Any]]) -> str:
@@ -224,8 +240,17 @@ def _claim_lines(report: Report, found: Sequence[dict[str, Any]]) -> str:
             claim["verdict"], claim["block"], f"{claim['better']} against {claim['worse']}",
             "" if claim["paper"] is None else f"{claim['paper']:+.1f}",
             f"{claim['ours']:+.2f} [{claim['low']:+.2f}, {claim['high']:+.2f}]",
-            ", ".join(f"{gain:+.2f}" for gain in by_seed(report, claim)),
+            *_trainings(report, claim),
         )
         for claim in sorted(found, key=lambda claim: order.index(claim["verdict"]))
     ]  # fmt: skip
-    return grid(("verdict", "column", "claim", "paper", "ours", "by seed"), lines)
+    head = ("verdict", "column", "claim", "paper", "ours", "by seed", "further trainings")
+    return grid(head, lines)
+
+
+def _trainings(report: Report, claim: Mapping[str, Any]) -> tuple[str, str]:
+    """A claim's difference in each training, and its interval over further ones."""
+    gains, interval = gains_of(report, claim), repeatable(report, claim)
+    by_seed = () if gains is None else 100.0 * gains.mean(axis=1)
+    low_high = "" if interval is None else f"[{interval[0]:+.2f}, {interval[1]:+.2f}]"
+    return ", ".join(f"{gain:+.2f}" for gain in by_seed), low_high

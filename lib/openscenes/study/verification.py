@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from openscenes.errors import DataError
 from openscenes.study.cells import title_of
 from openscenes.study.profiles import PAPER, PROFILES
 from openscenes.study.reports import claim_facts
-from openscenes.study.statistics import Estimate
+from openscenes.study.statistics import Estimate, over_trainings
 from openscenes.study.tables import Claim
 
 # Fewer objects than these are a sample of the official split, which verifies nothing.
@@ -78,13 +80,22 @@ def _objects(table: Path) -> pd.DataFrame | None:
     return pd.read_csv(path, dtype={"object_id": str}) if path.is_file() else None
 
 
-def by_seed(report: Report, claim: Mapping[str, Any]) -> tuple[float, ...]:
-    """A claim's difference in each training, in points; none where no objects were kept."""
+def gains_of(report: Report, claim: Mapping[str, Any]) -> NDArray[np.float64] | None:
+    """A claim's difference of each training and object, (n_seeds, n_objects) in 0-1.
+
+    None where no objects were kept.
+    """
     if report.objects is None:
-        return ()
+        return None
     mine = report.objects[report.objects["block"] == claim["block"]]
     gains = mine[claim["better"]] - mine[claim["worse"]]
-    return tuple(100.0 * gains.groupby(mine["seed"]).mean())
+    return np.stack([of_seed.to_numpy() for _, of_seed in gains.groupby(mine["seed"])])
+
+
+def repeatable(report: Report, claim: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The claim's interval over further trainings, in points; None where one seed is all."""
+    gains = gains_of(report, claim)
+    return None if gains is None or min(gains.shape) < 2 else over_trainings(gains)
 
 
 def with_first(cells: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.Series]]:
