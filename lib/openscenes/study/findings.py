@@ -95,9 +95,8 @@ def _overview_line(key: str, report: Report) -> tuple[str, ...]:
 def _repeatable(report: Report) -> str:
     """How many of the published claims that hold do so for further trainings; "" with one seed."""
     holding = [c for c in claims(report) if c["paper"] and c["verdict"] == HOLDS]
-    intervals = [found for claim in holding if (found := repeatable(report, claim))]
-    sure = sum(low > 0 or high < 0 for low, high in intervals)
-    return f"{sure} of {len(holding)}" if intervals else ""
+    found = [each for claim in holding if (each := repeatable(report, claim))]
+    return f"{sum(each.differs for each in found)} of {len(holding)}" if found else ""
 
 
 def _published(key: str) -> Published:
@@ -250,7 +249,7 @@ def _claim_lines(report: Report, found: Sequence[dict[str, Any]]) -> str:
 
 def _trainings(report: Report, claim: Mapping[str, Any]) -> tuple[str, str]:
     """A claim's difference in each training, and its interval over further ones."""
-    gains, interval = gains_of(report, claim), repeatable(report, claim)
+    gains, further = gains_of(report, claim), repeatable(report, claim)
     by_seed = () if gains is None else 100.0 * gains.mean(axis=1)
-    low_high = "" if interval is None else f"[{interval[0]:+.2f}, {interval[1]:+.2f}]"
-    return ", ".join(f"{gain:+.2f}" for gain in by_seed), low_high
+    interval = "" if further is None else f"[{further.low:+.2f}, {further.high:+.2f}]"
+    return ", ".join(f"{gain:+.2f}" for gain in by_seed), interval

@@ -93,7 +93,7 @@ def _reading(n_seeds: int) -> str:
         f"{averaged} Differences are paired over the same objects and seeds; brackets hold the "
         f"95 % bootstrap interval, which draws objects and seeds. {n_seeds} seeds say little of "
         "further trainings: where they differ much, the brackets are too narrow (Lesson 6); the "
-        "status page lists each claim by seed."
+        "status page lists each claim by seed, and with an interval over further trainings."
     )
 
 

@@ -26,7 +26,7 @@ class Estimate:
     Attributes:
         mean: the estimate.
         std: sample standard deviation over seeds, nan for one seed.
-        low, high: 95 % interval by bootstrap over objects.
+        low, high: 95 % interval.
         n_seeds, n_objects: how many of each.
     """
 
@@ -44,7 +44,7 @@ class Estimate:
 
 
 def estimate(scores: NDArray[np.float64]) -> Estimate:
-    """The mean of (n_seeds, n_objects) values in 0-1, in points."""
+    """The mean of (n_seeds, n_objects) values in 0-1, in points, with its bootstrap interval."""
     points = 100.0 * scores
     by_seed = points.mean(axis=1)
     low, high = _bootstrap(points)
@@ -59,8 +59,8 @@ def paired_difference(ours: NDArray[np.float64], theirs: NDArray[np.float64]) ->
     return estimate(ours - theirs)
 
 
-def over_trainings(scores: NDArray[np.float64]) -> tuple[float, float]:
-    """95 % interval of the mean over further trainings on further objects, in points.
+def over_trainings(scores: NDArray[np.float64]) -> Estimate:
+    """The same mean as ``estimate``; its interval is over further trainings on further objects.
 
     Ours: a bootstrap of three seeds knows too little of a fourth. Here seeds and objects are
     crossed random factors and Student's t has the degrees of freedom of Hillis (Statistics in
@@ -83,8 +83,9 @@ def over_trainings(scores: NDArray[np.float64]) -> tuple[float, float]:
     of_rest = (rest**2).sum() / ((n_seeds - 1) * (n_objects - 1))
     spread = of_seeds + max(of_objects - of_rest, 0.0)
     freedom = (n_seeds - 1) * (spread / of_seeds) ** 2 if of_seeds else np.inf
-    half = stdtrit(freedom, (1 + LEVEL) / 2) * np.sqrt(spread / points.size)
-    return float(mean - half), float(mean + half)
+    half = float(stdtrit(freedom, (1 + LEVEL) / 2) * np.sqrt(spread / points.size))
+    std = float(seeds.std(ddof=1))
+    return Estimate(float(mean), std, float(mean) - half, float(mean) + half, *points.shape)
 
 
 def _bootstrap(points: NDArray[np.float64]) -> tuple[float, float]:

@@ -92,8 +92,8 @@ def gains_of(report: Report, claim: Mapping[str, Any]) -> NDArray[np.float64] | 
     return np.stack([of_seed.to_numpy() for _, of_seed in gains.groupby(mine["seed"])])
 
 
-def repeatable(report: Report, claim: Mapping[str, Any]) -> tuple[float, float] | None:
-    """The claim's interval over further trainings, in points; None where one seed is all."""
+def repeatable(report: Report, claim: Mapping[str, Any]) -> Estimate | None:
+    """The claim's difference with its interval over further trainings; None with one seed."""
     gains = gains_of(report, claim)
     return None if gains is None or min(gains.shape) < 2 else over_trainings(gains)
 
