@@ -68,9 +68,9 @@ and have on Cityscapes three values of the paper's Table 6 beside them, with the
 *verified* those that profile `paper` reproduced on the official data. A *claim* is that one row is
 better than another by at least 0.1 points in the paper; it *holds here* if our difference has the
 same sign and its 95 % interval leaves out zero, *does not hold* if the sign is the other one, and
-is *open* if the interval holds zero. *Further trainings*: how many of those that hold do so by a
-stricter interval, too, Student's t over seeds and objects (Hillis 2007), which knows how little two
-or three seeds say of the next one."""
+is *open* if the interval holds zero. *Further trainings*: how many of those that hold do so by
+Student's t over seeds and objects, too (Hillis 2007), which knows how little two or three seeds say
+of the next one: far wider than the bootstrap where they part, at times narrower where not."""
 
 
 def _printed(key: str) -> str:

@@ -67,7 +67,8 @@ def over_trainings(scores: NDArray[np.float64]) -> Estimate:
     Medicine 26, 2007), as radiology compares systems over readers and cases. Where there is nothing
     to find it errs in 4.5 to 8 of 100 studies of three seeds, however far they part; the bootstrap
     in up to 20 (simulated with up to five times as much spread between seeds as in the mean of
-    objects).
+    objects). Where seeds agree it may be the narrower one: the bootstrap counts what is neither
+    the seed's nor the object's own with both draws.
 
     Args:
         scores: (n_seeds, n_objects) values in 0-1, two or more of each.
