@@ -222,6 +222,16 @@ def test_a_link_into_the_reports_that_leads_nowhere_is_an_error(reports, tmp_pat
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_link_to_a_notebook_that_was_not_run_keeps_its_words(reports, tmp_path):
+    page = reports / "tables/table_4.md"
+    write(page, f"{page.read_text(encoding='utf-8')}\n\n[a life](../notebooks/table_2.ipynb)\n")
+    with pytest.raises(DataError, match="links to notebooks/table_2.ipynb, which is not among"):
+        write_site(reports, tmp_path / "site")
+    notebook(reports.parent / "notebooks/table_2.ipynb")
+    written = write_site(reports, tmp_path / "site").parent / "tables/table_4.html"
+    assert "<p>a life</p>" in written.read_text(encoding="utf-8")
+
+
 def test_no_reports_make_no_site(tmp_path):
     (tmp_path / "reports").mkdir()
     with pytest.raises(DataError, match="no executed notebook to show; run `make tables` first"):

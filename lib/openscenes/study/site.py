@@ -35,8 +35,8 @@ def write_site(reports: Path, site: Path) -> Path:
     """Write a reports folder as web pages; the same reports give the same bytes.
 
     Ours: the site mirrors the folder, with ``.md`` and ``.ipynb`` as ``.html``; what a page links
-    to outside (README, sources) lies below ``project``. A link that leaves the project keeps its
-    words only. Nothing is fetched and nothing runs, so formulas are MathML.
+    to outside (README, sources) lies below ``project``. A link out of the project, or to a notebook
+    not run for that profile, keeps its words only. Nothing is fetched or run; formulas are MathML.
 
     Args:
         reports: tables, figures and notebooks, and the same in a folder for each profile.
@@ -174,13 +174,14 @@ def _led(html: str, source: Path, reports: Path) -> tuple[str, list[Path]]:
 
 def _known(target: Path, source: Path, reports: Path) -> bool:
     """Whether the site has a place for what a page links to."""
-    if target.is_relative_to(reports) and not target.exists():
+    missing = target.is_relative_to(reports) and not target.exists()
+    if missing and not (reports.parent / "notebooks" / target.name).is_file():
         raise DataError(
             f"{source.name} links to {target.relative_to(reports)}, which is not among the "
             "reports; make that table again, or run `make status` for the status page"
         )
     here = target.is_relative_to(reports.parent) and target.is_file()
-    return here or target.is_relative_to(reports)
+    return not missing and (here or target.is_relative_to(reports))
 
 
 def _index(reports: Path, readme: list[Path]) -> str:
