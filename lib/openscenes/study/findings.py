@@ -85,14 +85,14 @@ def _overview_line(key: str, report: Report) -> tuple[str, ...]:
     measured = (_published(key) & mine).total()
     counts = (
         measured, proven, verdicts.total(), verdicts[HOLDS], verdicts[OPEN], verdicts[FAILS],
-        _repeatable(report),
+        _held_again(report),
     )  # fmt: skip
     shown = map(str, counts) if _published(key) else [""] * len(counts)
     about = EXPERIMENTS[key].about
     return (title_of(key), about, f"[{report.profile}]({report.file})", _printed(key), *shown)
 
 
-def _repeatable(report: Report) -> str:
+def _held_again(report: Report) -> str:
     """How many of the published claims that hold do so for further trainings; "" with one seed."""
     holding = [c for c in claims(report) if c["paper"] and c["verdict"] == HOLDS]
     found = [each for claim in holding if (each := repeatable(report, claim))]

@@ -72,6 +72,10 @@ def over_trainings(scores: NDArray[np.float64]) -> Estimate:
 
     Args:
         scores: (n_seeds, n_objects) values in 0-1, two or more of each.
+    Returns:
+        In points (0-100).
+    Raises:
+        ValueError: with one seed or one object.
     """
     points = 100.0 * scores
     n_seeds, n_objects = points.shape
