@@ -41,7 +41,7 @@ TABLES = table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 fi
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-.PHONY: help setup plan dry-run tables models $(TABLES) lessons evolve site status test check format bench lab lock clean
+.PHONY: help setup plan dry-run tables models $(TABLES) lessons evolve site status test check format bench house lab lock clean
 .PHONY: supported-environment active-environment
 .DEFAULT_GOAL := help
 
@@ -133,6 +133,9 @@ bench: $(ENVIRONMENT) ## run the measurements in tests/bench/
 		test -e "$$script" || { echo "There are no measurements in tests/bench/."; exit 0; }; \
 		echo "== $$script"; $(PYTHON) "$$script" || exit 1; \
 	done
+
+house: $(ENVIRONMENT) ## print the code's measures and the files between a notebook and each equation
+	$(PYTHON) tests/house.py
 
 lab: $(ENVIRONMENT) ## open the notebooks in JupyterLab
 	$(PYTHON) -m jupyterlab notebooks
