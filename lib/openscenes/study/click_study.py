@@ -17,21 +17,24 @@ from numpy.typing import NDArray
 
 from openscenes import masks
 from openscenes.data import samples
+from openscenes.data.extreme_points import extreme_points
+from openscenes.data.next_click import next_click
+from openscenes.method.hints import box_region
 from openscenes.method.progress import progress
 from openscenes.paths import atomic, cache_dir
 from openscenes.study.click_curves import LIMIT, Respond, refine, simulate
 from openscenes.study.click_systems import NO_CLICKS, Asked, System, system_of
+from openscenes.study.code_digest import code_digest
 from openscenes.study.evaluation import identity
 from openscenes.study.material import SOURCE, Labelled, Study, digest_of, validation
 from openscenes.study.models import Model
-from openscenes.study.provenance import code_digest
 from openscenes.study.recipes import Recipe, refiner_of
 from openscenes.study.runs import model as trained
 
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 SWEPT = 3  # free clicks after which a threshold is judged
 # What decides a score beside the model; a change in ``click_systems`` itself raises "scoring".
-_SCORING_CODE = ("data.next_click", "data.extreme_points", "method.hints")
+_SCORING_CODE = (next_click, extreme_points, box_region, simulate, refine)
 SIMULATED = 32  # objects that are clicked on in lockstep
 
 
@@ -151,7 +154,7 @@ def _key(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> dict
         "model": model.digest, "recipe": recipe.kind, "data": labelled.digest,
         "refiner": trained(study, refiner_of(recipe), train=False).digest if refines else "",
         "clicks": [example.interaction for example in labelled.examples],
-        "code": code_digest(_SCORING_CODE), "scoring": 2,
+        "code": code_digest(*_SCORING_CODE), "scoring": 2,
     }  # fmt: skip
 
 

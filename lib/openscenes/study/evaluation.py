@@ -17,9 +17,9 @@ from openscenes.method.ipt import IPTConfig
 from openscenes.method.progress import progress
 from openscenes.method.pseudo import Feature, InferenceConfig, predictions, refine_batch
 from openscenes.paths import atomic, cache_dir
+from openscenes.study.code_digest import code_digest
 from openscenes.study.material import Labelled, Study, digest_of
 from openscenes.study.models import Model
-from openscenes.study.provenance import code_digest
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def ipt_iou(
             "model": model.digest, "data": labelled.digest, "variants": variants,
             "inference": reading or study.profile.inference, "crop": study.profile.crop,
             "clicks": [e.interaction for e in labelled.examples],
-            "code": code_digest(("method.pseudo",)), "scoring": 1,
+            "code": code_digest(predictions, refine_batch), "scoring": 1,
         }
     )  # fmt: skip
     path = cache_dir() / "scores" / f"{name}.csv"

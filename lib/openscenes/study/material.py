@@ -23,8 +23,8 @@ from openscenes.errors import DataError
 from openscenes.method.training import chosen_precision, make_fabric
 from openscenes.paths import cache_dir
 from openscenes.seeding import numpy_generator
+from openscenes.study.code_digest import code_digest
 from openscenes.study.profiles import InitialSet, Profile, Scene
-from openscenes.study.provenance import code_digest
 
 SOURCE = "voc"
 User = Literal["iog", "human"]
@@ -111,7 +111,7 @@ def open_study(profile: Profile, data: Path | None = None, device: str = "auto")
 
 def embedded_root(profile: Profile) -> Path:
     """The folder of the embedded scenes, generated if it is not there yet."""
-    name = digest_of({"sizes": profile.embedded, "code": code_digest(("data.scenes",))})
+    name = digest_of({"sizes": profile.embedded, "code": code_digest(scenes.write_scenes)})
     root = cache_dir() / "scenes" / name
     root.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(root.with_suffix(".lock")):
@@ -241,7 +241,7 @@ def _with_truth(clicked: ClickedObject, index: Index, position: int, channel: in
 def _clicked(study: Study, index: Index, user: User | None) -> tuple[ClickedObject, ...]:
     profile = study.profile
     config = profile.clicks if user is None else replace(profile.clicks, user=user)
-    code = code_digest(("data.clicks",))  # of the simulated users
+    code = code_digest(clicks.clicked_objects)  # of the simulated users
     name = digest_of([index.digest, str(study.root), config, profile.crop, code])
     path = cache_dir() / "clicks" / f"{index.scene.replace('/', '-')}-{name}.jsonl"
     return clicks.clicked_objects(index, config, profile.crop, path)

@@ -75,7 +75,7 @@ class Making:
 
     made_of: dict[str, Any]
     make: Callable[[Path, str], Made]
-    code: tuple[str, ...] = ("method.evolution", "networks.imagenet")
+    code: tuple[Callable[..., Any], ...]
 
 
 def imagenet_file(study: Study, kind: str) -> Path | None:

@@ -37,7 +37,7 @@ def from_source(study: Study, recipe: Recipe, _parent: Model | None) -> Making:
             study, network, peer, peer.train, with_others(labelled), recipe, folder, label
         )
 
-    return Making(made_of, make, (peer.code, "method.click_training"))
+    return Making(made_of, make, (*peer.code, learn_clicks))
 
 
 def finetuned(study: Study, recipe: Recipe, parent: Model | None) -> Making:
@@ -53,7 +53,7 @@ def finetuned(study: Study, recipe: Recipe, parent: Model | None) -> Making:
         network = load_peer(study, parent, peer)
         return _learned(study, network, peer, train, scenery.truth, recipe, folder, label)
 
-    return Making(made_of, make, (peer.code, "method.click_training"))
+    return Making(made_of, make, (*peer.code, learn_clicks))
 
 
 def refiner(study: Study, recipe: Recipe, parent: Model | None) -> Making:
@@ -79,7 +79,7 @@ def refiner(study: Study, recipe: Recipe, parent: Model | None) -> Making:
         )  # fmt: skip
         return Made(network.refiner, history)
 
-    return Making(made_of, make, ("networks.iog_refinement", "method.click_training"))
+    return Making(made_of, make, (RefinableIOG, learn_refinement))
 
 
 def refiner_training(study: Study) -> TrainConfig:

@@ -46,7 +46,6 @@ class Peer:
 
     Attributes:
         network: class of the network; its configuration follows.
-        code: the module whose imports decide a trained peer, for its digest.
         crop: extremes look at a box with a margin, free clicks at the whole photograph.
         imagenet: torchvision's name of the weights that it starts from; None in the small size,
             which no library keeps weights for.
@@ -56,7 +55,6 @@ class Peer:
     name: PeerName
     network: Callable[..., nn.Module]
     config: Any
-    code: str
     clicking: Clicking
     loss: ClickLoss
     crop: CropConfig
@@ -64,6 +62,11 @@ class Peer:
     imagenet: str | None
     load_imagenet: Callable[[Any, Path | None], None]
     published_parameters: float | None
+
+    @property
+    def code(self) -> tuple[Callable[..., Any], ...]:
+        """What decides the trained peer, for its digest."""
+        return self.network, self.loss, self.load_imagenet
 
     def build(self, generator: torch.Generator | None = None) -> nn.Module:
         """A fresh network, its weights drawn from the generator."""
@@ -84,7 +87,6 @@ def peer_of(profile: Profile, name: str) -> Peer:
         name=row.name,
         network=row.network,
         config=row.small if small else row.published,
-        code=row.code,
         clicking=row.clicking,
         loss=row.loss,
         crop=box if row.clicking.kind == "extremes" else image,
@@ -101,7 +103,6 @@ class _Row:
     network: Callable[..., nn.Module]
     published: Any
     small: Any
-    code: str
     clicking: Clicking
     loss: ClickLoss
     train: TrainConfig
@@ -144,7 +145,7 @@ _ROWS: Mapping[str, _Row] = {
     row.name: row
     for row in (
         _Row(
-            "iFCN", IFCN, FCNConfig(), _SMALL_VGG, "networks.ifcn",
+            "iFCN", IFCN, FCNConfig(), _SMALL_VGG,
             Clicking(sampling=IFCN_SAMPLING), plain_cross_entropy,
             TrainConfig(epochs=20, learning_rate=1e-10, momentum=0.99, workers=8), 3e-3,
             "vgg16", load_imagenet_vgg, 134.3,
@@ -156,7 +157,7 @@ _ROWS: Mapping[str, _Row] = {
                 freeze_features=False, width=32, dilations=(1, 2, 4, 8, 16, 1),
                 selection_width=16, selection_dilations=(1, 4), grid_stride=2,
             ),
-            "networks.latent_diversity", Clicking(sampling=LATENT_SAMPLING), diverse_loss,
+            Clicking(sampling=LATENT_SAMPLING), diverse_loss,
             replace(_ADAM, epochs=100, batch_size=2, learning_rate=1e-4), 1e-3,
             "vgg19", load_imagenet_vgg19, None,
         ),
@@ -166,7 +167,7 @@ _ROWS: Mapping[str, _Row] = {
                 backbone="small_resnet", aspp_width=32, skip_width=16, decoder_width=24,
                 normalise=True,
             ),
-            "networks.itis", Clicking(sampling=IFCN_SAMPLING, iterative=True),
+            Clicking(sampling=IFCN_SAMPLING, iterative=True),
             bootstrapped_cross_entropy, _ADAM, 3e-3, "resnet101", load_imagenet_itis, 41.0,
         ),
         _Row(
@@ -175,7 +176,7 @@ _ROWS: Mapping[str, _Row] = {
                 fcn=replace(_SMALL_VGG, widths=(12, 24, 32, 48, 96)), scale_width=12,
                 refinement_width=16,
             ),
-            "networks.fctsfn", Clicking(sampling=IFCN_SAMPLING), plain_cross_entropy,
+            Clicking(sampling=IFCN_SAMPLING), plain_cross_entropy,
             # Published: 1e-10 with momentum .99, which goes as far, and 1e-8 for the refinement.
             TrainConfig(epochs=20, learning_rate=1e-9, workers=8), 3e-3,
             "vgg16", load_imagenet_two_streams, 144.8,
@@ -186,7 +187,7 @@ _ROWS: Mapping[str, _Row] = {
                 blocks=(1, 2, 2, 2), widths=(64, 96, 128, 192), stem_width=32, stem_kernel=3,
                 stem_pool=False, psp_width=64, normalise=True, freeze_norms=False,
             ),
-            "networks.dextr", Clicking(kind="extremes"), balanced_cross_entropy,
+            Clicking(kind="extremes"), balanced_cross_entropy,
             TrainConfig(batch_size=5, workers=8), 3e-3, "resnet101", load_imagenet_dextr, 48.8,
         ),
     )

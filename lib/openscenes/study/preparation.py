@@ -17,9 +17,9 @@ from pathlib import Path
 
 from openscenes.errors import OpenScenesError
 from openscenes.paths import atomic, cache_dir
+from openscenes.study.code_digest import code_digest
 from openscenes.study.material import Study, digest_of, open_study, validation
 from openscenes.study.profiles import profile_named
-from openscenes.study.provenance import code_digest
 from openscenes.study.questions import Question, answer, recipes_of
 from openscenes.study.recipes import Recipe
 from openscenes.study.runs import model
@@ -90,7 +90,7 @@ def _digest(study: Study, questions: Sequence[Question]) -> str:
     ]
     sets = [validation(study, where).digest for where in sorted({q.where for q in questions})]
     reading = [study.profile.inference, study.profile.ipt, study.profile.clicks]
-    return digest_of([asked, sets, reading, code_digest(("study.questions",))])
+    return digest_of([asked, sets, reading, code_digest(answer)])
 
 
 def parallel_jobs(study: Study) -> int:

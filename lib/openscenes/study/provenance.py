@@ -1,8 +1,7 @@
-"""Where a number comes from: code, versions, machine and clock of one run."""
+"""Where a number comes from: commit, versions, machine and clock of one run."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import os
 import platform
@@ -10,7 +9,6 @@ import resource
 import subprocess
 import sys
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,70 +48,6 @@ def provenance() -> dict[str, Any]:
         "platform": platform.platform(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-@cache
-def code_digest(roots: tuple[str, ...] = ("method.evolution",)) -> str:
-    """Return the sha256 of the source files that modules of this package depend on.
-
-    Counted is what the roots reach by imports, they themselves included, each file as name and
-    bytes: a new peer in another file leaves the digest of the evolved models alone. Ours: a
-    changed comment changes the digest, since telling a harmless change from a harmful one is what
-    a digest must not do.
-
-    It is worked out once for a process: a file that is edited later is not the code that runs.
-
-    Args:
-        roots: modules or subpackages below ``openscenes``; of a subpackage every file counts.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(_reached(roots), key=_module_path):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{_module_path(path)}\n{content}\n".encode())
-    return digest.hexdigest()
-
-
-def _reached(roots: tuple[str, ...]) -> set[Path]:
-    """Every file that the roots import, however far away."""
-    waiting = [path for root in roots for path in _files_of(root)]
-    found: set[Path] = set()
-    while waiting:
-        path = waiting.pop()
-        if path in found:
-            continue
-        found.add(path)
-        if path == PACKAGE / "__init__.py":
-            continue  # the front door opens on everything, but only when someone comes in by it
-        for name in _imports(path):
-            waiting += _files_named(name)
-    return found
-
-
-def _files_of(root: str) -> list[Path]:
-    """All files of a subpackage, or the one file of a module."""
-    folder = PACKAGE.joinpath(*root.split("."))
-    files = [*folder.rglob("*.py")] if folder.is_dir() else [folder.with_suffix(".py")]
-    return files + _files_named(f"{PACKAGE.name}.{root}")
-
-
-def _files_named(name: str) -> list[Path]:
-    """The file of an imported name, and those of the packages around it."""
-    parts = name.split(".")[1:]
-    places = [PACKAGE.joinpath(*parts[:n]) for n in range(len(parts) + 1)]
-    files = [place / "__init__.py" for place in places] + [places[-1].with_suffix(".py")]
-    return [file for file in files if file.is_file()]
-
-
-@cache
-def _imports(path: Path) -> tuple[str, ...]:
-    """Names of this package that a file imports, a function's imports included."""
-    names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [f"{node.module}.{alias.name}" for alias in node.names] + [node.module]
-    return tuple(name for name in names if name.split(".")[0] == PACKAGE.name)
 
 
 def peak_memory_mb() -> float:
@@ -176,8 +110,3 @@ def _accelerators() -> list[str]:
 def _file_digest(path: Path) -> str | None:
     """Return the sha256 of a file, or None where it is missing."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-
-
-def _module_path(path: Path) -> str:
-    """Return the path of a source file inside the package, the same on every system."""
-    return path.relative_to(PACKAGE).as_posix()

@@ -11,12 +11,14 @@ from typing import Any
 
 import pandas as pd
 
+from openscenes.method.evolution import evolve, initialise
 from openscenes.paths import PROJECT, atomic
 from openscenes.study.cells import cells, numbers, title_of
+from openscenes.study.code_digest import code_digest
 from openscenes.study.latex import latex
 from openscenes.study.material import Study, digest_of
 from openscenes.study.profiles import Profile, differences
-from openscenes.study.provenance import code_digest, peak_memory_mb, provenance
+from openscenes.study.provenance import peak_memory_mb, provenance
 from openscenes.study.registry import experiment
 from openscenes.study.splits import objects_as_found
 from openscenes.study.tables import Block, Claim, Table
@@ -131,7 +133,7 @@ def _run_facts(table: Table, study: Study, wall_s: float) -> dict[str, Any]:
         "profile": json.loads(json.dumps(asdict(profile), default=str)),
         "profile_digest": digest_of(profile),
         "departures": {name: list(map(str, pair)) for name, pair in differences(profile).items()},
-        "code_digest": code_digest(),
+        "code_digest": code_digest(initialise, evolve),
         "claims": [claim_facts(block.title, c) for block in table.blocks for c in block.claims],
         "objects": _objects(table, study),
         "models": [

@@ -27,11 +27,12 @@ from openscenes.networks.weights import save_weights
 from openscenes.paths import atomic, cache_dir
 from openscenes.seeding import torch_generator
 from openscenes.study import peer_runs
+from openscenes.study.code_digest import code_digest
 from openscenes.study.material import NewScene, Study, digest_of, new_scene, source
 from openscenes.study.model_files import description
 from openscenes.study.models import Made, Making, Model, imagenet_file, setting_of
 from openscenes.study.profiles import InitialSet
-from openscenes.study.provenance import code_digest, peak_memory_mb, provenance
+from openscenes.study.provenance import peak_memory_mb, provenance
 from openscenes.study.recipes import Recipe, evolution_config
 
 SPENT = "spent.json"  # beside a model in the making: how long killed runs worked on it
@@ -51,7 +52,7 @@ def model(study: Study, recipe: Recipe, *, train: bool = True) -> Model:
         "crop": study.profile.crop,
         "clicks": study.profile.clicks,
         "seed": recipe.seed,
-        "code": code_digest(made.code),
+        "code": code_digest(*made.code),
         "torch": str(torch.__version__).partition("+")[0],
         "device": study.fabric.device.type,
         "precision": study.precision,
@@ -83,7 +84,7 @@ def _initial(study: Study, recipe: Recipe, _parent: Model | None) -> Making:
         )  # fmt: skip
         return _made(study, step.network, step.history)
 
-    return Making(made_of, make)
+    return Making(made_of, make, (initialise, load_imagenet))
 
 
 def _evolved(study: Study, recipe: Recipe, parent: Model | None) -> Making:
@@ -97,7 +98,7 @@ def _evolved(study: Study, recipe: Recipe, parent: Model | None) -> Making:
         )  # fmt: skip
         return _made(study, step.network, step.history)
 
-    return Making(made_of, make)
+    return Making(made_of, make, (evolve, kept_pseudo_masks, Pool))
 
 
 def _renewed(study: Study, recipe: Recipe, parent: Model | None) -> Making:
@@ -112,7 +113,7 @@ def _renewed(study: Study, recipe: Recipe, parent: Model | None) -> Making:
         )  # fmt: skip
         return _made(study, network, [])
 
-    return Making(made_of, make, ("method.renewal",))
+    return Making(made_of, make, (renew_statistics, kept_pseudo_masks, Pool))
 
 
 def _step(study: Study, recipe: Recipe) -> tuple[NewScene, EvolutionConfig, dict[str, Any]]:
@@ -142,7 +143,7 @@ def _finetuned(study: Study, recipe: Recipe, parent: Model | None) -> Making:
         history = align(network, pool, scenery.truth, config, shared, folder=folder, label=label)
         return _made(study, network, history)
 
-    return Making(made_of, make)
+    return Making(made_of, make, (align, Pool))
 
 
 _MAKERS: dict[str, Callable[[Study, Recipe, Model | None], Making]] = {

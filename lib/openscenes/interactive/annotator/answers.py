@@ -26,8 +26,8 @@ from openscenes.method.progress import progress
 from openscenes.method.pseudo import predictions
 from openscenes.seeding import numpy_generator
 from openscenes.settings import setting
+from openscenes.study.code_digest import code_digest
 from openscenes.study.material import Study, digest_of
-from openscenes.study.provenance import code_digest
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _key(study: Study, item: Snapshot) -> str:
     profile = study.profile
     return digest_of([item.image_digest, item.object_id, item.box, item.interaction.point, SHAKING,
                       profile.inference, profile.crop, profile.clicks,
-                      code_digest(("method.pseudo",))])  # fmt: skip
+                      code_digest(predictions)])  # fmt: skip
 
 
 def _asked(

@@ -31,10 +31,11 @@ from openscenes.method.evolution import EvolutionConfig, Step, evolve, kept_pseu
 from openscenes.method.pool import Pool
 from openscenes.networks.weights import save_weights
 from openscenes.study import runs
+from openscenes.study.code_digest import code_digest
 from openscenes.study.material import Labelled, Study, digest_of, source
 from openscenes.study.model_files import description
 from openscenes.study.models import setting_of
-from openscenes.study.provenance import code_digest, provenance
+from openscenes.study.provenance import provenance
 from openscenes.study.recipes import FULL, VARIANTS, evolution_config, initial
 
 SEED = 0
@@ -146,7 +147,7 @@ class _Task:
             "crop": profile.crop,
             "clicks": profile.clicks,
             "seed": SEED,
-            "code": code_digest(),
+            "code": code_digest(evolve, kept_pseudo_masks, Pool),
             "torch": str(torch.__version__).partition("+")[0],
             "device": self.study.fabric.device.type,
             "precision": self.study.precision,
