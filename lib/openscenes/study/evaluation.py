@@ -21,6 +21,8 @@ from openscenes.study.code_digest import code_digest
 from openscenes.study.material import Labelled, Study, digest_of
 from openscenes.study.models import Model
 
+_CODE = (predictions, refine_batch)  # what decides a score beside the model
+
 
 @dataclass(frozen=True)
 class IPTVariant:
@@ -67,7 +69,7 @@ def ipt_iou(
             "model": model.digest, "data": labelled.digest, "variants": variants,
             "inference": reading or study.profile.inference, "crop": study.profile.crop,
             "clicks": [e.interaction for e in labelled.examples],
-            "code": code_digest(predictions, refine_batch), "scoring": 1,
+            "code": code_digest(*_CODE), "scoring": 1,
         }
     )  # fmt: skip
     path = cache_dir() / "scores" / f"{name}.csv"

@@ -38,6 +38,7 @@ from openscenes.study.models import setting_of
 from openscenes.study.provenance import provenance
 from openscenes.study.recipes import FULL, VARIANTS, evolution_config, initial
 
+_CODE = (evolve, kept_pseudo_masks, Pool)  # what decides a candidate
 SEED = 0
 CLICKS = "clicks.jsonl"
 FEWEST = 2  # a batch of one teaches nothing: BatchNorm has nothing to average over
@@ -147,7 +148,7 @@ class _Task:
             "crop": profile.crop,
             "clicks": profile.clicks,
             "seed": SEED,
-            "code": code_digest(evolve, kept_pseudo_masks, Pool),
+            "code": code_digest(*_CODE),
             "torch": str(torch.__version__).partition("+")[0],
             "device": self.study.fabric.device.type,
             "precision": self.study.precision,
