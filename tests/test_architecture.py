@@ -11,10 +11,13 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = PROJECT / "lib" / "openscenes"
 
-LAYERS = ("data", "networks", "method", "study", "interactive")
+LAYERS = (
+    *("synthetic", "data", "networks", "method", "peers", "prediction", "study"),
+    *("widgets", "lessons", "annotator"),
+)
 # The package's front door and its command line show what all layers do.
 FRONT = ("openscenes", "openscenes.__main__")
-BELOW_THE_STUDY = ("", "data", "networks", "method")
+BELOW_THE_STUDY = ("", *LAYERS[: LAYERS.index("study")])
 FOR_THE_STUDY_ONLY = {
     *("matplotlib", "seaborn", "pandas", "IPython", "ipywidgets", "ipykernel"),
     *("papermill", "nbformat", "nbclient", "nbconvert"),

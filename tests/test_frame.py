@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from openscenes.study.registry import EXPERIMENTS
+from openscenes.study.experiments.registry import EXPERIMENTS
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOCK = PROJECT / "lib" / "requirements.txt"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from openscenes.study.registry import EXPERIMENTS
+from openscenes.study.experiments.registry import EXPERIMENTS
 
 PROJECT = Path(__file__).resolve().parents[1]
 SOURCES = sorted((PROJECT / "notebooks").glob("*.ipynb"))

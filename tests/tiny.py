@@ -13,12 +13,12 @@ from openscenes.data.crops import Augmentation, CropConfig
 from openscenes.data.interactions import ClickConfig
 from openscenes.data.records import ClickedObject
 from openscenes.method.evolution import EvolutionConfig, Setting
-from openscenes.method.pseudo import InferenceConfig
+from openscenes.method.inference import InferenceConfig
 from openscenes.method.training import TrainConfig, make_fabric
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.study.material import open_study
 from openscenes.study.profiles import profile_named
+from openscenes.study.runs.data import open_study
 
 HEIGHT, WIDTH, N_IMAGES = 64, 80, 6
 VOID = 255

@@ -3,8 +3,8 @@
 Paper: Gan et al., *Interact with Open Scenes: A Life-long Evolution Framework for Interactive
 Segmentation Models*, MM '22.
 
-Data flows one way, and so do imports: ``data`` -> ``networks`` -> ``method`` -> ``study`` ->
-``interactive``.
+Imports go one way: ``synthetic`` -> ``data`` -> ``networks`` -> ``method`` -> ``peers``,
+``prediction`` -> ``study`` -> ``widgets`` -> ``lessons``, ``annotator``.
 """
 
 import os
@@ -18,7 +18,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from openscenes.study.prediction import predict
+    from openscenes.prediction.predict import predict
 
 __all__ = ["__version__", "predict"]
 
@@ -26,7 +26,7 @@ __all__ = ["__version__", "predict"]
 def __getattr__(name: str) -> Any:
     """Import torch and the rest of the package only for those who predict."""
     if name == "predict":
-        from openscenes.study.prediction import predict
+        from openscenes.prediction.predict import predict
 
         return predict
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from openscenes.interactive.annotator import command as evolve_command
-    from openscenes.study import predict_command
+    from openscenes.annotator import command as evolve_command
+    from openscenes.prediction import command as predict_command
 
     parser = argparse.ArgumentParser(prog="openscenes", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -78,7 +78,7 @@ def _key(word: str) -> str:
 
 
 def _table(parsed: argparse.Namespace) -> int:
-    from openscenes.study import finished
+    from openscenes.study.runs import finished
 
     request = finished.Request(
         parsed.key, parsed.profile, parsed.data, parsed.seeds, parsed.device, parsed.reports
@@ -108,7 +108,7 @@ def _make_table(parsed: argparse.Namespace) -> int:
 
 
 def _models(parsed: argparse.Namespace) -> int:
-    from openscenes.study import finished
+    from openscenes.study.runs import finished
 
     request = finished.Request(
         finished.MODELS, parsed.profile, parsed.data, parsed.seeds, parsed.device, None
@@ -125,7 +125,7 @@ def _models(parsed: argparse.Namespace) -> int:
 
 def _lessons(parsed: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for tables, whose models they share
-    from openscenes.study.lessons import make_lessons
+    from openscenes.study.command import make_lessons
 
     for line in make_lessons(parsed.profile, parsed.data, parsed.device, parsed.reports):
         print(line, flush=True)
@@ -133,7 +133,7 @@ def _lessons(parsed: argparse.Namespace) -> int:
 
 
 def _plan(parsed: argparse.Namespace) -> int:
-    from openscenes.study.plan import plan_text
+    from openscenes.study.plan.plan import plan_text
     from openscenes.study.profiles import profile_named
 
     print(plan_text(profile_named(parsed.profile), parsed.seeds, parsed.data, parsed.device))
@@ -141,22 +141,22 @@ def _plan(parsed: argparse.Namespace) -> int:
 
 
 def _dry_run(parsed: argparse.Namespace) -> None:
-    from openscenes.study.dry_run import walk
-    from openscenes.study.registry import EXPERIMENTS
+    from openscenes.study.experiments.registry import EXPERIMENTS
+    from openscenes.study.plan.dry_run import walk
 
     walk(parsed.keys or tuple(EXPERIMENTS), parsed.device)
 
 
 def _site(_parsed: argparse.Namespace) -> int:
     from openscenes.paths import PROJECT
-    from openscenes.study.site import write_site
+    from openscenes.study.pages.site import write_site
 
     print(write_site(PROJECT / "reports", PROJECT / ".cache" / "site"))
     return 0
 
 
 def _scenes(parsed: argparse.Namespace) -> int:
-    from openscenes.data.scenes import write_scenes
+    from openscenes.synthetic import write_scenes
 
     write_scenes(parsed.folder, seed=parsed.seed)
     print(f"embedded scenes (generated, not photographs) written to {parsed.folder}")
@@ -165,7 +165,7 @@ def _scenes(parsed: argparse.Namespace) -> int:
 
 def _status(parsed: argparse.Namespace) -> int:
     from openscenes.paths import PROJECT
-    from openscenes.study.status import write_status
+    from openscenes.study.status.page import write_status
 
     print(write_status(PROJECT / "reports"))
     return 0

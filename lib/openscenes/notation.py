@@ -54,7 +54,7 @@ _FRAMEWORK = (
     Symbol(
         "heat_maps", r"-", "(B, 2, S, S)",
         "the two Gaussian maps that join the colours as channels 4 and 5",
-        (), "Sec. 3.1", "data.encodings",
+        (), "Sec. 3.1", "data.interactions",
     ),
     Symbol(
         "coarse_mask", r"\mathcal{M}_p", "(B, 1, H, W) bool",
@@ -243,7 +243,7 @@ _ALIGNMENT = (
     Symbol(
         "mask_cross_entropy", r"\mathcal{L}_{ce}^a, \mathcal{L}_{ce}^b", "(B,)",
         "binary cross entropy of the old and of the new objects",
-        (11,), "Sec. 3.3", "method.losses",
+        (11,), "Sec. 3.3", "method.objective",
     ),
     Symbol(
         "pair_losses", r"\mathcal{L}", "name to (B,)", "the terms whose sum is minimised",

@@ -25,20 +25,20 @@ from annotating.person import Watch, annotate, chosen, collected
 from annotating.truth import judgement_lines, measured_truth
 
 from openscenes import masks
+from openscenes.annotator.evolve.answers import answers
+from openscenes.annotator.evolve.evolving import evolve_on, split_for
+from openscenes.annotator.evolve.judgement import judged
+from openscenes.annotator.evolve.opening import session_in_use
+from openscenes.annotator.exchange.export import export
+from openscenes.annotator.exchange.imports import import_objects
+from openscenes.annotator.screen.desk import Desk
+from openscenes.annotator.store.log import Log
+from openscenes.annotator.store.objects import Annotations
+from openscenes.annotator.store.versions import Versions
+from openscenes.annotator.store.workspace import open_workspace
 from openscenes.data import datasets
-from openscenes.interactive.annotator.answers import answers
-from openscenes.interactive.annotator.candidates import judged
-from openscenes.interactive.annotator.desk import Desk
-from openscenes.interactive.annotator.evolving import evolve_on, split_for
-from openscenes.interactive.annotator.export import export
-from openscenes.interactive.annotator.imports import import_objects
-from openscenes.interactive.annotator.log import Log
-from openscenes.interactive.annotator.objects import Annotations
-from openscenes.interactive.annotator.opening import session_in_use
-from openscenes.interactive.annotator.versions import Versions
-from openscenes.interactive.annotator.workspace import open_workspace
-from openscenes.interactive.trained import lesson_study
-from openscenes.study.material import validation
+from openscenes.study.plan.on_demand import lesson_study
+from openscenes.study.runs.data import validation
 
 PERSON = "simulated person"
 

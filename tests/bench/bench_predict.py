@@ -24,7 +24,7 @@ from openscenes.data.interactions import ClickConfig
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
-from openscenes.study.model_files import description
+from openscenes.prediction.model_files import description
 
 SIDE, WARM_CALLS = 512, 12
 BOX, POINT = (100, 120, 400, 420), (250, 270)

@@ -17,12 +17,12 @@ import torch
 from openscenes.data import crops
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, Point
-from openscenes.interactive.overlays import encode_png
-from openscenes.interactive.prototypes.asked import Asked
-from openscenes.interactive.prototypes.layers import LAYERS, draw, words
-from openscenes.interactive.prototypes.state import Settings, look, read, with_value
+from openscenes.lessons.prototypes.asked import Asked
+from openscenes.lessons.prototypes.layers import LAYERS, draw, words
+from openscenes.lessons.prototypes.state import Settings, look, read, with_value
+from openscenes.method.inference import Prediction
 from openscenes.method.ipt import IPTConfig
-from openscenes.method.pseudo import Prediction
+from openscenes.widgets.overlays import encode_png
 
 SIZE, N_MOVES = 512, 120
 SHAPES = ((256, 128, 128), (2048, 64, 64))

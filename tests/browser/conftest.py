@@ -35,7 +35,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 
-from openscenes.study.notebooks import KERNELSPEC
+from openscenes.study.pages.notebooks import KERNELSPEC
 
 HERE = Path(__file__).parent
 server = SimpleNamespace(**run_path(str(HERE / "server.py")))

@@ -10,9 +10,10 @@ explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"
 CELLS = [
     explored.KERNEL,
     """
-from openscenes.interactive.alignment import pairs
-from openscenes.interactive.alignment.explorer import AlignmentExplorer
-from openscenes.interactive.trained import lesson_study, trained
+from openscenes.lessons.alignment import pairs
+from openscenes.lessons.alignment.explorer import AlignmentExplorer
+from openscenes.study.plan.on_demand import lesson_study
+from openscenes.study.plan.on_demand import trained
 study, scene = lesson_study("smoke"), "cityscapes"
 wanted = pairs.wanted(study.profile, scene)
 models = dict(zip(wanted, trained(study, list(wanted.values()))))

@@ -7,9 +7,10 @@ import pytest
 PROFILE = "smoke"  # the smallest networks: what they answer means nothing, that they answer does
 EVOLVED_MS = 180_000
 OPEN = f"""
-from openscenes.interactive.annotator.example import begun, place_of
-from openscenes.interactive.annotator.widget import Annotator
-from openscenes.interactive.trained import lesson_study
+from openscenes.annotator.screen.example import begun
+from openscenes.annotator.screen.example import place_of
+from openscenes.annotator.screen.widget import Annotator
+from openscenes.study.plan.on_demand import lesson_study
 study = lesson_study("{PROFILE}")
 place = place_of(study, workspace=scratch)
 window = Annotator(study, place)

@@ -8,11 +8,12 @@ GREY = 120
 CELLS = [
     """
 import ipywidgets as W, numpy as np
-from openscenes.interactive import overlays
-from openscenes.interactive.callbacks import Callbacks
-from openscenes.interactive.canvas import after, canvas
-from openscenes.interactive.readout import readout
-from openscenes.study.figures import PALETTE
+from openscenes.widgets import overlays
+from openscenes.widgets.callbacks import Callbacks
+from openscenes.widgets.canvas import after
+from openscenes.widgets.canvas import canvas
+from openscenes.widgets.readout import readout
+from openscenes.study.figures.tables import PALETTE
 """,
     """
 picture = np.full((256, 256, 3), 120, np.uint8)

@@ -10,10 +10,12 @@ explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"
 CELLS = [
     explored.KERNEL,
     """
-from openscenes.interactive.evolution import lives
-from openscenes.interactive.evolution.explorer import EvolutionExplorer
-from openscenes.interactive.evolution.state import Place, Scrubber
-from openscenes.interactive.trained import lesson_study, trained
+from openscenes.lessons.evolution import lives
+from openscenes.lessons.evolution.explorer import EvolutionExplorer
+from openscenes.lessons.evolution.state import Place
+from openscenes.lessons.evolution.state import Scrubber
+from openscenes.study.plan.on_demand import lesson_study
+from openscenes.study.plan.on_demand import trained
 study, names = lesson_study("smoke"), (lives.ALONE, lives.ALIGNED)
 chosen = {name: lives.lives(0)[name] for name in names}
 trained(study, list(dict.fromkeys(step for life in chosen.values() for step in life)))

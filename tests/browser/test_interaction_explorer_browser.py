@@ -10,11 +10,13 @@ explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"
 CELLS = [
     explored.KERNEL,
     """
-from openscenes.interactive.interactions import state
-from openscenes.interactive.interactions.answers import load_trainings, networks_of
-from openscenes.interactive.interactions.explorer import InteractionExplorer
-from openscenes.interactive.trained import lesson_study, trained
-from openscenes.study import recipes
+from openscenes.lessons.interactions import state
+from openscenes.lessons.interactions.answers import load_trainings
+from openscenes.lessons.interactions.answers import networks_of
+from openscenes.lessons.interactions.explorer import InteractionExplorer
+from openscenes.study.plan.on_demand import lesson_study
+from openscenes.study.plan.on_demand import trained
+from openscenes.study.runs import recipes
 study = lesson_study("smoke")
 models = trained(study, [recipes.initial(study.profile.initial_sets[0], 0)])
 objects = state.validation_objects(study, 3)

@@ -10,8 +10,8 @@ explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"
 CELLS = [
     explored.KERNEL,
     """
-from openscenes.interactive.intervals.explorer import IntervalExplorer
-from openscenes.interactive.intervals.state import Plan
+from openscenes.lessons.intervals.explorer import IntervalExplorer
+from openscenes.lessons.intervals.state import Plan
 world = np.random.default_rng(0).normal(0.0, 3.0, (3, 60))
 explorer = IntervalExplorer({"narrow": world, "wide": 3 * world}, Plan(50, 2, 1.0))
 canvas = explorer.picture

@@ -10,9 +10,11 @@ explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"
 CELLS = [
     explored.KERNEL,
     """
-from openscenes.interactive.prototypes.explorer import PrototypeExplorer, objects_to_explore
-from openscenes.interactive.trained import lesson_study, trained
-from openscenes.study import recipes
+from openscenes.lessons.prototypes.explorer import PrototypeExplorer
+from openscenes.lessons.prototypes.explorer import objects_to_explore
+from openscenes.study.plan.on_demand import lesson_study
+from openscenes.study.plan.on_demand import trained
+from openscenes.study.runs import recipes
 study = lesson_study("smoke")
 (model,) = trained(study, [recipes.initial(study.profile.initial_sets[0], 0)])
 explorer = PrototypeExplorer(study, model, objects_to_explore(study, 3))

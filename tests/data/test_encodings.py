@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from openscenes.data.encodings import disk_maps, distance_maps, gaussian_maps, heat_maps
-from openscenes.data.interactions import ClickConfig
+from openscenes.data.interactions import (
+    ClickConfig,
+    disk_maps,
+    distance_maps,
+    gaussian_maps,
+    heat_maps,
+)
 from openscenes.errors import InputError
 
 IOG = ClickConfig()

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from openscenes import masks
-from openscenes.data import crops, datasets, encodings, interactions, samples
+from openscenes.data import crops, datasets, interactions, samples
+from openscenes.data import interactions as encodings
 from openscenes.data.crops import Augmentation
 from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
 from openscenes.data.records import Box, MaskSource, ObjectRecord, Point

@@ -15,8 +15,8 @@ from openscenes.data.examples import NO_CLASS
 from openscenes.errors import DataError, InputError
 from openscenes.method import checkpoints, evolution
 from openscenes.method.alignment import AlignmentConfig
+from openscenes.method.beyond.box_losses import HintConfig
 from openscenes.method.evolution import EvolutionConfig, align, evolve, old_weight
-from openscenes.method.hints import HintConfig
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.pool import Pool
 from openscenes.settings import sources

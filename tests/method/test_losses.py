@@ -9,11 +9,7 @@ import torch.nn.functional as F
 
 from openscenes.data.examples import NO_CLASS
 from openscenes.data.samples import Batch
-from openscenes.method.losses import (
-    class_cross_entropy,
-    mask_cross_entropy,
-    object_class_logits,
-)
+from openscenes.method.objective import class_cross_entropy, mask_cross_entropy, object_class_logits
 from openscenes.networks.openscene import NetworkOutput
 
 SIZE = 4

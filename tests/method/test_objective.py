@@ -10,8 +10,12 @@ from openscenes.data import samples
 from openscenes.data.examples import NO_CLASS
 from openscenes.method import objective
 from openscenes.method.alignment import AlignmentConfig
-from openscenes.method.losses import class_cross_entropy, mask_cross_entropy
-from openscenes.method.objective import pair_losses, supervised_losses
+from openscenes.method.objective import (
+    class_cross_entropy,
+    mask_cross_entropy,
+    pair_losses,
+    supervised_losses,
+)
 
 # pycocotools 2.0.11 under NumPy 2
 FILTER = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"

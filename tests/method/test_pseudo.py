@@ -13,8 +13,9 @@ from openscenes.data import crops, samples
 from openscenes.data.examples import NO_CLASS, from_clicks
 from openscenes.data.records import Point
 from openscenes.method import pseudo
+from openscenes.method.inference import InferenceConfig, read_output
 from openscenes.method.ipt import IPTConfig
-from openscenes.method.pseudo import InferenceConfig, known_classes, read_output
+from openscenes.method.pseudo import known_classes
 from openscenes.networks.openscene import NetworkOutput
 from openscenes.settings import sources
 

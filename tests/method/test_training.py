@@ -19,7 +19,7 @@ import torch
 
 from openscenes.errors import InputError, TrainingError
 from openscenes.method import checkpoints, training
-from openscenes.method.losses import mask_cross_entropy
+from openscenes.method.objective import mask_cross_entropy
 from openscenes.method.training import TrainConfig, make_fabric, train
 from openscenes.networks.weights import load_weights
 from openscenes.settings import sources

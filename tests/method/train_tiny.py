@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import torch
 
 from openscenes.method import checkpoints
-from openscenes.method.losses import mask_cross_entropy
+from openscenes.method.objective import mask_cross_entropy
 from openscenes.method.training import TrainConfig, make_fabric, train
 from openscenes.networks.weights import save_weights
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from openscenes.networks.heads import POOLS, averages
+from openscenes.networks.iog import POOLS, averages
 from openscenes.seeding import torch_generator
 
 

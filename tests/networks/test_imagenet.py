@@ -13,18 +13,18 @@ from torchvision.models.vgg import make_layers
 
 from openscenes.errors import WeightsError
 from openscenes.networks.config import NetworkConfig
-from openscenes.networks.dextr import DEXTR, DEXTRConfig, load_imagenet_dextr
-from openscenes.networks.imagenet import COUNTER, load_imagenet
-from openscenes.networks.itis import ITIS, ITISConfig, load_imagenet_itis
-from openscenes.networks.latent_diversity import (
+from openscenes.networks.openscene import OpenSceneNet
+from openscenes.networks.weights import COUNTER, load_imagenet
+from openscenes.paths import PROJECT
+from openscenes.peers.networks.dextr import DEXTR, DEXTRConfig, load_imagenet_dextr
+from openscenes.peers.networks.itis import ITIS, ITISConfig, load_imagenet_itis
+from openscenes.peers.networks.latent_diversity import (
     LatentDiversity,
     LatentDiversityConfig,
     load_imagenet_vgg19,
 )
-from openscenes.networks.openscene import OpenSceneNet
-from openscenes.paths import PROJECT
+from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.seeding import torch_generator
-from openscenes.study.peers import PEERS, peer_of
 from openscenes.study.profiles import DEMO, PAPER, STUDY
 
 SMALL_DEXTR = DEXTRConfig(blocks=(1, 1, 1, 1), psp_width=8)

@@ -12,7 +12,7 @@ from openscenes.errors import InputError
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.freezing import thaw
-from openscenes.networks.heads import PyramidPooling, conv_norm
+from openscenes.networks.iog import PyramidPooling, conv_norm
 from openscenes.networks.iog_refinement import RefinableIOG, graft
 from openscenes.networks.openscene import OpenSceneNet, initialise_weights
 from openscenes.networks.weights import parameter_groups

@@ -5,16 +5,13 @@ import pandas as pd
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.study.beside import (
-    rows_of,
-    sensitivity_frame,
-    size_limits,
-    upto,
-    write_frame,
-)
-from openscenes.study.curve_figures import ClickCurve
+from openscenes.study.experiments.table_1 import upto
+from openscenes.study.experiments.table_3 import sensitivity_frame
+from openscenes.study.pages.tables import write_frame
 from openscenes.study.profiles import profile_named
-from openscenes.study.statistics import Estimate
+from openscenes.study.scores.breakdown import rows_of, size_limits
+from openscenes.study.scores.noc import ClickCurve
+from openscenes.study.scores.statistics import Estimate
 
 OBJECTS = pd.DataFrame({"row": ["a", "b", "c"] * 2, "iou": range(6)})
 

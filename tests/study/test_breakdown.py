@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.study.breakdown import (
+from openscenes.study.scores.breakdown import (
     OTHERS,
     breakdown_figure,
     breakdown_markdown,
     by_class,
     by_size,
 )
-from openscenes.study.statistics import paired_difference
+from openscenes.study.scores.statistics import paired_difference
 
 AREAS = {"a": 100, "b": 1023, "c": 1024, "d": 9215, "e": 9216, "f": 50_000}
 CLASSES = {"a": "cat", "b": "cat", "c": "dog", "d": "cat", "e": "dog", "f": "emu"}

@@ -2,9 +2,8 @@
 
 import pytest
 
-from openscenes.study.cells import cells, change, mean, numbers, title_of
-from openscenes.study.statistics import Estimate
-from openscenes.study.tables import Block, Row
+from openscenes.study.scores.statistics import Estimate
+from openscenes.study.scores.tables import Block, Row, cells, change, mean, numbers, title_of
 
 NAN = float("nan")
 

@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.study.click_curves import (
-    ClickSeries,
-    iou_at,
-    never_reached,
-    noc,
-    refine,
-    simulate,
-)
+from openscenes.study.scores.noc import ClickSeries, iou_at, never_reached, noc, refine, simulate
 
 CURVES = np.array(
     [

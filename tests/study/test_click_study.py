@@ -8,21 +8,21 @@ import pandas as pd
 import pytest
 
 from openscenes.paths import cache_dir
-from openscenes.study import click_study, peer_runs
-from openscenes.study.click_curves import LIMIT
-from openscenes.study.click_study import (
+from openscenes.study.profiles import LIMIT, profile_named
+from openscenes.study.runs import refinement
+from openscenes.study.runs.data import open_study, validation
+from openscenes.study.runs.recipes import evolved, initial, peer, reading
+from openscenes.study.runs.runs import model
+from openscenes.study.scores import clicks as click_study
+from openscenes.study.scores.clicks import (
     THRESHOLDS,
     best_threshold,
     click_iou,
     first_iou,
     threshold_sweep,
 )
-from openscenes.study.evaluation import object_iou
-from openscenes.study.material import open_study, validation
-from openscenes.study.profiles import profile_named
-from openscenes.study.questions import Question, answer
-from openscenes.study.recipes import evolved, initial, peer, reading
-from openscenes.study.runs import model
+from openscenes.study.scores.masks import object_iou
+from openscenes.study.scores.queries import Question, answer
 
 FIRST = initial("voc+sbd", 0)
 SECOND = evolved(FIRST, "coco", "st")
@@ -130,9 +130,9 @@ def test_the_first_column_is_the_answer_to_box_and_point(study, curves):
 
 def test_the_refinement_branch_is_part_of_the_name_of_its_scores(study, monkeypatch):
     asked = (study, SECOND, model(study, SECOND), validation(study, "coco"))
-    before, plain = click_study._key(*asked), peer_runs.refiner_training
+    before, plain = click_study._key(*asked), refinement.refiner_training
     slower = replace(plain(study), learning_rate=1e-5)
-    monkeypatch.setattr(peer_runs, "refiner_training", lambda _study: slower)
+    monkeypatch.setattr(refinement, "refiner_training", lambda _study: slower)
     assert click_study._key(*asked) != before
 
 

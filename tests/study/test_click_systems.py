@@ -18,18 +18,13 @@ from openscenes.method.training import make_fabric
 from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
+from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.seeding import torch_generator
-from openscenes.study.click_systems import (
-    BoxSystem,
-    ClickSystem,
-    ExtremeSystem,
-    _Crops,
-)
-from openscenes.study.evaluation import object_iou
-from openscenes.study.material import Study, source, validation
-from openscenes.study.models import Model
-from openscenes.study.peers import PEERS, peer_of
 from openscenes.study.profiles import profile_named
+from openscenes.study.runs.data import Study, source, validation
+from openscenes.study.runs.models import Model
+from openscenes.study.scores.click_systems import BoxSystem, ClickSystem, ExtremeSystem, _Crops
+from openscenes.study.scores.masks import object_iou
 
 NOTHING = np.zeros((0, 3), np.float32)
 
@@ -54,7 +49,7 @@ def network(study):
     """Has seen the blobs often enough to answer with some of them."""
     made = OpenSceneNet(study.profile.network, generator=torch_generator("box"))
     examples = source(study, "voc").examples
-    from openscenes.study.models import setting_of
+    from openscenes.study.runs.models import setting_of
 
     train = replace(study.profile.initial, epochs=8, batch_size=4, precision="32-true")
     initialise(made, examples, train, study.profile.augmentation, setting_of(study, 0))

@@ -9,8 +9,8 @@ import pytest
 
 import openscenes
 from openscenes.method.evolution import evolve
-from openscenes.study import code_digest as module
-from openscenes.study.code_digest import Sources, code_digest
+from openscenes.study.runs import code_digest as module
+from openscenes.study.runs.code_digest import Sources, code_digest
 
 FILES = {
     "__init__.py": """
@@ -280,10 +280,10 @@ def test_a_constant_three_calls_away_retrains(copy):
 
 
 def test_a_peer_has_no_part_in_the_evolution(copy):
-    before, peer = digest(copy, EVOLVE), digest(copy, "networks.dextr:DEXTR")
-    replace(copy, "networks/dextr.py", "1", "3")
+    before, peer = digest(copy, EVOLVE), digest(copy, "peers.networks.dextr:DEXTR")
+    replace(copy, "peers/networks/dextr.py", "1", "3")
     assert digest(copy, EVOLVE) == before
-    assert digest(copy, "networks.dextr:DEXTR") != peer
+    assert digest(copy, "peers.networks.dextr:DEXTR") != peer
 
 
 def test_the_evolution_reaches_the_equations_and_no_peer_of_table_1():
@@ -295,5 +295,5 @@ def test_the_evolution_reaches_the_equations_and_no_peer_of_table_1():
 
 def test_a_digest_takes_no_time():
     start = time.process_time()
-    Sources(Path(openscenes.__file__).parent).digest("openscenes.study.questions:answer")
+    Sources(Path(openscenes.__file__).parent).digest("openscenes.study.scores.queries:answer")
     assert time.process_time() - start < 3

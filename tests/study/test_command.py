@@ -4,9 +4,10 @@ import pytest
 
 from openscenes.__main__ import main
 from openscenes.errors import InputError
-from openscenes.study import command, finished
+from openscenes.study import command
+from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.profiles import SMOKE
-from openscenes.study.registry import EXPERIMENTS
+from openscenes.study.runs import finished
 
 
 @pytest.fixture

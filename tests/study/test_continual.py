@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from openscenes.errors import InputError
-from openscenes.study.continual import (
+from openscenes.study.scores.continual import (
     SEQUENCE,
     bootstrap,
     continual,
@@ -13,7 +13,7 @@ from openscenes.study.continual import (
     difference,
     learned,
 )
-from openscenes.study.statistics import estimate, paired_difference
+from openscenes.study.scores.statistics import estimate, paired_difference
 
 # Rows are steps, columns VOC, Cityscapes, COCO, in points.
 R = np.array([[80.0, 50.0, 60.0], [76.0, 70.0, 64.0], [74.0, 67.0, 72.0]])

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from openscenes.study import recipes
-from openscenes.study.costs import (
+from openscenes.peers.zoo import PEERS
+from openscenes.study.plan.costs import (
     OURS,
     PAIRS,
     REFINEMENT,
@@ -13,15 +13,15 @@ from openscenes.study.costs import (
     Cost,
     Work,
     counted,
+    measured,
     scoring_of,
     work_of,
 )
-from openscenes.study.material import open_study
-from openscenes.study.peers import PEERS
+from openscenes.study.plan.requirements import OBJECTS
 from openscenes.study.profiles import DEMO, PAPER, profile_named
-from openscenes.study.questions import Question
-from openscenes.study.requirements import OBJECTS
-from openscenes.study.timing import measured
+from openscenes.study.runs import recipes
+from openscenes.study.runs.data import open_study
+from openscenes.study.scores.queries import Question
 
 FIRST = recipes.initial("voc+sbd", 0)
 

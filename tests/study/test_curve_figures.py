@@ -9,19 +9,19 @@ import pytest
 from matplotlib.colors import to_hex
 
 from openscenes.errors import InputError
-from openscenes.study import curve_figures
-from openscenes.study.curve_figures import (
+from openscenes.study.figures import curves as curve_figures
+from openscenes.study.figures.curves import (
     MARKERS,
-    ClickCurve,
     click_figure,
     noc_figure,
     reached,
     subset_figure,
     system_styles,
 )
-from openscenes.study.figures import PALETTE, SERIES
-from openscenes.study.statistics import estimate, paired_difference
-from openscenes.study.tables import Block, Row, Table
+from openscenes.study.figures.tables import PALETTE, SERIES
+from openscenes.study.scores.noc import ClickCurve
+from openscenes.study.scores.statistics import estimate, paired_difference
+from openscenes.study.scores.tables import Block, Row, Table
 
 # Two seeds, two objects, three clicks.
 IOU = np.array([[[0.2, 0.9, 0.8], [0.4, 0.5, 0.6]], [[0.2, 0.3, 0.8], [0.4, 0.5, 0.8]]])

@@ -13,13 +13,13 @@ import pytest
 
 from openscenes.method.ipt import IPTConfig
 from openscenes.networks.weights import save_weights
-from openscenes.study import diagram
-from openscenes.study.diagram import framework_figure, position_by_gain
-from openscenes.study.galleries import _refined
-from openscenes.study.material import validation
-from openscenes.study.models import Model
+from openscenes.study.figures import framework
+from openscenes.study.figures.framework import framework_figure, position_by_gain
+from openscenes.study.figures.galleries import _refined
 from openscenes.study.profiles import PAPER
-from openscenes.study.recipes import FULL, evolution_config
+from openscenes.study.runs.data import validation
+from openscenes.study.runs.models import Model
+from openscenes.study.runs.recipes import FULL, evolution_config
 
 MODEL = "smoke initial voc seed 0"
 
@@ -100,14 +100,16 @@ def test_merging_and_training_show_the_profiles_numbers(study, figure):
 
 def test_settings_of_the_paper_are_named_as_they_are():
     config = evolution_config(PAPER, "coco", FULL)
-    assert "SGD, constant rate 1e-09\n16 pairs a step, 10 epochs" in diagram._training(config.train)
-    assert "at rest" not in diagram._training(config.train)
+    assert "SGD, constant rate 1e-09\n16 pairs a step, 10 epochs" in framework._training(
+        config.train
+    )
+    assert "at rest" not in framework._training(config.train)
     made = SimpleNamespace(class_words="known (cat): Eq. 7")
-    losses = diagram._losses(made, config)
+    losses = framework._losses(made, config)
     assert [colour for colour, _ in losses] == ["click", "right", "neutral", "right"]
     assert "1 → 0.1 by epoch" in losses[0][1]
     assert losses[2][1].endswith("× 1\nthis object's class is known (cat): Eq. 7")
-    assert len(diagram._losses(made, replace(config, alignment=None))) == 2
+    assert len(framework._losses(made, replace(config, alignment=None))) == 2
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_settings_of_the_paper_are_named_as_they_are():
     ],
 )
 def test_the_vote_is_called_by_what_decides(changes, expected):
-    assert diagram._vote_words(IPTConfig(**changes)) == expected
+    assert framework._vote_words(IPTConfig(**changes)) == expected
 
 
 def test_an_object_without_a_coarse_mask_can_be_drawn(study, labelled, model):
@@ -145,12 +147,12 @@ def test_equal_calls_draw_equal_bytes(study, labelled, model, figure):
 def test_an_object_is_chosen_by_the_rank_of_its_gain(monkeypatch, study, share, expected):
     gains = np.array([0.0, 0.4, -0.3, 0.1, -0.1])
     frame = pd.DataFrame({"iou": 0.5, "refined": 0.5 + gains})
-    monkeypatch.setattr(diagram, "ipt_iou", lambda *arguments: frame)
+    monkeypatch.setattr(framework, "ipt_iou", lambda *arguments: frame)
     assert position_by_gain(study, None, None, share) == expected
 
 
 def test_colours_come_from_the_palette_and_no_global_state_is_touched():
-    source = Path(diagram.__file__).read_text(encoding="utf-8")
+    source = Path(framework.__file__).read_text(encoding="utf-8")
     literals = [n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant)]
     assert "pyplot" not in source
     assert not [text for text in literals if isinstance(text, str) and text.startswith("#")]

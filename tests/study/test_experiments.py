@@ -5,24 +5,32 @@ import pytest
 
 from openscenes.errors import InputError
 from openscenes.study.experiments import (
-    comparison,
-    hints,
-    initial_sets,
-    losses,
-    modules,
-    parts,
-    refinement,
-    sequence,
+    table_1,
+    table_2,
+    table_3,
+    table_4,
+    table_4_plus,
+    table_5,
+    table_6,
+    table_7,
 )
+from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.profiles import DEMO, PAPER
-from openscenes.study.questions import Question
-from openscenes.study.recipes import FULL, SLOWER, STATISTICS, evolved, finetuned, initial, peer
-from openscenes.study.registry import EXPERIMENTS, experiment
-from openscenes.study.tables import PAPER_VALUES, paper_value
+from openscenes.study.runs.recipes import (
+    FULL,
+    SLOWER,
+    STATISTICS,
+    evolved,
+    finetuned,
+    initial,
+    peer,
+)
+from openscenes.study.scores.queries import Question
+from openscenes.study.scores.tables import PAPER_VALUES, paper_value
 
 PLANNED = {
-    "2": sequence.plans, "4": modules.plans, "4_plus": hints.plans, "5": losses.plans,
-    "6": initial_sets.plans, "7": parts.plans,
+    "2": table_2.plans, "4": table_4.plans, "4_plus": table_4_plus.plans, "5": table_5.plans,
+    "6": table_6.plans, "7": table_7.plans,
 }  # fmt: skip
 
 
@@ -86,26 +94,26 @@ def test_every_published_value_stands_in_the_papers_profile(key):
 def test_the_whole_of_table_1_stands():
     frame = pd.read_csv(PAPER_VALUES, dtype=str, keep_default_na=False)
     published = frame[frame["table"] == "1"]
-    assert set(published["row"]) <= set(comparison.SYSTEMS)
-    wanted = {f"{where} {what}" for where in comparison.TARGETS for what in ("cIoU", "NoC")}
+    assert set(published["row"]) <= set(table_1.SYSTEMS)
+    wanted = {f"{where} {what}" for where in table_1.TARGETS for what in ("cIoU", "NoC")}
     assert set(published["column"]) <= wanted
 
 
 def test_table_1_asks_ours_after_it_has_evolved_onto_the_set():
     first = initial("voc+sbd", 1)
-    assert comparison.recipe("Ours", "voc", 1) == comparison.recipe("IOG", "coco", 1) == first
-    assert comparison.recipe("Ours", "coco", 1) == evolved(first, "coco", FULL)
-    assert comparison.recipe("Ours", "cityscapes", 1) == evolved(first, "cityscapes", FULL)
-    assert comparison.recipe("ITIS", "coco", 1) == peer("ITIS", 1)
-    asked = comparison.questions(DEMO, 1)
+    assert table_1.recipe("Ours", "voc", 1) == table_1.recipe("IOG", "coco", 1) == first
+    assert table_1.recipe("Ours", "coco", 1) == evolved(first, "coco", FULL)
+    assert table_1.recipe("Ours", "cityscapes", 1) == evolved(first, "cityscapes", FULL)
+    assert table_1.recipe("ITIS", "coco", 1) == peer("ITIS", 1)
+    asked = table_1.questions(DEMO, 1)
     assert len(asked) == 7 * 3
     assert {question.kind for question in asked} == {"clicks"}
 
 
 def test_table_1_reads_three_clicks_whatever_the_first_answer_costs():
     columns = {
-        system: max(comparison.AT - comparison.FIRST_CLICKS.get(system, 1), 0)
-        for system in comparison.SYSTEMS
+        system: max(table_1.AT - table_1.FIRST_CLICKS.get(system, 1), 0)
+        for system in table_1.SYSTEMS
     }
     assert columns == {
         "iFCN": 2, "Latent diversity": 2, "ITIS": 2, "FCTSFN": 2, "DEXTR": 0, "IOG": 0, "Ours": 0,
@@ -113,7 +121,7 @@ def test_table_1_reads_three_clicks_whatever_the_first_answer_costs():
 
 
 def test_the_cells_of_table_2():
-    rows = {plan.title: [line.asking(0) for line in plan.lines] for plan in sequence.plans(DEMO)}
+    rows = {plan.title: [line.asking(0) for line in plan.lines] for plan in table_2.plans(DEMO)}
     assert list(rows) == ["VOC, t = 0", "VOC, t = 1*", "VOC, t = 2*", "Cityscapes, t = 1",
                           "Cityscapes, t = 2*", "COCO, t = 2"]  # fmt: skip
     first = initial("voc+sbd", 0)
@@ -131,13 +139,13 @@ def test_the_cells_of_table_2():
 
 def test_table_2_asks_every_model_on_every_set():
     asked = set(EXPERIMENTS["2"].questions(DEMO, 1))
-    assert set(sequence.matrix_questions(1)) == asked
+    assert set(table_2.matrix_questions(1)) == asked
     assert len(asked) == (4 * 3 - 2) * 3  # IOG and both of ours begin as one
 
 
 def test_table_4_has_a_block_for_each_set_and_scene_and_a_bound():
-    assert len(modules.plans(PAPER)) == 4
-    plans = modules.plans(DEMO)
+    assert len(table_4.plans(PAPER)) == 4
+    plans = table_4.plans(DEMO)
     assert [plan.title for plan in plans] == [
         "Cityscapes, initial model on VOC+SBD", "COCO, initial model on VOC+SBD",
     ]  # fmt: skip
@@ -148,7 +156,7 @@ def test_table_4_has_a_block_for_each_set_and_scene_and_a_bound():
 
 
 def test_table_4_plus_asks_students_plainly_unless_the_row_says_so():
-    for plan in hints.plans(DEMO):
+    for plan in table_4_plus.plans(DEMO):
         user = "human" if "jittered" in plan.title else "iog"
         for line in plan.lines:
             question = line.asking(0)
@@ -161,13 +169,13 @@ def test_table_4_plus_asks_students_plainly_unless_the_row_says_so():
 
 
 def test_every_option_of_table_4_plus_is_asked_with_both_kinds_of_boxes():
-    exact, jittered = (set(hints.TRAINED[user]) for user in hints.BOXES)
-    assert exact - jittered == {hints.RENEWED_FIRST, hints.PRINTED}
+    exact, jittered = (set(table_4_plus.TRAINED[user]) for user in table_4_plus.BOXES)
+    assert exact - jittered == {table_4_plus.RENEWED_FIRST, table_4_plus.PRINTED}
     assert jittered < exact
 
 
 def test_table_7_grows_by_a_quarter_of_photographs():
-    plan, careful = parts.plans(DEMO)
+    plan, careful = table_7.plans(DEMO)
     lives = [line.asking(0).recipe.life() for line in plan.lines]
     assert [len(life) for life in lives] == [1, 2, 3, 4, 5]
     assert all(lives[n] == lives[4][: n + 1] for n in range(5))
@@ -180,7 +188,7 @@ def test_table_7_grows_by_a_quarter_of_photographs():
 
 
 def test_table_3_asks_every_variant_at_once():
-    asked = refinement.questions(DEMO, 1)
+    asked = table_3.questions(DEMO, 1)
     assert [(q.where, q.kind) for q in asked] == [
         ("cityscapes", "ipt"), ("coco", "ipt"), ("voc", "ipt"),
     ]  # fmt: skip

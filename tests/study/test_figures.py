@@ -15,14 +15,14 @@ from matplotlib.colors import to_hex
 
 from openscenes.method.ipt import IPTConfig
 from openscenes.networks.weights import save_weights
-from openscenes.study import figures, galleries
-from openscenes.study.figures import PALETTE, table_figure, training_figure
-from openscenes.study.galleries import gallery, scene_sheet
-from openscenes.study.material import validation
+from openscenes.study.figures import galleries, tables
+from openscenes.study.figures.galleries import gallery, scene_sheet
+from openscenes.study.figures.tables import PALETTE, table_figure, training_figure
 from openscenes.study.profiles import profile_named
-from openscenes.study.runs import Model
-from openscenes.study.statistics import estimate, paired_difference
-from openscenes.study.tables import Block, Row, Table
+from openscenes.study.runs.data import validation
+from openscenes.study.runs.runs import Model
+from openscenes.study.scores.statistics import estimate, paired_difference
+from openscenes.study.scores.tables import Block, Row, Table
 
 LABELS = {"Baseline": 73.7, "+ST": 77.3, "ours alone": None}
 OKABE_ITO = {
@@ -95,18 +95,18 @@ def test_every_block_has_its_panel_and_the_caption_stands_above(n_blocks):
 
 
 def test_colours_are_told_apart_with_every_colour_vision():
-    drawn = {to_hex(colour) for colour in (*PALETTE.values(), *figures.SERIES)}
+    drawn = {to_hex(colour) for colour in (*PALETTE.values(), *tables.SERIES)}
     assert drawn - OKABE_ITO == {"#8c8c8c", "#ffffff"}
-    assert len(set(figures.SERIES)) == len(figures.SERIES)
+    assert len(set(tables.SERIES)) == len(tables.SERIES)
 
 
-@pytest.mark.parametrize("module", [figures, galleries])
+@pytest.mark.parametrize("module", [tables, galleries])
 def test_figures_leave_no_global_state_and_no_colour_outside_the_palette(module):
     source = Path(module.__file__).read_text(encoding="utf-8")
     modules = [n.module for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ImportFrom)]
     assert "pyplot" not in source
     assert "matplotlib.figure" in modules
-    assert module is figures or "#" not in source.replace("# fmt: skip", "")
+    assert module is tables or "#" not in source.replace("# fmt: skip", "")
 
 
 @pytest.fixture
@@ -144,9 +144,9 @@ def test_each_term_is_drawn_by_epoch_in_its_stages_row(trained):
 
 
 def test_more_variants_than_colours_still_look_different():
-    looks = figures._looks([f"part {i}" for i in range(2 * len(figures.SERIES) + 1)])
+    looks = tables._looks([f"part {i}" for i in range(2 * len(tables.SERIES) + 1)])
     assert len({tuple(look.values()) for look in looks.values()}) == len(looks)
-    assert {look["linestyle"] for look in list(looks.values())[: len(figures.SERIES)]} == {"-"}
+    assert {look["linestyle"] for look in list(looks.values())[: len(tables.SERIES)]} == {"-"}
 
 
 def test_what_learned_nothing_has_no_line_and_a_runaway_makes_the_scale_logarithmic(trained):

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from openscenes.study.distributions import objects_figure
-from openscenes.study.figures import table_figure
-from openscenes.study.statistics import estimate, paired_difference
-from openscenes.study.tables import Block, Row, Table
+from openscenes.study.figures.distributions import objects_figure
+from openscenes.study.figures.tables import table_figure
+from openscenes.study.scores.statistics import estimate, paired_difference
+from openscenes.study.scores.tables import Block, Row, Table
 
 LONG = "a student told of boxes and clicks; answer in the box"
 

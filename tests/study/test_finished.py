@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from openscenes.paths import PROJECT
-from openscenes.study.finished import Request, pages, pages_of, remember
+from openscenes.study.runs.finished import Request, pages, pages_of, remember
 
 KEYS = ("4", "4_plus", "figures")
 
@@ -92,7 +92,7 @@ def test_code_changes_the_name_and_widgets_do_not(
 
 
 def test_asking_imports_no_torch() -> None:
-    code = "import sys, openscenes.study.finished; sys.exit('torch' in sys.modules)"
+    code = "import sys, openscenes.study.runs.finished; sys.exit('torch' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(PROJECT / "lib")}
     asked = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
     assert asked.returncode == 0

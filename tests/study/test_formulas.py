@@ -4,7 +4,7 @@ import pytest
 
 from openscenes.errors import InputError
 from openscenes.notation import SYMBOLS
-from openscenes.study.formulas import as_mathml
+from openscenes.study.pages.formulas import as_mathml
 
 
 def test_inline_and_displayed_formulas_become_mathml() -> None:

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.study.gaps import gap_markdown
-from openscenes.study.statistics import estimate
-from openscenes.study.tables import Block, Row, Table
+from openscenes.study.experiments.table_6 import gap_markdown
+from openscenes.study.scores.statistics import estimate
+from openscenes.study.scores.tables import Block, Row, Table
 
 
 def make_table(worth: dict[str, float]) -> Table:

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.study import reports
-from openscenes.study.latex import escaped, floating, latex, tabular
-from openscenes.study.statistics import Estimate
-from openscenes.study.tables import Block, Row, Table
+from openscenes.study.pages import tables
+from openscenes.study.pages.latex import escaped, floating, latex, tabular
+from openscenes.study.scores.statistics import Estimate
+from openscenes.study.scores.tables import Block, Row, Table
 
 NAN = float("nan")
 
@@ -94,7 +94,7 @@ def test_every_environment_is_closed_and_every_brace_too():
 @pytest.mark.parametrize("source", [True, False])
 def test_cells_are_those_of_the_markdown(source):
     made = block(source=source)
-    lines = reports._block_markdown(made).splitlines()
+    lines = tables._block_markdown(made).splitlines()
     wanted = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in lines

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from openscenes.paths import PROJECT
-from openscenes.study import lessons
-from openscenes.study.lessons import lesson_notebooks, make_lessons
+from openscenes.study import command
+from openscenes.study.command import lesson_notebooks, make_lessons
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path
         page.write_text("page", encoding="utf-8")
 
     monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(lessons.notebooks, "execute", execute)
+    monkeypatch.setattr(command.notebooks, "execute", execute)
     return calls
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from openscenes.study.experiments import lines
-from openscenes.study.experiments.lines import Line, Plan, asks, block_of, in_words, questions_of
+from openscenes.study.experiments import rows
+from openscenes.study.experiments.rows import Line, Plan, asks, block_of, in_words, questions_of
 from openscenes.study.profiles import DEMO
-from openscenes.study.questions import Question
-from openscenes.study.recipes import evolved, initial
+from openscenes.study.runs.recipes import evolved, initial
+from openscenes.study.scores.queries import Question
 
 SCORES = {  # per variant: seeds x objects
     "": [[0.50, 0.60], [0.52, 0.58]],
@@ -45,7 +45,7 @@ def answers(monkeypatch):
              "iou": values / (2 if question.where == "voc" else 1)}
         )  # fmt: skip
 
-    monkeypatch.setattr(lines, "answer", answer)
+    monkeypatch.setattr(rows, "answer", answer)
 
 
 def test_asking_passes_on_how():

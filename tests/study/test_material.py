@@ -8,7 +8,8 @@ import pytest
 
 from openscenes.data.records import ObjectRecord
 from openscenes.errors import DataError
-from openscenes.study.material import (
+from openscenes.study.profiles import profile_named
+from openscenes.study.runs.data import (
     Study,
     _part,
     _some,
@@ -19,7 +20,6 @@ from openscenes.study.material import (
     validation,
     with_others,
 )
-from openscenes.study.profiles import profile_named
 
 N_PARTS = 2
 

@@ -8,10 +8,10 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from openscenes.errors import InputError
-from openscenes.study import matrix_figures
-from openscenes.study.continual import Continual
-from openscenes.study.matrix_figures import matrix_figure, sensitivity_figure
-from openscenes.study.statistics import Estimate
+from openscenes.study.figures import matrix as matrix_figures
+from openscenes.study.figures.matrix import matrix_figure, sensitivity_figure
+from openscenes.study.scores.continual import Continual
+from openscenes.study.scores.statistics import Estimate
 
 
 def value(mean, half=1.0):

@@ -9,8 +9,8 @@ import pytest
 
 from openscenes.errors import InputError, OpenScenesError
 from openscenes.paths import PROJECT
-from openscenes.study import kernels, notebooks
-from openscenes.study.notebooks import execute
+from openscenes.study.pages import kernels, notebooks
+from openscenes.study.pages.notebooks import execute
 
 DEFAULTS = "number: int = 1  # what is counted\nname: str = 'one'"
 

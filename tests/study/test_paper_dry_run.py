@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from openscenes.__main__ import main
-from openscenes.study import dry_run
-from openscenes.study.material import open_study
-from openscenes.study.peers import PEERS, peer_of
+from openscenes.peers.zoo import PEERS, peer_of
+from openscenes.study.plan import dry_run
 from openscenes.study.profiles import PAPER, differences
-from openscenes.study.recipes import STATISTICS, VARIANTS, evolution_config, evolved, initial
-from openscenes.study.runs import model
+from openscenes.study.runs.data import open_study
+from openscenes.study.runs.recipes import STATISTICS, VARIANTS, evolution_config, evolved, initial
+from openscenes.study.runs.runs import model
 
 SMALL = replace(
     dry_run.DRY_RUN,

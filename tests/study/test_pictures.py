@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from openscenes.study.pictures import picture
+from openscenes.study.figures.save import picture
 
 PNG, JPEG = b"\x89PNG", b"\xff\xd8\xff"
 

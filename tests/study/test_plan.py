@@ -5,15 +5,15 @@ import inspect
 import pytest
 from torchvision.datasets import sbd, voc
 
-from openscenes.study import plan
-from openscenes.study.costs import Cost
-from openscenes.study.material import open_study
-from openscenes.study.plan import plan_text
+from openscenes.study.experiments.registry import EXPERIMENTS
+from openscenes.study.plan import plan
+from openscenes.study.plan.costs import Cost
+from openscenes.study.plan.plan import plan_text
+from openscenes.study.plan.requirements import NEEDS, OBJECTS, missing
 from openscenes.study.profiles import PAPER, STUDY, profile_named
-from openscenes.study.recipes import initial
-from openscenes.study.registry import EXPERIMENTS
-from openscenes.study.requirements import NEEDS, OBJECTS, missing
-from openscenes.study.runs import model
+from openscenes.study.runs.data import open_study
+from openscenes.study.runs.recipes import initial
+from openscenes.study.runs.runs import model
 
 SMOKE = profile_named("smoke")
 

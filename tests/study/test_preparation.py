@@ -11,9 +11,8 @@ import pytest
 
 from openscenes.data.datasets.layout import DamagedFile
 from openscenes.errors import OpenScenesError
-from openscenes.study import preparation
-from openscenes.study.material import Study, open_study
-from openscenes.study.preparation import (
+from openscenes.study.plan import scheduler
+from openscenes.study.plan.scheduler import (
     Scoring,
     Training,
     _by_model,
@@ -22,8 +21,9 @@ from openscenes.study.preparation import (
     prepare,
 )
 from openscenes.study.profiles import profile_named
-from openscenes.study.questions import Question
-from openscenes.study.recipes import evolved, in_parts, initial, peer
+from openscenes.study.runs.data import Study, open_study
+from openscenes.study.runs.recipes import evolved, in_parts, initial, peer
+from openscenes.study.scores.queries import Question
 
 FIRST = initial("voc+sbd", 0)
 SECOND = evolved(FIRST, "coco", "st")
@@ -41,14 +41,14 @@ def alone(study: Study) -> Study:
 
 
 def test_jobs_share_the_cores(study: Study, alone: Study, monkeypatch) -> None:
-    monkeypatch.setattr(preparation, "_memory_gib", lambda: float("inf"))
+    monkeypatch.setattr(scheduler, "_memory_gib", lambda: float("inf"))
     assert parallel_jobs(study) == os.cpu_count()
     assert parallel_jobs(alone) == 1
 
 
 @pytest.mark.parametrize(("memory_gib", "jobs"), [(0.5, 1), (4.0, 2), (7.9, 3), (64.0, 4)])
 def test_no_more_jobs_begin_than_memory_holds(study: Study, monkeypatch, memory_gib, jobs) -> None:
-    monkeypatch.setattr(preparation, "_memory_gib", lambda: memory_gib)
+    monkeypatch.setattr(scheduler, "_memory_gib", lambda: memory_gib)
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     assert study.profile.job_gib == 2.0
     assert parallel_jobs(study) == jobs
@@ -88,13 +88,13 @@ def test_parents_are_trained_first_and_then_every_question_is_answered(
     alone: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     questions = [Question(SECOND, "coco"), Question(SECOND, "voc"), Question(FIRST, "coco")]
-    answered, real = [], preparation.answer
+    answered, real = [], scheduler.answer
 
     def counting(study: Study, question: Question) -> object:
         answered.append(question)
         return real(study, question)
 
-    monkeypatch.setattr(preparation, "answer", counting)
+    monkeypatch.setattr(scheduler, "answer", counting)
     lines = list(prepare(alone, questions, None, "cpu"))
     ready = [line.split(" (")[0] for line in lines if line.startswith("ready")]
     # another test may have trained them already
@@ -110,15 +110,15 @@ def test_parents_are_trained_first_and_then_every_question_is_answered(
 
 def test_what_decides_an_answer_is_asked_again(alone: Study) -> None:
     asked = [Question(FIRST, "coco")]
-    digests = {preparation._digest(alone, asked)}
-    digests.add(preparation._digest(alone, [replace(asked[0], confined=True)]))
-    digests.add(preparation._digest(alone, [replace(asked[0], user="human")]))
-    digests.add(preparation._digest(alone, [replace(asked[0], where="voc")]))
-    digests.add(preparation._digest(alone, [Question(initial("voc", 0), "coco")]))
+    digests = {scheduler._digest(alone, asked)}
+    digests.add(scheduler._digest(alone, [replace(asked[0], confined=True)]))
+    digests.add(scheduler._digest(alone, [replace(asked[0], user="human")]))
+    digests.add(scheduler._digest(alone, [replace(asked[0], where="voc")]))
+    digests.add(scheduler._digest(alone, [Question(initial("voc", 0), "coco")]))
     reading = replace(alone.profile.inference, threshold=0.4)
     profile = replace(alone.profile, inference=reading,
                       reasons={**alone.profile.reasons, "inference": "test"})  # fmt: skip
-    digests.add(preparation._digest(replace(alone, profile=profile), asked))
+    digests.add(scheduler._digest(replace(alone, profile=profile), asked))
     assert len(digests) == 6
 
 
@@ -134,13 +134,13 @@ def test_side_by_side_no_child_starts_before_its_parent_is_there(
         events.append(("end", task.recipe.words()))
         return f"ready: {task.recipe.words()}"
 
-    monkeypatch.setattr(preparation, "_in_process", work)
+    monkeypatch.setattr(scheduler, "_in_process", work)
     monkeypatch.setattr(
-        preparation, "ProcessPoolExecutor", lambda n, mp_context: ThreadPoolExecutor(n)
+        scheduler, "ProcessPoolExecutor", lambda n, mp_context: ThreadPoolExecutor(n)
     )
     steps = in_parts(FIRST, "coco", 3, "st")
     recipes = (FIRST, *steps, SECOND, peer("DEXTR", 0), peer("ITIS", 0))
-    lines = list(preparation._side_by_side(list(map(Training, recipes)), 2, ("smoke", None, "cpu")))
+    lines = list(scheduler._side_by_side(list(map(Training, recipes)), 2, ("smoke", None, "cpu")))
     assert sorted(lines) == sorted(f"ready: {recipe.words()}" for recipe in recipes)
     for recipe in recipes:
         if recipe.parent is not None:
@@ -155,11 +155,11 @@ def test_side_by_side_no_child_starts_before_its_parent_is_there(
 
 def test_a_worker_opens_its_study_once(alone: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[object] = []
-    monkeypatch.setattr(preparation, "open_study", lambda *where: opened.append(where) or alone)
-    monkeypatch.setattr(preparation, "_opened", {})
+    monkeypatch.setattr(scheduler, "open_study", lambda *where: opened.append(where) or alone)
+    monkeypatch.setattr(scheduler, "_opened", {})
     asked = []
     for _ in range(2):
-        preparation._in_process(("smoke", None, "cpu"), lambda study: asked.append(study) or "")
+        scheduler._in_process(("smoke", None, "cpu"), lambda study: asked.append(study) or "")
     assert len(opened) == 1
     assert asked == [alone, alone]
 
@@ -169,13 +169,13 @@ def test_a_workers_mistake_comes_back_as_its_sentence(
 ) -> None:
     """What cannot be read by the other process would end as a broken pool."""
     damage = DamagedFile("image missing", Path("a.png"), "no such file")
-    monkeypatch.setattr(preparation, "_opened", {("smoke", None, "cpu"): alone})
+    monkeypatch.setattr(scheduler, "_opened", {("smoke", None, "cpu"): alone})
 
     def task(_study: Study) -> str:
         raise damage
 
     with pytest.raises(OpenScenesError) as caught:
-        preparation._in_process(("smoke", None, "cpu"), task)
+        scheduler._in_process(("smoke", None, "cpu"), task)
     returned = pickle.loads(pickle.dumps(caught.value))
     assert isinstance(returned, OpenScenesError)
     assert str(returned) == str(damage)

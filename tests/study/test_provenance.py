@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from openscenes import __version__
-from openscenes.study.provenance import git_state, peak_memory_mb, provenance
+from openscenes.study.runs.provenance import git_state, peak_memory_mb, provenance
 
 STATUS = Path("/proc/self/status")
 

@@ -6,17 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from openscenes.method.hints import box_region
-from openscenes.method.pseudo import predictions
+from openscenes.method.beyond.box_losses import box_region
+from openscenes.method.inference import predictions
 from openscenes.paths import cache_dir
-from openscenes.study import evaluation, questions
-from openscenes.study.evaluation import ipt_iou, object_iou
-from openscenes.study.ipt_variants import ipt_variants
-from openscenes.study.material import Study, open_study, validation
 from openscenes.study.profiles import profile_named
-from openscenes.study.questions import Question, answer, recipes_of
-from openscenes.study.recipes import evolved, initial, peer, reading, refiner_of
-from openscenes.study.runs import model
+from openscenes.study.runs.data import Study, open_study, validation
+from openscenes.study.runs.recipes import evolved, initial, peer, reading, refiner_of
+from openscenes.study.runs.runs import model
+from openscenes.study.scores import masks, queries
+from openscenes.study.scores.masks import ipt_iou, ipt_variants, object_iou
+from openscenes.study.scores.queries import Question, answer, recipes_of
 
 FIRST = initial("voc+sbd", 0)
 SECOND = evolved(FIRST, "coco", "st")
@@ -55,10 +54,10 @@ def test_a_kept_answer_equals_a_fresh_one(study, monkeypatch):
     asked = Question(FIRST, "coco")
     kept = answer(study, asked)
     with monkeypatch.context() as patch:
-        patch.setattr(evaluation, "predictions", None)  # asking a network again would fail
+        patch.setattr(masks, "predictions", None)  # asking a network again would fail
         again = answer(study, asked)
     pd.testing.assert_frame_equal(kept, again)
-    monkeypatch.setattr(evaluation, "cache_dir", lambda: cache_dir() / "elsewhere")
+    monkeypatch.setattr(masks, "cache_dir", lambda: cache_dir() / "elsewhere")
     fresh = answer(study, asked)
     pd.testing.assert_frame_equal(kept, fresh)
 
@@ -140,8 +139,8 @@ def test_ipt_answers_every_variant_at_once(study):
 
 def test_a_peer_is_asked_by_clicks_whatever_the_kind(study, monkeypatch):
     seen = []
-    monkeypatch.setattr(questions.click_study, "first_iou", lambda *a: seen.append(a) or "first")
-    monkeypatch.setattr(questions.click_study, "click_iou", lambda *a: seen.append(a) or "clicks")
+    monkeypatch.setattr(queries.clicks, "first_iou", lambda *a: seen.append(a) or "first")
+    monkeypatch.setattr(queries.clicks, "click_iou", lambda *a: seen.append(a) or "clicks")
     dextr = peer("DEXTR", 0)
     assert answer(study, Question(dextr, "coco")) == "first"
     assert answer(study, Question(dextr, "coco", "clicks")) == "clicks"

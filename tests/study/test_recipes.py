@@ -5,14 +5,14 @@ from itertools import pairwise
 
 import pytest
 
+from openscenes.method.beyond.box_losses import HintConfig
 from openscenes.method.evolution import EvolutionConfig
-from openscenes.method.hints import HintConfig
 from openscenes.method.ipt import IPTConfig
-from openscenes.study import recipes
-from openscenes.study.experiments import sequence
+from openscenes.study.experiments import table_2
+from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.profiles import DEMO, PAPER, PROFILES, SMOKE
-from openscenes.study.questions import recipes_of
-from openscenes.study.recipes import (
+from openscenes.study.runs import recipes
+from openscenes.study.runs.recipes import (
     FULL,
     VARIANTS,
     Recipe,
@@ -26,7 +26,7 @@ from openscenes.study.recipes import (
     reading,
     refiner_of,
 )
-from openscenes.study.registry import EXPERIMENTS
+from openscenes.study.scores.queries import recipes_of
 
 FIRST = initial("voc+sbd", 0)
 SECOND = evolved(FIRST, "cityscapes", "st")
@@ -116,12 +116,12 @@ def test_more_seeds_ask_for_more_of_the_same():
 
 
 def test_a_life_of_ours_sees_no_ground_truth_of_a_new_scene():
-    for name in ("Ours", sequence.CAREFULLY):
-        kinds = {step.kind for step in sequence.LIVES[name](0)[2].life()}
+    for name in ("Ours", table_2.CAREFULLY):
+        kinds = {step.kind for step in table_2.LIVES[name](0)[2].life()}
         assert kinds - {"renewed"} == {"initial", "evolved"}, name
-    assert {step.kind for step in sequence.LIVES["IOG"](0)} == {"initial", "fine-tuned"}
-    assert {step.kind for step in sequence.LIVES["DEXTR"](0)} == {"peer", "fine-tuned peer"}
-    for name, life in sequence.LIVES.items():
+    assert {step.kind for step in table_2.LIVES["IOG"](0)} == {"initial", "fine-tuned"}
+    assert {step.kind for step in table_2.LIVES["DEXTR"](0)} == {"peer", "fine-tuned peer"}
+    for name, life in table_2.LIVES.items():
         assert len(life(0)) == 3, name
         learned = tuple(step for step in life(0)[2].life() if step.kind != "renewed")
         assert [step.name for step in learned[1:]] == ["cityscapes", "coco"], name

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from openscenes.paths import PROJECT
-from openscenes.study import reports
+from openscenes.study.pages import tables
 from openscenes.study.profiles import profile_named
-from openscenes.study.statistics import Estimate
-from openscenes.study.tables import Block, Claim, Row, Table
+from openscenes.study.scores.statistics import Estimate
+from openscenes.study.scores.tables import Block, Claim, Row, Table
 
 NAN = float("nan")
 
@@ -40,7 +40,7 @@ def block(*, source=True):
 @pytest.fixture(autouse=True)
 def _no_photographs(monkeypatch):
     """What lies in the splits is counted elsewhere."""
-    monkeypatch.setattr(reports, "objects_as_found", lambda _study, questions: len(questions))
+    monkeypatch.setattr(tables, "objects_as_found", lambda _study, questions: len(questions))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def table():
 
 
 def test_markdown_of_a_row_by_hand(table):
-    lines = reports.markdown(table).splitlines()
+    lines = tables.markdown(table).splitlines()
     assert lines[0] == "# Table 4"
     assert lines[2] == "mIoU on somewhere, 3 seeds."
     assert "|  | paper | ours | to the row above | to Baseline | VOC val after |" in lines
@@ -64,21 +64,21 @@ def test_markdown_of_a_row_by_hand(table):
 
 
 def test_only_a_difference_that_leaves_out_zero_is_bold(table):
-    line = next(x for x in reports.markdown(table).splitlines() if x.startswith("| +ST +IPT |"))
+    line = next(x for x in tables.markdown(table).splitlines() if x.startswith("| +ST +IPT |"))
     assert "| -0.50 [-2.00, +1.00] | +2.50 [-1.00, +6.00] |" in line
     assert "**" not in line
 
 
 def test_every_line_of_a_table_has_as_many_cells():
     for source in (True, False):
-        text = reports._block_markdown(block(source=source))
+        text = tables._block_markdown(block(source=source))
         counts = {line.count("|") for line in text.splitlines() if line.startswith("|")}
         assert counts == {7 if source else 6}
         assert ("VOC val after" in text) is source
 
 
 def test_conclusions_say_what_holds_what_does_not_what_is_open_and_what_is_ours():
-    assert reports._conclusions(block()) == [
+    assert tables._conclusions(block()) == [
         "- Holds here: +ST against Baseline (+3.00, paper +3.6).",
         "- Cannot be told here: +ST +IPT against Baseline (+2.50, paper +4.7).",
         "- Does not hold here: +ST +FA against Baseline (-1.00, paper +5.1).",
@@ -89,34 +89,34 @@ def test_conclusions_say_what_holds_what_does_not_what_is_open_and_what_is_ours(
 def test_few_claims_of_one_verdict_stand_in_one_line_and_many_by_what_they_are_against(table):
     one, two = block().claims[0], replace(block().claims[0], worse="+FA")
     twice = Block("COCO", block().rows, (one, two))
-    assert reports._conclusions(twice) == [f"- Holds here: {one.words}; {two.words}."]
-    assert reports._conclusions(Block("COCO", block().rows, (one, two, one, two))) == [
+    assert tables._conclusions(twice) == [f"- Holds here: {one.words}; {two.words}."]
+    assert tables._conclusions(Block("COCO", block().rows, (one, two, one, two))) == [
         "- Holds here",
         "  - against Baseline: +ST (+3.00, paper +3.6); +ST (+3.00, paper +3.6).",
         "  - against +FA: +ST (+3.00, paper +3.6); +ST (+3.00, paper +3.6).",
     ]
-    assert "- Holds here: +ST against" in reports.markdown(table)
+    assert "- Holds here: +ST against" in tables.markdown(table)
 
 
 def test_a_block_without_claims_concludes_nothing():
-    assert reports._conclusions(Block("COCO", block().rows)) == []
+    assert tables._conclusions(Block("COCO", block().rows)) == []
 
 
 def test_notes_stand_below_and_only_other_pictures_are_excused(table):
-    text = reports.markdown(replace(table, notes=("## More\n\nwords",)))
+    text = tables.markdown(replace(table, notes=("## More\n\nwords",)))
     assert text.index("## Cityscapes") < text.index("## More") < text.index("other data sets")
-    assert "other data sets" not in reports.markdown(replace(table, like_the_paper=True))
+    assert "other data sets" not in tables.markdown(replace(table, like_the_paper=True))
 
 
 def test_a_table_beside_the_papers_has_a_plus_in_its_title_and_none_in_its_file(table, tmp_path):
     study = SimpleNamespace(profile=profile_named("demo"))
-    page = reports.write_table(replace(table, number="4_plus"), study, tmp_path, wall_s=1.0)
+    page = tables.write_table(replace(table, number="4_plus"), study, tmp_path, wall_s=1.0)
     assert page.name == "table_4_plus.md"
     assert page.read_text(encoding="utf-8").startswith("# Table 4+\n")
 
 
 def test_the_frame_has_a_line_per_row_and_no_number_where_there_is_none(table):
-    frame = reports.as_frame(table)
+    frame = tables.as_frame(table)
     assert list(frame["row"]) == [row.label for row in table.blocks[0].rows]
     assert frame["to_first"].isna().tolist() == [True, False, False, False, False]
     assert frame.loc[3, ["to_first_low", "to_first_high"]].tolist() == [-1.5, -0.5]
@@ -126,12 +126,12 @@ def test_the_frame_has_a_line_per_row_and_no_number_where_there_is_none(table):
 
 def test_five_files_are_written_whole(table, tmp_path):
     study = SimpleNamespace(profile=profile_named("demo"))
-    page = reports.write_table(table, study, tmp_path, wall_s=12.34)
+    page = tables.write_table(table, study, tmp_path, wall_s=12.34)
     names = sorted(path.name for path in (tmp_path / "tables").iterdir())
     assert names == [
         "table_4.csv", "table_4.md", "table_4.tex", "table_4_objects.csv", "table_4_run.json",
     ]  # fmt: skip
-    assert page.read_text(encoding="utf-8") == reports.markdown(table)
+    assert page.read_text(encoding="utf-8") == tables.markdown(table)
     objects = pd.read_csv(tmp_path / "tables" / "table_4_objects.csv")
     assert objects.iloc[0].to_list() == ["COCO", 0, "a", "cat", 9, 0.5, 0.4]
     assert list(objects.columns[-2:]) == ["+ST", "first"]
@@ -151,5 +151,5 @@ def test_five_files_are_written_whole(table, tmp_path):
 
 
 def test_the_demo_reports_at_the_top_and_others_in_their_own_folder():
-    assert reports.reports_folder(profile_named("demo")) == PROJECT / "reports"
-    assert reports.reports_folder(profile_named("paper")) == PROJECT / "reports" / "paper"
+    assert tables.reports_folder(profile_named("demo")) == PROJECT / "reports"
+    assert tables.reports_folder(profile_named("paper")) == PROJECT / "reports" / "paper"

@@ -13,12 +13,12 @@ import torch
 from openscenes.errors import WeightsError
 from openscenes.networks.weights import load_weights
 from openscenes.paths import PROJECT
-from openscenes.study import peer_runs, runs
-from openscenes.study.material import Study, new_scene, open_study, source
-from openscenes.study.peer_runs import load_peer, load_refinable, refiner_training
-from openscenes.study.peers import peer_of
+from openscenes.peers.zoo import peer_of
 from openscenes.study.profiles import profile_named
-from openscenes.study.recipes import (
+from openscenes.study.runs import peers, runs
+from openscenes.study.runs.data import Study, new_scene, open_study, source
+from openscenes.study.runs.peers import load_peer
+from openscenes.study.runs.recipes import (
     FULL,
     STATISTICS,
     evolved,
@@ -28,12 +28,13 @@ from openscenes.study.recipes import (
     peer,
     refiner_of,
 )
-from openscenes.study.runs import model
+from openscenes.study.runs.refinement import load_refinable, refiner_training
+from openscenes.study.runs.runs import model
 
 TRAIN = (
-    "from openscenes.study.runs import model\n"
-    "from openscenes.study.recipes import initial\n"
-    "from openscenes.study.material import open_study\n"
+    "from openscenes.study.runs.runs import model\n"
+    "from openscenes.study.runs.recipes import initial\n"
+    "from openscenes.study.runs.data import open_study\n"
     "from openscenes.study.profiles import profile_named\n"
     "study = open_study(profile_named('smoke'), None, 'cpu')\n"
     "print(model(study, initial('voc', 5)).digest)\n"
@@ -254,9 +255,9 @@ def test_a_peer_starts_from_imagenet_where_such_weights_exist(study, monkeypatch
         peer_of(study.profile, "iFCN"), imagenet=kind,
         load_imagenet=lambda network, path: loaded.append((network, path)),
     )  # fmt: skip
-    monkeypatch.setattr(peer_runs, "peer_of", lambda *_: row)
-    monkeypatch.setattr(peer_runs, "_learned", lambda _study, network, *_: network)
-    making = peer_runs.from_source(study, peer("iFCN", 0), None)
+    monkeypatch.setattr(peers, "peer_of", lambda *_: row)
+    monkeypatch.setattr(peers, "_learned", lambda _study, network, *_: network)
+    making = peers.from_source(study, peer("iFCN", 0), None)
     network = making.make(tmp_path, "iFCN")
     assert making.made_of.get("imagenet") == kind
     assert loaded == ([] if kind is None else [(network, None)])  # None: torchvision fetches it

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from openscenes.errors import DataError, InputError
-from openscenes.study import site
-from openscenes.study.site import write_site
+from openscenes.study.pages import site
+from openscenes.study.pages.site import write_site
 
 CLAIM = "**Claim of the paper:** IPT helps (73.7 → 75.0, Sec. 3.2, `+IPT`). Not this sentence."
 

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from openscenes.data.records import Index
-from openscenes.study import splits
-from openscenes.study.questions import Question
-from openscenes.study.recipes import FULL, evolved, initial, peer
+from openscenes.study.runs.recipes import FULL, evolved, initial, peer
+from openscenes.study.scores import splits
+from openscenes.study.scores.queries import Question
 
 
 def index(scene, n, **dropped):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from openscenes.study.statistics import Estimate, estimate, over_trainings, paired_difference
+from openscenes.study.scores.statistics import Estimate, estimate, over_trainings, paired_difference
 
 
 def test_means_and_spread_by_hand():

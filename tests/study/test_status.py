@@ -10,13 +10,13 @@ import pytest
 
 from openscenes.errors import DataError
 from openscenes.method.ipt import IPTConfig
-from openscenes.study.decisions import decisions, ours, settings_of
-from openscenes.study.findings import overview, published_cells
-from openscenes.study.markdown import grid
+from openscenes.study.pages.markdown import grid
 from openscenes.study.profiles import differences, profile_named
-from openscenes.study.provenance import PACKAGE
-from openscenes.study.status import paper_flops, write_status
-from openscenes.study.verification import claims, direction, read_reports, set_of, verified
+from openscenes.study.runs.provenance import PACKAGE
+from openscenes.study.status.decisions import decisions, ours, settings_of
+from openscenes.study.status.findings import overview, published_cells
+from openscenes.study.status.page import paper_flops, write_status
+from openscenes.study.status.verification import claims, direction, read_reports, set_of, verified
 
 CELL = {
     "block": "COCO, initial model on VOC", "row": "+ST", "paper": 76.8, "ours": 76.5,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from openscenes.__main__ import main
-from openscenes.study.registry import EXPERIMENTS
+from openscenes.study.experiments.registry import EXPERIMENTS
 
 SEEDS = 2  # of two tables that need few models; one seed of the others keeps the time in hand
 KEYS = ("3", "5", "7", "6", "4", "1", "2", "4_plus", "figures")

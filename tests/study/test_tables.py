@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from openscenes.study import tables
-from openscenes.study.statistics import Estimate
-from openscenes.study.tables import Block, Claim, Row, Table, claims_of, long, paper_value
+from openscenes.study.scores import tables
+from openscenes.study.scores.statistics import Estimate
+from openscenes.study.scores.tables import Block, Claim, Row, Table, claims_of, long, paper_value
 
 TABLE_3 = {
     "coarse mask": 73.7, "global": 74.5, "center": 74.1, "edge": 74.3, "all three": 74.8,

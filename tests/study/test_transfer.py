@@ -7,10 +7,14 @@ import pandas as pd
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.study.experiments.hints import TRAINED
-from openscenes.study.statistics import estimate
-from openscenes.study.tables import Block, Row, Table
-from openscenes.study.transfer import TEACHERS, transfer_markdown, transfers
+from openscenes.study.experiments.table_4_plus import (
+    TEACHERS,
+    TRAINED,
+    transfer_markdown,
+    transfers,
+)
+from openscenes.study.scores.statistics import estimate
+from openscenes.study.scores.tables import Block, Row, Table
 
 STUDENTS = {steps[0]: label for label, steps in TRAINED["iog"].items() if len(steps) == 1}
 TITLE = "COCO, exact boxes"

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from openscenes import masks
-from openscenes.data import crops, encodings, interactions
+from openscenes.data import crops, interactions
+from openscenes.data import interactions as encodings
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.records import Box, Point
 from openscenes.seeding import numpy_generator

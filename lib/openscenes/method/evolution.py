@@ -22,11 +22,12 @@ from openscenes.data.records import ClickedObject
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError
 from openscenes.method.alignment import AlignmentConfig
-from openscenes.method.hints import HintConfig
+from openscenes.method.beyond.box_losses import HintConfig
+from openscenes.method.inference import InferenceConfig
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.objective import pair_losses, supervised_losses
 from openscenes.method.pool import Pool
-from openscenes.method.pseudo import InferenceConfig, pseudo_examples
+from openscenes.method.pseudo import pseudo_examples
 from openscenes.method.training import TrainConfig, train
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.paths import atomic

@@ -23,11 +23,11 @@ from openscenes.data.examples import Example, ImageCache
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError, TrainingError
 from openscenes.method import checkpoints
-from openscenes.method.progress import progress
 from openscenes.networks.freezing import freeze_batchnorm, freeze_first_stages, thaw
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.precision import multiplies_bf16_fast
 from openscenes.networks.weights import parameter_groups
+from openscenes.progress import progress
 from openscenes.settings import setting
 
 Objective = Callable[[nn.Module, Sequence[Batch], int], Mapping[str, Tensor]]

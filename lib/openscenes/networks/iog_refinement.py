@@ -16,14 +16,13 @@ from typing import cast
 import torch
 from torch import Generator, Tensor, nn
 
-from openscenes.data.encodings import gaussian_maps
-from openscenes.data.interactions import REFERENCE_PX, ClickConfig
+from openscenes.data.interactions import REFERENCE_PX, ClickConfig, gaussian_maps
 from openscenes.errors import InputError
 from openscenes.networks.backbones import INPUT_CHANNELS, Stages
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.enlargement import fuse, grid
-from openscenes.networks.heads import POOLS, PyramidPooling, averages, conv_norm
+from openscenes.networks.iog import POOLS, PyramidPooling, averages, conv_norm
 from openscenes.networks.openscene import OpenSceneNet, initialise_weights
 from openscenes.seeding import torch_generator
 

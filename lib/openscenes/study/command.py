@@ -5,20 +5,68 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from openscenes.errors import InputError
 from openscenes.paths import PROJECT, cache_dir
-from openscenes.study import finished, notebooks
-from openscenes.study.material import Study, open_study
-from openscenes.study.preparation import prepare
+from openscenes.study.experiments.registry import EXPERIMENTS, experiment
+from openscenes.study.pages import notebooks
+from openscenes.study.pages.tables import reports_folder
+from openscenes.study.plan.scheduler import prepare
 from openscenes.study.profiles import Profile, profile_named
-from openscenes.study.questions import Question, recipes_of
-from openscenes.study.registry import EXPERIMENTS, experiment
-from openscenes.study.reports import reports_folder
-from openscenes.study.runs import model
-from openscenes.study.status import write_status
+from openscenes.study.runs import finished
+from openscenes.study.runs.data import Study, open_study
+from openscenes.study.runs.runs import model
+from openscenes.study.scores.queries import Question, recipes_of
+from openscenes.study.status.page import write_status
+
+PATTERNS = ("00_*.ipynb", "lesson_*.ipynb")
+
+
+def lesson_notebooks() -> list[Path]:
+    """The lessons in reading order."""
+    folder = PROJECT / "notebooks"
+    return [path for pattern in PATTERNS for path in sorted(folder.glob(pattern))]
+
+
+def make_lessons(
+    profile: str, data: Path | None, device: str, reports: Path | None = None
+) -> Iterator[str]:
+    """Run each lesson whose page is not as its code, data and settings would make it; a line each.
+
+    Ours: a lesson trains nothing that a table of the same profile has trained.
+
+    Args:
+        profile: name of a profile.
+        data: folder of the four data sets, None for the embedded scenes.
+        device: as for ``training.make_fabric``.
+        reports: where pages go; None is the profile's own folder, or the cache where the
+            pictures are photographs of others, which no report may hold.
+    """
+    folder = (reports or _own_folder(profile_named(profile))) / "notebooks"
+    parameters = {
+        "profile": profile,
+        "data": "" if data is None else from_notebooks(data),
+        "device": device.partition(":")[0],
+    }
+    for source in lesson_notebooks():
+        began, page = time.monotonic(), folder / source.name
+        name = finished.Request(source.stem, profile, data, 1, device, reports).name()
+        if finished.pages(name) is not None:
+            yield f"{source.stem}: finished before, see {page}"
+            continue
+        notebooks.execute(source, page, parameters)
+        finished.remember(name, [page])
+        yield f"{source.stem}: {time.monotonic() - began:.0f} s, see {page}"
+
+
+def _own_folder(profile: Profile) -> Path:
+    return (
+        cache_dir() / "lessons" / profile.name
+        if profile.embedded is None
+        else reports_folder(profile)
+    )
 
 
 def make_models(*, profile: str, data: Path | None, seeds: int, device: str) -> int:

@@ -12,14 +12,16 @@ from typing import Any, Literal
 
 from openscenes.data.crops import Augmentation, CropConfig
 from openscenes.data.interactions import ClickConfig
-from openscenes.data.scenes import SceneSizes
 from openscenes.errors import InputError
 from openscenes.method.alignment import AlignmentConfig
+from openscenes.method.inference import InferenceConfig
 from openscenes.method.ipt import IPTConfig
-from openscenes.method.pseudo import InferenceConfig
 from openscenes.method.training import TrainConfig
 from openscenes.networks.config import NetworkConfig
-from openscenes.study.click_curves import LIMIT
+from openscenes.synthetic import SceneSizes
+
+LIMIT = 20  # clicks after which a user gives up
+
 
 Scene = Literal["cityscapes", "coco"]
 InitialSet = Literal["voc", "voc+sbd"]

@@ -8,9 +8,9 @@ from time import perf_counter, process_time
 import numpy as np
 
 from openscenes import masks
+from openscenes.annotator.screen.drawing import Painter
 from openscenes.data.next_click import next_click
 from openscenes.errors import InputError
-from openscenes.interactive.annotator.drawing import Painter
 from openscenes.seeding import numpy_generator
 
 GOOD_ENOUGH, MOST_CORRECTIONS, PER_PHOTOGRAPH = 0.85, 3, 2

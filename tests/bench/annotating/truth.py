@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from openscenes.interactive.annotator import judgement_figures as figures
-from openscenes.interactive.annotator.advice import AGREEMENT, LABEL_FREE, advised, measured
-from openscenes.study.evaluation import object_iou
-from openscenes.study.pictures import picture
-from openscenes.study.statistics import paired_difference
+from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, advised, measured
+from openscenes.annotator.screen import judgement_page as figures
+from openscenes.study.figures.save import picture
+from openscenes.study.scores.masks import object_iou
+from openscenes.study.scores.statistics import paired_difference
 
 FREE = "nobody clicked them"
 HEAD = ("objects | in use | new | change (95 % interval) |", "|---|---|---|---|---|")

@@ -14,14 +14,14 @@ import pandas as pd
 
 import openscenes  # noqa: F401  (sets what must be set before torch is imported)
 from openscenes.data.interactions import ClickConfig
-from openscenes.interactive.interactions import state, trials
+from openscenes.lessons.interactions import state, trials
 from openscenes.method.evolution import initialise
-from openscenes.networks.imagenet import load_imagenet
 from openscenes.networks.openscene import OpenSceneNet
+from openscenes.networks.weights import load_imagenet
 from openscenes.seeding import torch_generator
-from openscenes.study.material import open_study, source
-from openscenes.study.models import imagenet_file, setting_of
 from openscenes.study.profiles import Profile, profile_named, with_literal_clicks
+from openscenes.study.runs.data import open_study, source
+from openscenes.study.runs.models import imagenet_file, setting_of
 
 HUMAN_JITTER = ClickConfig().box_jitter
 

@@ -1,0 +1,160 @@
+"""``python -m openscenes evolve``: evolve on a log's clicks, judge, then accept or refuse."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openscenes.errors import InputError
+
+if TYPE_CHECKING:
+    from openscenes.annotator.evolve.judgement import Judgement
+    from openscenes.annotator.store.snapshot import Snapshot
+    from openscenes.annotator.store.versions import Version, Versions
+    from openscenes.annotator.store.workspace import Workspace
+    from openscenes.study.runs.data import Study
+
+
+NEWEST = "newest"  # as in versions, which takes seconds to import
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add ``evolve`` to what ``ArgumentParser.add_subparsers`` returned."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "evolve",
+        help="evolve the annotator's model on your clicks, and judge it before switching",
+        description="Evolve the model in use on the accepted objects of a log, images and clicks "
+        "only, then show old and new side by side on photographs that were held out. The new "
+        "model is taken up only by --accept; nothing is ever overwritten.",
+    )
+    parser.add_argument("--log", type=Path, required=True, help="log.jsonl, or its folder")
+    parser.add_argument("--profile", default="demo")
+    parser.add_argument("--data", type=Path, default=None, help="folder of the four data sets")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--variant", default="st+ipt+fa", help="a row of Table 4 or 4+")
+    instead = parser.add_mutually_exclusive_group()
+    for name, what in (("accept", "take a version into use"), ("refuse", "do not take it")):
+        instead.add_argument(
+            f"--{name}", nargs="?", const=NEWEST, metavar="VERSION",
+            help=f"{what}, the newest undecided one by default; evolves nothing",
+        )  # fmt: skip
+    instead.add_argument("--rollback", action="store_true", help="back to the version before")
+    instead.add_argument("--status", action="store_true", help="list versions and decisions")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer one command line.
+
+    Raises:
+        OpenScenesError: of one sentence, where the user can mend it.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, as for tables
+    from openscenes.annotator.store.versions import Versions
+    from openscenes.annotator.store.workspace import workspace_of
+
+    workspace = workspace_of(args.log)
+    versions = Versions(workspace.folder)
+    if args.accept:
+        _say(f"in use: {_named(versions.accept(args.accept))}")
+    elif args.refuse:
+        _say(f"refused: {_named(versions.refuse(args.refuse))}")
+    elif args.rollback:
+        _say(f"in use again: {_named(versions.rollback())}")
+    elif args.status:
+        _say(status(versions))
+    else:
+        _evolve_and_judge(args, workspace)
+    return 0
+
+
+def status(versions: Versions) -> str:
+    """All versions, the one in use marked, and what was decided about them."""
+    current = versions.current()
+    if current is None:
+        return "No version yet; the first evolution begins with the study's initial model."
+    waiting = {version.name for version in versions.undecided()}
+    lines = []
+    for version in versions.all():
+        mark = "*" if version.name == current.name else " "
+        note = "  (waits for a decision)" if version.name in waiting else ""
+        lines.append(f"{mark} {_named(version)}{note}")
+    lines += ["", *(f"{d.time}  {d.version}  {d.what} by {d.by}" for d in versions.history())]
+    return "\n".join(lines)
+
+
+def _evolve_and_judge(args: argparse.Namespace, workspace: Workspace) -> None:
+    from openscenes.annotator.evolve.evolving import evolve_on, split_for, version_in_use
+    from openscenes.annotator.evolve.judgement import judge
+    from openscenes.study.profiles import profile_named
+    from openscenes.study.runs.data import open_study
+
+    accepted = _accepted(workspace)
+    study = open_study(profile_named(args.profile), args.data, args.device)
+    old = version_in_use(workspace, study)
+    new = evolve_on(workspace, study, accepted, variant=args.variant)
+    held_out = split_for(workspace, new, accepted).held_out
+    judgement = judge(workspace, study, old, new, held_out)
+    _say(judgement_text(judgement, new))
+    for path in _pictures(workspace, study, (old, new), held_out, judgement):
+        _say(f"picture     {path}")
+    _say(
+        f"\naccept      --accept {new.name}\nrefuse      --refuse {new.name}\n"
+        f"in use      {old.name} until the new one is accepted"
+    )
+
+
+def _accepted(workspace: Workspace) -> tuple[Snapshot, ...]:
+    """The log's accepted objects; lines that cannot be used are told."""
+    from openscenes.annotator.store.log import Log
+    from openscenes.annotator.store.objects import Annotations
+
+    if not workspace.log_path.is_file():
+        raise InputError(
+            f"There is no log {workspace.log_path}; accept some objects in the annotator first."
+        )
+    log = Log(workspace.log_path)
+    accepted = Annotations(log).accepted()
+    if complaint := log.complaint():
+        print(complaint, file=sys.stderr)
+    return accepted
+
+
+def judgement_text(judgement: Judgement, new: Version) -> str:
+    """The table of measures and the advice, for a terminal."""
+    table = judgement.table().to_string(float_format="{:.1f}".format, na_rep="-")
+    return f"candidate   {_named(new)}\n\n{table}\n\n{judgement.advice}\n"
+
+
+def _pictures(
+    workspace: Workspace,
+    study: Study,
+    versions: tuple[Version, Version],
+    held_out: tuple[Snapshot, ...],
+    judgement: Judgement,
+) -> list[Path]:
+    """Write both figures of a judgement as PNG files into the workspace."""
+    from openscenes.annotator.screen import judgement_page as figures
+    from openscenes.study.figures.save import picture
+
+    folder = workspace.folder / "judgements" / f"{judgement.old}-{judgement.new}"
+    drawn = {"differences.png": (figures.differences_figure(judgement),
+                                 figures.differences_text(judgement))}  # fmt: skip
+    if held_out:
+        gallery = figures.objects_figure(workspace, study, versions, held_out, judgement)
+        drawn["objects.png"] = gallery, figures.objects_text(judgement)
+    for name, (figure, text) in drawn.items():
+        picture(figure, text, folder / name)
+    return [folder / name for name in drawn]
+
+
+def _named(version: Version) -> str:
+    return f"{version.name}  {version.label}"
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,232 @@
+"""One step of the paper's evolution on a person's own clicks, beside the version in use."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+
+from openscenes.annotator.evolve.scene import Split, clicked, photographs, placed, split
+from openscenes.annotator.store.snapshot import Snapshot
+from openscenes.annotator.store.versions import Version, Versions, write_about
+from openscenes.annotator.store.workspace import Workspace
+from openscenes.data import clicks
+from openscenes.data.examples import Example
+from openscenes.data.records import ClickedObject
+from openscenes.errors import InputError
+from openscenes.method.evolution import EvolutionConfig, Step, evolve, kept_pseudo_masks
+from openscenes.method.pool import Pool
+from openscenes.networks.weights import save_weights
+from openscenes.prediction.model_files import description
+from openscenes.study.runs import runs
+from openscenes.study.runs.code_digest import code_digest
+from openscenes.study.runs.data import Labelled, Study, digest_of, source
+from openscenes.study.runs.models import setting_of
+from openscenes.study.runs.provenance import provenance
+from openscenes.study.runs.recipes import FULL, VARIANTS, evolution_config, initial
+
+_CODE = (evolve, kept_pseudo_masks, Pool)  # what decides a candidate
+SEED = 0
+CLICKS = "clicks.jsonl"
+FEWEST = 2  # a batch of one teaches nothing: BatchNorm has nothing to average over
+
+
+def version_in_use(workspace: Workspace, study: Study) -> Version:
+    """The version that answers now; a new workspace begins with the study's initial model.
+
+    The initial model is trained first if the cache does not hold it.
+
+    Raises:
+        InputError: if the workspace belongs to another profile.
+    """
+    versions = Versions(workspace.folder)
+    current = versions.current()
+    if current is None:
+        initial_set = study.profile.initial_sets[-1]
+        model = runs.model(study, initial(initial_set, SEED))
+        current = versions.adopt(study, model, initial_set=initial_set)
+    if current.about["profile"] != study.profile.name:
+        raise InputError(
+            f"The model in use was made with profile {current.about['profile']}, not "
+            f"{study.profile.name}; give --profile {current.about['profile']}, or annotate in "
+            "another workspace."
+        )
+    return current
+
+
+def split_for(workspace: Workspace, version: Version, accepted: Sequence[Snapshot]) -> Split:
+    """Accepted objects, divided for a step that begins at a version."""
+    lineage = Versions(workspace.folder).lineage(version)
+    learned = {item.object_id for earlier in lineage for item in _clicks_of(earlier)}
+    return split(accepted, photographs(workspace, [clicked(one) for one in accepted]), learned)
+
+
+def evolve_on(
+    workspace: Workspace, study: Study, accepted: Sequence[Snapshot], *, variant: str = FULL
+) -> Version:
+    """Evolve the version in use on accepted objects: a candidate, in use only once accepted.
+
+    Paper: Sec. 3.1-3.4. The pool is the labelled source and what earlier versions of the lineage
+    learned, with the pseudo masks that they learned from.
+    Ours: what is held out, and what the lineage knows, is left out; a second call with the same
+    objects finds the candidate, and after a kill it goes on where it was.
+
+    Args:
+        workspace: whose versions and photographs are meant.
+        study: on whose labelled source the model began.
+        accepted: objects of a log; their masks are not looked at.
+        variant: a key of ``recipes.VARIANTS``.
+    Raises:
+        InputError: if too little is left to learn, or there is no such variant.
+    """
+    if variant not in VARIANTS:
+        raise InputError(f"There is no variant {variant!r}; choose one of {', '.join(VARIANTS)}.")
+    parent, versions = version_in_use(workspace, study), Versions(workspace.folder)
+    parts = split_for(workspace, parent, accepted)
+    if len(parts.learnable) < FEWEST:
+        raise InputError(_too_few(parts))
+    scene = tuple(clicked(item) for item in parts.learnable)
+    task = _Task(workspace, study, tuple(versions.lineage(parent)), scene, variant)
+    folder = versions.place(task.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "lock"):
+        for leftover in folder.glob(".*.partial"):  # of a run killed while it wrote
+            leftover.unlink()
+        if not (folder / "model.safetensors").exists():
+            _train(task, folder)
+    return versions.add(task.name)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A candidate still to be trained."""
+
+    workspace: Workspace
+    study: Study
+    lineage: tuple[Version, ...]
+    scene: tuple[ClickedObject, ...]
+    variant: str
+
+    @property
+    def parent(self) -> Version:
+        return self.lineage[-1]
+
+    @property
+    def config(self) -> EvolutionConfig:
+        return evolution_config(self.study.profile, "coco", self.variant, "human")
+
+    @cached_property
+    def source(self) -> Labelled:
+        """The labelled objects that the life began with."""
+        return source(self.study, self.parent.about["initial_set"])
+
+    @cached_property
+    def made_of(self) -> dict[str, Any]:
+        """All that decides the candidate, as for the models of a study."""
+        profile = self.study.profile
+        return {
+            "stage": "evolved on annotations",
+            "parent": self.parent.name,
+            "objects": [[o.image_id, o.object_id, *o.interaction.box, *o.interaction.point]
+                        for o in self.scene],
+            "pool": [self.source.digest, [e.object_id for e in self.learned_before]],
+            "config": self.config,
+            "inference": profile.inference,
+            "crop": profile.crop,
+            "clicks": profile.clicks,
+            "seed": SEED,
+            "code": code_digest(*_CODE),
+            "torch": str(torch.__version__).partition("+")[0],
+            "device": self.study.fabric.device.type,
+            "precision": self.study.precision,
+        }  # fmt: skip
+
+    @property
+    def name(self) -> str:
+        return digest_of(self.made_of)
+
+    @property
+    def step(self) -> str:
+        """What it adds to its parent, in words."""
+        return f"{len(self.scene)} annotations {self.variant}"
+
+    def about(self) -> dict[str, Any]:
+        """What is known of the candidate before it is trained, as plain data."""
+        known = {
+            "label": f"{self.parent.label} > {self.step}",
+            "parent": self.parent.name,
+            "profile": self.study.profile.name,
+            "initial_set": self.parent.about["initial_set"],
+            "variant": self.variant,
+            "n_objects": len(self.scene),
+            "made_of": self.made_of,
+        }
+        return json.loads(json.dumps(known, default=lambda value: value.__dict__))
+
+    @cached_property
+    def learned_before(self) -> list[Example]:
+        """What every earlier step learned, with the pseudo masks that it learned from.
+
+        Ours: without the photographs that are gone.
+        """
+        examples: list[Example] = []
+        for version in self.lineage[1:]:
+            scene = _clicks_of(version)
+            there = photographs(self.workspace, scene)
+            for clicked_one, kept in zip(
+                scene, kept_pseudo_masks(version.folder, scene), strict=True
+            ):
+                if clicked_one.image_id in there:
+                    examples.append(replace(kept, image=there[clicked_one.image_id]))
+        return examples
+
+    def run(self, folder: Path) -> Step:
+        """Evolve in a folder, where an interrupted run goes on.
+
+        Paper: Sec. 3.4: the pool is all that was learned before.
+        """
+        pool = Pool(self.source.examples).merged_with(self.learned_before)
+        scene = placed(self.scene, photographs(self.workspace, self.scene))
+        return evolve(
+            self.parent.load(self.study), pool, scene, self.config,
+            setting_of(self.study, SEED), folder=folder, label=self.step,
+        )  # fmt: skip
+
+
+def _train(task: _Task, folder: Path) -> None:
+    """Train in a folder; its weights, written last, make it a version."""
+    began, about, profile = time.monotonic(), task.about(), task.study.profile
+    step = task.run(folder)
+    clicks.save(task.scene, folder / CLICKS)
+    seconds = round(time.monotonic() - began, 1)
+    write_about(folder, about | {"wall_s": seconds, "history": step.history} | provenance())
+    metadata = description(step.network.config, profile.crop, profile.clicks)
+    metadata |= {"digest": folder.name, "label": about["label"]}
+    save_weights(step.network, folder / "model.safetensors", metadata)
+
+
+def _clicks_of(version: Version) -> tuple[ClickedObject, ...]:
+    """What a version learned on top of its parent; an initial model has no such file."""
+    path = version.folder / CLICKS
+    return clicks.load(path) if path.exists() else ()
+
+
+def _too_few(parts: Split) -> str:
+    left_out = [
+        (len(parts.held_out), "held out to judge with"),
+        (len(parts.learned), "learned already"),
+        (len(parts.missing), "without their photograph"),
+    ]
+    why = ", ".join(f"{n} {reason}" for n, reason in left_out if n) or "no others accepted"
+    n = len(parts.learnable)
+    return (
+        f"There {'is 1 object' if n == 1 else f'are {n} objects'} to evolve on ({why}), and at "
+        f"least {FEWEST} are wanted; accept more objects, best some twenty in several photographs."
+    )

@@ -1,0 +1,218 @@
+"""Two versions side by side on what neither has learned, and what that says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from openscenes import masks
+from openscenes.annotator.evolve.advice import (
+    AGREEMENT,
+    LABEL_FREE,
+    SOURCE_IOU,
+    Measure,
+    Verdict,
+    advised,
+    measured,
+)
+from openscenes.annotator.evolve.answers import Answer, answers
+from openscenes.annotator.evolve.evolving import evolve_on, split_for, version_in_use
+from openscenes.annotator.evolve.scene import Split
+from openscenes.annotator.store.snapshot import Snapshot
+from openscenes.annotator.store.versions import Version, Versions
+from openscenes.annotator.store.workspace import Workspace
+from openscenes.data.examples import ImageCache
+from openscenes.study.runs.data import SOURCE, Study, validation
+from openscenes.study.scores.masks import object_iou
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A version that waits for a decision, beside the one in use.
+
+    Attributes:
+        held_out: the objects that both were judged on.
+    """
+
+    old: Version
+    new: Version
+    held_out: tuple[Snapshot, ...]
+    judgement: Judgement
+
+
+def evolved(workspace: Workspace, study: Study, accepted: Sequence[Snapshot]) -> Candidate:
+    """The paper's step on accepted objects, then the judgement of what came out."""
+    own = apart(study)
+    return judged(workspace, own, accepted, evolve_on(workspace, own, accepted))
+
+
+def judged(
+    workspace: Workspace, study: Study, accepted: Sequence[Snapshot], new: Version
+) -> Candidate:
+    """A version beside the one in use, on objects that neither has learned.
+
+    A version that is in use already is shown beside the one that it evolved from.
+    """
+    own, old = apart(study), version_in_use(workspace, study)
+    if old.name == new.name and new.parent is not None:
+        old = Versions(workspace.folder).named(new.parent)
+    held_out = split_for(workspace, new, accepted).held_out
+    return Candidate(old, new, held_out, judge(workspace, own, old, new, held_out))
+
+
+def waiting(workspace: Workspace) -> Version | None:
+    """The newest version that nobody has decided about; None if there is none."""
+    undecided = Versions(workspace.folder).undecided()
+    return undecided[-1] if undecided else None
+
+
+def prospect(workspace: Workspace, study: Study, accepted: Sequence[Snapshot]) -> Split:
+    """What the next step would learn, and what it would be judged on."""
+    return split_for(workspace, version_in_use(workspace, study), accepted)
+
+
+def apart(study: Study) -> Study:
+    """The same study with decoded photographs of its own: two threads share no cache."""
+    return replace(study, cache=ImageCache(study.cache.max_bytes), memory=dict(study.memory))
+
+
+TOUCHING = 0.04  # of the box's side: as far as a human's corner misses
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is known of a candidate beside the version in use.
+
+    Attributes:
+        old, new: names of the versions.
+        objects: a row per held-out object: object, class_name, corrected, then for each measure
+            "<measure> old" and "<measure> new" in 0-1, and change: that of the IoU with the
+            accepted mask where it was corrected, of the label-free measures' mean elsewhere.
+        measures: by name, a key of ``TITLES``.
+        verdict: in a word.
+        advice: in a sentence that gives the reasons.
+    """
+
+    old: str
+    new: str
+    objects: pd.DataFrame
+    measures: Mapping[str, Measure]
+    verdict: Verdict
+    advice: str
+
+    def table(self) -> pd.DataFrame:
+        """One row per measure: objects, old, new, change and its 95 % interval, in points."""
+        rows = {m.title: _row(m) for m in self.measures.values()}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=_COLUMNS)
+
+
+_COLUMNS = ["objects", "old", "new", "change", "low", "high"]
+
+
+def judge(
+    workspace: Workspace, study: Study, old: Version, new: Version, held_out: Sequence[Snapshot]
+) -> Judgement:
+    """Ask two versions about held-out objects and the source's validation set.
+
+    Ours: where the person corrected a mask, the accepted one stands for the truth, although an
+    earlier version drew its first draft; where not, accepting says little about a better mask,
+    and measures that need none are taken. Intervals are of objects drawn with replacement, as in
+    the study, which takes objects of one photograph for independent.
+
+    Args:
+        held_out: objects that neither version has learned; their further clicks are not given.
+    Returns:
+        Judgement; what the versions answered is kept in the workspace.
+    """
+    before, after = (answers(workspace, study, version, held_out) for version in (old, new))
+    objects = _objects(held_out, before, after)
+    labelled = validation(study, SOURCE)
+    source = [object_iou(study, version.model, labelled)["iou"] for version in (old, new)]
+    measures = _measures(objects, np.array(source[0]), np.array(source[1]))
+    verdict, advice = advised(measures, str(new.about.get("variant", "")))
+    return Judgement(old.name, new.name, objects, measures, verdict, advice)
+
+
+def _objects(
+    held_out: Sequence[Snapshot], old: Sequence[Answer], new: Sequence[Answer]
+) -> pd.DataFrame:
+    rows = []
+    for item, before, after in zip(held_out, old, new, strict=True):
+        first, second = scores(item, before), scores(item, after)
+        pairs = {f"{name} {when}": values[name] for name in first
+                 for when, values in (("old", first), ("new", second))}  # fmt: skip
+        counted = [AGREEMENT] if is_truth(item) else list(LABEL_FREE)
+        change = float(np.mean([second[name] - first[name] for name in counted]))
+        rows.append({"object": item.object_id, "class_name": item.class_name,
+                     "corrected": is_truth(item), **pairs, "change": change})  # fmt: skip
+    columns = ["object", "class_name", "corrected", *_pair_columns(), "change"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _pair_columns() -> list[str]:
+    return [f"{name} {when}" for name in (AGREEMENT, *LABEL_FREE) for when in ("old", "new")]
+
+
+def is_truth(item: Snapshot) -> bool:
+    """Whether the accepted mask says more than a version's own answer.
+
+    Ours: the person corrected it, or it was imported and no version drew it.
+    """
+    return item.corrected or not item.model
+
+
+def scores(item: Snapshot, answer: Answer) -> dict[str, float]:
+    """Every measure of one answer, each in 0-1.
+
+    Ours: the four label-free ones ask for a mask that a person's box and click allow: it holds
+    the click, fills the box from side to side, and does not hang on where exactly was clicked.
+    """
+    mask = masks.decode(answer.mask)
+    row, col = (round(value) for value in item.clicks[0][:2])
+    tight = masks.tight_box(mask)
+    return {
+        AGREEMENT: masks.iou(mask, masks.decode(item.mask)),
+        "hit": float(mask[row, col]),
+        "box": 0.0 if tight is None else box_iou(tight, item.box),
+        "sides": 0.0 if tight is None else sides_touched(tight, item.box),
+        "stability": answer.stability,
+    }
+
+
+def box_iou(one: Sequence[float], other: Sequence[float]) -> float:
+    """Intersection over union of two half-open boxes (row0, col0, row1, col1)."""
+    a, b = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+    shared = float(np.prod(np.maximum(sides, 0.0)))
+    areas = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]))
+    return shared / (areas - shared)
+
+
+def sides_touched(tight: Sequence[float], box: Sequence[float]) -> float:
+    """Share of a box's four sides that a mask's tight box comes near, from within or without."""
+    wanted = np.asarray(box, dtype=float)
+    near = np.maximum(TOUCHING * np.tile(wanted[2:] - wanted[:2], 2), 1.0)
+    return float((np.abs(np.asarray(tight) - wanted) <= near).mean())
+
+
+def _measures(
+    objects: pd.DataFrame, source_old: np.ndarray, source_new: np.ndarray
+) -> dict[str, Measure]:
+    corrected = objects["corrected"].to_numpy(dtype=bool)
+    made = {}
+    for name in (AGREEMENT, *LABEL_FREE):
+        counted = objects[corrected if name == AGREEMENT else ~corrected]
+        pair = (counted[f"{name} {when}"].to_numpy(dtype=float) for when in ("old", "new"))
+        made[name] = measured(name, *pair)
+    made[SOURCE_IOU] = measured(SOURCE_IOU, source_old, source_new)
+    return made
+
+
+def _row(measure: Measure) -> list[float]:
+    nothing = [float("nan")] * 3
+    d = measure.difference
+    numbers = nothing if d is None else [d.mean, d.low, d.high]
+    return [measure.n, measure.old, measure.new, *numbers]

@@ -1,0 +1,94 @@
+"""A person's accepted objects as a scene to evolve on, and those kept apart to judge with.
+
+What evolves gets ``ClickedObject``s: an image and an interaction. The accepted masks stay behind,
+with the objects that only judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from openscenes.annotator.store.snapshot import Snapshot
+from openscenes.annotator.store.workspace import Workspace, located
+from openscenes.data.records import ClickedObject
+
+SCENE = "annotations"
+ONE_IN = 4  # photographs that are kept apart
+_PARTS = ("learnable", "held_out", "learned", "missing")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Accepted objects, divided by photograph; each part is ordered by photograph and object.
+
+    Attributes:
+        learnable: what the next step of evolution gets.
+        held_out: never learned, only judged on.
+        learned: what earlier versions of the lineage have learned already.
+        missing: objects whose photograph is gone or has changed.
+    """
+
+    learnable: tuple[Snapshot, ...]
+    held_out: tuple[Snapshot, ...]
+    learned: tuple[Snapshot, ...]
+    missing: tuple[Snapshot, ...]
+
+
+def split(
+    accepted: Sequence[Snapshot], there: Collection[str], learned: Collection[str] = ()
+) -> Split:
+    """Divide accepted objects; a photograph falls on one side, whatever else is clicked.
+
+    Ours: about one photograph in four is held out, by its digest alone, so that a later version
+    is judged on photographs that no earlier one has seen either.
+
+    Args:
+        accepted: in any order.
+        there: digests of the photographs that can be read.
+        learned: ids of objects that the lineage has learned; they are in its pool, and judge
+            nothing.
+    """
+    parts: dict[str, list[Snapshot]] = {name: [] for name in _PARTS}
+    for item in sorted(accepted, key=lambda one: (one.image_digest, one.object_id)):
+        parts[_part(item, there, learned)].append(item)
+    return Split(**{name: tuple(items) for name, items in parts.items()})
+
+
+def _part(item: Snapshot, there: Collection[str], learned: Collection[str]) -> str:
+    if item.object_id in learned:
+        return "learned"
+    if item.image_digest not in there:
+        return "missing"
+    return "held_out" if is_held_out(item.image_digest) else "learnable"
+
+
+def is_held_out(image_digest: str) -> bool:
+    """Whether a photograph is kept apart to judge with; the same in every window and year."""
+    drawn = sha256(f"held out\x1f{image_digest}".encode()).hexdigest()
+    return int(drawn[:8], 16) % ONE_IN == 0
+
+
+def clicked(item: Snapshot) -> ClickedObject:
+    """Photograph and interaction of an object, and nothing that knows its mask.
+
+    Paper: Sec. 3.1: a new scene gives images and interactions; clicks that correct are left out.
+    Ours: the path is the log's, so that a moved folder is the same scene; ``placed`` finds it.
+    """
+    return ClickedObject(
+        SCENE, item.image_digest, item.object_id, Path(item.image), item.interaction
+    )
+
+
+def photographs(workspace: Workspace, scene: Sequence[ClickedObject]) -> dict[str, Path]:
+    """Where the photographs of objects lie, by their digest; those that are gone are left out."""
+    return located(workspace, {one.image_id: one.image.as_posix() for one in scene})[0]
+
+
+def placed(
+    scene: Sequence[ClickedObject], photographs: Mapping[str, Path]
+) -> tuple[ClickedObject, ...]:
+    """The same objects with the paths where their photographs lie now."""
+    return tuple(replace(one, image=photographs[one.image_id]) for one in scene)

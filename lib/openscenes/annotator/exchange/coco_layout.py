@@ -1,0 +1,159 @@
+"""The COCO layout: photographs, and two annotation files that pycocotools and our reader load.
+
+``annotations/instances_<split>2017.json`` has run-length codes, which are the masks exactly;
+``annotations/polygons_<split>2017.json`` has the same objects as outlines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from openscenes.annotator.exchange.exported import Loose, Picture, Placing, about, is_about, place
+from openscenes.annotator.store.snapshot import Rle, Snapshot
+from openscenes.data.datasets.annotations import USABLE, Annotations, read_annotations
+from openscenes.errors import DataError
+from openscenes.masks import BoolMask, decode, tight_box
+
+SPLIT = "train"
+UNNAMED = "object"
+OURS = "openscenes"  # the key under which an annotation holds what COCO has no field for
+Outline = list[list[int]]
+
+
+def write_coco(pictures: Sequence[Picture], folder: Path, placing: Placing) -> list[str]:
+    """Write photographs and both annotation files into an empty folder; sentences to tell."""
+    images = folder / f"{SPLIT}2017"
+    images.mkdir()
+    for picture in pictures:
+        place(picture.path, images / _file_name(picture), placing)
+    exact = _content(pictures)
+    outlined, notes = _with_outlines(exact)
+    (folder / "annotations").mkdir()
+    for name, content in (("instances", exact), ("polygons", outlined)):
+        path = folder / f"annotations/{name}_{SPLIT}2017.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+    return notes
+
+
+def read_coco(path: Path) -> tuple[list[Loose], list[str]]:
+    """The objects of any COCO instances file, and what was left out, in sentences.
+
+    Raises:
+        DataError: if it is missing or is no COCO instances file.
+    """
+    annotations = read_annotations(path)
+    table = annotations.table
+    usable = (table.states == USABLE) & (table.areas > 0)
+    ours = _ours(path)
+    found = [_loose(annotations, int(row), ours) for row in np.flatnonzero(usable)]
+    n_left_out = int((~usable).sum())
+    return found, [f"{n_left_out} annotation(s) are crowds, empty or unreadable."] * bool(
+        n_left_out
+    )
+
+
+def outlines(mask: BoolMask) -> Outline:
+    """The outer outlines of a (H, W) mask as COCO polygons [x, y, x, y, ...] along pixel edges.
+
+    Ours: the contour of the mask at twice its size, brought back, gives the edges of the pixels;
+    drawn by pycocotools, they give the mask exactly, but for holes, which polygons cannot have.
+    """
+    box = tight_box(mask)
+    if box is None:
+        return []
+    inside = mask[box[0] : box[2], box[1] : box[3]].view(np.uint8)
+    doubled = inside.repeat(2, axis=0).repeat(2, axis=1)
+    contours, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    corner = np.array([box[1], box[0]])
+    return [((one[:, 0, :] + 1) // 2 + corner).ravel().tolist() for one in contours]
+
+
+def _content(pictures: Sequence[Picture]) -> dict[str, Any]:
+    names = sorted({_class_of(one) for picture in pictures for one in picture.objects})
+    categories = {name: number for number, name in enumerate(names, start=1)}
+    numbered = [
+        (image_id, one)
+        for image_id, picture in enumerate(pictures, start=1)
+        for one in picture.objects
+    ]
+    return {
+        "info": {"description": "Objects clicked and accepted in the openscenes annotator"},
+        "licenses": [],
+        "images": [_image(number, picture) for number, picture in enumerate(pictures, start=1)],
+        "categories": [
+            {"id": number, "name": name, "supercategory": ""} for name, number in categories.items()
+        ],
+        "annotations": [
+            _annotation(number, image_id, categories[_class_of(one)], one)
+            for number, (image_id, one) in enumerate(numbered, start=1)
+        ],
+    }
+
+
+def _image(number: int, picture: Picture) -> dict[str, Any]:
+    height, width = picture.facts.size
+    return {"id": number, "file_name": _file_name(picture), "height": height, "width": width}
+
+
+def _annotation(number: int, image_id: int, category: int, one: Snapshot) -> dict[str, Any]:
+    return {
+        "id": number,
+        "image_id": image_id,
+        "category_id": category,
+        "iscrowd": 0,
+        "bbox": [float(side) for side in coco_mask.toBbox(one.mask)],
+        "area": int(coco_mask.area(one.mask)),
+        "segmentation": one.mask,
+        OURS: about(one),
+    }
+
+
+def _with_outlines(content: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The same content with polygons, and in how many of them a hole is filled."""
+    outlined, n_filled = [], 0
+    for annotation in content["annotations"]:
+        polygons = outlines(decode(annotation["segmentation"]))
+        outlined.append(annotation | {"segmentation": polygons})
+        n_filled += _area(polygons, annotation["segmentation"]) != annotation["area"]
+    note = f"In the file of polygons {n_filled} object(s) have their holes filled."
+    return content | {"annotations": outlined}, [note] * bool(n_filled)
+
+
+def _area(polygons: Outline, code: Rle) -> int:
+    return int(coco_mask.area(coco_mask.merge(coco_mask.frPyObjects(polygons, *code["size"]))))
+
+
+def _file_name(picture: Picture) -> str:
+    return picture.name + picture.path.suffix.lower()
+
+
+def _class_of(one: Snapshot) -> str:
+    return one.class_name or UNNAMED
+
+
+def _loose(annotations: Annotations, row: int, ours: dict[int, dict[str, Any]]) -> Loose:
+    table = annotations.table
+    image = int(table.image_numbers[row])
+    height, width = table.image_sizes[image].tolist()
+    known = ours.get(int(table.ids[row]))
+    class_name: str | None = str(table.class_names[table.class_numbers[row]])
+    if known and class_name == (known.get("class_name") or UNNAMED):
+        class_name = known.get("class_name")
+    mask = {"size": [height, width], "counts": annotations.code(row).decode()}
+    return Loose(str(table.image_names[image]), (height, width), mask, class_name, known)
+
+
+def _ours(path: Path) -> dict[int, dict[str, Any]]:
+    """What our export wrote of its objects, by annotation id; empty for other files."""
+    try:
+        annotations = json.loads(path.read_bytes())["annotations"]
+        return {int(one["id"]): one[OURS] for one in annotations if is_about(one.get(OURS))}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} changed while it was read; import it again.") from error

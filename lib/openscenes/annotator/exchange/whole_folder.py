@@ -1,0 +1,108 @@
+"""A folder that is put in place whole, over an older one of its kind or over nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from openscenes.annotator.store.workspace import EXPORT_FILE
+from openscenes.errors import InputError
+
+FORMAT = 1
+
+
+@contextmanager
+def whole_folder(folder: Path, kind: str) -> Iterator[Path]:
+    """Give an empty folder to fill; put it in place when the block ends well.
+
+    Whoever looks sees the old export or the new one, never half of one.
+
+    Raises:
+        InputError: if ``folder`` holds anything that is no part of an older export of this kind,
+            or cannot be written to.
+    """
+    _require_free(folder, kind)
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        _put_in_place(partial, folder)
+    except OSError as error:
+        raise InputError(
+            f"The export {folder} cannot be written ({error.strerror or error}); choose another "
+            "folder, or make room."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def mark(folder: Path, kind: str, objects: list[dict[str, Any]]) -> None:
+    """Write down what a folder is and which files belong to it, once all others are there."""
+    files = sorted([*_files(folder), EXPORT_FILE])
+    content = {"format": FORMAT, "kind": kind, "files": files, "objects": objects}
+    (folder / EXPORT_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def read_mark(folder: Path) -> dict[str, Any]:
+    """What ``mark`` wrote.
+
+    Raises:
+        InputError: if the folder has no such file, or one of another format.
+    """
+    path = folder / EXPORT_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] == FORMAT and {"kind", "files", "objects"} <= content.keys():
+            return content
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        pass
+    raise InputError(
+        f"{folder} is no export of this annotator (no {EXPORT_FILE} of format {FORMAT} in it); "
+        "give the folder of an export, or a COCO annotation file."
+    )
+
+
+def _require_free(folder: Path, kind: str) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; give a folder to export into.")
+    files = _files(folder)
+    if not files:
+        return
+    known = read_mark(folder) if EXPORT_FILE in files else {"kind": None, "files": []}
+    foreign = sorted(set(files) - set(known["files"]))
+    if known["kind"] not in (None, kind):
+        raise InputError(
+            f"{folder} holds an export of the kind {known['kind']}; choose another folder for "
+            f"{kind}."
+        )
+    if foreign:
+        raise InputError(
+            f"{folder} holds {len(foreign)} file(s) that no export wrote, such as {foreign[0]}; "
+            "choose another folder, or move them away."
+        )
+
+
+def _put_in_place(partial: Path, folder: Path) -> None:
+    if not folder.exists():
+        partial.rename(folder)
+        return
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    folder.rename(old)
+    try:
+        partial.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    shutil.rmtree(old)
+
+
+def _files(folder: Path) -> list[str]:
+    found = (path for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
+    return [path.relative_to(folder).as_posix() for path in found]

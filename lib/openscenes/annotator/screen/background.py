@@ -1,0 +1,123 @@
+"""Long work beside the widget: one thread, its progress heard, its failure shown.
+
+Progress comes from the bars that the method draws on standard error anyway; while such work runs,
+standard error is listened to, and what is no bar passes through.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from typing import NamedTuple, TextIO, TypeVar
+
+from openscenes.errors import InputError
+from openscenes.widgets.callbacks import Callbacks
+
+Made = TypeVar("Made")
+_BAR = re.compile(
+    r"^(?P<label>.*?): +\d+%\|.*?\| *(?P<done>\d+)/(?P<total>\d+) \[(?P<times>[^\]]*)"
+)
+_LEFT = re.compile(r"<([\d:]+)")
+
+
+class Heard(NamedTuple):
+    """What one line of a progress bar says; ``left`` is the time to its end, as "00:12" or ""."""
+
+    label: str
+    done: int
+    total: int
+    left: str
+
+
+def heard(line: str) -> Heard | None:
+    """Read a line of a progress bar; None where it is none."""
+    found = _BAR.match(line.strip())
+    if found is None:
+        return None
+    left = _LEFT.search(found["times"])
+    return Heard(found["label"], int(found["done"]), int(found["total"]), left[1] if left else "")
+
+
+class Listener:
+    """A stream that takes bars out and lets the rest through."""
+
+    encoding = "utf-8"
+
+    def __init__(self, report: Callable[[Heard], None], rest: TextIO) -> None:
+        """``report`` is called in the thread that writes."""
+        self.report, self.rest = report, rest
+
+    def write(self, text: str) -> int:
+        """Report a bar's line; a bar that wipes itself out says nothing."""
+        said = heard(text)
+        if said is not None:
+            self.report(said)
+        elif text.strip():
+            self.rest.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def isatty(self) -> bool:
+        """Ask for a lively bar."""
+        return True
+
+
+class Background:
+    """At most one piece of work at a time.
+
+    Attributes:
+        doing: what runs now, in words; empty when nothing does.
+    """
+
+    def __init__(self, callbacks: Callbacks, report: Callable[[Heard], None]) -> None:
+        """``report`` is told of progress, in the working thread."""
+        self.callbacks, self.report, self.doing = callbacks, report, ""
+        self._thread: threading.Thread | None = None
+
+    def start(
+        self, doing: str, work: Callable[[], Made], then: Callable[[Made | None], None]
+    ) -> None:
+        """Begin, and return at once.
+
+        Args:
+            doing: what it is, in words.
+            work: runs in the thread, beside all callbacks; must share nothing with them.
+            then: gets its result under the callbacks' lock; None where it has failed, which is
+                shown.
+        Raises:
+            InputError: if something is running already.
+        """
+        if self.doing:
+            raise InputError(f"{self.doing} is still running; wait until it is done.")
+        self.doing = doing
+        self._thread = threading.Thread(
+            target=self._run, args=(work, then), name="annotator-work", daemon=True
+        )
+        self._thread.start()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait for the end of what runs, for tests and scripts."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _run(self, work: Callable[[], Made], then: Callable[[Made | None], None]) -> None:
+        made, failure = None, None
+        try:
+            with redirect_stderr(Listener(self.report, sys.stderr)):
+                made = work()
+        except Exception as error:
+            failure = error
+        self.doing = ""
+        self.callbacks.guarded(self._end)(then, made, failure)
+
+    def _end(
+        self, then: Callable[[Made | None], None], made: Made | None, failure: Exception | None
+    ) -> None:
+        then(made)
+        if failure is not None:
+            raise failure

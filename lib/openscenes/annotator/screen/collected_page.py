@@ -1,0 +1,75 @@
+"""What a workspace holds, as tables on a page: the log's objects, the exports, the judgement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import HTML, Markdown
+
+from openscenes import masks
+from openscenes.annotator.evolve.judgement import apart, judged
+from openscenes.annotator.exchange.export import Kind, export
+from openscenes.annotator.screen.judgement_page import page_of
+from openscenes.annotator.store.log import Log
+from openscenes.annotator.store.objects import Annotations
+from openscenes.annotator.store.versions import Versions
+from openscenes.annotator.store.workspace import Workspace
+from openscenes.study.runs.data import Study
+
+COLUMNS = ("photograph", "object", "class", "clicks", "mask px", "state", "answered by")
+
+
+def objects_table(workspace: Workspace) -> pd.DataFrame:
+    """One row per object that is not deleted, as the log has it now.
+
+    Returns:
+        Columns ``COLUMNS``; "object" numbers the objects of a photograph, as the annotator does.
+    """
+    rows, counts = [], dict[str, int]()
+    for one in Annotations(Log(workspace.log_path)).objects():
+        counts[one.image_digest] = counts.get(one.image_digest, 0) + 1
+        state = "accepted" if one.accepted else "not accepted"
+        rows.append((
+            one.image, counts[one.image_digest], one.class_name or "", len(one.clicks),
+            int(masks.decode(one.mask).sum()), state, one.model,
+        ))  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def log_tail(workspace: Workspace, n: int = 5) -> pd.DataFrame:
+    """The newest lines of the log, the last one last, without their masks."""
+    lines = Log(workspace.log_path).read_new()[-n:]
+    return pd.DataFrame(
+        [(one.action, one.image, len(one.clicks), one.accepted, one.model) for one in lines],
+        columns=["action", "photograph", "clicks", "accepted", "answered by"],
+    )
+
+
+def exported(workspace: Workspace, kind: Kind = "coco") -> pd.DataFrame | Markdown:
+    """Write an export, and tell how many files of which kind it has in each of its folders."""
+    annotations = Annotations(Log(workspace.log_path))
+    if not annotations.accepted():
+        return Markdown("*Nothing is accepted yet, so there is nothing to export.*")
+    return files_table(export(annotations, workspace, kind).folder)
+
+
+def files_table(folder: Path) -> pd.DataFrame:
+    """Files below a folder, counted by place and kind."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    places = [(path.parent.relative_to(folder).as_posix(), path.suffix) for path in files]
+    counted = pd.DataFrame(places, columns=["folder", "kind"]).value_counts(sort=False)
+    return counted.rename("files").reset_index()
+
+
+def last_judgement(workspace: Workspace, study: Study) -> HTML | Markdown:
+    """The newest evolved version beside the one that it came from or that is in use, as a page.
+
+    What both answered is kept in the workspace, so that nothing is computed twice.
+    """
+    evolved = [version for version in Versions(workspace.folder).all() if version.parent]
+    if not evolved:
+        return Markdown("*Nothing has evolved here yet: press* Evolve *above, then run this cell.*")
+    accepted = Annotations(Log(workspace.log_path)).accepted()
+    candidate = judged(workspace, study, accepted, evolved[-1])
+    return HTML(page_of(workspace, apart(study), candidate).html)

@@ -1,0 +1,281 @@
+"""What a person at the annotator sees and does, without any widget.
+
+A photograph lies on the desk; on it an object is chosen, or a box is drawn that still waits for
+its inside point.  Every action is asked of the model, then kept in the log, then seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from openscenes import masks
+from openscenes.annotator.evolve.session import Answer, Session
+from openscenes.annotator.store.objects import Annotations
+from openscenes.annotator.store.snapshot import ImageFacts, Snapshot
+from openscenes.annotator.store.workspace import Workspace
+from openscenes.data.records import Box, Interaction, Point
+from openscenes.errors import InputError
+
+LONGEST_SHOWN_PX = 1024  # a canvas is at most 640 px wide, and screens have up to twice the pixels
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A photograph as the canvas has it, and the way between both grids.
+
+    Ours: a photograph of more than 1024 px is shown smaller; the model is asked for its own
+    pixels all the same, and what is kept is in its own pixels.
+
+    Attributes:
+        picture: (h, w, 3) uint8 RGB, what is painted.
+        shape: (height, width) of the photograph itself.
+    """
+
+    picture: NDArray[np.uint8]
+    shape: tuple[int, int]
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Photograph pixels per shown pixel, down and across."""
+        return self.shape[0] / self.picture.shape[0], self.shape[1] / self.picture.shape[1]
+
+    def point_in_image(self, row: float, col: float) -> Point:
+        """A shown point in the photograph's pixels; pixel centres lie at integers on both."""
+        down, across = self.scale
+        return Point((row + 0.5) * down - 0.5, (col + 0.5) * across - 0.5)
+
+    def point_shown(self, row: float, col: float) -> Point:
+        """The inverse of ``point_in_image``."""
+        down, across = self.scale
+        return Point((row + 0.5) / down - 0.5, (col + 0.5) / across - 0.5)
+
+    def box_in_image(self, row0: float, col0: float, row1: float, col1: float) -> Box:
+        """A shown half-open box in the photograph's pixels, cut off at its border."""
+        (down, across), (height, width) = self.scale, self.shape
+        rows = [min(max(row * down, 0.0), float(height)) for row in (row0, row1)]
+        cols = [min(max(col * across, 0.0), float(width)) for col in (col0, col1)]
+        return Box(rows[0], cols[0], rows[1], cols[1])
+
+    def box_shown(self, box: Box) -> Box:
+        """The inverse of ``box_in_image``."""
+        down, across = self.scale
+        return Box(box.row0 / down, box.col0 / across, box.row1 / down, box.col1 / across)
+
+    def mask_shown(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """A (H, W) mask of the photograph on the shown grid: the pixel at each centre."""
+        height, width = self.picture.shape[:2]
+        if mask.shape == (height, width):
+            return mask
+        down, across = self.scale
+        rows = ((np.arange(height) + 0.5) * down).astype(np.intp)
+        cols = ((np.arange(width) + 0.5) * across).astype(np.intp)
+        return np.ascontiguousarray(mask[np.ix_(rows, cols)])
+
+
+def shown(image: NDArray[np.uint8], longest_px: int = LONGEST_SHOWN_PX) -> Shown:
+    """Make a photograph, (H, W, 3) uint8 RGB, small enough to be sent to a browser."""
+    height, width = image.shape[:2]
+    share = longest_px / max(height, width)
+    if share >= 1.0:
+        return Shown(image, (height, width))
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    return Shown(cv2.resize(image, size, interpolation=cv2.INTER_AREA), (height, width))
+
+
+class Desk:
+    """One person's place at a folder of photographs.
+
+    Attributes:
+        photographs: in the order of their names.
+        annotations: all objects of the folder, as the log has them.
+        session: the model in use.
+        place: which photograph lies on the desk.
+        facts: what the log knows of it.
+        shown: it, as the canvas has it.
+        chosen: the object that further clicks correct, or None.
+        box: drawn, but without its inside point yet, in the photograph's pixels; or None.
+        answer: the model's last answer, for its time and confidence; None before the first.
+    """
+
+    def __init__(self, workspace: Workspace, annotations: Annotations, session: Session) -> None:
+        """Begin with the first photograph that has no accepted object."""
+        self.workspace, self.photographs = workspace, workspace.list_images()
+        self.annotations, self.session = annotations, session
+        self.place = self._first_untouched()
+        self.chosen: str | None = None
+        self.box: Box | None = None
+        self.answer: Answer | None = None
+        self._lay()
+
+    @property
+    def path(self) -> Path:
+        """The photograph on the desk."""
+        return self.photographs[self.place]
+
+    @property
+    def objects(self) -> tuple[Snapshot, ...]:
+        """The photograph's objects, the oldest first."""
+        return self.annotations.objects(self.facts.digest)
+
+    @property
+    def object(self) -> Snapshot | None:
+        """The chosen object; None also where another window has deleted it."""
+        chosen = [one for one in self.objects if one.object_id == self.chosen]
+        return chosen[0] if chosen else None
+
+    def draw(self, box: Sequence[float]) -> None:
+        """A box of the picture shown: a new object begins."""
+        self.box, self.chosen = self.shown.box_in_image(*box), None
+
+    def point(self, row: float, col: float) -> None:
+        """The inside point of the box, in pixels of the picture shown: the model answers."""
+        if self.box is None:
+            raise InputError("There is no box yet; draw one around the object first.")
+        point = self.shown.point_in_image(row, col)
+        self.answer = self.session.answer(self.path, self.box, point)
+        self.annotations.refresh()
+        made = self.annotations.ask(
+            self.facts, Interaction(self.box, point), self.answer.mask, model=self.session.label
+        )
+        self.box, self.chosen = None, made.object_id
+        self._keep(made, self.answer)
+
+    def correct(self, row: float, col: float, sign: int) -> None:
+        """A further click on the chosen object, in pixels of the picture shown."""
+        chosen = self._wanted()
+        click = (*self.shown.point_in_image(row, col), sign)
+        further = [*((c.row, c.col, c.sign) for c in chosen.clicks[1:]), click]
+        point = chosen.interaction.point
+        self.answer = self.session.answer(self.path, chosen.box, point, further)
+        model = self.session.label
+        made = self.annotations.correct(chosen.object_id, click, self.answer.mask, model=model)
+        self._keep(made, self.answer)
+
+    def choose(self, object_id: str | None) -> None:
+        """Go back to an object, or to none, so that the next box begins a new one."""
+        self.box = None
+        self.chosen = object_id
+
+    def accept(self) -> None:
+        """Take the chosen object's mask; the next box begins a new object."""
+        self.annotations.accept(self._wanted().object_id)
+        self.choose(None)
+
+    def delete(self) -> None:
+        """Let the chosen object count no longer; undo brings it back."""
+        self.annotations.delete(self._wanted().object_id)
+        self.choose(None)
+
+    def name(self, class_name: str) -> None:
+        """Say what the chosen object is; empty takes the name away."""
+        self.annotations.name(self._wanted().object_id, class_name)
+
+    def undo(self) -> None:
+        """Take back a box that has no point yet, else this window's last action."""
+        if self.box is not None:
+            self.box = None
+            return
+        self._follow(self.annotations.undo())
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self._follow(self.annotations.redo())
+
+    def clear(self) -> None:
+        """Choose nothing, and forget a box that has no point."""
+        self.choose(None)
+
+    def go(self, steps: int) -> None:
+        """Put the photograph that many places on, or back, onto the desk."""
+        wanted = self.place + steps
+        if not 0 <= wanted < len(self.photographs):
+            raise InputError(
+                f"This is the {'last' if steps > 0 else 'first'} of {len(self.photographs)} "
+                "photographs; there is none further on."
+            )
+        self.lay(wanted)
+
+    def lay(self, place: int) -> None:
+        """Put a photograph onto the desk."""
+        self.place = place
+        self.choose(None)
+        self._lay()
+
+    def use(self, session: Session) -> None:
+        """Ask another version from now on; what is accepted stays as it is."""
+        self.session, self.answer = session, None
+
+    def refresh(self) -> None:
+        """Take in what other windows have done."""
+        self.annotations.refresh()
+        if self.chosen is not None and self.object is None:
+            self.choose(None)
+
+    def n_accepted(self) -> int:
+        """Accepted objects of all photographs."""
+        return len(self.annotations.accepted())
+
+    def names(self) -> list[str]:
+        """Every class name that was given, the most frequent first."""
+        given = [one.class_name for one in self.annotations.objects() if one.class_name]
+        return sorted(set(given), key=lambda name: (-given.count(name), name))
+
+    def progress(self) -> str:
+        """Where one is: "image 3 of 40, 12 objects accepted"."""
+        n = self.n_accepted()
+        where = f"image {self.place + 1} of {len(self.photographs)}"
+        return f"{where}, {n} object{'' if n == 1 else 's'} accepted"
+
+    def mask_of(self, one: Snapshot) -> masks.BoolMask:
+        """An object's mask on the picture shown, (h, w) bool; kept while the picture lies there."""
+        code = one.mask["counts"]
+        if code not in self._masks:
+            self._masks[code] = self.shown.mask_shown(masks.decode(one.mask))
+        return self._masks[code]
+
+    def _keep(self, one: Snapshot, answer: Answer) -> None:
+        """Spare decoding what was just encoded."""
+        self._masks[one.mask["counts"]] = self.shown.mask_shown(answer.mask)
+
+    def _wanted(self) -> Snapshot:
+        """The chosen object, in its newest state."""
+        self.refresh()
+        if self.object is None:
+            raise InputError("No object is chosen; draw a box, or choose an object of the list.")
+        return self.object
+
+    def _follow(self, changed: Snapshot | None) -> None:
+        """Choose the object that undo or redo has changed, on its photograph."""
+        if changed is None:
+            raise InputError("There is nothing left to take back or to do again in this window.")
+        if changed.image_digest != self.facts.digest:
+            self.lay(self._place_of(changed))
+        self.choose(None if changed.deleted else changed.object_id)
+
+    def _lay(self) -> None:
+        self.facts: ImageFacts = self.workspace.facts(self.path)
+        self.shown: Shown = shown(self.session.image(self.path))
+        self._masks: dict[str, masks.BoolMask] = {}
+
+    def _place_of(self, one: Snapshot) -> int:
+        """Where an object's photograph is: by its name, or by its bytes where it was renamed."""
+        named = self.workspace.images / one.image
+        if named in self.photographs:
+            return self.photographs.index(named)
+        for place, path in enumerate(self.photographs):
+            if self.workspace.facts(path).digest == one.image_digest:
+                return place
+        raise InputError(f"The photograph {one.image} is gone; bring it back to see the change.")
+
+    def _first_untouched(self) -> int:
+        """The first photograph without an accepted object, by its name; else the last one."""
+        touched = {one.image for one in self.annotations.accepted()}
+        names = [path.relative_to(self.workspace.images).as_posix() for path in self.photographs]
+        untouched = [place for place, name in enumerate(names) if name not in touched]
+        return untouched[0] if untouched else len(names) - 1

@@ -1,0 +1,199 @@
+"""The panel *Evolve*: learn from the accepted objects, judge, then accept, refuse or roll back."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+
+from ipywidgets import HTML, Button, HBox, IntProgress, Layout, VBox
+
+from openscenes.annotator.evolve.evolving import FEWEST
+from openscenes.annotator.evolve.judgement import (
+    Candidate,
+    apart,
+    evolved,
+    judged,
+    prospect,
+    waiting,
+)
+from openscenes.annotator.screen.background import Background, Heard
+from openscenes.annotator.screen.judgement_page import JudgementPage, page_of
+from openscenes.annotator.store.history import Decision, in_use
+from openscenes.annotator.store.objects import Annotations
+from openscenes.annotator.store.versions import Versions
+from openscenes.annotator.store.workspace import Workspace
+from openscenes.study.runs.data import Study
+from openscenes.widgets.callbacks import Callbacks
+
+
+def version_table(versions: Versions) -> str:
+    """One row per version, the newest first, as HTML."""
+    history = versions.history()
+    rows = [
+        _row(version.name, version.label, *_state(history, version.name))
+        for version in reversed(versions.all())
+    ]
+    head = "".join(
+        f'<th scope="col" style="text-align:left">{name}</th>'
+        for name in ("version", "what", "state", "since")
+    )
+    return (
+        '<table class="os-version-table" cellpadding="3" style="line-height:1.3">'
+        '<caption style="text-align:left">Versions; nothing is overwritten</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _state(history: list[Decision], name: str) -> tuple[str, str]:
+    """What a version is now, and since when."""
+    mine = [one for one in history if one.version == name]
+    taken, last = in_use(history), mine[-1]
+    if taken[-1:] == [name]:
+        return "in use", last.time
+    words = {"added": "waits", "accepted": "was in use", "refused": "refused",
+             "rolled back": "rolled back"}  # fmt: skip
+    return words[last.what], last.time
+
+
+def _row(name: str, label: str, state: str, since: str) -> str:
+    cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in (label, state, since))
+    bold = ' style="font-weight:bold"' if state == "in use" else ""
+    return f'<tr{bold} data-version="{name}"><td><code>{name}</code></td>{cells}</tr>'
+
+
+WIDE = Layout(width="auto", min_width="0")
+MEANWHILE = (
+    "You can go on annotating, though answers are slower; what you accept now counts for the "
+    "next evolution."
+)
+
+
+class EvolvePanel:
+    """Buttons, progress, judgement and versions; ``taken_up`` is told when another is in use."""
+
+    def __init__(
+        self,
+        study: Study,
+        workspace: Workspace,
+        annotations: Annotations,
+        callbacks: Callbacks,
+        taken_up: Callable[[], object],
+    ) -> None:
+        """Show the versions as they are; nothing is learned before a press of the button."""
+        self.study, self.workspace, self.annotations = study, workspace, annotations
+        self.versions, self.taken_up = Versions(workspace.folder), taken_up
+        self.background = Background(callbacks, self._progressed)
+        self.page: JudgementPage | None = None
+        guarded = callbacks.guarded
+        self.evolve = _button("Evolve", "os-evolve", guarded(self._evolve))
+        self.judge = _button("Judge", "os-judge", guarded(self._judge))
+        self.accept = _button("Accept the new model", "os-accept-version", guarded(self._accept))
+        self.refuse = _button("Refuse it", "os-refuse-version", guarded(self._refuse))
+        self.rollback = _button("Roll back", "os-rollback", guarded(self._rollback))
+        self.status = HTML(layout=WIDE).add_class("os-evolve-status")
+        self.bar = IntProgress(layout=Layout(width="auto", display="none"))
+        self.judgement = HTML(layout=WIDE).add_class("os-judgement-page")
+        self.table = HTML(layout=WIDE).add_class("os-versions")
+        self.widget = self._assembled()
+        self.show()
+
+    def show(self) -> None:
+        """Follow the log and the versions, whichever window they come from."""
+        busy = bool(self.background.doing)
+        candidate, n_taken = waiting(self.workspace), len(in_use(self.versions.history()))
+        self.evolve.disabled = busy
+        self.judge.disabled = busy or candidate is None
+        self.accept.disabled = self.refuse.disabled = busy or candidate is None
+        self.rollback.disabled = busy or n_taken < 2
+        if not busy:
+            self.status.value = html.escape(self._idle_words())
+            self.bar.layout.display = "none"
+        self.judgement.value = self._judgement_html()
+        self.table.value = version_table(self.versions)
+
+    def _assembled(self) -> VBox:
+        wrapping = Layout(flex_flow="row wrap")
+        first = HBox([self.evolve, self.judge, self.rollback], layout=wrapping)
+        decide = HBox([self.accept, self.refuse], layout=wrapping)
+        head = HTML("<b>Evolve the model on what you accepted</b>")
+        parts = [head, first, self.status, self.bar, self.judgement, decide, self.table]
+        return VBox(parts, layout=WIDE).add_class("os-evolve-panel")
+
+    def _idle_words(self) -> str:
+        candidate = waiting(self.workspace)
+        if candidate is not None:
+            return f"Version {candidate.name} waits: judge it, then accept or refuse it."
+        parts = prospect(self.workspace, self.study, self.annotations.accepted())
+        said = (
+            f"{len(parts.learnable)} objects to learn, {len(parts.held_out)} on photographs that "
+            f"are held out to judge with, {len(parts.learned)} learned already."
+        )
+        few = f" At least {FEWEST} to learn are wanted, better some twenty."
+        return said + (few if len(parts.learnable) < FEWEST else "")
+
+    def _judgement_html(self) -> str:
+        """The page of the version that waits, or nothing."""
+        candidate = waiting(self.workspace)
+        if self.page is None or candidate is None:
+            return ""
+        return self.page.html if self.page.candidate.new.name == candidate.name else ""
+
+    def _evolve(self, _: Button) -> None:
+        self.annotations.refresh()
+        accepted = self.annotations.accepted()
+        self._begin("Evolving", lambda: self._page(evolved(self.workspace, self.study, accepted)))
+
+    def _judge(self, _: Button) -> None:
+        new, accepted = self.versions.named("newest"), self.annotations.accepted()
+        self._begin(
+            "Judging", lambda: self._page(judged(self.workspace, self.study, accepted, new))
+        )
+
+    def _page(self, candidate: Candidate) -> JudgementPage:
+        return page_of(self.workspace, apart(self.study), candidate)
+
+    def _begin(self, doing: str, work: Callable[[], JudgementPage]) -> None:
+        """Say what begins, then begin: from then on the words are the thread's."""
+        self.status.value = f"{doing}. {MEANWHILE}"
+        self.bar.value, self.bar.max, self.bar.layout.display = 0, 1, "flex"
+        self.background.start(doing, work, self._finished)
+        self.show()
+
+    def _progressed(self, said: Heard) -> None:
+        """In the working thread: only the panel's own words and bar are touched."""
+        self.bar.max, self.bar.value = max(said.total, 1), said.done
+        left = f", {said.left} left of this part" if said.left else ""
+        self.status.value = html.escape(
+            f"{self.background.doing}: {said.label}, {said.done} of {said.total}{left}. {MEANWHILE}"
+        )
+
+    def _finished(self, page: JudgementPage | None) -> None:
+        self.page = page or self.page
+        self.show()
+
+    def _accept(self, _: Button) -> None:
+        self.versions.accept(self._decided())
+        self._changed()
+
+    def _refuse(self, _: Button) -> None:
+        self.versions.refuse(self._decided())
+        self.show()
+
+    def _rollback(self, _: Button) -> None:
+        current = self.versions.current()
+        self.versions.rollback(leaving=None if current is None else current.name)
+        self._changed()
+
+    def _decided(self) -> str:
+        """The name of the version that the user sees and decides about."""
+        return self.versions.named("newest").name
+
+    def _changed(self) -> None:
+        self.taken_up()
+        self.show()
+
+
+def _button(label: str, name: str, pressed: Callable[..., None]) -> Button:
+    button = Button(description=label, layout=Layout(width="auto")).add_class(name)
+    button.on_click(pressed)
+    return button

@@ -1,0 +1,256 @@
+"""A judgement as pictures: what changed on average, and what changed for single objects."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from openscenes import masks
+from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, Measure
+from openscenes.annotator.evolve.answers import answers
+from openscenes.annotator.evolve.judgement import Candidate, Judgement, is_truth
+from openscenes.annotator.evolve.scene import clicked, photographs
+from openscenes.annotator.store.snapshot import Snapshot
+from openscenes.annotator.store.versions import Version
+from openscenes.annotator.store.workspace import Workspace
+from openscenes.data.crops import CropConfig, move_box, move_point
+from openscenes.data.records import Box
+from openscenes.study.figures.galleries import draw_interaction
+from openscenes.study.figures.save import picture
+from openscenes.study.figures.tables import PALETTE
+from openscenes.study.runs.data import Study
+from openscenes.widgets import overlays
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class JudgementPage:
+    """A candidate and the HTML that shows its judgement."""
+
+    candidate: Candidate
+    html: str
+
+
+def page_of(workspace: Workspace, study: Study, candidate: Candidate) -> JudgementPage:
+    """Draw a judgement; this takes seconds, as the versions may be asked again."""
+    judgement = candidate.judgement
+    shown = [(differences_figure(judgement), differences_text(judgement))]
+    if candidate.held_out:
+        versions = candidate.old, candidate.new
+        gallery = objects_figure(workspace, study, versions, candidate.held_out, judgement)
+        shown.append((gallery, objects_text(judgement)))
+    parts = [_advice(judgement), _table(judgement)]
+    parts += [_image(bytes(picture(figure, alt).data), alt) for figure, alt in shown]
+    return JudgementPage(candidate, "\n".join(parts))
+
+
+def _advice(judgement: Judgement) -> str:
+    return (
+        f'<p class="os-verdict" style="line-height:1.4"><b>{html.escape(judgement.advice)}</b></p>'
+    )
+
+
+def _table(judgement: Judgement) -> str:
+    """One row per measure: objects, old, new, change with its interval, in points."""
+    rows = []
+    for title, row in judgement.table().iterrows():
+        change = NOTHING
+        if row["change"] == row["change"]:
+            change = f"{row['change']:+.1f} ({row['low']:+.1f} to {row['high']:+.1f})"
+        means = "".join(f"<td>{_points(row[name])}</td>" for name in ("old", "new"))
+        first = f'<th scope="row" style="text-align:left">{html.escape(str(title))}</th>'
+        rows.append(f"<tr>{first}<td>{row['objects']:.0f}</td>{means}<td>{change}</td></tr>")
+    names = ("measure, in points", "objects", "in use", "new", "change (95 % interval)")
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    return (
+        '<table class="os-judgement" cellpadding="3" '
+        'style="font-variant-numeric:tabular-nums;line-height:1.3">'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _points(value: float) -> str:
+    return f"{value:.1f}" if value == value else NOTHING
+
+
+def _image(png: bytes, alt: str) -> str:
+    data = base64.b64encode(png).decode("ascii")
+    return (
+        f'<img style="max-width:100%;height:auto" alt="{html.escape(alt)}" '
+        f'src="data:image/png;base64,{data}">'
+    )
+
+
+BoolMask = NDArray[np.bool_]
+AROUND = 0.25  # of the box's longer side, shown on each side of it
+
+
+def differences_figure(judgement: Judgement) -> Figure:
+    """Every measure's change with its 95 % interval; to the right of zero the new one is better.
+
+    Returns:
+        One line per measure, means of both versions at the right; a measure of too few objects
+        has no interval and says so.
+    """
+    measures = list(judgement.measures.values())
+    figure = Figure(figsize=(9.4, 1.5 + 0.5 * len(measures)), layout="constrained")
+    panel = figure.subplots()
+    panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2, zorder=1)
+    for position, measure in enumerate(measures):
+        _draw_measure(panel, position, measure)
+    titles = [_wrapped(f"{m.title}, {m.n} object{'s' * (m.n != 1)}") for m in measures]
+    panel.set_yticks(range(len(measures)), titles, fontsize=9, linespacing=1.1)
+    panel.set_ylim(len(measures) - 0.4, -0.6)
+    panel.set_xlabel("new - old, points", fontsize=9)
+    panel.tick_params(axis="y", length=0)
+    panel.grid(axis="x", color="0.92")
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right", "left"]].set_visible(False)
+    panel.text(1.01, 1.0, "old → new", transform=panel.transAxes, fontsize=8, va="bottom")
+    title = f"Version {judgement.new} beside {judgement.old}: {judgement.verdict}"
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _wrapped(text: str) -> str:
+    return fill(text, 48, break_on_hyphens=False)
+
+
+def differences_text(judgement: Judgement) -> str:
+    """What the figure shows, for a reader who cannot see it."""
+    said = [f"{m.title}: {m.change}" for m in judgement.measures.values() if m.n]
+    return f"Change from {judgement.old} to {judgement.new}: {'; '.join(said)}."
+
+
+def _draw_measure(panel: Axes, position: int, measure: Measure) -> None:
+    side = panel.get_yaxis_transform()
+    if measure.difference is None:
+        panel.text(
+            0.02, position, "too few objects", transform=side, va="center", fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
+        )  # fmt: skip
+        return
+    d, colour = measure.difference, PALETTE["ours"]
+    panel.plot([d.low, d.high], [position] * 2, color=colour, linewidth=2.5, zorder=2)
+    panel.plot(d.mean, position, "o", color=colour, markersize=6, zorder=3)
+    means = f"{measure.old:.1f} → {measure.new:.1f}"
+    panel.text(1.01, position, means, transform=side, va="center", fontsize=8)
+
+
+def objects_figure(
+    workspace: Workspace,
+    study: Study,
+    versions: tuple[Version, Version],
+    held_out: Sequence[Snapshot],
+    judgement: Judgement,
+    *,
+    n: int = 5,
+) -> Figure:
+    """Held-out objects from the most gained over the typical to the most lost, old beside new.
+
+    Ours: objects are taken by rank, evenly, so that nobody picks the pretty ones. Where the
+    person corrected a mask, both answers are shown against the accepted one.
+
+    Args:
+        versions: the old and the new one.
+        n: how many objects.
+    Returns:
+        One row per object: photograph with box and click, old answer, new answer.
+    """
+    ranks = ranked(judgement.objects["change"], n)
+    items = [held_out[rank] for rank in ranks]
+    given = [answers(workspace, study, version, items) for version in versions]
+    figure = Figure(figsize=(8.4, 1.1 + 2.5 * max(len(items), 1)), layout="constrained")
+    panels = figure.subplots(max(len(items), 1), 3, squeeze=False)
+    for panel in panels.flat:
+        panel.set_axis_off()
+    there = photographs(workspace, [clicked(item) for item in items])
+    rows = zip(panels, ranks, items, given[0], given[1], strict=False)
+    for line, rank, item, old, new in rows:
+        image = study.cache.image(there[item.image_digest])
+        _draw_row(line, image, item, [masks.decode(old.mask), masks.decode(new.mask)])
+        line[0].set_title(_words(judgement.objects.iloc[rank]), fontsize=8.5, loc="left")
+    for panel, version, which in zip(panels[0, 1:], versions, ("old", "new"), strict=True):
+        panel.set_title(fill(f"{which}: {version.label}", 36), fontsize=8.5)
+    figure.suptitle(
+        f"{len(items)} of {len(held_out)} held-out objects, from the most gained to the most lost",
+        fontsize=10.5,
+    )
+    figure.legend(handles=_legend(), loc="outside lower center", ncols=5, frameon=False)
+    return figure
+
+
+def objects_text(judgement: Judgement) -> str:
+    """What the gallery shows, for a reader who cannot see it."""
+    change = judgement.objects["change"]
+    if change.empty:
+        return "No held-out objects."
+    return (
+        f"Of {len(change)} held-out objects {int((change > 0).sum())} gained and "
+        f"{int((change < 0).sum())} lost; the largest gain is {100 * change.max():+.1f} points, "
+        f"the median {100 * change.median():+.1f}, the largest loss {100 * change.min():+.1f}."
+    )
+
+
+def ranked(change: pd.Series, n: int) -> list[int]:
+    """n positions, evenly by rank, from the largest gain to the largest loss."""
+    order = np.argsort(-change.to_numpy(), kind="stable")
+    chosen = np.linspace(0, len(order) - 1, min(n, len(order))).round().astype(int)
+    return [int(order[rank]) for rank in chosen]
+
+
+def _draw_row(
+    line: Sequence[Axes], image: NDArray[np.uint8], item: Snapshot, given: Sequence[BoolMask]
+) -> None:
+    """The window around the object, cut out of the photograph and both masks."""
+    top, left, bottom, right = window(item.box, item.size)
+    inside = (slice(top, bottom), slice(left, right))
+    move = np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]])
+    for panel in line:
+        panel.imshow(image[inside])
+    draw_interaction(line[0], move_box(move, item.box), move_point(move, item.interaction.point))
+    accepted = masks.decode(item.mask)[inside]
+    for panel, mask in zip(line[1:], given, strict=True):
+        cut = mask[inside]
+        layer = overlays.tint(cut, PALETTE["mask"])
+        if is_truth(item):
+            layer = overlays.comparison(cut, accepted)
+        panel.imshow(layer)
+
+
+def window(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(top, left, bottom, right) of a box with something around it, inside (height, width)."""
+    around = AROUND * max(box.row1 - box.row0, box.col1 - box.col0) + CropConfig().margin_px / 2
+    top, left = (max(0, int(side - around)) for side in box[:2])
+    ends = zip(box[2:], size, strict=True)
+    bottom, right = (min(limit, int(np.ceil(side + around))) for side, limit in ends)
+    return top, left, bottom, right
+
+
+def _words(row: pd.Series) -> str:
+    """What changed for one object, in points."""
+    name = f"{row['class_name']}: " if row["class_name"] else ""
+    if row["corrected"]:
+        old, new = 100 * row[f"{AGREEMENT} old"], 100 * row[f"{AGREEMENT} new"]
+        return f"{name}IoU {old:.1f} → {new:.1f}"
+    old, new = (100 * np.mean([row[f"{m} {when}"] for m in LABEL_FREE]) for when in ("old", "new"))
+    return f"{name}label-free {old:.1f} → {new:.1f}"
+
+
+def _legend() -> list[Patch | Line2D]:
+    click = Line2D([], [], color=PALETTE["click"], marker="o", linestyle="", label="click")
+    areas = [("answer, not corrected", "mask"), ("right", "right"), ("too much", "too much"),
+             ("missed", "missed")]  # fmt: skip
+    return [click, *(Patch(color=PALETTE[name], label=label) for label, name in areas)]

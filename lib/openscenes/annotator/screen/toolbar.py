@@ -1,0 +1,116 @@
+"""The buttons beside the canvas: accept, undo, redo, delete, and from photograph to photograph."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+
+from ipywidgets import HTML, Button, HBox, Layout
+
+from openscenes.annotator.screen.desk import Desk
+from openscenes.widgets.canvas import Gesture
+
+KEYS = (
+    ("drag", "box"),
+    ("click", "inside"),
+    ("Shift-click", "outside"),
+    ("a", "accept"),
+    ("n", "next image"),
+    ("u", "undo"),
+    ("r", "redo"),
+    ("Delete", "delete"),
+    ("Esc", "new object"),
+    ("arrows + Enter or -", "click without a mouse"),
+)
+HELP = (
+    '<div class="os-help" style="line-height:1.7;font-size:90%">'
+    + " · ".join(f"<kbd>{key}</kbd> {meaning}" for key, meaning in KEYS)
+    + "</div>"
+)
+
+
+def follow(desk: Desk, gesture: Gesture) -> None:
+    """Do at the desk what a gesture on its canvas means.
+
+    Raises:
+        InputError: if it cannot be done, in one sentence.
+    """
+    match gesture["kind"]:
+        case "box":
+            desk.draw(gesture["box"])
+        case "point" if not gesture.get("dragging"):
+            desk.point(gesture["row"], gesture["col"])
+        case "click":
+            desk.correct(gesture["row"], gesture["col"], gesture["sign"])
+        case kind if kind in _COMMANDS:
+            _COMMANDS[kind](desk)
+
+
+_COMMANDS: dict[str, Callable[[Desk], None]] = {
+    "undo": Desk.undo,
+    "redo": Desk.redo,
+    "clear": Desk.clear,
+    "accept": Desk.accept,
+    "delete": Desk.delete,
+    "next": lambda desk: desk.go(1),
+}
+
+
+Acted = Callable[[Callable[..., object]], Callable[..., None]]
+
+
+class Toolbar:
+    """Buttons that follow the desk: what cannot be done now cannot be pressed.
+
+    Attributes:
+        widget: the buttons.
+        progress: "image 3 of 40, 12 objects accepted".
+    """
+
+    def __init__(self, desk: Desk, acted: Acted) -> None:
+        """``acted`` turns an action at the desk into a callback that also draws."""
+        actions: dict[str, tuple[str, Callable[[], object]]] = {
+            "Accept": ("take the mask of the chosen object (key a)", desk.accept),
+            "Undo": ("take back this window's last action (key u)", desk.undo),
+            "Redo": ("bring it back (key r)", desk.redo),
+            "Delete": ("delete the chosen object (Delete)", desk.delete),
+            "Previous": ("the photograph before", lambda: desk.go(-1)),
+            "Next": ("the next photograph (key n)", lambda: desk.go(1)),
+        }
+        self.buttons = {
+            name: _button(name, tooltip, acted(_without_button(action)))
+            for name, (tooltip, action) in actions.items()
+        }
+        self.progress = HTML().add_class("os-progress")
+        self.widget = HBox(list(self.buttons.values()), layout=Layout(flex_flow="row wrap"))
+
+    def show(self, desk: Desk) -> None:
+        """Follow the desk."""
+        chosen, last = desk.object, len(desk.photographs) - 1
+        name = html.escape(desk.facts.path)
+        self.progress.value = (
+            f'<div style="line-height:1.4"><b>{desk.progress()}</b><br>{name}</div>'
+        )
+        off = {
+            "Accept": chosen is None or chosen.accepted,
+            "Undo": desk.box is None and not desk.annotations.can_undo,
+            "Redo": not desk.annotations.can_redo,
+            "Delete": chosen is None,
+            "Previous": desk.place == 0,
+            "Next": desk.place == last,
+        }
+        for label, disabled in off.items():
+            self.buttons[label].disabled = disabled
+
+
+def _without_button(action: Callable[[], object]) -> Callable[[Button], object]:
+    return lambda _: action()
+
+
+def _button(name: str, tooltip: str, pressed: Callable[..., None]) -> Button:
+    style = "primary" if name == "Accept" else ""
+    button = Button(
+        description=name, tooltip=tooltip, button_style=style, layout=Layout(width="auto")
+    ).add_class(f"os-{name.lower()}")
+    button.on_click(pressed)
+    return button

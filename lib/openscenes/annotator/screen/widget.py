@@ -1,0 +1,153 @@
+"""The annotator: one call shows it, and after a restart of the kernel shows it again."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ipywidgets import HTML, HBox, Layout, VBox
+
+from openscenes.annotator.evolve.opening import session_in_use
+from openscenes.annotator.screen.desk import Desk
+from openscenes.annotator.screen.drawing import Painter, alternative, marks, next_step
+from openscenes.annotator.screen.evolve_panel import EvolvePanel
+from openscenes.annotator.screen.panels import ExportPanel, ObjectPanel
+from openscenes.annotator.screen.toolbar import HELP, Toolbar, follow
+from openscenes.annotator.store.log import Log
+from openscenes.annotator.store.objects import Annotations
+from openscenes.annotator.store.versions import Versions
+from openscenes.annotator.store.workspace import Workspace, open_workspace
+from openscenes.study.plan.on_demand import lesson_study
+from openscenes.study.runs.data import Study
+from openscenes.widgets.callbacks import Callbacks
+from openscenes.widgets.canvas import canvas
+from openscenes.widgets.readout import readout
+
+CANVAS_PX = 480  # beside it, lists and buttons have room in a window of 900 px
+
+
+def annotator(
+    folder: str,
+    *,
+    workspace: str = "",
+    profile: str = "demo",
+    data: str = "",
+    device: str = "auto",
+) -> VBox:
+    """The annotator of a folder of photographs, as a widget.
+
+    What is missing of the first model is trained before, and said. Nothing goes over the network.
+
+    Args:
+        folder: the photographs; they are never changed.
+        workspace: where everything that is collected lies; empty for ``<folder>/openscenes``.
+        profile: of the model that a new workspace begins with.
+        data: folder of the study's data sets, for profiles of real photographs.
+        device: "auto", "cpu" or "cuda".
+    Raises:
+        InputError: if there is no photograph, or the workspace cannot be used.
+    """
+    opened = open_workspace(folder, workspace or None)
+    return Annotator(lesson_study(profile, data, device), opened).widget
+
+
+class Annotator:
+    """Everything behind the widget.
+
+    Attributes:
+        desk: what the user sees and does, without widgets.
+        widget: to be shown.
+    """
+
+    def __init__(self, study: Study, workspace: Workspace) -> None:
+        """Open log and version; a log with damaged lines is read as far as it goes, and said."""
+        self.study, self.workspace = study, workspace
+        self.callbacks, self.versions = Callbacks(), Versions(workspace.folder)
+        annotations = Annotations(Log(workspace.log_path))
+        self.desk = Desk(workspace, annotations, session_in_use(study, workspace))
+        self.painter, acted = Painter(), self._acted
+        self.canvas = canvas(
+            self.desk.shown.picture, label="", width_px=CANVAS_PX, mode="interaction"
+        )
+        self.toolbar = Toolbar(self.desk, acted)
+        self.objects = ObjectPanel(acted(self.desk.choose), acted(self.desk.name))
+        self.exports = ExportPanel(annotations, workspace, self.callbacks.guarded)
+        self.evolving = EvolvePanel(study, workspace, annotations, self.callbacks, self.take_up)
+        self.hint = HTML().add_class("os-hint")
+        self.readout = HTML().add_class("os-readout-box")
+        self.notice = HTML(html.escape(annotations.log.complaint())).add_class("os-notice")
+        self.canvas.observe(acted(self._gestured), "gesture")
+        self._laid = self.desk.shown
+        self.widget = self._assembled()
+        self.draw(0.0)
+
+    def draw(self, seconds: float) -> None:
+        """Show the desk as it is; ``seconds`` is how long the action took so far."""
+        desk, start = self.desk, time.perf_counter()
+        if desk.shown is not self._laid:
+            self._laid = desk.shown
+            self.canvas.show(desk.shown.picture, label="", width_px=CANVAS_PX)
+        layer, (box, clicks) = self.painter.overlay(desk), marks(desk)
+        with self.canvas.hold_sync():
+            self.canvas.overlay, self.canvas.box, self.canvas.clicks = layer, box, clicks
+            self.canvas.label, self.canvas.seq = alternative(desk), self.canvas.seq + 1
+        self.objects.show(desk)
+        self.toolbar.show(desk)
+        self.hint.value = f'<div style="line-height:1.4">{html.escape(next_step(desk))}</div>'
+        ms = 1000 * (seconds + time.perf_counter() - start)
+        self.readout.value = readout(self._facts(), self.canvas.seq, ms)
+
+    def take_up(self) -> None:
+        """Ask the version in use from now on, if it is another."""
+        current = self.versions.current()
+        if current is not None and current.name != self.desk.session.label:
+            self.desk.use(session_in_use(self.study, self.workspace))
+            self.notice.value = html.escape(f"Version {current.name} is in use now.")
+
+    def _gestured(self, change: dict[str, Any]) -> None:
+        follow(self.desk, change["new"])
+
+    def _acted(self, action: Callable[..., object]) -> Callable[..., None]:
+        """An action of the user as a callback: catch up with other windows, act, draw."""
+
+        def whole(*arguments: Any) -> None:
+            start, n_accepted = time.perf_counter(), self.desk.n_accepted()
+            try:
+                self.desk.refresh()
+                self.take_up()
+                action(*arguments)
+            finally:
+                self.draw(time.perf_counter() - start)
+                if self.desk.n_accepted() != n_accepted:
+                    self.evolving.show()
+
+        return self.callbacks.guarded(whole)
+
+    def _facts(self) -> dict[str, str]:
+        desk = self.desk
+        rows = {"model": desk.session.label}
+        if desk.object is not None:
+            share = 100 * desk.mask_of(desk.object).mean()
+            rows |= {"mask": f"{share:.1f} % of the photograph"}
+        if desk.answer is not None:
+            rows |= {
+                "confidence": f"{desk.answer.confidence:.2f}",
+                "model's time": f"{1000 * desk.answer.seconds:.0f} ms",
+            }
+        return rows
+
+    def _assembled(self) -> VBox:
+        side = VBox(
+            [self.toolbar.progress, self.hint, self.toolbar.widget, self.objects.widget,
+             self.readout, self.notice],
+            layout=Layout(flex="1 1 220px", min_width="0", padding="0 0 0 12px"),
+        )  # fmt: skip
+        top = HBox(
+            [self.canvas, side], layout=Layout(flex_flow="row wrap", align_items="flex-start")
+        )
+        below = [HTML(HELP), self.callbacks.shown, self.exports.widget, self.evolving.widget]
+        return VBox([top, *below], layout=Layout(width="auto", min_width="0")).add_class(
+            "os-annotator"
+        )

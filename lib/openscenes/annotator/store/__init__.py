@@ -1,0 +1,1 @@
+"""What the annotator keeps: the log, the objects it tells of, model versions."""

@@ -1,0 +1,261 @@
+"""The current state of all objects of all photographs, read from the log and written to it.
+
+Ours: a photograph is known by its bytes, so that a renamed or doubled file keeps its objects. Undo
+and redo write a new line that restores the former snapshot; nothing is ever erased.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from openscenes.annotator.store.collected import Statistics, statistics_of
+from openscenes.annotator.store.log import Log
+from openscenes.annotator.store.snapshot import (
+    Action,
+    Click,
+    ImageFacts,
+    Rle,
+    Snapshot,
+    new_id,
+    now,
+    seconds_between,
+)
+from openscenes.annotator.store.steps import Step, Steps
+from openscenes.data.records import Box, Interaction
+from openscenes.errors import InputError
+from openscenes.masks import BoolMask, encode
+
+
+class Annotations:
+    """All objects of a log, with undo and redo for the actions of one window.
+
+    Every action is on the disk when its method returns, and is made on the newest state, whichever
+    window that came from. What cannot be written raises as ``Log.append`` does.
+    """
+
+    def __init__(self, log: Log, window: str | None = None) -> None:
+        """Read the log; a ``window`` that wrote to it before can undo what it did then."""
+        self.log = log
+        self.window = window or new_id()
+        self._objects: dict[str, Snapshot] = {}
+        self._begun: dict[str, str] = {}
+        self._accepted: dict[str, None] = {}  # in the order of acceptance
+        self._steps = Steps()
+        self.refresh()
+
+    def refresh(self) -> tuple[str, ...]:
+        """Take in what any window has written since; the ids of the objects that it changed."""
+        lines = self.log.read_new()
+        for line in lines:
+            self._take_in(line)
+        return tuple(dict.fromkeys(line.object_id for line in lines))
+
+    def __contains__(self, object_id: object) -> bool:
+        """Whether the log has ever had this object."""
+        return object_id in self._objects
+
+    def get(self, object_id: str) -> Snapshot:
+        """An object's newest snapshot, deleted or not.
+
+        Raises:
+            InputError: if there is no such object.
+        """
+        if object_id not in self._objects:
+            raise InputError(f"There is no object {object_id!r}; choose one of the list.")
+        return self._objects[object_id]
+
+    def objects(self, digest: str | None = None) -> tuple[Snapshot, ...]:
+        """Objects that are not deleted, oldest first, of one photograph or of all."""
+        everything = self._objects.values()
+        return tuple(
+            one for one in everything if not one.deleted and digest in (None, one.image_digest)
+        )
+
+    def accepted(self, digest: str | None = None) -> tuple[Snapshot, ...]:
+        """Accepted objects in the order of acceptance, of one photograph or of all."""
+        newest = (self._objects[object_id] for object_id in self._accepted)
+        return tuple(one for one in newest if digest in (None, one.image_digest))
+
+    def statistics(self) -> Statistics:
+        """How much has been collected."""
+        return statistics_of(self._objects.values())
+
+    def ask(
+        self,
+        image: ImageFacts,
+        interaction: Interaction,
+        mask: BoolMask,
+        *,
+        model: str,
+        object_id: str | None = None,
+    ) -> Snapshot:
+        """Keep the answer to box and point: of a new object, or of one that is asked for anew.
+
+        Args:
+            mask: (H, W) bool, the answer in image pixels.
+            model: the version that answered.
+            object_id: an object whose box or point was moved; its further clicks are gone.
+        Raises:
+            InputError: if the object is unknown or deleted, or the mask is not the image's size.
+        """
+        code = _code(mask, image.size)
+        with self._newest():
+            old = None if object_id is None else self._present(object_id)
+            seconds = 0.0 if old is None else self._seconds(old)
+            row, col = map(float, interaction.point)
+            asked = Snapshot(
+                time="",
+                action="asked",
+                image=image.path,
+                image_digest=image.digest,
+                size=image.size,
+                object_id=old.object_id if old else new_id(),
+                box=Box(*map(float, interaction.box)),
+                clicks=(Click(row, col, 1, seconds),),
+                class_name=old.class_name if old else None,
+                model=model,
+                first_mask=code,
+                mask=code,
+                accepted=False,
+                deleted=False,
+                window=self.window,
+            )
+            return self._write(asked, "asked")
+
+    def correct(
+        self, object_id: str, click: tuple[float, float, int], mask: BoolMask, *, model: str
+    ) -> Snapshot:
+        """Keep one further click, (row, col, sign), and the answer to all; accept it anew.
+
+        Raises:
+            InputError: if the object is unknown or deleted, or the mask is not the image's size.
+        """
+        with self._newest():
+            old = self._present(object_id)
+            row, col, sign = click
+            clicks = (*old.clicks, Click(float(row), float(col), int(sign), self._seconds(old)))
+            code = _code(mask, old.size)
+            new = replace(old, clicks=clicks, mask=code, model=model, accepted=False)
+            return self._write(new, "corrected")
+
+    def accept(self, object_id: str) -> Snapshot:
+        """Take the object's mask; accepting it twice writes nothing."""
+        return self._changed(object_id, "accepted", accepted=True)
+
+    def name(self, object_id: str, class_name: str | None) -> Snapshot:
+        """Give the object a class; blank means none."""
+        return self._changed(object_id, "named", class_name=(class_name or "").strip() or None)
+
+    def delete(self, object_id: str) -> Snapshot:
+        """Let the object count no longer; ``undo`` brings it back."""
+        return self._changed(object_id, "deleted", deleted=True)
+
+    def add(self, snapshots: list[Snapshot]) -> tuple[Snapshot, ...]:
+        """Write imported objects, all in one go; those that the log knows already are left out."""
+        with self._newest():
+            unknown = {one.object_id: one for one in snapshots if one.object_id not in self}
+            time = now()
+            made = [
+                replace(one, action="imported", time=time, window=self.window)
+                for one in unknown.values()
+            ]
+            if made:
+                self.log.append(*made)
+                self.refresh()
+        return tuple(made)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether this window did anything that is not undone."""
+        return bool(self._steps.done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether this window's last step but undo was undone."""
+        return bool(self._steps.undone)
+
+    def undo(self) -> Snapshot | None:
+        """Take back this window's last action; None where there is nothing to take back.
+
+        Raises:
+            InputError: if another window has changed that object since; the step is then passed
+                over, so that the next undo takes back the one before.
+        """
+        with self._newest():
+            if not self._steps.done:
+                return None
+            step = self._steps.done[-1]
+            self._require_unchanged(step.after, self._steps.done)
+            return self._write(step.without, "undone")
+
+    def redo(self) -> Snapshot | None:
+        """Bring back what ``undo`` took back last; None where there is nothing to bring back.
+
+        Raises:
+            InputError: as ``undo``.
+        """
+        with self._newest():
+            if not self._steps.undone:
+                return None
+            step = self._steps.undone[-1]
+            self._require_unchanged(step.without, self._steps.undone)
+            return self._write(step.after, "redone")
+
+    def _require_unchanged(self, expected: Snapshot, steps: list[Step]) -> None:
+        if self._objects[expected.object_id].content != expected.content:
+            steps.pop()
+            raise InputError(
+                f"Object {expected.object_id} was changed in another window since, so that step "
+                "stays; press again for the step before it."
+            )
+
+    def _changed(self, object_id: str, action: Action, **fields: object) -> Snapshot:
+        """The object with other fields, written unless nothing would change."""
+        with self._newest():
+            old = self._present(object_id)
+            new = replace(old, **fields)  # type: ignore[arg-type]
+            return old if new == old else self._write(new, action)
+
+    def _present(self, object_id: str) -> Snapshot:
+        old = self.get(object_id)
+        if old.deleted:
+            raise InputError(f"Object {object_id} is deleted; undo that first, or click it anew.")
+        return old
+
+    @contextmanager
+    def _newest(self) -> Iterator[None]:
+        """Nobody writes between reading the newest state and writing what follows from it."""
+        with self.log.locked():
+            self.refresh()
+            yield
+
+    def _write(self, snapshot: Snapshot, action: Action) -> Snapshot:
+        written = replace(snapshot, action=action, time=now(), window=self.window)
+        self.log.append(written)
+        self.refresh()
+        return written
+
+    def _take_in(self, line: Snapshot) -> None:
+        before = self._objects.get(line.object_id)
+        self._objects[line.object_id] = line
+        self._begun.setdefault(line.object_id, line.time)
+        if not line.accepted or line.deleted:
+            self._accepted.pop(line.object_id, None)
+        else:
+            self._accepted.setdefault(line.object_id)
+        if line.window == self.window:
+            self._steps.take_in(before, line)
+
+    def _seconds(self, old: Snapshot) -> float:
+        return round(max(0.0, seconds_between(self._begun[old.object_id], now())), 3)
+
+
+def _code(mask: BoolMask, size: tuple[int, int]) -> Rle:
+    if mask.shape != tuple(size):
+        raise InputError(
+            f"A mask of {mask.shape} does not lie on an image of {tuple(size)}, both "
+            "(height, width); give the mask in the photograph's own pixels."
+        )
+    return encode(mask)

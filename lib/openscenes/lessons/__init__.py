@@ -1,0 +1,1 @@
+"""Explorers and figures of the lessons, one subpackage each."""

@@ -1,0 +1,254 @@
+"""What feature alignment computes for a pair: its terms, their maps over cells, a plane to see it.
+
+Everything is computed by the functions that train (``method.alignment``, ``method.objective``);
+a map over cells is the same loss asked cell by cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from openscenes.lessons.alignment.pairs import Pairing, Seen
+from openscenes.method.alignment import (
+    AlignmentConfig,
+    feature_alignment_loss,
+    maximum_squares_loss,
+    on_grid,
+)
+from openscenes.method.objective import alignment_losses, pair_losses
+from openscenes.method.prototypes import as_full_precision, prototypes
+from openscenes.networks.enlargement import enlarge
+from openscenes.networks.openscene import NetworkOutput
+
+FloatMap = NDArray[np.float32]
+MOST_CELLS = 700  # of each side that a picture of the clouds shows
+_ONLY_A: dict[str, Any] = {
+    "feature_weight": 1.0, "proto_term": True, "class_agnostic_proto_term": True,
+    "pixel_term": False, "class_agnostic_pixel_term": False,
+}  # fmt: skip
+_ONLY_B: dict[str, Any] = {
+    "feature_weight": 1.0, "proto_term": False, "class_agnostic_proto_term": False,
+    "pixel_term": True, "class_agnostic_pixel_term": True,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The numbers of N pairs, each (N,) float32.
+
+    Attributes:
+        proto, pixel: terms A and B of Eq. 7 before any weight; B also where Eq. 8 drops it.
+        feat, max: L_feat and L_max as training adds them.
+        ce_old, ce_new: cross entropies of the masks; the old one is times the epoch's weight.
+    """
+
+    proto: Tensor
+    pixel: Tensor
+    feat: Tensor
+    max: Tensor
+    ce_old: Tensor
+    ce_new: Tensor
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Maps of one pair's new object on F's grid, (h, w) float32; nan where a cell counts nowhere.
+
+    Attributes:
+        share: how much of each cell the pseudo mask covers, in [0, 1].
+        probability: M'_b, the predictor's probability of foreground.
+        distance: ||F_b - c_a||^2.
+        weight: share / M'_b, with M'_b no smaller than the floor.
+        pixel: what the cell adds to B, weight times distance.
+        square: what the cell adds to L_max.
+    """
+
+    share: FloatMap
+    probability: FloatMap
+    distance: FloatMap
+    weight: FloatMap
+    pixel: FloatMap
+    square: FloatMap
+
+
+@dataclass(frozen=True)
+class Prototypes:
+    """c_a and c_b of N pairs, (N, C); ``empty`` (N,) bool marks pairs that lack one."""
+
+    old: Tensor
+    new: Tensor
+    empty: Tensor
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Two directions in feature space, along which the objects of both sides differ most.
+
+    Attributes:
+        mean: (C,), what becomes the origin.
+        axes: (C, 2), orthonormal.
+        kept: share of the cells' variance that the two directions hold.
+    """
+
+    mean: Tensor
+    axes: Tensor
+    kept: float
+
+    def project(self, features: Tensor) -> FloatMap:
+        """(N, C) features as (N, 2) positions."""
+        return ((features - self.mean) @ self.axes).numpy()
+
+
+@dataclass(frozen=True)
+class Clouds:
+    """What a picture of the feature space shows, in a plane.
+
+    Attributes:
+        cells_old, cells_new: (n, 2), cells of the objects, at most ``MOST_CELLS`` of each side.
+        old, new: (N, 2), the prototypes c_a and c_b.
+        empty: (N,) bool, pairs that lack a prototype.
+        spread: variance of the objects' cells, all channels together.
+    """
+
+    cells_old: FloatMap
+    cells_new: FloatMap
+    old: FloatMap
+    new: FloatMap
+    empty: NDArray[np.bool_]
+    spread: float
+
+
+def terms(
+    seen: Seen,
+    pairing: Pairing,
+    config: AlignmentConfig,
+    *,
+    weight_old: float = 1.0,
+    class_weight: float = 1.0,
+) -> Terms:
+    """The terms of Eq. 11 that each pair pays, and A and B of Eq. 7 alone.
+
+    Args:
+        weight_old: of the old data's cross entropy in an epoch (``evolution.old_weight``).
+        class_weight: of the class head's.
+    """
+    both = (seen.old, pairing.old, seen.new, pairing.new)
+    whole = pair_losses(seen.together(), pairing.old, pairing.new, config, weight_old, class_weight)
+    return Terms(
+        proto=alignment_losses(*both, replace(config, **_ONLY_A))["feat"],
+        pixel=alignment_losses(*both, replace(config, **_ONLY_B))["feat"],
+        **{name: whole[name] for name in ("feat", "max", "ce_old", "ce_new")},
+    )
+
+
+def layers(seen: Seen, pairing: Pairing, config: AlignmentConfig) -> Layers:
+    """The maps of a single pair: each cell is its own pair of Eq. 7 and its own map of Eq. 9, 10.
+
+    The maps are sums' parts whatever ``config.reduction`` and weights say.
+    """
+    features = as_full_precision(seen.new.features)
+    share = on_grid(pairing.new.masks, features).flatten()
+    probability = torch.sigmoid(seen.new.predictor.float()).flatten()
+    partner, inside = prototypes_of(seen, pairing).old, (share > 0).float()
+    distance = _by_cell(features, partner, inside, torch.ones_like(share), config)
+    pixel = _by_cell(features, partner, share, probability, config)
+    weight = torch.where(distance > 0, pixel / distance, 0.0)
+    square = _squares(seen.new, pairing.known, config)
+
+    def drawn(values: Tensor, *, everywhere: bool = False) -> FloatMap:
+        shown = values if everywhere else torch.where(share > 0, values, torch.nan)
+        return shown.reshape(features.shape[2:]).numpy()
+
+    return Layers(
+        share=drawn(share, everywhere=True),
+        probability=drawn(probability, everywhere=True),
+        distance=drawn(distance), weight=drawn(weight), pixel=drawn(pixel),
+        square=drawn(square, everywhere=True),
+    )  # fmt: skip
+
+
+def prototypes_of(seen: Seen, pairing: Pairing) -> Prototypes:
+    """c_a over ground truth and c_b over the pseudo mask, each where the predictor agrees."""
+    old, new = as_full_precision(seen.old.features), as_full_precision(seen.new.features)
+    on_old = on_grid(_agreed(pairing.old.masks, seen.old), old)
+    on_new = on_grid(_agreed(pairing.new.masks, seen.new), new)
+    empty = (on_old.flatten(1).amax(1) == 0) | (on_new.flatten(1).amax(1) == 0)
+    return Prototypes(prototypes(old, on_old)[:, 0], prototypes(new, on_new)[:, 0], empty)
+
+
+def plane_of(seen: Seen, pairing: Pairing) -> Plane:
+    """The two leading principal components of the cells of old and new objects together."""
+    cells = torch.cat(_both_sides(seen, pairing))
+    mean = cells.mean(0)
+    variances, directions = torch.linalg.eigh((cells - mean).T @ (cells - mean))
+    axes = directions[:, [-1, -2]]
+    signs = axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
+    return Plane(mean, axes * signs, float(variances[-2:].sum() / variances.sum().clamp(min=1e-12)))
+
+
+def clouds(seen: Seen, pairing: Pairing, plane: Plane) -> Clouds:
+    """Cells and prototypes of all pairs in a plane, which may have been fitted to another model."""
+    old, new = _both_sides(seen, pairing)
+    both, found = torch.cat([old, new]), prototypes_of(seen, pairing)
+    return Clouds(
+        plane.project(_some(old)), plane.project(_some(new)),
+        plane.project(found.old), plane.project(found.new), found.empty.numpy(),
+        float((both - both.mean(0)).square().sum(1).mean()),
+    )  # fmt: skip
+
+
+def _both_sides(seen: Seen, pairing: Pairing) -> tuple[Tensor, Tensor]:
+    return object_cells(seen.old, pairing.old.masks), object_cells(seen.new, pairing.new.masks)
+
+
+def object_cells(output: NetworkOutput, masks: Tensor) -> Tensor:
+    """Features of the cells that masks cover at least half of, (n, C) float32, object by object."""
+    features = as_full_precision(output.features)
+    covered = on_grid(masks, features)[:, 0] >= 0.5
+    return features.permute(0, 2, 3, 1)[covered]
+
+
+def _by_cell(
+    features: Tensor, partner: Tensor, share: Tensor, probability: Tensor, config: AlignmentConfig
+) -> Tensor:
+    """B of every cell of one pair, (h * w,), as if each were a feature of its own."""
+    cells = _cells(features)
+    one = torch.ones(len(cells), 1, 1, 1)
+    return feature_alignment_loss(
+        _cells(partner[:, :, None, None]).expand_as(cells), one, cells, one,
+        share[:, None, None, None], probability[:, None, None, None],
+        torch.ones(len(cells), dtype=torch.bool),
+        replace(config, **_ONLY_B, reduction="sum"),
+    )  # fmt: skip
+
+
+def _squares(output: NetworkOutput, known: Tensor, config: AlignmentConfig) -> Tensor:
+    """What each cell adds to L_max, (h * w,)."""
+    foreground = _cells(torch.sigmoid(output.predictor.float()))
+    classes = _cells(torch.softmax(output.classes.float(), dim=1))
+    plain = replace(config, max_square_weight=1.0, reduction="sum")
+    return maximum_squares_loss(foreground, classes, known.expand(len(foreground)), plain)
+
+
+def _cells(maps: Tensor) -> Tensor:
+    """(1, C, h, w) to (h * w, C, 1, 1)."""
+    return maps[0].flatten(1).T[:, :, None, None]
+
+
+def _agreed(masks: Tensor, output: NetworkOutput) -> Tensor:
+    """Supervision where the predictor agrees, all of it where it agrees nowhere, as Eq. 7's Q."""
+    agreed = masks & (enlarge(output.predictor, (masks.shape[-2], masks.shape[-1])) > 0)
+    return torch.where(agreed.flatten(1).any(1)[:, None, None, None], agreed, masks)
+
+
+def _some(cells: Tensor) -> Tensor:
+    """At most ``MOST_CELLS`` rows, taken evenly."""
+    if len(cells) <= MOST_CELLS:
+        return cells
+    return cells[torch.linspace(0, len(cells) - 1, MOST_CELLS).round().long()]

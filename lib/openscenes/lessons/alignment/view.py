@@ -1,0 +1,231 @@
+"""One look at one pair: which scene, model, pair, epoch and settings, and all that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from openscenes.lessons.alignment.figures import (
+    Limits,
+    Scatter,
+    clouds_figure,
+    limits_of,
+    pair_figure,
+    scatter,
+)
+from openscenes.lessons.alignment.layers import Drawn, largest
+from openscenes.lessons.alignment.pairs import BEFORE, Alignment
+from openscenes.lessons.alignment.state import (
+    Clouds,
+    Plane,
+    Terms,
+    clouds,
+    layers,
+    plane_of,
+    prototypes_of,
+    terms,
+)
+from openscenes.method.alignment import AlignmentConfig
+from openscenes.method.evolution import old_weight
+from openscenes.study.profiles import SCENE_NAMES
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the reader has chosen.
+
+    Attributes:
+        scene: a key of the alignments.
+        model: a row of Table 4.
+        pair: 0 to n_pairs - 1.
+        epoch: decides the partner and the weight of the old data.
+        floor: least M'_b in Eq. 7.
+        weight: of L_feat in Eq. 11.
+    """
+
+    scene: str
+    model: str = BEFORE
+    pair: int = 0
+    epoch: int = 0
+    floor: float = AlignmentConfig.probability_floor
+    weight: float = AlignmentConfig.feature_weight
+
+
+@dataclass(frozen=True)
+class View:
+    """What is seen under a choice.
+
+    Attributes:
+        drawn: the pair and its maps.
+        terms: its numbers, (1,) each.
+        before: term A of the same pair before evolution.
+        weight_old: of the old data's cross entropy.
+        empty: one of the two objects has no prototype, and L_feat is zero.
+        spread: variance of all pairs' cells.
+    """
+
+    choice: Choice
+    drawn: Drawn
+    terms: Terms
+    before: float
+    weight_old: float
+    empty: bool
+    spread: float
+
+    @property
+    def proto(self) -> float:
+        """Term A, ||c_a - c_b||^2."""
+        return self.terms.proto.item()
+
+
+def first_choice(alignments: Mapping[str, Alignment]) -> Choice:
+    """The first pair of a class that the model named, with the study's own settings."""
+    scene, alignment = next(iter(alignments.items()))
+    named = np.flatnonzero(alignment.pairing().known.numpy())
+    pair = int(named[0]) if len(named) else 0
+    config = alignment.config
+    return Choice(scene, pair=pair, floor=config.probability_floor, weight=config.feature_weight)
+
+
+def view(alignment: Alignment, choice: Choice) -> View:
+    """Everything about the chosen pair; the network is asked only where it has not been yet."""
+    config = replace(alignment.config, probability_floor=choice.floor, feature_weight=choice.weight)
+    pair = alignment.pairing(choice.epoch).pair(choice.pair)
+    seen = alignment.seen(choice.model, choice.epoch).pair(choice.pair)
+    weight_old = old_weight(alignment.evolution, choice.epoch)
+    found = terms(
+        seen, pair, config, weight_old=weight_old,
+        class_weight=alignment.evolution.class_loss_weight,
+    )  # fmt: skip
+    before, farthest = _before(alignment, choice)
+    maps = layers(seen, pair, config)
+    drawn = Drawn(pair, maps, choice.floor, farthest, seen.new.classes.shape[1])
+    cloud = clouds_of(alignment, choice.model, choice.epoch)
+    empty = bool(cloud.empty[choice.pair])
+    return View(choice, drawn, found, before, weight_old, empty, cloud.spread)
+
+
+def _before(alignment: Alignment, choice: Choice) -> tuple[float, float]:
+    """The pair's A and its farthest cell before evolution."""
+
+    def made() -> tuple[float, float]:
+        pair = alignment.pairing(choice.epoch).pair(choice.pair)
+        seen = alignment.seen(BEFORE, choice.epoch).pair(choice.pair)
+        found = prototypes_of(seen, pair)
+        proto = (found.old - found.new).square().sum().item()
+        return proto, largest(layers(seen, pair, alignment.config).distance)
+
+    key = ("pair before", *_name(alignment), choice.epoch, choice.pair)
+    return alignment.study.remembered(key, made)
+
+
+def _name(alignment: Alignment) -> tuple[object, ...]:
+    """What tells one alignment's memory from another's."""
+    return alignment.scene, alignment.seed, alignment.n_pairs, alignment.models[BEFORE].digest
+
+
+def plane(alignment: Alignment) -> Plane:
+    """The plane of all pictures of a scene, fitted once, before evolution, in the first epoch."""
+    key = ("plane", *_name(alignment))
+    return alignment.study.remembered(
+        key, lambda: plane_of(alignment.seen(BEFORE), alignment.pairing())
+    )
+
+
+def clouds_of(alignment: Alignment, model: str, epoch: int = 0) -> Clouds:
+    """All pairs under a model, in the scene's plane."""
+    key = ("clouds", *_name(alignment), epoch, alignment.models[model].digest)
+    return alignment.study.remembered(
+        key,
+        lambda: clouds(alignment.seen(model, epoch), alignment.pairing(epoch), plane(alignment)),
+    )
+
+
+def known_of(alignment: Alignment, epoch: int = 0) -> NDArray[np.bool_]:
+    """(N,) bool, pairs of a class that the model named."""
+    return alignment.pairing(epoch).known.numpy()
+
+
+def scatter_of(alignment: Alignment, model: str, epoch: int) -> Scatter:
+    """The clouds as pixels, on axes that are the same for every model and epoch of a scene."""
+    key = ("scatter", *_name(alignment), epoch, alignment.models[model].digest)
+    found, known = clouds_of(alignment, model, epoch), known_of(alignment, epoch)
+    return alignment.study.remembered(key, lambda: scatter(found, known, _limits(alignment)))
+
+
+def _limits(alignment: Alignment) -> Limits:
+    """With room for a cloud that grows."""
+    return limits_of([clouds_of(alignment, BEFORE)], margin=0.25)
+
+
+def nearest_pair(shown: Scatter, found: Clouds, row: float, col: float) -> int:
+    """The pair whose prototype, old or new, lies nearest to a pixel; pairs without are skipped."""
+    at = np.array([row, col])
+    ways = np.minimum(*(np.square(marks - at).sum(axis=1) for marks in (shown.old, shown.new)))
+    return int(np.where(found.empty, np.inf, ways).argmin())
+
+
+def clouds_page(alignment: Alignment, models: list[str]) -> Figure:
+    """The clouds of several models side by side."""
+    kept = plane(alignment).kept
+    title = (
+        f"VOC and {SCENE_NAMES[alignment.scene]}: {len(alignment.pairing())} pairs, "
+        f"{alignment.study.profile.data}\nplane of the two leading components before evolution, "
+        f"which hold {100 * kept:.0f} % of the variance there"
+    )
+    found = {name: clouds_of(alignment, name) for name in models}
+    return clouds_figure(found, known_of(alignment), title=title)
+
+
+def pair_page(alignment: Alignment, choice: Choice) -> Figure:
+    """The chosen pair with all its layers and numbers."""
+    seen = view(alignment, choice)
+    return pair_figure(seen.drawn, f"{choice.model}: {sentence(seen)}")
+
+
+def sentence(seen: View) -> str:
+    """The pair and its numbers in words."""
+    pair, found = seen.drawn.pairing, seen.terms
+    equation = "Eq. 7" if seen.drawn.known else "Eq. 8"
+    return (
+        f"old {pair.old_names[0]}, new {pair.true_names[0]} (named {pair.said[0]}); "
+        f"A {found.proto.item():,.0f}, B {found.pixel.item():,.0f}, "
+        f"L_feat by {equation} {found.feat.item():,.0f}"
+    )
+
+
+def scatter_words(seen: View) -> str:
+    """What the scatter shows, for who cannot see it."""
+    choice = seen.choice
+    return (
+        f"Old and new objects' features in a plane, VOC and {SCENE_NAMES[choice.scene]}, "
+        f"model {choice.model}, epoch {choice.epoch}. Chosen: pair {choice.pair}, "
+        f"{sentence(seen)}. Click near another prototype to choose its pair."
+    )
+
+
+def rows(seen: View) -> dict[str, str]:
+    """The readout: name -> value."""
+    pair, found, choice = seen.drawn.pairing, seen.terms, seen.choice
+    known, weight = seen.drawn.known, f"{choice.weight:g}"
+    total = found.ce_old + found.ce_new + found.feat + found.max
+    return {
+        "old object": pair.old_names[0],
+        "new object, as named": pair.said[0],
+        "new object, in truth": pair.true_names[0],
+        "class": "known: Eq. 7 and 9" if known else "unknown: Eq. 8 and 10",
+        "A, between prototypes": f"{found.proto.item():,.0f}",
+        "A before evolution": f"{seen.before:,.0f}",
+        "A / variance of the cells": f"{seen.proto / max(seen.spread, 1e-12):.2f}",
+        "B, pixels to c_a": f"{found.pixel.item():,.0f}" + ("" if known else " (not counted)"),
+        f"L_feat = {weight} × {'(A + B)' if known else 'A'}":
+            "0 (no prototype)" if seen.empty else f"{found.feat.item():,.0f}",
+        "L_max": f"{found.max.item():,.0f}",
+        f"L_ce, old, times {seen.weight_old:.2f}": f"{found.ce_old.item():,.0f}",
+        "L_ce, new": f"{found.ce_new.item():,.0f}",
+        "sum, Eq. 11": f"{total.item():,.0f}",
+    }  # fmt: skip

@@ -1,0 +1,251 @@
+"""Still pictures of interactions: what is asked, what is seen, what is answered, and how surely."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from openscenes.data.interactions import depth
+from openscenes.data.records import Box
+from openscenes.lessons.interactions.answers import Answer
+from openscenes.lessons.interactions.layers import LAYERS, Picture, over
+from openscenes.lessons.interactions.maps import ClickMap
+from openscenes.lessons.interactions.state import BoolMask, Subject
+from openscenes.masks import distance_to_outside
+from openscenes.study.figures.galleries import draw_interaction
+from openscenes.study.figures.tables import PALETTE, SERIES
+from openscenes.study.scores.statistics import Estimate, estimate
+
+PANEL_INCHES = 2.2
+DIFFERENCE = "difference to the ground truth"
+
+
+def question_figure(subject: Subject, answer: Answer) -> Figure:
+    """What the user gives, on the photograph, and the crop that the network gets of it.
+
+    Returns:
+        Left the photograph, dark where the crop leaves it out; right the crop, a square.
+    """
+    height, width = subject.shape
+    figure = Figure(figsize=(3.3 * width / height + 3.5, 3.7), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(width / height, 1))
+    shade = LAYERS["what the crop leaves out"](subject, answer)
+    left.imshow(over(subject.image, shade))
+    draw_interaction(left, answer.interaction.box, answer.interaction.point)
+    box = answer.interaction.box
+    size = f"{box.row1 - box.row0:.0f} x {box.col1 - box.col0:.0f}"
+    left.set_title(f"a box of {size} px and a click ({subject.name})", fontsize=9.5)
+    right.imshow(answer.sample.image)
+    draw_interaction(right, answer.sample.box, answer.sample.point)
+    side = answer.probability.shape[0]
+    right.set_title(f"the network's crop, {side} x {side} px", fontsize=9.5)
+    _bare(left, right)
+    return figure
+
+
+def tiles_figure(tiles: Mapping[str, Picture], columns: int, title: str = "") -> Figure:
+    """Tiles of the crop in rows, with their names: input channels, or what is made of them."""
+    rows = -(-len(tiles) // columns)
+    size = (PANEL_INCHES * columns, (PANEL_INCHES + 0.25) * rows + (0.4 if title else 0))
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for panel in panels.flat[len(tiles) :]:
+        panel.set_axis_off()
+    for panel, (name, tile) in zip(panels.flat, tiles.items(), strict=False):
+        panel.imshow(tile)
+        panel.set_title(name, fontsize=9.5)
+        _bare(panel)
+    figure.suptitle(title, fontsize=10.5)
+    return figure
+
+
+def answers_figure(subject: Subject, answers: Mapping[Any, Answer], title: str = "") -> Figure:
+    """Several answers about one object: box, click, and where each mask is right or wrong."""
+    n, boxes = len(answers), [answer.interaction.box for answer in answers.values()]
+    window = _window(boxes, subject.shape)
+    height = (window.row1 - window.row0) / (window.col1 - window.col0)
+    size = (PANEL_INCHES * n, PANEL_INCHES * min(max(height, 0.4), 2.0) + 1.15)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(1, n, squeeze=False)[0]
+    for panel, (name, answer) in zip(panels, answers.items(), strict=True):
+        panel.imshow(over(_grey(subject.image), LAYERS[DIFFERENCE](subject, answer)))
+        draw_interaction(panel, answer.interaction.box, answer.interaction.point)
+        panel.set_title(f"{name}\nIoU {answer.iou:.2f}", fontsize=9.5)
+        _frame(panel, window)
+    figure.suptitle(title, fontsize=10.5)
+    colours = [Patch(color=PALETTE[name], label=name) for name in ("right", "too much", "missed")]
+    figure.legend(handles=[_dot(), *colours], loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def click_map_figure(subject: Subject, maps: Mapping[str, ClickMap]) -> Figure:
+    """For each network, the IoU that a click at each place of the box brings.
+
+    Returns:
+        A panel per network with the object's outline, on one scale; at the right the same scores
+        over the distance from the outline, above 0 inside the object.
+    """
+    n = len(maps)
+    figure = Figure(figsize=(3.1 * n + 3.8, 3.6), layout="constrained")
+    *panels, last = figure.subplots(1, n + 1, squeeze=False, width_ratios=(*[1] * n, 1.15))[0]
+    low = min(float(found.iou.min()) for found in maps.values())
+    high = max(float(found.iou.max()) for found in maps.values())
+    limits = {"vmin": low, "vmax": max(high, low + 0.01)}
+    distance = signed_distance(subject.truth)
+    for number, (panel, (name, found)) in enumerate(zip(panels, maps.items(), strict=True)):
+        panel.imshow(_grey(subject.image))
+        shown = panel.imshow(
+            found.in_image(subject.shape), cmap="cividis", alpha=0.85, interpolation="nearest",
+            **limits,
+        )  # fmt: skip
+        panel.contour(subject.truth, levels=[0.5], colors=[PALETTE["truth"]], linewidths=1.8)
+        spread = f"{found.iou.min():.2f} to {found.iou.max():.2f}"
+        panel.set_title(fill(name, 30) + f"\nIoU {spread}", fontsize=9.5)
+        _frame(panel, _around(found))
+        far = distance[found.points[:, 0], found.points[:, 1]]
+        style = {"marker": "ox^s"[number % 4], "color": SERIES[number % len(SERIES)]}
+        last.scatter(far, found.iou, s=14, alpha=0.6, label=name, **style)
+    figure.colorbar(shown, ax=panels, label="IoU of the answer to a click here", shrink=0.85)
+    last.axvline(0, color=PALETTE["neutral"], linewidth=1)
+    last.set_xlabel("distance of the click from the outline, px\n(left: outside)", fontsize=9)
+    last.set_ylabel("IoU", fontsize=9)
+    last.set_ylim(-0.02, 1.02)
+    last.legend(fontsize=8, loc="best")
+    _plain(last)
+    return figure
+
+
+def signed_distance(mask: BoolMask) -> NDArray[np.float32]:
+    """(H, W) pixels from the outline of a mask, above 0 inside and below 0 outside."""
+    away = distance_to_outside(~mask)
+    return np.where(mask, depth(mask), -away)
+
+
+def change_figure(changes: Mapping[str, Mapping[Any, Estimate]], title: str) -> Figure:
+    """By how much each way of asking differs from the usual one, for each network.
+
+    Args:
+        changes: network -> way -> paired difference over objects; ways are the same for all.
+        title: what was changed.
+    """
+    ways = list(next(iter(changes.values())))
+    figure = Figure(figsize=(8.4, 1.3 + 0.42 * len(ways)), layout="constrained")
+    panel = figure.subplots()
+    panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2)
+    for number, (name, differences) in enumerate(changes.items()):
+        offset = 0.18 * (number - (len(changes) - 1) / 2)
+        places = np.arange(len(ways)) + offset
+        found = [differences[way] for way in ways]
+        means = np.array([value.mean for value in found])
+        ends = np.array([[value.low, value.high] for value in found]).T
+        panel.errorbar(
+            means, places, xerr=np.abs(ends - means), fmt="oxs^"[number % 4], label=name,
+            color=SERIES[number % len(SERIES)], markersize=6, linewidth=2,
+        )  # fmt: skip
+    panel.set_yticks(range(len(ways)), ways)
+    panel.set_ylim(len(ways) - 0.5, -0.5)
+    n_objects = next(iter(changes.values()))[ways[0]].n_objects
+    panel.set_xlabel(
+        f"difference to the first row, points of mIoU (95 % interval over {n_objects} objects)",
+        fontsize=9,
+    )
+    panel.set_title(title, fontsize=10.5)
+    panel.legend(fontsize=8.5, frameon=False)
+    _plain(panel)
+    return figure
+
+
+def curve_figure(frame: pd.DataFrame, label: str, usual: float, *, log: bool = False) -> Figure:
+    """Mean IoU over what is varied: a panel per scene, a line per network, a band of 95 %.
+
+    Args:
+        frame: of ``by_box``, ``by_jitter`` or ``by_width``.
+        label: what is varied.
+        usual: its value in training.
+        log: draw it on a logarithmic axis.
+    """
+    scenes, networks = _distinct(frame, "scene"), _distinct(frame, "network")
+    figure = Figure(figsize=(3.1 * len(scenes) + 0.4, 3.6), layout="constrained")
+    panels = figure.subplots(1, len(scenes), sharey=True, squeeze=False)[0]
+    for panel, scene in zip(panels, scenes, strict=True):
+        own = frame[frame["scene"] == scene]
+        panel.axvline(usual, color=PALETTE["neutral"], linewidth=1)
+        for number, name in enumerate(networks):
+            _curve(panel, own[own["network"] == name], name, number)
+        if log:
+            panel.set_xscale("log")
+            panel.set_xticks([], minor=True)
+            panel.set_xticks(
+                _distinct(frame, "way"), [f"{way:g}" for way in _distinct(frame, "way")]
+            )
+        panel.set_title(f"{scene} ({own['object_id'].nunique()} objects)", fontsize=9.5)
+        panel.set_xlabel(label, fontsize=9)
+        _plain(panel)
+    panels[0].set_ylabel("mean IoU, 0-100", fontsize=9)
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return figure
+
+
+def _curve(panel: Axes, own: pd.DataFrame, name: str, number: int) -> None:
+    ways = _distinct(own, "way")
+    found = [estimate(own[own["way"] == way]["iou"].to_numpy()[None]) for way in ways]
+    colour, marker = SERIES[number % len(SERIES)], "ox^s"[number % 4]
+    panel.plot(ways, [value.mean for value in found], marker=marker, color=colour, label=name)
+    low, high = [value.low for value in found], [value.high for value in found]
+    panel.fill_between(ways, low, high, color=colour, alpha=0.15, linewidth=0)
+
+
+def _distinct(frame: pd.DataFrame, column: str) -> list[Any]:
+    return list(dict.fromkeys(frame[column]))
+
+
+def _window(boxes: list[Box], shape: tuple[int, int]) -> Box:
+    """The part of the photograph around all boxes, with a tenth more."""
+    edges = np.array(boxes)
+    low, high = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
+    spare = 0.1 * (high - low) + 2
+    (row0, col0), (row1, col1) = np.maximum(low - spare, 0), np.minimum(high + spare, shape)
+    return Box(float(row0), float(col0), float(row1), float(col1))
+
+
+def _around(found: ClickMap) -> Box:
+    low, high = found.points.min(axis=0), found.points.max(axis=0)
+    spare = found.step + 3
+    return Box(*map(float, (*(low - spare), *(high + spare))))
+
+
+def _frame(panel: Axes, window: Box) -> None:
+    panel.set_xlim(window.col0 - 0.5, window.col1 - 0.5)
+    panel.set_ylim(window.row1 - 0.5, window.row0 - 0.5)
+    _bare(panel)
+
+
+def _grey(image: Picture) -> Picture:
+    return np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+
+
+def _bare(*panels: Axes) -> None:
+    for panel in panels:
+        panel.set_xticks([])
+        panel.set_yticks([])
+
+
+def _plain(panel: Axes) -> None:
+    panel.grid(color="0.92")
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _dot() -> Line2D:
+    colour = PALETTE["click"]
+    return Line2D([], [], color=colour, marker="o", linestyle="", label="click")

@@ -1,0 +1,230 @@
+"""What a mean over objects and seeds can tell, tried on the real scores of single objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from openscenes.errors import InputError
+from openscenes.seeding import numpy_generator
+from openscenes.study.pages.tables import reports_folder
+from openscenes.study.profiles import PROFILES, Profile
+from openscenes.study.scores.statistics import LEVEL, Estimate
+
+Values = NDArray[np.float64]
+N_STUDIES, N_RESAMPLES = 40, 400
+MOST_BY_HAND = 6
+SIZES = (10, 20, 50, 100, 200, 500, 1000, 2000)
+
+
+def kept_scores(number: str, profile: Profile, folder: Path | None = None) -> pd.DataFrame:
+    """The per-object scores that stand behind a table of the reports.
+
+    Ours: a profile without reports of its own is shown the demo's, which are always there.
+
+    Args:
+        number: of the table, such as "4".
+        folder: of reports; the profile's own if None.
+    Returns:
+        Columns block, seed, object_id, class_name, area, and one per row of the table.
+    Raises:
+        InputError: if there are no such scores.
+    """
+    folders = [folder] if folder else [reports_folder(profile), reports_folder(PROFILES["demo"])]
+    paths = [place / "tables" / f"table_{number}_objects.csv" for place in folders]
+    found = next((path for path in paths if path.is_file()), None)
+    if found is None:
+        raise InputError(
+            f"no scores of table {number} lie at {paths[0]}; make them with `make table-{number}`"
+        )
+    return pd.read_csv(found, dtype={"object_id": str, "class_name": str})
+
+
+def scores_in(frame: pd.DataFrame, block: str, row: str) -> Values:
+    """(n_seeds, n_objects) IoU in 0-1 of one row of one block.
+
+    Args:
+        block: how the block's title begins.
+    Raises:
+        InputError: if there is no such block or row.
+    """
+    mine = frame[frame["block"].str.startswith(block)]
+    if mine.empty or row not in mine or mine[row].isna().any():
+        blocks = ", ".join(frame["block"].unique())
+        raise InputError(
+            f'there is no row "{row}" in a block that begins with "{block}"; rows are '
+            f"{', '.join(map(str, frame.columns[5:]))}, blocks are {blocks}"
+        )
+    table = mine.pivot(index="seed", columns="object_id", values=row)
+    return table.to_numpy(dtype=np.float64)
+
+
+def differences_in(frame: pd.DataFrame, block: str, better: str, worse: str) -> Values:
+    """(n_seeds, n_objects) differences of two rows on the same seeds and objects, in points."""
+    return 100.0 * (scores_in(frame, block, better) - scores_in(frame, block, worse))
+
+
+def every_resample(values: Sequence[float]) -> Values:
+    """The mean of each of the n^n ways to draw n of n values with replacement.
+
+    Ours: what a bootstrap draws from; small enough to be looked at whole.
+
+    Raises:
+        InputError: if there are more than six values.
+    """
+    n = len(values)
+    if not 1 <= n <= MOST_BY_HAND:
+        raise InputError(
+            f"all resamples of {n} values are {n}^{n}; give between 1 and {MOST_BY_HAND} values"
+        )
+    return np.array([np.mean(drawn) for drawn in product(values, repeat=n)])
+
+
+def percentiles(means: Values) -> tuple[float, float]:
+    """The 2.5 % and the 97.5 % quantile of resampled means: a 95 % interval."""
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def unpaired(better: Values, worse: Values) -> Estimate:
+    """A difference of means whose interval draws each row's objects apart from the other's.
+
+    Ours: what one may say when only two means and their spreads are known, as in most papers;
+    ``statistics.paired_difference`` is what the study uses.
+
+    Args:
+        better, worse: (n_seeds, n_objects) IoU in 0-1.
+    """
+    a, b = (100.0 * scores.mean(axis=0) for scores in (better, worse))
+    generator = numpy_generator("unpaired", len(a), len(b))
+    first, second = (_drawn(generator, 4000, len(x)) @ x / len(x) for x in (a, b))
+    low, high = percentiles(first - second)
+    std = float((100.0 * (better.mean(axis=1) - worse.mean(axis=1))).std(ddof=1))
+    return Estimate(float(a.mean() - b.mean()), std, low, high, *better.shape)
+
+
+def _drawn(generator: np.random.Generator, n_resamples: int, n: int) -> Values:
+    """How often each of n things is drawn in each resample, (n_resamples, n)."""
+    return generator.multinomial(n, np.full(n, 1 / n), n_resamples).astype(float)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study that one might do.
+
+    Attributes:
+        n_objects, n_seeds: how many of each.
+        difference: what is really there, in points.
+    """
+
+    n_objects: int = 200
+    n_seeds: int = 3
+    difference: float = 1.0
+
+
+@dataclass(frozen=True)
+class Studies:
+    """The same plan carried out many times, each time on other objects and seeds.
+
+    Attributes:
+        mean, low, high: (n_studies,) in points.
+    """
+
+    plan: Plan
+    mean: Values
+    low: Values
+    high: Values
+
+    @property
+    def power(self) -> float:
+        """Share of studies whose interval leaves out zero."""
+        return float(np.mean((self.low > 0) | (self.high < 0)))
+
+    @property
+    def coverage(self) -> float:
+        """Share of studies whose interval holds what is really there."""
+        truth = self.plan.difference
+        return float(np.mean((self.low <= truth) & (truth <= self.high)))
+
+    @property
+    def width(self) -> float:
+        """Mean width of an interval, in points."""
+        return float(np.mean(self.high - self.low))
+
+
+def imagined(differences: Values, plan: Plan, n_studies: int = N_STUDIES) -> Studies:
+    """Carry a plan out many times, with the study's real differences as the world to draw from.
+
+    Ours: all differences are shifted so that their mean is the plan's; their spread over objects
+    and over trainings stays as it was measured. What is drawn does not depend on the shift, so
+    that moving it moves the picture. More seeds than were trained are drawn again from those.
+
+    Args:
+        differences: (n_seeds, n_objects) in points.
+    """
+    world = differences - differences.mean() + plan.difference
+    generator = numpy_generator("imagined studies", plan.n_objects, plan.n_seeds, n_studies)
+    seeds = generator.integers(world.shape[0], size=(n_studies, plan.n_seeds))
+    objects = generator.integers(world.shape[1], size=(n_studies, plan.n_objects))
+    samples = world[seeds[:, :, None], objects[:, None, :]]
+    return Studies(plan, samples.mean(axis=(1, 2)), *_intervals(samples))
+
+
+def _intervals(samples: Values) -> tuple[Values, Values]:
+    """Percentile intervals of (n_studies, n_seeds, n_objects), seeds and objects both drawn."""
+    n_studies, n_seeds, n_objects = samples.shape
+    objects, seeds = _draws(n_seeds, n_objects)
+    means = (objects @ samples.reshape(-1, n_objects).T) / n_objects
+    means = means.reshape(len(objects), n_studies, n_seeds)
+    resampled = np.einsum("rts,rs->rt", means, seeds) / n_seeds
+    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return low, high
+
+
+@lru_cache(maxsize=16)
+def _draws(n_seeds: int, n_objects: int) -> tuple[Values, Values]:
+    generator = numpy_generator("bootstrap of imagined studies", n_seeds, n_objects)
+    return _drawn(generator, N_RESAMPLES, n_objects), _drawn(generator, N_RESAMPLES, n_seeds)
+
+
+def studies_by_size(
+    differences: Values, difference: float, n_seeds: int, sizes: Sequence[int] = SIZES
+) -> list[Studies]:
+    """200 imagined studies of each number of objects: a power curve, and whether to believe it.
+
+    Args:
+        differences: (n_seeds, n_objects) in points, the world to draw from.
+        difference: what is really there, in points.
+    """
+    return [imagined(differences, Plan(n, n_seeds, difference), n_studies=200) for n in sizes]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Where a difference's uncertainty comes from, both in points.
+
+    Attributes:
+        objects: standard deviation over objects of the difference, seeds averaged.
+        seeds: standard deviation over seeds of the mean difference; nan for one seed.
+    """
+
+    objects: float
+    seeds: float
+
+    def objects_needed(self, difference: float) -> float:
+        """Objects for 80 % power at 95 %, were seeds no matter: n = ((1.96 + 0.84) s / d)^2."""
+        return (2.8 * self.objects / difference) ** 2
+
+
+def spread(differences: Values) -> Spread:
+    """Spread of (n_seeds, n_objects) differences over objects, and over seeds."""
+    by_seed = differences.mean(axis=1)
+    over_seeds = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else float("nan")
+    return Spread(float(differences.mean(axis=0).std(ddof=1)), over_seeds)

@@ -1,0 +1,1 @@
+"""Ours, beyond the paper."""

@@ -1,0 +1,1 @@
+"""One network of Table 1 in each file."""

@@ -1,0 +1,1 @@
+"""One object from Python or a shell, with any trained model."""

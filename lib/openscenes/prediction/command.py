@@ -1,0 +1,144 @@
+"""``python -m openscenes predict``: a photograph, a box and a point in; masks as PNG files out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openscenes.errors import DataError, InputError, OpenScenesError
+from openscenes.paths import atomic
+
+if TYPE_CHECKING:
+    from openscenes.prediction.model_files import Interactive
+    from openscenes.prediction.predict import PredictionResult
+
+
+FAILED = 2
+OUTPUTS = ("out", "probability", "overlay")
+OBJECT_COLOUR, CLICK_COLOUR = (0, 114, 178), (230, 159, 0)  # told apart by every kind of eye
+
+
+def add_parser(subparsers: Any) -> argparse.ArgumentParser:
+    """Add ``predict`` to what ``ArgumentParser.add_subparsers`` returned."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "predict",
+        help="segment the object in a box with one click inside it",
+        description="Segment the object in a box with one click inside it. Positions are (row, "
+        "col) pixels of the stored picture: an orientation tag is not applied.",
+    )
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="a photograph")
+    parser.add_argument(
+        "--box", type=float, nargs=4, required=True, metavar=("R0", "C0", "R1", "C1"),
+        help="first row and column, one beyond the last row and column",
+    )  # fmt: skip
+    parser.add_argument("--point", type=float, nargs=2, required=True, metavar=("R", "C"))
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--model", type=Path, metavar="FILE", help="default: newest demo model")
+    source.add_argument(
+        "--published-iog", type=Path, metavar="FILE", help="IOG's published weights"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--precision", default="auto", help="auto, bf16 or fp32")
+    parser.add_argument("--out", type=Path, metavar="PNG", help="mask, 0 or 255")
+    parser.add_argument("--probability", type=Path, metavar="PNG", help="0-255 for 0-1")
+    parser.add_argument("--overlay", type=Path, metavar="PNG", help="mask, box and point on IMAGE")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer one command line: 0, or 2 after one sentence on standard error."""
+    try:
+        _check_outputs(args)
+        _answer(args)
+    except OpenScenesError as error:
+        print(f"openscenes predict: {error}", file=sys.stderr)
+        return FAILED
+    return 0
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    paths = [path for name in OUTPUTS if (path := getattr(args, name)) is not None]
+    for path in paths:
+        if path.suffix.lower() != ".png":
+            raise InputError(f"The output {path} is not a PNG file; give a name that ends in .png.")
+    places = [path.absolute() for path in [args.image, *paths]]
+    if len(set(places)) < len(places):
+        raise InputError("Two of the picture and the outputs have one name; name each differently.")
+
+
+def _answer(args: argparse.Namespace) -> None:
+    # torch takes seconds to import, which `--help` need not wait for
+    from openscenes.prediction.predict import checked_interaction, predict
+
+    image = _photograph(args.image)
+    checked_interaction(image, args.box, args.point)
+    model = _model(args)
+    result = predict(image, args.box, args.point, model=model)
+    _write(args, image, result)
+    height, width = result.mask.shape
+    print(f"model       {model.label} ({model.device}, {model.precision})")
+    print(f"mask area   {int(result.mask.sum())} px of {height} x {width}")
+    print(f"confidence  {result.confidence:.3f}")
+
+
+def _photograph(path: Path) -> Any:
+    from openscenes.data.datasets import read_image
+
+    try:
+        return read_image(path)
+    except DataError as error:
+        raise InputError(
+            f"The picture {path} is missing or unreadable; give a whole JPEG or PNG file."
+        ) from error
+
+
+def _model(args: argparse.Namespace) -> Interactive:
+    from openscenes.prediction.model_files import model_from_file, newest_demo_model
+
+    return model_from_file(
+        args.published_iog or args.model or newest_demo_model(),
+        device=args.device,
+        precision=args.precision,
+        published_iog=args.published_iog is not None,
+    )
+
+
+def _write(args: argparse.Namespace, image: Any, result: PredictionResult) -> None:
+    import numpy as np
+
+    if args.out is not None:
+        write_png(args.out, result.mask * np.uint8(255))
+    if args.probability is not None:
+        write_png(args.probability, np.rint(result.probability * 255).astype(np.uint8))
+    if args.overlay is not None:
+        write_png(args.overlay, overlay(image, result.mask, args.box, args.point))
+
+
+def write_png(path: Path, pixels: Any) -> None:
+    """Write (H, W) or (H, W, 3) uint8 as PNG, whole or not at all."""
+    from PIL import Image
+
+    try:
+        with atomic(path) as partial:
+            Image.fromarray(pixels).save(partial, format="PNG")
+    except OSError as error:
+        raise InputError(
+            f"The output {path} cannot be written ({error.strerror}); choose another place."
+        ) from error
+
+
+def overlay(image: Any, mask: Any, box: list[float], point: list[float]) -> Any:
+    """(H, W, 3) uint8: the object tinted, the box and the point drawn."""
+    import cv2
+    import numpy as np
+
+    tinted = (image.astype(np.uint16) + np.array(OBJECT_COLOUR, np.uint16)) // 2
+    drawn = np.where(mask[..., None], tinted, image).astype(np.uint8)
+    row0, col0, row1, col1 = (round(side) for side in box)
+    line = max(1, round(max(image.shape) / 400))
+    cv2.rectangle(drawn, (col0, row0), (col1 - 1, row1 - 1), CLICK_COLOUR, line)
+    cv2.circle(drawn, (round(point[1]), round(point[0])), 2 * line, CLICK_COLOUR, -1)
+    return drawn

@@ -1,0 +1,254 @@
+"""Model files: weights that say themselves for which crop and which click they were trained.
+
+A ``.safetensors`` file written by our runs carries the configurations of network, crop and click
+in its header, so one file is enough to ask the model.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from openscenes.data.crops import CropConfig
+from openscenes.data.interactions import ClickConfig
+from openscenes.data.samples import Batch
+from openscenes.errors import InputError, WeightsError
+from openscenes.method.inference import InferenceConfig, Prediction, read_output
+from openscenes.networks.config import NetworkConfig
+from openscenes.networks.openscene import OpenSceneNet
+from openscenes.networks.precision import multiplies_bf16_fast
+from openscenes.networks.weights import load_published_iog, load_weights
+from openscenes.paths import cache_dir
+
+Precision = Literal["auto", "bf16", "fp32"]
+PRECISIONS: tuple[Precision, ...] = ("auto", "bf16", "fp32")
+DEVICES = ("auto", "cpu", "cuda")
+CONFIGURATION = "configuration"
+DEMO = "demo "  # how the label of every model of that profile begins
+
+
+@dataclass(frozen=True)
+class Interactive:
+    """A network ready to be asked: on its device, in its precision, with its crop and click.
+
+    ``widgets`` makes one from a network, ``model_from_file`` from a file.
+
+    Attributes:
+        network: in evaluation mode; not to be trained, its kernels may be bfloat16.
+        crop, clicks: as it was trained.
+        device: where it lies.
+        precision: of the convolutions, "bf16" or "fp32"; masks and probabilities are float32.
+        label: what it is, in words.
+    """
+
+    network: OpenSceneNet
+    crop: CropConfig
+    clicks: ClickConfig
+    device: torch.device
+    precision: Literal["bf16", "fp32"]
+    label: str = "a network"
+
+    def ask(self, batch: Batch, config: InferenceConfig) -> Prediction:
+        """What the network says of B crops of ``crop.size``."""
+        bf16 = self.precision == "bf16"
+        with torch.inference_mode():
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+                inputs = batch.to(self.device).inputs(self.clicks)
+                output = self.network(inputs, fine_only=True)
+            return read_output(output, self.crop.size, config)
+
+
+def interactive(
+    network: OpenSceneNet,
+    crop: CropConfig | None = None,
+    clicks: ClickConfig | None = None,
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    label: str = "a network",
+) -> Interactive:
+    """A copy of a network, ready to be asked; the network itself stays as it is.
+
+    Args:
+        network: of any size.
+        crop, clicks: as it was trained; None: the paper's margin and the network's crop size,
+            the paper's click.
+        device: "auto", "cpu" or "cuda".
+        precision: "bf16", "fp32", or "auto" for bf16 where the device multiplies it fast.
+        label: what it is, in words.
+    Raises:
+        InputError: for another device or precision, or a crop of another size.
+    """
+    crop = crop or CropConfig(size=network.config.crop_size)
+    if crop.size != network.config.crop_size:
+        raise InputError(
+            f"The crop is {crop.size} px but the network is built for {network.config.crop_size}; "
+            "make them equal."
+        )
+    clicks = clicks or ClickConfig()
+    return _ready(copy.deepcopy(network), crop, clicks, device, precision, label)
+
+
+def description(network: NetworkConfig, crop: CropConfig, clicks: ClickConfig) -> dict[str, str]:
+    """The metadata that make a weight file a model file."""
+    parts = {"network": asdict(network), "crop": asdict(crop), "clicks": asdict(clicks)}
+    return {CONFIGURATION: json.dumps(parts, sort_keys=True)}
+
+
+def model_from_file(
+    path: Path | str,
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    published_iog: bool = False,
+) -> Interactive:
+    """The model of a file; the last two are kept, so that asking again does not read again.
+
+    Args:
+        path: a model file of our runs; with ``published_iog`` IOG's published state dict
+            (.pth or .safetensors), a ResNet-101 at 512 px.
+    Raises:
+        WeightsError: if the file is missing, damaged, or not what it should be.
+        InputError: for an unknown device or precision.
+    """
+    path = Path(path).expanduser().absolute()
+    if not path.is_file():
+        raise WeightsError(f"There is no model file {path}; check the path or train a model.")
+    facts = path.stat()
+    build = _published if published_iog else _described
+    return _kept(build, path, facts.st_mtime_ns, facts.st_size, device, precision)
+
+
+def newest_demo_model() -> Path:
+    """The file of the newest trained model of profile demo that has seen no truth of a new scene.
+
+    Raises:
+        WeightsError: if none is trained yet.
+    """
+    found = [path for path in (cache_dir() / "runs").glob("*/*.safetensors") if _is_demo(path)]
+    if not found:
+        raise WeightsError(
+            "No demo model is trained yet; `make table-4` trains one, or name a model file."
+        )
+    return max(found, key=lambda path: path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _kept(
+    build: Callable[[Path], tuple[OpenSceneNet, CropConfig, ClickConfig, str]],
+    path: Path,
+    _mtime_ns: int,
+    _n_bytes: int,
+    device: str,
+    precision: Precision,
+) -> Interactive:
+    network, crop, clicks, label = build(path)
+    return _ready(network, crop, clicks, device, precision, label)
+
+
+def _published(path: Path) -> tuple[OpenSceneNet, CropConfig, ClickConfig, str]:
+    network = OpenSceneNet(NetworkConfig())
+    load_published_iog(network, path)
+    return network, CropConfig(), ClickConfig(), "published IOG"
+
+
+def _described(path: Path) -> tuple[OpenSceneNet, CropConfig, ClickConfig, str]:
+    about = _metadata(path)
+    network_config, crop, clicks = _configurations(path, about)
+    network = OpenSceneNet(network_config)
+    load_weights(network, path)
+    return network, crop, clicks, about.get("label", path.name)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(path, "pt") as opened:
+            return dict(opened.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{path} is not a readable .safetensors file ({error}); name a model file that our "
+            "runs wrote."
+        ) from error
+
+
+def _configurations(
+    path: Path, about: dict[str, str]
+) -> tuple[NetworkConfig, CropConfig, ClickConfig]:
+    """Network, crop and click configuration of a file's metadata."""
+    if CONFIGURATION not in about:
+        raise WeightsError(
+            f"{path} does not say for which network and crop it was trained; name a model file "
+            "that our runs wrote, or published weights of IOG as such (--published-iog)."
+        )
+    try:
+        parts: dict[str, Any] = json.loads(about[CONFIGURATION])
+        network, crop = NetworkConfig(**parts["network"]), CropConfig(**parts["crop"])
+        return network, crop, ClickConfig(**parts["clicks"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise WeightsError(
+            f"{path} was written for another version of openscenes ({error}); train it again."
+        ) from error
+
+
+def _is_demo(path: Path) -> bool:
+    """Whether it is a model of profile demo that can be asked; others are passed over.
+
+    Ours: so is what learned a new scene's ground truth, which a user never gives.
+    """
+    try:
+        about = _metadata(path)
+    except WeightsError:
+        return False
+    label = about.get("label", "")
+    return CONFIGURATION in about and label.startswith(DEMO) and "ground truth" not in label
+
+
+def _ready(
+    network: OpenSceneNet,
+    crop: CropConfig,
+    clicks: ClickConfig,
+    device: str,
+    precision: Precision,
+    label: str,
+) -> Interactive:
+    """Bring a network, in place, to its device and precision.
+
+    Ours: kernels are stored as bfloat16 once, where autocast would round them in every call;
+    the values that it computes with are the same.
+    """
+    place = _device(device)
+    resolved = _resolved(precision, place)
+    network = network.eval().requires_grad_(False).to(place)
+    if resolved == "bf16":
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(torch.bfloat16)
+    network = network.to(memory_format=torch.channels_last)
+    return Interactive(network, crop, clicks, place, resolved, label)
+
+
+def _device(name: str) -> torch.device:
+    if name not in DEVICES:
+        raise InputError(f"The device is {name!r}; choose one of {', '.join(DEVICES)}.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError('The device is "cuda", but torch sees none; choose "cpu" or "auto".')
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def _resolved(precision: Precision, device: torch.device) -> Literal["bf16", "fp32"]:
+    if precision not in PRECISIONS:
+        raise InputError(f"The precision is {precision!r}; choose one of {', '.join(PRECISIONS)}.")
+    if precision == "auto":
+        return "bf16" if multiplies_bf16_fast(device) else "fp32"
+    return precision

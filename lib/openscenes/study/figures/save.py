@@ -1,0 +1,68 @@
+"""A figure as a picture on a page: the same bytes for the same figure, and words beside it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from IPython.display import Image, Markdown
+from matplotlib.figure import Figure
+
+from openscenes.paths import atomic
+from openscenes.study.runs.data import Study
+
+
+def picture(figure: Figure, alt: str, path: Path | None = None) -> Image:
+    """A drawn figure as PNG for a notebook cell, and as a file of its own.
+
+    On a page alone, a figure that holds pictures becomes a JPEG, where that has less than half
+    the bytes: pages are kept, and read over slow lines.
+
+    Args:
+        figure: drawn by ``figures`` or ``distributions``.
+        alt: what a reader who cannot see it should know.
+        path: where the file goes; None keeps it on the page only.
+    """
+    drawn = _encoded(figure, "png", alt, path)
+    if path is not None:
+        return drawn
+    compact = _encoded(figure, "jpeg", alt, None)
+    return compact if 2 * len(compact.data) < len(drawn.data) else drawn
+
+
+def _encoded(figure: Figure, kind: Literal["png", "jpeg"], alt: str, path: Path | None) -> Image:
+    buffer = io.BytesIO()
+    options = {"metadata": {"Software": None}} if kind == "png" else {"pil_kwargs": {"quality": 88}}
+    figure.savefig(buffer, format=kind, dpi=100, bbox_inches="tight", **options)
+    if path is not None:
+        with atomic(path) as partial:
+            partial.write_bytes(buffer.getvalue())
+    return Image(buffer.getvalue(), format=kind, alt=alt)
+
+
+def photographs(
+    study: Study,
+    draw: Callable[..., Figure],
+    *arguments: object,
+    alt: str,
+    keep: bool,
+    path: Path | None = None,
+) -> Image | Markdown:
+    """A figure that shows the data itself, as JPEG, or the reason why it is not drawn.
+
+    Ours: embedded scenes are always shown; photographs belong to others and would be copied with
+    the page, so a page keeps them only where its reader asks for it.
+
+    Args:
+        draw: called as ``draw(study, *arguments)``.
+        alt, path: as for ``picture``.
+        keep: show photographs, too.
+    """
+    if study.profile.embedded is None and not keep:
+        return Markdown(
+            f"*Not drawn: {alt} These are photographs of others; set `photographs = True` in the "
+            "second cell to see them.*"
+        )
+    return _encoded(draw(study, *arguments), "jpeg", alt, path)

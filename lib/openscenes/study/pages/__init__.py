@@ -1,0 +1,1 @@
+"""Pages: executed notebooks, tables as Markdown and LaTeX, the site."""

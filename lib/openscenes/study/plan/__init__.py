@@ -1,0 +1,1 @@
+"""What a study costs, and the order in which it is trained."""

@@ -1,0 +1,158 @@
+"""What the official data sets are, where they must lie, and how many objects one should find.
+
+The counts are what others found on the official files; a study recounts them on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from openscenes.peers.zoo import PEERS, peer_of
+from openscenes.study.plan.costs import TERAFLOP_PER_CROP
+from openscenes.study.profiles import PAPER, Profile
+
+# Objects to learn: VOC and SBD as IOG's code counts them, the scenes as Sec. 4.1.1 does.
+OBJECTS: Mapping[str, int] = {
+    "voc": 3_507, "voc+sbd": 25_832, "cityscapes": 52_004, "coco": 83_070,
+    # to be tested on: IOG's code, about 10,000 as nobody says, and COCO's own, without crowds
+    "val voc": 3_427, "val cityscapes": 10_000, "val coco": 36_335,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Need:
+    """One data set.
+
+    Attributes:
+        folders: below the data folder, all of them.
+        contents: images and objects of its splits, with the source of each count.
+        archive: the official file and its MD5 sum, where one is known for certain.
+    """
+
+    name: str
+    folders: tuple[str, ...]
+    contents: tuple[str, ...]
+    archive: str
+
+
+NEEDS = (
+    Need(
+        "PASCAL VOC 2012",
+        tuple(
+            f"VOCdevkit/VOC2012/{name}"
+            for name in ("JPEGImages", "SegmentationObject", "SegmentationClass",
+                         "ImageSets/Segmentation")
+        ),
+        (
+            "train: 1,464 images, 3,507 objects (IOG's code)",
+            "val: 1,449 images, 3,427 objects (IOG's code; RITM's list has 3,417)",
+        ),
+        "VOCtrainval_11-May-2012.tar, md5 6cd6e144f989b92b3379bac3b3de84fd "
+        "(torchvision.datasets.voc)",
+    ),
+    Need(
+        "SBD",
+        tuple(f"benchmark_RELEASE/dataset/{name}" for name in ("img", "inst")),
+        ("VOC train with all of SBD that is not in VOC val: 10,582 images, 25,832 objects "
+         "(IOG's code)",),
+        "benchmark.tgz, md5 82b4d87ceb2ed10f6038a1cba92111cb (torchvision.datasets.sbd)",
+    ),
+    Need(
+        "Cityscapes",
+        tuple(
+            f"cityscapes/{kind}/{split}"
+            for kind in ("leftImg8bit", "gtFine") for split in ("train", "val")
+        ),
+        (
+            "train: 2,975 images, 52,004 objects (Sec. 4.1.1)",
+            "val: 500 images, about 10,000 objects (not stated anywhere; counted on the data)",
+        ),
+        "leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip, no checksum known here",
+    ),
+    Need(
+        "COCO 2017",
+        ("coco/train2017", "coco/val2017", "coco/annotations"),
+        (
+            "train2017: 118,287 images, of which one in ten is drawn; the paper's draw has 11,901 "
+            "images and 83,070 objects (Sec. 4.1.1), another draw has others",
+            "val2017: 5,000 images, 36,335 objects without crowds",
+        ),
+        "train2017.zip, val2017.zip and annotations_trainval2017.zip, no checksum known here",
+    ),
+)  # fmt: skip
+
+
+def missing(data: Path | None) -> tuple[str, ...]:
+    """Folders that are not below the data folder; all of them where there is no such folder."""
+    wanted = [folder for need in NEEDS for folder in need.folders]
+    return tuple(name for name in wanted if data is None or not (data / name).is_dir())
+
+
+def requirements(profile: Profile, data: Path | None) -> list[str]:
+    """Lines: what a profile on photographs needs, where it must lie, and what is there now.
+
+    Args:
+        data: the folder of the four data sets; None if it was not given.
+    """
+    place = "DATA" if data is None else str(data)
+    absent = missing(data)
+    lines = [f"Needed in {place}, each under its owner's licence:"]
+    for need in NEEDS:
+        lines.append(f"  {need.name}")
+        lines += [f"    [{_state(f, data, absent)}] {place}/{f}" for f in need.folders]
+        lines += [f"    {said}" for said in need.contents] if profile.name == "paper" else []
+        lines += [f"    official files: {need.archive}"] if profile.name == "paper" else []
+    if profile.imagenet:
+        lines.append("  ImageNet weights: torchvision's own, fetched by it, or the file of")
+        lines += [
+            f"    {place}/weights/{kind}-imagenet.safetensors, or in {place}/../weights ({who})"
+            for kind, who in imagenet_kinds(profile).items()
+        ]
+    return lines
+
+
+def imagenet_kinds(profile: Profile) -> dict[str, str]:
+    """torchvision's names of the ImageNet networks that a profile starts from -> who does."""
+    users: dict[str, list[str]] = {profile.network.backbone: ["ours"]} if profile.imagenet else {}
+    for name in PEERS:
+        kind = peer_of(profile, name).imagenet
+        if kind is not None:
+            users.setdefault(kind, []).append(name)
+    return {kind: ", ".join(names) for kind, names in users.items()}
+
+
+def _state(folder: str, data: Path | None, absent: tuple[str, ...]) -> str:
+    if data is None:
+        return "no DATA given"
+    return "missing" if folder in absent else "there"
+
+
+def paper_needs() -> str:
+    """Markdown: a section of the status page on profile ``paper``."""
+    flops = f"{paper_flops():.1e}".replace("e+", "e")
+    kinds = "; ".join(f"`{kind}` ({who})" for kind, who in imagenet_kinds(PAPER).items())
+    return f"""## What profile `paper` needs
+
+- `make tables PROFILE=paper DATA=folder`, where the folder holds the official layouts
+  `VOCdevkit/VOC2012`, `benchmark_RELEASE` (SBD), `cityscapes` (`leftImg8bit`, `gtFine`) and `coco`
+  (`train2017`, `val2017`, `annotations`), each under its owner's licence.
+  `make plan PROFILE=paper DATA=folder` says what is there, with counts and checksums.
+- ImageNet weights, torchvision's own, or `weights/NAME-imagenet.safetensors` in the folder or
+  beside it, for each NAME of {kinds}.
+- One or more GPUs: Tables 3 and 4 take about {flops} floating-point operations per seed and
+  pass over pairs of {PAPER.crop.size} px crops, {PAPER.initial.batch_size} at a time. This is an
+  estimate from the counted cost of one crop, not a measurement; `make plan PROFILE=paper` has
+  one for every table."""
+
+
+def paper_flops() -> float:
+    """Floating-point operations of all trainings behind Table 4 at the paper's size, one seed."""
+    crops = 0
+    for initial_set in PAPER.initial_sets:
+        crops += OBJECTS[initial_set] * PAPER.initial.epochs
+        for scene, evolving in (("cityscapes", PAPER.cityscapes), ("coco", PAPER.coco)):
+            # four variants on pairs of an old and a new crop, one bound on new crops alone
+            crops += (4 * 2 + 1) * OBJECTS[scene] * evolving.train.epochs
+    return crops * TERAFLOP_PER_CROP * 1e12

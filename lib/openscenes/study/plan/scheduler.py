@@ -1,0 +1,173 @@
+"""Training all that a table needs: initial models first, then what evolves from them, in parallel.
+
+Small networks use a second core badly but a second process well. Each training takes the
+profile's number of threads, whatever else runs, so that its numbers do not depend on how many
+others train beside it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from openscenes.errors import OpenScenesError
+from openscenes.paths import atomic, cache_dir
+from openscenes.study.profiles import profile_named
+from openscenes.study.runs.code_digest import code_digest
+from openscenes.study.runs.data import Study, digest_of, open_study, validation
+from openscenes.study.runs.recipes import Recipe
+from openscenes.study.runs.runs import model
+from openscenes.study.scores.queries import Question, answer, recipes_of
+
+_CODE = (answer,)  # what decides what an answer is
+
+
+def prepare(
+    study: Study, questions: Sequence[Question], data: Path | None, device: str
+) -> Iterator[str]:
+    """Train every model that is missing, parents first, then answer every question.
+
+    A line of text for each.  What was prepared once is remembered by all that decides it, so
+    that a second call asks nothing.
+    """
+    done = cache_dir() / "prepared" / _digest(study, questions)
+    if done.exists():
+        return
+    recipes = recipes_of(questions)
+    missing = [r for r in recipes if not model(study, r, train=False).weights.exists()]
+    where = (study.profile.name, data, device)
+    yield from _run(study, [Training(recipe) for recipe in missing], where)
+    if study.fabric.is_global_zero:
+        yield from _run(study, [Scoring(group) for group in _by_model(questions)], where)
+        with atomic(done) as partial:
+            partial.write_text("answered")
+
+
+@dataclass(frozen=True)
+class Training:
+    """A model to train, once its parent is there."""
+
+    recipe: Recipe
+
+    def __call__(self, study: Study) -> str:
+        """Train, or find trained meanwhile."""
+        made = model(study, self.recipe)
+        return f"ready: {made.label} (trained in {made.facts()['wall_s']:.0f} s)"
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Questions about one model, which is then loaded by one process only."""
+
+    questions: tuple[Question, ...]
+    recipe: None = None
+
+    def __call__(self, study: Study) -> str:
+        """Answer, or find answered meanwhile."""
+        for question in self.questions:
+            answer(study, question)
+        return f"scored: {self.questions[0].recipe.words()} seed {self.questions[0].recipe.seed}"
+
+
+Task = Training | Scoring
+
+
+def _by_model(questions: Sequence[Question]) -> list[tuple[Question, ...]]:
+    groups: dict[Recipe, list[Question]] = {}
+    for question in questions:
+        groups.setdefault(question.recipe, []).append(question)
+    return [tuple(dict.fromkeys(group)) for group in groups.values()]
+
+
+def _digest(study: Study, questions: Sequence[Question]) -> str:
+    asked = [
+        [q.where, q.kind, q.user, q.confined, q.views]
+        + [model(study, recipe, train=False).digest for recipe in q.needs()]
+        for q in questions
+    ]
+    sets = [validation(study, where).digest for where in sorted({q.where for q in questions})]
+    reading = [study.profile.inference, study.profile.ipt, study.profile.clicks]
+    return digest_of([asked, sets, reading, code_digest(*_CODE)])
+
+
+def parallel_jobs(study: Study) -> int:
+    """How many trainings fit on this machine: on a CPU, as its cores and its memory allow."""
+    threads = study.profile.cpu_threads
+    if study.fabric.device.type != "cpu" or study.fabric.world_size > 1 or threads < 1:
+        return 1
+    by_cores = (os.cpu_count() or 1) // threads
+    by_memory = _memory_gib() / study.profile.job_gib
+    return max(1, int(min(by_cores, by_memory)))
+
+
+def _memory_gib() -> float:
+    """What the machine has; without a limit where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
+
+
+def _run(study: Study, tasks: Sequence[Task], where: tuple[str, Path | None, str]) -> Iterator[str]:
+    """Do the tasks here, or side by side where the machine has room."""
+    n_jobs = min(len(tasks), parallel_jobs(study))
+    if n_jobs > 1:
+        yield from _side_by_side(tasks, n_jobs, where)
+    else:
+        yield from (task(study) for task in tasks)
+
+
+def _side_by_side(
+    tasks: Sequence[Task], n_jobs: int, where: tuple[str, Path | None, str]
+) -> Iterator[str]:
+    """Work in fresh processes, each task as soon as the model that it starts from is there.
+
+    What a killed process leaves is resumed by the next call.
+    """
+    waiting = list(tasks)
+    with ProcessPoolExecutor(n_jobs, mp_context=get_context("spawn")) as pool:
+        running: dict[Future[str], Task] = {}
+        try:
+            while waiting or running:
+                for task in _ready(waiting, running.values())[: n_jobs - len(running)]:
+                    waiting.remove(task)
+                    running[pool.submit(_in_process, where, task)] = task
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+                    del running[future]
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ready(waiting: Sequence[Task], running: Iterable[Task]) -> list[Task]:
+    """Tasks whose model's parent is neither waiting nor running, those of many heirs first.
+
+    A model that others wait for, begun last, would leave all processes but one idle.
+    """
+    unfinished = {task.recipe for task in (*waiting, *running)} - {None}
+    ready = [t for t in waiting if t.recipe is None or t.recipe.parent not in unfinished]
+    heirs = Counter(step for t in waiting if t.recipe is not None for step in t.recipe.life())
+    return sorted(ready, key=lambda task: -heirs[task.recipe] if task.recipe else 0)
+
+
+_opened: dict[tuple[str, Path | None, str], Study] = {}
+
+
+def _in_process(where: tuple[str, Path | None, str], task: Task) -> str:
+    """Work in a worker process, which opens its study once.
+
+    A mistake that the user can mend comes back as its sentence alone, which every process reads.
+    """
+    try:
+        if where not in _opened:
+            profile, data, device = where
+            _opened[where] = open_study(profile_named(profile), data, device)
+        return task(_opened[where])
+    except OpenScenesError as error:
+        raise OpenScenesError(str(error)) from error

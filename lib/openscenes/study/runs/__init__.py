@@ -1,0 +1,1 @@
+"""What is trained: recipes, models on disk, the data they learn from."""

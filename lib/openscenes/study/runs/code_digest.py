@@ -1,0 +1,172 @@
+"""What code does, as a digest: the name of a model changes with behaviour and with nothing else.
+
+Counted are the top-level definitions that given ones reach by names, as syntax trees without
+docstrings, comments, layout, the annotations of functions and the written sources of settings.  A
+definition stands for itself by its content, so that moving or renaming it changes nothing.  What
+the names do not show is not seen: ``getattr`` with a computed name, and data files.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import openscenes
+from openscenes.study.runs.code_text import Definition, Module, Writer
+
+_WHOLE = "*"  # in place of a name: the module itself, passed around
+
+
+@cache
+def code_digest(*entries: Callable[..., Any]) -> str:
+    """The sha256 of all that functions and classes of this package reach, themselves included.
+
+    It is worked out once for a process: a file that is edited later is not the code that runs.
+    """
+    return _package().digest(*(f"{entry.__module__}:{entry.__qualname__}" for entry in entries))
+
+
+@cache
+def _package() -> Sources:
+    return Sources(Path(openscenes.__file__).resolve().parent)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A definition without names: its text, what it uses in order, what annotations mention."""
+
+    text: str
+    uses: tuple[Definition, ...]
+    mentions: frozenset[Definition] = frozenset()
+
+
+class Sources:
+    """The definitions of one package; each file is read once, when it is first reached.
+
+    Args:
+        folder: the package, named like the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._modules: dict[str, Module | None] = {}
+        self._readings: dict[Definition, _Reading] = {}
+
+    def digest(self, *names: str) -> str:
+        """The sha256 of what dotted names of the package reach.
+
+        Raises:
+            ValueError: for a name that is no definition of the package.
+        """
+        entries = [self._entry(name) for name in names]
+        labels = self._labels(self.reached(*names))
+        told = [sorted(labels[entry] for entry in entries), sorted(set(labels.values()))]
+        return _sha(repr(told))
+
+    def reached(self, *names: str) -> frozenset[Definition]:
+        """Every definition that dotted names of the package reach, however far away."""
+        waiting = [self._entry(name) for name in names]
+        found: set[Definition] = set()
+        while waiting:
+            definition = waiting.pop()
+            if definition not in found:
+                found.add(definition)
+                reading = self._read(definition)
+                waiting += [*reading.uses, *reading.mentions, *self._run_by(definition.module)]
+        return frozenset(found)
+
+    def _entry(self, name: str) -> Definition:
+        definition, rest = self.find(name)
+        if definition is None or (definition.name == _WHOLE and rest):
+            raise ValueError(f"{name} is no definition of {self.folder.name}; give one that is.")
+        return definition
+
+    def _labels(self, definitions: Iterable[Definition]) -> dict[Definition, str]:
+        """A digest for each: equal for two that do the same, wherever they stand.
+
+        Each round looks one reference further, until no round tells more definitions apart: the
+        coarsest partition, which needs no order and no end of a cycle.
+        """
+        readings = {definition: self._read(definition) for definition in definitions}
+        labels = {definition: _sha(reading.text) for definition, reading in readings.items()}
+        kinds = 0
+        while len(set(labels.values())) > kinds:
+            kinds = len(set(labels.values()))
+            labels = {
+                definition: _sha(" ".join([_sha(r.text), *(labels[used] for used in r.uses)]))
+                for definition, r in readings.items()
+            }
+        return labels
+
+    def _run_by(self, module: str) -> Iterator[Definition]:
+        """Statements that run when a module and the packages around it are imported."""
+        parts = module.split(".")
+        for n in range(1, len(parts) + 1):
+            name = ".".join(parts[:n])
+            known = self.module(name)
+            for number in range(len(known.statements) if known else 0):
+                yield Definition(name, str(number))
+
+    def _read(self, definition: Definition) -> _Reading:
+        if definition not in self._readings:
+            module = self.module(definition.module)
+            assert module is not None
+            if definition.name == _WHOLE:
+                names = sorted(module.bindings)
+                uses = tuple(Definition(definition.module, name) for name in names)
+                reading = _Reading(" ".join(names), uses)
+            else:
+                writer = Writer(self.find, module, definition.name)
+                writer.write(module.statements_of(definition.name))
+                reading = _Reading(
+                    "\n".join(writer.text), tuple(writer.uses), frozenset(writer.mentions)
+                )
+            self._readings[definition] = reading
+        return self._readings[definition]
+
+    def module(self, name: str) -> Module | None:
+        """A module of the package by its dotted name, or None."""
+        if name not in self._modules:
+            place = self.folder.parent.joinpath(*name.split("."))
+            files = [place / "__init__.py", place.with_suffix(".py")]
+            ours = name.split(".")[0] == self.folder.name
+            found = [file for file in files if ours and file.is_file()]
+            tree = ast.parse(found[0].read_text(encoding="utf-8")) if found else None
+            self._modules[name] = None if tree is None else Module(name, tree)
+        return self._modules[name]
+
+    def find(self, dotted: str) -> tuple[Definition | None, str]:
+        """The definition that "module:name.attribute" leads to through imports, and what is left.
+
+        None, with the text as it was, for what is not of this package.
+        """
+        base, _, names = dotted.rpartition(":")
+        base, names = (base, names) if base else (names.split(".")[0], names.partition(".")[2])
+        if self.module(base) is None:
+            return None, dotted.replace(":", ".")
+        parts = names.split(".") if names else []
+        for i, part in enumerate(parts):
+            module, left = self._modules[base], parts[i + 1 :]
+            assert module is not None
+            if part in module.bindings:
+                return Definition(base, part), ".".join(left)
+            if module.imports.get(part, f"{base}:{part}") != f"{base}:{part}":
+                return self.find(".".join([module.imports[part], *left]))
+            if self.module(f"{base}.{part}") is not None:
+                base = f"{base}.{part}"
+            elif part.startswith("__"):  # __file__ says nothing of what the module holds
+                return None, f"module.{part}"
+            elif "__getattr__" in module.bindings:
+                return Definition(base, "__getattr__"), ".".join([part, *left])
+            else:
+                return Definition(base, _WHOLE), ".".join([part, *left])
+        return Definition(base, _WHOLE), ""
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,248 @@
+"""What a study works on: the source's objects, the new scenes' clicks, the validation sets."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+import lightning_fabric as fabric_module
+import torch
+from filelock import FileLock
+
+from openscenes import synthetic as scenes
+from openscenes.data import clicks, datasets
+from openscenes.data.datasets.layout import data_root
+from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
+from openscenes.data.records import ClickedObject, Index, ObjectRecord
+from openscenes.errors import DataError
+from openscenes.method.training import chosen_precision, make_fabric
+from openscenes.paths import cache_dir
+from openscenes.seeding import numpy_generator
+from openscenes.study.profiles import InitialSet, Profile, Scene
+from openscenes.study.runs.code_digest import code_digest
+
+SOURCE = "voc"
+User = Literal["iog", "human"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A profile on a data root with a device: what every run of one command shares.
+
+    ``memory`` keeps what was read from the data root, since every table asks for it again.
+    """
+
+    profile: Profile
+    root: Path
+    fabric: fabric_module.Fabric
+    cache: ImageCache
+    memory: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def remembered(self, key: Any, make: Callable[[], T]) -> T:
+        """The value made for this key before, or made now."""
+        if key not in self.memory:
+            self.memory[key] = make()
+        return cast(T, self.memory[key])
+
+    @property
+    def precision(self) -> str:
+        """What the device multiplies in, "32-true" or "bf16-mixed"."""
+        return chosen_precision(self.profile.initial.precision, self.fabric.device.type)
+
+
+@dataclass(frozen=True)
+class NewScene:
+    """A scene to evolve onto: clicks for the method, truth for the upper bound only."""
+
+    clicked: tuple[ClickedObject, ...]
+    truth: tuple[Example, ...]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Objects with ground truth, for the initial model or for validation."""
+
+    examples: tuple[Example, ...]
+    digest: str
+    index: Index
+
+
+def digest_of(value: Any) -> str:
+    """Twelve hex digits that name a value made of dataclasses, mappings and plain data."""
+    text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()[:12]
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def open_study(profile: Profile, data: Path | None = None, device: str = "auto") -> Study:
+    """Find or generate the data of a profile; on a CPU, take as many threads as it says.
+
+    Raises:
+        DataError: where a profile of real photographs gets no data root.
+    """
+    if data is None and profile.embedded is None:
+        raise DataError(
+            f"profile {profile.name} works on {profile.data} and needs to know where they lie: "
+            "give the folder that holds VOCdevkit, benchmark_RELEASE, cityscapes and coco, "
+            f"as in: make tables PROFILE={profile.name} DATA=path/to/folder"
+        )
+    fabric = make_fabric(device, profile.initial.precision)
+    if fabric.device.type == "cpu":
+        torch.set_num_threads(profile.cpu_threads or os.cpu_count() or 1)
+    root = embedded_root(profile) if data is None else data_root(data)
+    return Study(profile, root, fabric, ImageCache(int(profile.cache_gib * 2**30)))
+
+
+def embedded_root(profile: Profile) -> Path:
+    """The folder of the embedded scenes, generated if it is not there yet."""
+    name = digest_of({"sizes": profile.embedded, "code": code_digest(scenes.write_scenes)})
+    root = cache_dir() / "scenes" / name
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(root.with_suffix(".lock")):
+        if not root.exists():
+            print("drawing the embedded scenes (half a minute, once)", file=sys.stderr)
+            scenes.write_scenes(root, seed=0, sizes=profile.embedded)
+    return root
+
+
+def source(study: Study, initial_set: InitialSet) -> Labelled:
+    """The labelled objects that an initial model learns."""
+
+    def make() -> Labelled:
+        if initial_set == "voc":
+            return _labelled(study, datasets.voc(study.root, "train"))
+        return _labelled(study, datasets.voc_sbd(study.root))
+
+    return study.remembered(("source", initial_set), make)
+
+
+def validation(study: Study, name: str, *, user: User | None = None) -> Labelled:
+    """The validation objects of "voc", "cityscapes" or "coco".
+
+    Args:
+        user: who clicks; the profile's own user if None.
+    """
+    key = ("validation", name, user)
+    return study.remembered(key, lambda: _labelled(study, _validation_index(study, name), user))
+
+
+def _validation_index(study: Study, name: str) -> Index:
+    if name == SOURCE:
+        return datasets.voc(study.root, "val")
+    min_area = study.profile.evolving(_scene(name)).min_area
+    if name == "cityscapes":
+        return datasets.cityscapes(study.root / "cityscapes", "val", min_area=min_area)
+    return datasets.coco(study.root / "coco", "val2017", min_area=min_area)
+
+
+def new_scene(
+    study: Study, scene: Scene, *, user: User | None = None, part: tuple[int, int] | None = None
+) -> NewScene:
+    """The training objects of a new scene: clicks, and the truth that only a bound may see.
+
+    Args:
+        user: who clicks; the profile's own user if None.
+        part: (i, n) takes the i-th of n random parts of the photographs (Table 7).
+    """
+    key = ("new scene", scene, user, part)
+    return study.remembered(key, lambda: _new_scene(study, scene, user, part))
+
+
+def _new_scene(
+    study: Study, scene: Scene, user: User | None, part: tuple[int, int] | None
+) -> NewScene:
+    index = study.remembered(("index", scene), lambda: _training_index(study, scene))
+    clicked = _clicked(study, index, user)
+    kept = _some(len(clicked), study.profile.evolving(scene).max_objects)
+    if part is not None:
+        kept = _part([clicked[i].image_id for i in kept], kept, *part)
+    truth = [_with_truth(clicked[i], index, i, NO_CLASS) for i in kept]
+    digest = digest_of({"index": index.digest, "objects": len(kept), "part": part})
+    return NewScene(tuple(clicked[i] for i in kept), tuple(truth), digest)
+
+
+def _training_index(study: Study, scene: Scene) -> Index:
+    evolving = study.profile.evolving(scene)
+    if scene == "cityscapes":
+        return datasets.cityscapes(study.root / "cityscapes", "train", min_area=evolving.min_area)
+    return datasets.coco(
+        study.root / "coco",
+        "train2017",
+        fraction=evolving.image_fraction,
+        min_area=evolving.min_area,
+    )
+
+
+def _part(images: list[str], kept: list[int], i: int, n: int) -> list[int]:
+    """Positions whose photograph fell into the i-th of n random parts."""
+    names = sorted(set(images))
+    order = numpy_generator("parts", len(names), n).permutation(len(names))
+    chosen = {names[position] for position in order[i::n]}
+    return [position for position, image in zip(kept, images, strict=True) if image in chosen]
+
+
+def _scene(name: str) -> Scene:
+    return "cityscapes" if name == "cityscapes" else "coco"
+
+
+def _some(n_objects: int, most: int | None) -> list[int]:
+    """Positions of all objects, or of a fixed random choice of them."""
+    if most is None or n_objects <= most:
+        return list(range(n_objects))
+    chosen = numpy_generator("objects", n_objects, most).permutation(n_objects)[:most]
+    return sorted(int(position) for position in chosen)
+
+
+def _labelled(study: Study, index: Index, user: User | None = None) -> Labelled:
+    channels = {name: 1 + i for i, name in enumerate(index.classes)}
+    examples = [
+        _with_truth(clicked, index, i, channels[index.records[i].class_name])
+        for i, clicked in enumerate(_clicked(study, index, user))
+    ]
+    return Labelled(tuple(examples), index.digest, index)
+
+
+def with_others(labelled: Labelled) -> tuple[Example, ...]:
+    """The examples, each with the other labelled objects of its photograph."""
+    by_image: dict[Path, list[ObjectRecord]] = {}
+    for record in labelled.index.records:
+        by_image.setdefault(record.image, []).append(record)
+    return tuple(
+        replace(
+            example,
+            others=tuple(o for o in by_image[example.image] if o is not example.supervision),
+        )
+        for example in labelled.examples
+    )
+
+
+def _with_truth(clicked: ClickedObject, index: Index, position: int, channel: int) -> Example:
+    plain = from_clicks(clicked)
+    record = index.records[position]
+    return Example(plain.object_id, plain.image, plain.interaction, record, channel)
+
+
+def _clicked(study: Study, index: Index, user: User | None) -> tuple[ClickedObject, ...]:
+    profile = study.profile
+    config = profile.clicks if user is None else replace(profile.clicks, user=user)
+    code = code_digest(clicks.clicked_objects)  # of the simulated users
+    name = digest_of([index.digest, str(study.root), config, profile.crop, code])
+    path = cache_dir() / "clicks" / f"{index.scene.replace('/', '-')}-{name}.jsonl"
+    return clicks.clicked_objects(index, config, profile.crop, path)

@@ -1,0 +1,231 @@
+"""What a study trains: every model as a recipe that names its parent, so that tables share them.
+
+A recipe is data, not a run: two tables that ask for the same recipe get the same model, and the
+plan of a study is the union of its tables' recipes in the order in which they can be trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from openscenes.data.interactions import REFERENCE_PX
+from openscenes.method.beyond.box_losses import HintConfig
+from openscenes.method.evolution import EvolutionConfig
+from openscenes.method.inference import InferenceConfig
+from openscenes.method.ipt import IPTConfig
+from openscenes.study.profiles import InitialSet, Profile, Scene
+from openscenes.study.runs.data import User
+
+Kind = Literal["initial", "evolved", "renewed", "fine-tuned", "peer", "fine-tuned peer", "refiner"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One model to train.
+
+    Attributes:
+        kind: how it is trained; "fine-tuned" learns a scene's ground truth alone, "renewed" sees a
+            scene and learns nothing.
+        name: the initial set, the scene, or the peer.
+        seed: of everything drawn.
+        parent: what it starts from; for a peer None.
+        variant: of an evolution, a key of ``VARIANTS``.
+        part: (i, n), the i-th of n random parts of the scene; None is all of it.
+        user: who clicks on the new scene.
+    """
+
+    kind: Kind
+    name: str
+    seed: int
+    parent: Recipe | None = None
+    variant: str = ""
+    part: tuple[int, int] | None = None
+    user: User = "iog"
+
+    @property
+    def scene(self) -> Scene:
+        """The scene that the last step learned."""
+        return "cityscapes" if self.name == "cityscapes" else "coco"
+
+    def life(self) -> tuple[Recipe, ...]:
+        """This recipe and all it starts from, the oldest first."""
+        return (*(self.parent.life() if self.parent else ()), self)
+
+    def words(self) -> str:
+        """What it is, in words for labels and plans."""
+        part = "" if self.part is None else f" part {self.part[0] + 1}/{self.part[1]}"
+        user = " human" if self.user == "human" else ""
+        step = f"{self.name} {self.variant}{part}{user}"
+        own = {
+            "initial": f"initial {self.name}",
+            "evolved": step,
+            "renewed": step,
+            "fine-tuned": f"{self.name} ground truth{user}",
+            "peer": f"peer {self.name}",
+            "fine-tuned peer": f"{self.name} ground truth",
+            "refiner": "refinement clicks",
+        }[self.kind]
+        return own if self.parent is None else f"{self.parent.words()} > {own}"
+
+
+def initial(initial_set: InitialSet, seed: int) -> Recipe:
+    """The model trained on labelled source objects (t = 0 of the paper)."""
+    return Recipe("initial", initial_set, seed)
+
+
+def evolved(
+    parent: Recipe,
+    scene: Scene,
+    *variants: str,
+    user: User = "iog",
+    part: tuple[int, int] | None = None,
+) -> Recipe:
+    """A model after more steps of evolution onto a scene, one for each variant in turn."""
+    made = parent
+    for variant in variants:
+        kind: Kind = "renewed" if variant == STATISTICS else "evolved"
+        made = Recipe(kind, scene, parent.seed, made, variant, part, user)
+    return made
+
+
+def finetuned(parent: Recipe, scene: Scene) -> Recipe:
+    """A model that learned a scene's ground truth alone: the bound of Table 4, IOG in Table 2."""
+    kind: Kind = "fine-tuned peer" if "peer" in parent.kind else "fine-tuned"
+    return Recipe(kind, scene, parent.seed, parent)
+
+
+def in_parts(parent: Recipe, scene: Scene, n_parts: int, *variants: str) -> tuple[Recipe, ...]:
+    """The small life of Table 7: n random parts of a scene, one after the other.
+
+    Args:
+        variants: of the steps that each part sees.
+    Returns:
+        The model after each part.
+    """
+    after: list[Recipe] = []
+    for i in range(n_parts):
+        before = after[-1] if after else parent
+        after.append(evolved(before, scene, *variants, part=(i, n_parts)))
+    return tuple(after)
+
+
+def peer(name: str, seed: int) -> Recipe:
+    """A system of Table 1, trained on the labelled source."""
+    return Recipe("peer", name, seed)
+
+
+def refiner_of(recipe: Recipe) -> Recipe:
+    """The refinement branch that was taught to the first model of a life."""
+    first = recipe.life()[0]
+    return Recipe("refiner", "clicks", first.seed, first)
+
+
+def in_order(recipes: Iterable[Recipe]) -> tuple[Recipe, ...]:
+    """Each recipe once, and every parent before its children."""
+    return tuple(dict.fromkeys(step for recipe in recipes for step in recipe.life()))
+
+
+FULL = "st+ipt+fa"
+TABLE_4_VARIANTS = ("st", "st+ipt", "st+fa", FULL)
+TABLE_5_VARIANTS = (f"{FULL}, pixels of unseen classes too", f"{FULL}, unseen classes left out")
+CLAMP_VARIANTS = (f"{FULL}, 1/M' up to 1000",)
+HINT_VARIANTS = ("confined", "six views", "side and click losses", "average")
+LITERAL_IPT = "st+ipt as printed"
+TOGETHER = "together"
+STATISTICS = "statistics alone"
+SLOWER = f"{FULL}, a fifth of the rate"
+CAREFUL = (STATISTICS, SLOWER)  # the steps of ours that keep a long life from falling
+VARIANTS = (
+    *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS, *HINT_VARIANTS, LITERAL_IPT, TOGETHER,
+    STATISTICS, SLOWER,
+)  # fmt: skip
+HUMAN_MARGIN = 2.0  # confine a human's box after widening it by twice the typical error
+
+
+def evolution_config(
+    profile: Profile, scene: Scene, variant: str, user: User = "iog"
+) -> EvolutionConfig:
+    """The rows of Tables 4 and 5 and those beyond the paper, as parameters of one function.
+
+    Paper: Table 4, Table 5. Ours: everything that is not one of their rows.
+    Ours: ``STATISTICS`` is the control of +ST (``method.beyond.bn_adaptation``): what +ST shows,
+    unlearned.
+    """
+    plain = EvolutionConfig(
+        train=profile.evolving(scene).train,
+        augmentation_old=profile.augmentation,
+        augmentation_new=profile.evolving(scene).augmentation_new,
+        class_loss_weight=profile.class_loss_weight,
+    )
+    if variant in TABLE_4_VARIANTS:
+        return _module_by_module(plain, profile, variant)
+    if variant in (*TABLE_5_VARIANTS, *CLAMP_VARIANTS):
+        return _other_alignment(_module_by_module(plain, profile, FULL), profile, variant)
+    if variant == STATISTICS:
+        return plain
+    if variant == SLOWER:
+        slower = replace(plain.train, learning_rate=plain.train.learning_rate / 5)
+        return _module_by_module(replace(plain, train=slower), profile, FULL)
+    if variant == LITERAL_IPT:
+        return replace(plain, ipt=IPTConfig(), teacher=replace(profile.inference, feature="layer4"))
+    return _with_hints(plain, profile, variant, user)
+
+
+def _module_by_module(plain: EvolutionConfig, profile: Profile, variant: str) -> EvolutionConfig:
+    return replace(
+        plain,
+        ipt=profile.ipt if "ipt" in variant else None,
+        alignment=profile.alignment if "fa" in variant else None,
+    )
+
+
+def _other_alignment(full: EvolutionConfig, profile: Profile, variant: str) -> EvolutionConfig:
+    """Eq. 8 with both terms, with none, or Eq. 7 with a weight that is hardly clamped."""
+    changes: dict[str, dict[str, Any]] = {
+        TABLE_5_VARIANTS[0]: {"class_agnostic_pixel_term": True},
+        TABLE_5_VARIANTS[1]: {"class_agnostic_proto_term": False},
+        CLAMP_VARIANTS[0]: {"probability_floor": 0.001},
+    }
+    return replace(full, alignment=replace(profile.alignment, **changes[variant]))
+
+
+def _with_hints(
+    plain: EvolutionConfig, profile: Profile, variant: str, user: User
+) -> EvolutionConfig:
+    """Self-training with what else the same three clicks tell.
+
+    ``TOGETHER`` takes what costs no further passes over the scene during training, with FA.
+    A turned box does not touch its object, so that with these losses new crops are not turned;
+    a human's touches it only nearly, so that its sides are looked for farther off.
+    """
+    asked = HINT_VARIANTS[:3] if variant == TOGETHER else (variant,)
+    hinted = "side and click losses" in asked
+    new = plain.augmentation_new
+    return replace(
+        plain,
+        augmentation_new=replace(new, rotation_deg=0.0) if hinted else new,
+        teacher=reading(profile, "confined" in asked, "six views" in asked, user),
+        hints=_hints(profile, user) if hinted else None,
+        average_decay=0.98 if "average" in asked else None,
+        alignment=profile.alignment if variant == TOGETHER else None,
+    )
+
+
+def _hints(profile: Profile, user: User) -> HintConfig:
+    """Ours: no side is longer than the crop, so that the band holds a human's usual errors."""
+    plain = HintConfig()
+    error = profile.clicks.box_jitter * REFERENCE_PX if user == "human" else 0.0
+    return replace(plain, band_px=max(plain.band_px, HUMAN_MARGIN * error))
+
+
+def reading(profile: Profile, confined: bool, views: bool, user: User = "iog") -> InferenceConfig:
+    """How a network is asked: inside the box only, from six views, both, or neither."""
+    margin = HUMAN_MARGIN * profile.clicks.box_jitter if user == "human" else 0.0
+    return replace(
+        profile.inference,
+        confine=confined,
+        confine_margin=margin if confined else 0.0,
+        views="six" if views else "one",
+    )

@@ -1,0 +1,1 @@
+"""What is measured: masks, clicks, statistics, tables of estimates."""

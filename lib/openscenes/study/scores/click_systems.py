@@ -1,0 +1,203 @@
+"""Every system of Table 1 behind one question: what mask do these clicks give?
+
+A system looks at a chunk of objects once (crops, encoded stages) and then answers as often as the
+user clicks; clicks are in image pixels, answers are probabilities in image pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from openscenes.data import crops, samples
+from openscenes.data.crops import CropConfig
+from openscenes.data.examples import Example
+from openscenes.method.beyond.box_losses import box_region
+from openscenes.networks.enlargement import enlarge
+from openscenes.networks.iog_refinement import RefinableIOG
+from openscenes.peers.extreme_points import extreme_points
+from openscenes.peers.zoo import PEERS, Peer, peer_of
+from openscenes.seeding import torch_generator
+from openscenes.study.runs import peers, refinement
+from openscenes.study.runs.data import Study
+from openscenes.study.runs.models import Model
+from openscenes.study.runs.recipes import Recipe, refiner_of
+from openscenes.study.runs.runs import model as trained
+
+ImageClicks = Sequence[NDArray[np.float32]]  # per object (K, 3): row, col, sign in image pixels
+NO_CLICKS = np.zeros((0, 3), np.float32)
+
+
+class Asked(Protocol):
+    """A system before a chunk of objects."""
+
+    def answer(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
+        """Return a probability map of each object's whole image, given all clicks so far."""
+
+
+class System(Protocol):
+    """A trained system."""
+
+    @property
+    def protocol_clicks(self) -> int:
+        """Clicks that it needs before its first answer; 0 for systems of free clicks."""
+
+    @property
+    def corrects(self) -> bool:
+        """Whether it takes clicks after its first answer."""
+
+    def asked(self, chunk: Sequence[Example]) -> Asked:
+        """Look at objects."""
+
+
+def system_of(study: Study, recipe: Recipe, model: Model) -> System:
+    """The system that a model is: a peer, or a box-and-point network with its refinement."""
+    if recipe.life()[0].name in PEERS:
+        peer = peer_of(study.profile, recipe.life()[0].name)
+        network = peers.load_peer(study, model, peer).to(study.fabric.device)
+        if peer.clicking.kind == "extremes":
+            return ExtremeSystem(study, peer, network)
+        return ClickSystem(study, peer, network)
+    teacher = refiner_of(recipe)
+    first = trained(study, recipe.life()[0], train=False)
+    refinable = refinement.load_refinable(study, trained(study, teacher), first, model)
+    return BoxSystem(study, refinable.to(study.fabric.device))
+
+
+@dataclass(frozen=True)
+class ClickSystem:
+    """Free clicks on the whole photograph: iFCN and those that followed it."""
+
+    study: Study
+    peer: Peer
+    network: torch.nn.Module
+    protocol_clicks: int = 0
+    corrects: bool = True
+
+    def asked(self, chunk: Sequence[Example]) -> Asked:
+        """Scale each photograph to the network's size; see of it what no click changes."""
+        crops, network = _Crops(self.study, self.peer.crop, chunk), cast(Any, self.network)
+        if not hasattr(network, "look"):
+            return _Clicked(self, crops)
+        unclicked = network.inputs(crops.batch.images, crops.moved([NO_CLICKS] * len(chunk)), None)
+        with torch.inference_mode(), self.study.fabric.autocast():
+            return _Clicked(self, crops, (network.look(unclicked),))
+
+
+@dataclass
+class _Clicked:
+    system: ClickSystem
+    crops: _Crops
+    seen: tuple[Any, ...] = ()
+    previous: Tensor | None = None
+
+    def answer(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
+        network = cast(Any, self.system.network)
+        moved = self.crops.moved(clicks)
+        with self.system.study.fabric.autocast():
+            inputs = network.inputs(self.crops.batch.images, moved, self.previous)
+            logits = network(inputs, *self.seen).answer
+        probability = torch.sigmoid(enlarge(logits, self.crops.size))
+        self.previous = probability > 0.5
+        return self.crops.pasted(probability)
+
+
+@dataclass(frozen=True)
+class ExtremeSystem:
+    """DEXTR: four clicks on the object's extremes, which also bound its mask; no corrections."""
+
+    study: Study
+    peer: Peer
+    network: torch.nn.Module
+    protocol_clicks: int = 4
+    corrects: bool = False
+
+    def asked(self, chunk: Sequence[Example]) -> Asked:
+        """Cut the box that the extremes span, with DEXTR's margin."""
+        return _Extreme(self, _Crops(self.study, self.peer.crop, chunk), chunk)
+
+
+@dataclass
+class _Extreme:
+    system: ExtremeSystem
+    crops: _Crops
+    chunk: Sequence[Example]
+
+    def answer(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
+        batch, network = self.crops.batch, cast(Any, self.system.network)
+        generators = [torch_generator("extremes", e.object_id) for e in self.chunk]
+        extremes = extreme_points(batch.masks, slack_px=0.0, generators=generators)
+        with self.system.study.fabric.autocast():
+            logits = network(network.inputs(batch.images, extremes, None)).answer
+        probability = torch.sigmoid(enlarge(logits, self.crops.size))
+        inside = box_region(batch.boxes, self.crops.size[0], 0.0)
+        return self.crops.pasted(probability * inside)
+
+
+@dataclass(frozen=True)
+class BoxSystem:
+    """Box and point, then corrections by the refinement branch: IOG and ours."""
+
+    study: Study
+    network: RefinableIOG
+    protocol_clicks: int = 3
+    corrects: bool = True
+
+    def asked(self, chunk: Sequence[Example]) -> Asked:
+        """Cut the user's boxes and run the backbone once."""
+        cut = _Crops(self.study, self.study.profile.crop, chunk)
+        inputs = cut.batch.inputs(self.study.profile.clicks)
+        with self.study.fabric.autocast():
+            stages = self.network.encode(inputs)
+        return _Boxed(self, cut, inputs, stages)
+
+
+@dataclass
+class _Boxed:
+    system: BoxSystem
+    crops: _Crops
+    inputs: Tensor
+    stages: Any
+
+    def answer(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
+        network = self.system.network
+        with self.system.study.fabric.autocast():
+            if not any(len(given) for given in clicks):
+                logits = network.first(self.stages).answer
+            else:
+                maps = network.click_maps(self.inputs, self.crops.moved(clicks))
+                logits = network.refined(self.stages, maps).answer
+        return self.crops.pasted(torch.sigmoid(enlarge(logits, self.crops.size)))
+
+
+class _Crops:
+    """A chunk's crops, and the way between them and their images."""
+
+    def __init__(self, study: Study, config: CropConfig, chunk: Sequence[Example]) -> None:
+        self.cuts = [samples.cut(example, config, study.cache) for example in chunk]
+        self.batch = samples.collate(self.cuts).to(study.fabric.device)
+        self.size = (config.size, config.size)
+
+    def moved(self, clicks: ImageClicks) -> Tensor:
+        """Clicks in crop pixels, (B, K, 3), padded with zeros to the longest list."""
+        longest = max(1, *map(len, clicks))
+        padded = np.zeros((len(self.cuts), longest, 3), dtype=np.float32)
+        for row, given, cut in zip(padded, clicks, self.cuts, strict=True):
+            if len(given):
+                points = crops.apply(cut.affine, given[:, 1::-1].astype(np.float64))
+                row[: len(given)] = np.c_[points[:, ::-1], given[:, 2]]
+        return torch.from_numpy(padded).to(self.batch.images.device)
+
+    def pasted(self, probability: Tensor) -> list[NDArray[np.float32]]:
+        """(B, 1, S, S) maps in image pixels."""
+        maps = probability[:, 0].float().cpu().numpy()
+        return [
+            crops.paste(piece, cut.affine, cut.shape)
+            for piece, cut in zip(maps, self.cuts, strict=True)
+        ]

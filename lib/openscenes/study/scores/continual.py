@@ -1,0 +1,270 @@
+"""What a sequence of steps keeps and what it gives ahead: R[i][j], transfer and forgetting.
+
+R[i][j] is the score on set j after step i. Step 0 is the initial model, which knows set 0; step i
+learns set i. Below the diagonal a set was learned earlier, above it the model has not seen it yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openscenes.errors import InputError
+from openscenes.seeding import numpy_generator
+from openscenes.study.scores.statistics import LEVEL, N_RESAMPLES, Estimate, estimate
+
+SEQUENCE = ("VOC", "Cityscapes", "COCO")
+METRICS = {
+    "accuracy": "ACC", "backward": "backward transfer", "forward": "forward transfer",
+    "forgetting": "forgetting",
+}  # fmt: skip
+
+Values = NDArray[np.float64]
+Cell = tuple[int, int]  # (step, set)
+Means = Mapping[Any, Values]
+Name = TypeVar("Name", bound=Hashable)
+Statistic = Callable[[Means], Values]
+
+
+@dataclass(frozen=True)
+class Continual:
+    """How one method fares along the sequence, everything in points.
+
+    Attributes:
+        cells: R, (step, set) -> mean IoU.
+        accuracy: ACC, the mean over all sets after the last step.
+        backward: what the steps after a set was learned did to it; below 0 where it suffered.
+        forward: what earlier steps gave a set before it was learned.
+        forgetting: what is lost to the best score that was ever had; 0 where nothing is.
+    """
+
+    cells: Mapping[Cell, Estimate]
+    accuracy: Estimate
+    backward: Estimate
+    forward: Estimate
+    forgetting: Estimate
+
+    @property
+    def n_steps(self) -> int:
+        """T: steps with the initial one, and as many sets."""
+        return 1 + max(step for step, _ in self.cells)
+
+
+def learned(step: int, number: int) -> bool:
+    """Whether the model of a step has learned a set; otherwise its score there is zero-shot."""
+    return number <= step
+
+
+def continual(scores: Mapping[Cell, Values]) -> Continual:
+    """The matrix R of one method with its summaries.
+
+    Paper: Sec. 4.2, Table 2 has some cells of R for the sequence VOC, Cityscapes, COCO.
+    Ours: all cells, and the summaries of Lopez-Paz and Ranzato (2017) and Chaudhry et al. (2018).
+
+    Args:
+        scores: (step, set) -> (n_seeds, n_objects of that set) IoU in 0-1; every pair of T steps
+            and T sets, the objects of a set always in the same order.
+    Raises:
+        InputError: if a cell is missing or a set's cells differ in shape.
+    """
+    n_steps = _checked(scores)
+    summaries = bootstrap(scores, _statistics(n_steps))
+    cells = {cell: estimate(scores[cell]) for cell in sorted(scores)}
+    return Continual(cells, **summaries)
+
+
+def difference(ours: Mapping[Cell, Values], theirs: Mapping[Cell, Values]) -> dict[str, Estimate]:
+    """Each summary of one method minus that of another, on the same seeds and objects.
+
+    Args:
+        ours, theirs: as for ``continual``, alike in shape.
+    Returns:
+        The names of ``METRICS`` -> difference in points.
+    Raises:
+        InputError: as for ``continual``, or if the two have other cells.
+    """
+    if set(ours) != set(theirs):
+        raise InputError(
+            f"two methods can only be compared on the same cells, got {len(ours)} and "
+            f"{len(theirs)}; score both after every step"
+        )
+    both = {(0, *cell): values for cell, values in ours.items()}
+    both |= {(1, *cell): values for cell, values in theirs.items()}
+    named = _statistics(_checked(ours))
+    return bootstrap(both, {name: partial(_subtracted, named[name]) for name in named})
+
+
+def _subtracted(statistic: Statistic, means: Means) -> Values:
+    first, second = ({k[1:]: v for k, v in means.items() if k[0] == method} for method in (0, 1))
+    return statistic(first) - statistic(second)
+
+
+def accuracy(means: Means, n_steps: int) -> Values:
+    """ACC = mean_j R[T-1][j].
+
+    Ours: Lopez-Paz and Ranzato 2017, with steps and sets counted from 0.
+
+    Args:
+        means: (step, set) -> mean scores, each (...), one value per run.
+        n_steps: T.
+    Returns:
+        (...), in the unit of the means.
+    """
+    return _mean([means[n_steps - 1, j] for j in range(n_steps)])
+
+
+def backward_transfer(means: Means, n_steps: int) -> Values:
+    """BWT = mean_{j<T-1} (R[T-1][j] - R[j][j]).
+
+    Ours: Lopez-Paz and Ranzato 2017; arguments as for ``accuracy``.
+    """
+    return _mean([means[n_steps - 1, j] - means[j, j] for j in range(n_steps - 1)])
+
+
+def forward_transfer(means: Means, n_steps: int) -> Values:
+    """FWT = mean_{j>0} (R[j-1][j] - b_j), b_j = R[0][j].
+
+    Ours: Lopez-Paz and Ranzato take an untrained network for b_j, which here would only tell that
+    the initial model can segment at all. b_j is the initial model's zero-shot score, so FWT is
+    what evolution itself adds. The first term is then 0 by definition and halves FWT for T = 3.
+    Arguments as for ``accuracy``.
+    """
+    return _mean([means[j - 1, j] - means[0, j] for j in range(1, n_steps)])
+
+
+def forgetting(means: Means, n_steps: int) -> Values:
+    """mean_{j<T-1} (max_{i<T-1} R[i][j] - R[T-1][j]).
+
+    Ours: Chaudhry et al. 2018, per run. The maximum of noisy means is too high on average, so
+    small values, and their intervals, lean towards forgetting; BWT does not. Arguments as for
+    ``accuracy``.
+    """
+    last = n_steps - 1
+    best = [np.maximum.reduce([means[i, j] for i in range(last)]) for j in range(last)]
+    return _mean([best[j] - means[last, j] for j in range(last)])
+
+
+def _mean(terms: Sequence[Values]) -> Values:
+    return np.mean(np.stack(terms), axis=0)
+
+
+def _statistics(n_steps: int) -> dict[str, Statistic]:
+    functions = (accuracy, backward_transfer, forward_transfer, forgetting)
+    return {
+        name: partial(function, n_steps=n_steps)
+        for name, function in zip(METRICS, functions, strict=True)
+    }
+
+
+def bootstrap(scores: Means, statistics: Mapping[Name, Statistic]) -> dict[Name, Estimate]:
+    """Statistics of several mean scores, each with a percentile interval.
+
+    Ours: a resample draws seeds once for all sets, since a run's scores belong together, and
+    objects with replacement within each set, one draw for all scores of a set. A statistic is
+    taken for each run and averaged over runs.
+
+    Args:
+        scores: key -> (n_seeds, n_objects) values in 0-1. A key is a tuple whose last part names
+            the set: keys that share it share their objects, in the same order.
+        statistics: name -> function of {key: (...) mean points, one per run} to (...) points.
+    Returns:
+        name -> Estimate; its std is over seeds, its n_objects the objects of all sets together.
+    Raises:
+        InputError: if scores of a set, or numbers of seeds, differ.
+    """
+    sets = _objects_of(scores)
+    n_seeds = next(iter(scores.values())).shape[0]
+    observed = {key: 100.0 * values.mean(axis=1) for key, values in scores.items()}
+    resampled = _resampled(scores, sets, n_seeds)
+    return {
+        name: _estimate(statistic(observed), statistic(resampled), sum(sets.values()))
+        for name, statistic in statistics.items()
+    }
+
+
+def _estimate(by_seed: Values, resampled: Values, n_objects: int) -> Estimate:
+    """From (n_seeds,) values and (N_RESAMPLES, n_seeds) resampled ones."""
+    quantiles = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    low, high = (float(value) for value in np.quantile(resampled.mean(axis=-1), quantiles))
+    std = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else float("nan")
+    return Estimate(float(by_seed.mean()), std, low, high, len(by_seed), n_objects)
+
+
+def _resampled(scores: Means, sets: Mapping[Hashable, int], n_seeds: int) -> dict[Any, Values]:
+    """key -> (N_RESAMPLES, n_seeds) mean points of the drawn runs over the drawn objects."""
+    names = sorted(sets, key=str)
+    generator = numpy_generator("bootstrap", n_seeds, *(sets[name] for name in names))
+    keys = {name: [key for key in scores if key[-1] == name] for name in names}
+    stacks = {name: 100.0 * np.concatenate([scores[k] for k in keys[name]]) for name in names}
+    means = {name: np.empty((N_RESAMPLES, len(keys[name]), n_seeds)) for name in names}
+    for i in range(N_RESAMPLES):
+        seeds = generator.integers(n_seeds, size=n_seeds)
+        for name, stack in stacks.items():
+            drawn = generator.integers(sets[name], size=sets[name])
+            weights = np.bincount(drawn, minlength=sets[name])
+            means[name][i] = (stack @ weights / sets[name]).reshape(-1, n_seeds)[:, seeds]
+    return {key: means[name][:, k] for name in names for k, key in enumerate(keys[name])}
+
+
+def _objects_of(scores: Means) -> dict[Hashable, int]:
+    """set -> number of objects, with every shape checked."""
+    shapes: dict[Hashable, tuple[int, ...]] = {}
+    for key, values in scores.items():
+        first = shapes.setdefault(key[-1], values.shape)
+        if values.shape != first or len(first) != 2 or 0 in first:
+            raise InputError(
+                f"scores {key} have shape {values.shape} beside {first} of the same set; give "
+                "(n_seeds, n_objects) of the same seeds and objects"
+            )
+    if len({n_seeds for n_seeds, _ in shapes.values()}) != 1:
+        raise InputError(
+            f"sets were scored with {sorted({shape[0] for shape in shapes.values()})} seeds; "
+            "score all of them with the same runs"
+        )
+    return {name: shape[1] for name, shape in shapes.items()}
+
+
+def _checked(scores: Mapping[Cell, Values]) -> int:
+    """T, if scores are the whole matrix."""
+    n_steps = 1 + max((step for step, _ in scores), default=0)
+    wanted = {(i, j) for i in range(n_steps) for j in range(n_steps)}
+    if n_steps < 2 or set(scores) != wanted:
+        raise InputError(
+            f"R needs every step on every set, at least 2 of each, got {sorted(scores)}; score "
+            f"the cells {sorted(wanted - set(scores)) or 'of a second step, too'}"
+        )
+    return n_steps
+
+
+def continual_markdown(methods: Mapping[str, Continual], names: Sequence[str] = SEQUENCE) -> str:
+    """R of several methods, zero-shot cells in italics, and their summaries with intervals."""
+    head = ["", "after", *(f"on {name}" for name in names)]
+    lines = ["| " + " | ".join(head) + " |", "|---|---" + "|---:" * len(names) + "|"]
+    for method, found in methods.items():
+        for step in range(found.n_steps):
+            cells = [_cell(found.cells[step, j], step, j) for j in range(found.n_steps)]
+            lines.append("| " + " | ".join([method, names[step], *cells]) + " |")
+    lines += ["", "Italics: zero-shot, the model has not learned that set yet.", ""]
+    lines += ["| | " + " | ".join(METRICS.values()) + " |", "|---" + "|---:" * len(METRICS) + "|"]
+    for method, found in methods.items():
+        values = [_summary(getattr(found, name), name) for name in METRICS]
+        lines.append("| " + " | ".join([method, *values]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: Estimate, step: int, number: int) -> str:
+    spread = "" if np.isnan(value.std) else f" ± {value.std:.1f}"
+    text = f"{value.mean:.1f}{spread}"
+    return text if learned(step, number) else f"*{text}*"
+
+
+def _summary(value: Estimate, name: str) -> str:
+    if name == "accuracy":
+        return f"{value.mean:.1f} [{value.low:.1f}, {value.high:.1f}]"
+    bold = "**" if value.differs else ""
+    return f"{bold}{value.mean:+.2f}{bold} [{value.low:+.2f}, {value.high:+.2f}]"

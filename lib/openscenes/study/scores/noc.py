@@ -1,0 +1,247 @@
+"""IoU after each click, and what is read off it: clicks to reach a target, IoU after k clicks.
+
+Every number about clicks comes from the same curves, an (n_objects, n_clicks) array. The peers of
+the paper's Table 1 are compared by both: NoC (number of clicks) and IoU after three clicks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openscenes import masks
+from openscenes.data.next_click import Click, next_click
+from openscenes.errors import InputError
+from openscenes.study.profiles import LIMIT
+from openscenes.study.scores.continual import Values
+
+
+class ClickCurve(NamedTuple):
+    """What one system answers click by click on one test set.
+
+    Attributes:
+        first: clicks that its first answer takes: 1, or 3 or 4 where a box comes first.
+        iou: (n_seeds, n_objects, n_clicks) IoU in 0-1 after click first, first + 1, ...; one
+            answer only for a system that takes no further click.
+    """
+
+    first: int
+    iou: Values
+
+
+MAX_CLICKS = 20
+
+
+Clicks = NDArray[np.float32]  # (K, 3): row, col, sign in image pixels
+Respond = Callable[[Sequence[Clicks], int], Sequence[masks.BoolMask]]
+
+
+def noc(curves: NDArray[np.float64], target: float, limit: int = LIMIT) -> NDArray[np.int64]:
+    """Number of clicks until the IoU first reaches the target, for each object.
+
+    RITM: an object that does not reach it within the curve or the limit counts ``limit``.
+    Ours: success at the last click is a success.
+
+    Args:
+        curves: (n_objects, n_clicks) float, IoU after 1, 2, ... clicks.
+    Returns:
+        (n_objects,) int64 in [1, limit].
+    Raises:
+        InputError: if the curves have another form or the limit is below 1.
+    """
+    reached = _reached(curves, target, limit)
+    return np.where(reached.any(axis=1), 1 + reached.argmax(axis=1), limit)
+
+
+def never_reached(
+    curves: NDArray[np.float64], target: float, limit: int = LIMIT
+) -> NDArray[np.bool_]:
+    """(n_objects,) bool: which objects count ``limit`` in ``noc`` without having reached it."""
+    return np.logical_not(_reached(curves, target, limit).any(axis=1))
+
+
+def iou_at(curves: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """(n_objects,) IoU after the k-th click, k from 1.
+
+    Raises:
+        InputError: if the curves do not go that far.
+    """
+    if not 1 <= k <= _checked(curves).shape[1]:
+        raise InputError(
+            f"curves of {curves.shape[1]} clicks have no IoU after click {k}: "
+            f"ask for 1 to {curves.shape[1]}, or simulate more clicks"
+        )
+    return curves[:, k - 1]
+
+
+@dataclass(frozen=True)
+class ClickSeries:
+    """The curves of one system, counted from the clicks that its protocol spends at once.
+
+    Ours: a box with a point counts three clicks and extreme points four, as the paper counts
+    them. The first answer of such a system is column 0; each refinement adds one click.
+
+    Attributes:
+        name: the system.
+        iou: (n_objects, n_columns) float in [0, 1].
+        first: clicks spent at column 0: 1 for click systems, 3 for box and point, 4 for extreme
+            points.
+    """
+
+    name: str
+    iou: NDArray[np.float64]
+    first: int = 1
+
+    def __post_init__(self) -> None:
+        _checked(self.iou)
+        if self.first < 1:
+            raise InputError(
+                f"the series of {self.name} starts at click {self.first}; "
+                "give how many clicks its first answer has cost, at least 1"
+            )
+
+    def at(self, k: int) -> NDArray[np.float64]:
+        """(n_objects,) IoU with k clicks in all; nan where the protocol spends more than k.
+
+        Raises:
+            InputError: if the series ends before k clicks.
+        """
+        if k < self.first:
+            return np.full(len(self.iou), np.nan)
+        return iou_at(self.iou, k - self.first + 1)
+
+    def noc(self, target: float, limit: int = LIMIT) -> NDArray[np.int64]:
+        """(n_objects,) clicks in all until the IoU reaches the target, else ``limit``."""
+        return self.first - 1 + noc(self.iou, target, self._columns(limit))
+
+    def never_reached(self, target: float, limit: int = LIMIT) -> NDArray[np.bool_]:
+        """(n_objects,) bool: which objects do not reach the target within ``limit`` clicks."""
+        return never_reached(self.iou, target, self._columns(limit))
+
+    def _columns(self, limit: int) -> int:
+        """How many columns have cost at most ``limit`` clicks."""
+        if limit < self.first:
+            raise InputError(
+                f"the first answer of {self.name} costs {self.first} clicks, more than the limit "
+                f"of {limit}; raise the limit"
+            )
+        return limit - self.first + 1
+
+
+def simulate(
+    respond: Respond,
+    truths: Sequence[masks.BoolMask],
+    voids: Sequence[masks.BoolMask | None],
+    n_clicks: int,
+) -> NDArray[np.float64]:
+    """Let a simulated user segment a batch of objects in lockstep, from empty masks on.
+
+    RITM: the user of ``data.next_click``; nothing stops early, so that NoC and IoU at k come from
+    the same run.
+
+    Args:
+        respond: called with the clicks of each object so far, (K_i, 3) float32 of (row, col, sign)
+            in image pixels, and the step from 0; returns one (H_i, W_i) bool mask per object.
+        truths: (H_i, W_i) bool.
+        voids: (H_i, W_i) bool, pixels that nobody judges, or None.
+        n_clicks: clicks to simulate.
+    Returns:
+        (n_objects, n_clicks) float64 IoU after each click.
+    Raises:
+        InputError: if an object has no pixel to click on, or an answer has another shape.
+    """
+    for index, (truth, void) in enumerate(zip(truths, voids, strict=True)):
+        if not (truth if void is None else truth & ~void).any():
+            raise InputError(
+                f"object {index} of the batch has no pixel to click on: "
+                "leave out objects that are empty or lie in void"
+            )
+    nothing = [np.zeros_like(truth) for truth in truths]
+    return refine(respond, nothing, truths, voids, n_clicks)[:, 1:]
+
+
+def refine(
+    respond: Respond,
+    answers: Sequence[masks.BoolMask],
+    truths: Sequence[masks.BoolMask],
+    voids: Sequence[masks.BoolMask | None],
+    n_clicks: int,
+) -> NDArray[np.float64]:
+    """Let a simulated user correct answers that are there already, as after a box and a point.
+
+    Ours: an object without an error left keeps its answer and its IoU; it is still passed to
+    ``respond``, with its clicks as they were.
+
+    Args and Raises: as ``simulate``; ``answers`` are (H_i, W_i) bool, and ``respond`` is told of
+    the corrections only.
+
+    Returns:
+        (n_objects, 1 + n_clicks) float64; column 0 is the IoU of the given answers.
+    """
+    lists: list[list[Click]] = [[] for _ in truths]
+    columns = [_judged(answers, truths, voids)]
+    for step in range(n_clicks):
+        going = _click_all(lists, answers, truths, voids)
+        if any(going):
+            answers = _answers(respond, lists, answers, going, step)
+        columns.append(_judged(answers, truths, voids))
+    return np.stack(columns, axis=1)
+
+
+def _judged(
+    answers: Sequence[masks.BoolMask],
+    truths: Sequence[masks.BoolMask],
+    voids: Sequence[masks.BoolMask | None],
+) -> NDArray[np.float64]:
+    return np.array([masks.iou(*triple) for triple in zip(answers, truths, voids, strict=True)])
+
+
+def _click_all(
+    lists: Sequence[list[Click]],
+    answers: Sequence[masks.BoolMask],
+    truths: Sequence[masks.BoolMask],
+    voids: Sequence[masks.BoolMask | None],
+) -> list[bool]:
+    """Append each object's next click; say which objects had an error to click on."""
+    going = []
+    for clicks, answer, truth, void in zip(lists, answers, truths, voids, strict=True):
+        click = next_click(answer, truth, void, [(made.row, made.col) for made in clicks])
+        clicks += [] if click is None else [click]
+        going.append(click is not None)
+    return going
+
+
+def _answers(
+    respond: Respond,
+    lists: Sequence[list[Click]],
+    before: Sequence[masks.BoolMask],
+    going: Sequence[bool],
+    step: int,
+) -> list[masks.BoolMask]:
+    """New answers where there was a click; an object without error keeps the one it has."""
+    new = respond([np.array(made, dtype=np.float32).reshape(-1, 3) for made in lists], step)
+    shapes, wanted = [mask.shape for mask in new], [mask.shape for mask in before]
+    if shapes != wanted:
+        raise InputError(
+            f"the answers to click {step + 1} have shapes {shapes}, wanted {wanted}: "
+            "paste each answer back into its whole image"
+        )
+    return [new[i] if going[i] else before[i] for i in range(len(before))]
+
+
+def _reached(curves: NDArray[np.float64], target: float, limit: int) -> NDArray[np.bool_]:
+    if limit < 1:
+        raise InputError(f"a limit of {limit} clicks leaves none to count; give at least 1")
+    return _checked(curves)[:, :limit] >= target
+
+
+def _checked(curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    if curves.ndim != 2 or curves.shape[1] < 1:
+        raise InputError(
+            f"curves must be (n_objects, n_clicks) with at least one click, got {curves.shape}"
+        )
+    return curves

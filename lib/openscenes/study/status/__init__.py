@@ -1,0 +1,1 @@
+"""The status page: what is verified, what was decided."""

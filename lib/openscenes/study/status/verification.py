@@ -1,0 +1,177 @@
+"""What a table on disk proves: whether it verifies a published value, whether it agrees."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from openscenes.errors import DataError
+from openscenes.study.pages.tables import claim_facts
+from openscenes.study.profiles import PAPER, PROFILES
+from openscenes.study.scores.statistics import Estimate, over_trainings
+from openscenes.study.scores.tables import Claim, title_of
+
+# Fewer objects than these are a sample of the official split, which verifies nothing.
+FULL_SPLIT = {"VOC": 3_400, "Cityscapes": 9_000, "COCO": 36_000}
+HOLDS, FAILS, OPEN = "Holds here", "Does not hold here", "Cannot be told here"
+WORDS = {HOLDS: "yes", FAILS: "no", OPEN: "open"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A table on disk: its cells, the facts of the run that made them, the score of each object."""
+
+    cells: pd.DataFrame
+    run: dict[str, Any]
+    file: str
+    objects: pd.DataFrame | None = None
+
+    @property
+    def profile(self) -> str:
+        """Name of the profile."""
+        return str(self.run["profile"]["name"])
+
+    @property
+    def key(self) -> str:
+        """The table's number as the commands have it, such as "4" or "4_plus"."""
+        return str(self.run["table"])
+
+    @property
+    def name(self) -> str:
+        """Such as "table 4+, demo"."""
+        return f"{title_of(self.key).lower()}, {self.profile}"
+
+    @property
+    def n_seeds(self) -> int:
+        """Trainings behind each value."""
+        return int(self.cells["n_seeds"].max())
+
+
+def read_reports(folder: Path) -> list[Report]:
+    """Every finished table below a folder, the known profiles first."""
+    found = []
+    for path in sorted([*folder.glob("tables/*_run.json"), *folder.glob("*/tables/*_run.json")]):
+        table = path.with_name(path.name.replace("_run.json", ".csv"))
+        if not table.is_file():
+            raise DataError(
+                f"{path.name} in {path.parent} has no {table.name} beside it; make the table "
+                "again, or delete both"
+            )
+        run = json.loads(path.read_text(encoding="utf-8"))
+        file = table.with_suffix(".md").relative_to(folder).as_posix()
+        cells = pd.read_csv(table, keep_default_na=False, na_values=[""])  # one row is "None"
+        found.append(Report(cells, run, file, _objects(table)))
+    known = list(PROFILES)
+    rank = {name: place for place, name in enumerate(known)}
+    return sorted(found, key=lambda r: (rank.get(r.profile, len(known)), r.profile, r.file))
+
+
+def _objects(table: Path) -> pd.DataFrame | None:
+    path = table.with_name(f"{table.stem}_objects.csv")
+    return pd.read_csv(path, dtype={"object_id": str}) if path.is_file() else None
+
+
+def gains_of(report: Report, claim: Mapping[str, Any]) -> NDArray[np.float64] | None:
+    """A claim's difference of each training and object, (n_seeds, n_objects) in 0-1.
+
+    None where no objects were kept.
+    """
+    if report.objects is None:
+        return None
+    mine = report.objects[report.objects["block"] == claim["block"]]
+    gains = mine[claim["better"]] - mine[claim["worse"]]
+    return np.stack([of_seed.to_numpy() for _, of_seed in gains.groupby(mine["seed"])])
+
+
+def repeatable(report: Report, claim: Mapping[str, Any]) -> Estimate | None:
+    """The claim's difference with its interval over further trainings; None with one seed."""
+    gains = gains_of(report, claim)
+    return None if gains is None or min(gains.shape) < 2 else over_trainings(gains)
+
+
+def with_first(cells: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.Series]]:
+    """Each cell with the first cell of its block."""
+    for _, block in cells.groupby("block", sort=False):
+        for position in range(len(block)):
+            yield block.iloc[position], block.iloc[0]
+
+
+def set_of(block: str) -> str:
+    """The validation set that a block's title begins with, "" for none.
+
+    Such as "VOC" of "VOC@85%" and "Cityscapes" of "Cityscapes in four parts, ...".
+    """
+    found = re.match(rf"({'|'.join(FULL_SPLIT)})\b", block)
+    return found.group() if found else ""
+
+
+def verified(cell: pd.Series, run: dict[str, Any]) -> str:
+    """Whether a cell verifies the published value, and why not.
+
+    Ours: yes where the paper's value lies in our 95 % interval and profile ``paper`` ran on as
+    many objects as the official split has.
+    """
+    if pd.isna(cell["paper"]):
+        return "nothing published"
+    if reason := unlike_the_paper(run):
+        return reason
+    split = set_of(cell["block"])
+    if split not in FULL_SPLIT:
+        return "no: the official split's size is not known"
+    if cell["n_objects"] < FULL_SPLIT[split]:
+        return f"no: {cell['n_objects']} objects are a sample of the official split"
+    return "yes" if cell["ours_low"] <= cell["paper"] <= cell["ours_high"] else "no: differs"
+
+
+def unlike_the_paper(run: dict[str, Any]) -> str:
+    """Why no value of this run can verify a published one, "" where it can."""
+    if run["profile"]["embedded"] is not None:
+        return "no: embedded scenes"
+    if run["profile"]["name"] != PAPER.name:
+        return f"no: {run['profile']['data'].partition(' (')[0]}"
+    return ""
+
+
+def direction(cell: pd.Series, first: pd.Series) -> str:
+    """Whether a gain over the first row has the paper's sign: yes, no, open, or "" for none.
+
+    Ours: where the paper found no difference there is no sign to share.
+    """
+    gain = cell["paper"] - first["paper"]
+    if pd.isna(gain) or gain == 0 or pd.isna(cell.get("to_first")):
+        return ""
+    return WORDS[_over_first(cell, first).verdict]
+
+
+def claims(report: Report) -> list[dict[str, Any]]:
+    """What the table compares: block, better, worse, paper, ours, low, high, verdict.
+
+    Ours: reports of an earlier version kept no claims; theirs are each row against the first,
+    where the paper has both.
+    """
+    if "claims" in report.run:
+        return list(report.run["claims"])
+    return [
+        claim_facts(cell["block"], _over_first(cell, first))
+        for cell, first in with_first(report.cells)
+        if not pd.isna(cell["paper"] - first["paper"]) and not pd.isna(cell.get("to_first"))
+    ]
+
+
+def _over_first(cell: pd.Series, first: pd.Series) -> Claim:
+    gain = float(cell["paper"] - first["paper"])
+    return Claim(cell["row"], first["row"], gain, _difference(cell))
+
+
+def _difference(cell: pd.Series) -> Estimate:
+    low, high = float(cell["to_first_low"]), float(cell["to_first_high"])
+    seeds, objects = int(cell["n_seeds"]), int(cell["n_objects"])
+    return Estimate(float(cell["to_first"]), float("nan"), low, high, seeds, objects)

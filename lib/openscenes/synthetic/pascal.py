@@ -1,0 +1,157 @@
+"""Writes pictures in the official layouts of PASCAL VOC 2012 segmentation and of SBD."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+from PIL import Image
+
+from openscenes.synthetic.catalogue import VOC_CLASSES
+from openscenes.synthetic.stage import Picture
+
+VOID = 255
+_MAT_HEADER = b"MATLAB 5.0 MAT-file, written by openscenes"
+
+
+def write_voc(root: Path, splits: dict[str, Iterable[tuple[Picture, int]]]) -> None:
+    """Write ``root/VOCdevkit/VOC2012``; each split is an iterable of (picture, JPEG quality).
+
+    Ours: void marks the background that touches an object, where two objects meet, and objects
+    too small to label; thin parts (spokes, legs) so keep their inside.
+    """
+    home = root / "VOCdevkit" / "VOC2012"
+    for folder in ("JPEGImages", "SegmentationClass", "SegmentationObject"):
+        (home / folder).mkdir(parents=True)
+    lists = home / "ImageSets" / "Segmentation"
+    lists.mkdir(parents=True)
+    every: list[str] = []
+    for year, (split, pictures) in enumerate(splits.items(), start=2007):
+        names = []
+        for number, (picture, quality) in enumerate(pictures, start=1):
+            name = f"{year}_{number:06d}"
+            save_jpeg(home / "JPEGImages" / f"{name}.jpg", picture.image, quality)
+            instances, classes = voc_maps(picture)
+            save_palette(home / "SegmentationObject" / f"{name}.png", instances)
+            save_palette(home / "SegmentationClass" / f"{name}.png", classes)
+            names.append(name)
+        _save_list(lists / f"{split}.txt", names)
+        every += names
+    _save_list(lists / "trainval.txt", every)
+
+
+def voc_maps(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Instance and class maps (H, W) uint8 of a picture, void 255 on borders."""
+    instances, classes = _label_maps(picture)
+    numbers = picture.numbers.astype(np.float32)
+    kernel = np.ones((3, 3), np.uint8)
+    high = cv2.dilate(numbers, kernel)
+    present = cv2.dilate((numbers > 0).astype(np.uint8), kernel) > 0
+    outside = present & (picture.numbers == 0)
+    meeting = (picture.numbers > 0) & (high != numbers)
+    small = np.isin(picture.numbers, [one.number for one in picture.slivers])
+    for labels in (instances, classes):
+        labels[outside | meeting | small] = VOID
+    for index, one in enumerate(picture.objects, start=1):
+        if not (instances == index).any():
+            own = picture.numbers == one.number
+            instances[own], classes[own] = index, VOC_CLASSES.index(one.name) + 1
+    return instances, classes
+
+
+def _label_maps(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    instances = np.zeros(picture.numbers.shape, np.uint8)
+    classes = np.zeros_like(instances)
+    for index, one in enumerate(picture.objects, start=1):
+        own = picture.numbers == one.number
+        instances[own], classes[own] = index, VOC_CLASSES.index(one.name) + 1
+    return instances, classes
+
+
+def write_sbd(root: Path, splits: dict[str, Iterable[tuple[Picture, int]]]) -> None:
+    """Write ``root/benchmark_RELEASE/dataset``; SBD has no void."""
+    home = root / "benchmark_RELEASE" / "dataset"
+    for folder in ("img", "inst", "cls"):
+        (home / folder).mkdir(parents=True)
+    for year, (split, pictures) in enumerate(splits.items(), start=2010):
+        names = []
+        for number, (picture, quality) in enumerate(pictures, start=1):
+            name = f"{year}_{number:06d}"
+            save_jpeg(home / "img" / f"{name}.jpg", picture.image, quality)
+            instances, classes = _label_maps(picture)
+            _save_mat(home / "inst" / f"{name}.mat", {"GTinst": _instances(picture, instances)})
+            _save_mat(home / "cls" / f"{name}.mat", {"GTcls": _categories(classes)})
+            names.append(name)
+        _save_list(home / f"{split}.txt", names)
+
+
+def _instances(picture: Picture, instances: NDArray[np.uint8]) -> dict[str, object]:
+    categories = [[VOC_CLASSES.index(one.name) + 1] for one in picture.objects]
+    boundaries = np.empty((len(categories), 1), object)
+    for index in range(len(categories)):
+        boundaries[index, 0] = _boundary(instances == index + 1)
+    return {
+        "Segmentation": instances,
+        "Boundaries": boundaries,
+        "Categories": np.array(categories, np.uint8).reshape(-1, 1),
+    }
+
+
+def _categories(classes: NDArray[np.uint8]) -> dict[str, object]:
+    boundaries = np.empty((len(VOC_CLASSES), 1), object)
+    for index in range(len(VOC_CLASSES)):
+        boundaries[index, 0] = _boundary(classes == index + 1)
+    present = np.unique(classes[classes > 0])
+    return {
+        "Segmentation": classes,
+        "Boundaries": boundaries,
+        "CategoriesPresent": present.reshape(-1, 1),
+    }
+
+
+def _boundary(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    if not mask.any():
+        return np.zeros(mask.shape, np.uint8)
+    solid = mask.astype(np.uint8)
+    return solid - cv2.erode(solid, np.ones((3, 3), np.uint8))
+
+
+def _save_mat(path: Path, content: dict[str, object]) -> None:
+    """Save with a header that names no clock and no platform, so that bytes repeat."""
+    buffer = io.BytesIO()
+    scipy.io.savemat(buffer, content, do_compression=True)
+    written = bytearray(buffer.getvalue())
+    written[:116] = _MAT_HEADER.ljust(116)
+    path.write_bytes(bytes(written))
+
+
+def _save_list(path: Path, names: list[str]) -> None:
+    path.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+
+
+def save_jpeg(path: Path, image: NDArray[np.uint8], quality: int) -> None:
+    """Save a (H, W, 3) uint8 RGB image as JPEG."""
+    cv2.imwrite(str(path), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+
+
+def save_palette(path: Path, labels: NDArray[np.uint8]) -> None:
+    """Save a (H, W) uint8 label map as PNG with PASCAL's palette."""
+    image = Image.fromarray(labels, mode=None).convert("P")
+    image.putpalette(pascal_palette().ravel().tolist())
+    image.save(path, optimize=False, compress_level=6)
+
+
+def pascal_palette() -> NDArray[np.uint8]:
+    """PASCAL's (256, 3) colours: the bits of the label, dealt to red, green and blue in turn."""
+    labels = np.arange(256)
+    palette = np.zeros((256, 3), np.uint8)
+    for bit in range(8):
+        for channel in range(3):
+            on = (labels >> (3 * bit + channel)) & 1 if 3 * bit + channel < 8 else 0
+            palette[:, channel] |= np.uint8(on) << np.uint8(7 - bit)
+    return palette

@@ -1,0 +1,156 @@
+"""A step on a person's clicks: found again, resumed, beside what was, with the right pool."""
+
+import json
+import shutil
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+from safetensors.torch import load_file
+
+from openscenes.annotator.evolve import evolving
+from openscenes.annotator.evolve.evolving import evolve_on, split_for, version_in_use
+from openscenes.annotator.store.versions import Versions
+from openscenes.data import clicks
+from openscenes.errors import InputError
+from openscenes.method import evolution
+from openscenes.prediction.model_files import model_from_file
+from openscenes.study.profiles import profile_named
+from openscenes.study.runs.data import open_study, source
+
+PERSON = run_path(str(Path(__file__).with_name("person.py")))
+
+
+@pytest.fixture(scope="module")
+def study():
+    return open_study(profile_named("smoke"), None, "cpu")
+
+
+@pytest.fixture(scope="module")
+def made(study, tmp_path_factory):
+    """A workspace, its accepted objects, and a candidate that learned half of what it may."""
+    workspace = PERSON["annotated"](tmp_path_factory.mktemp("evolving"))
+    accepted = PERSON["accepted"](workspace)
+    return workspace, accepted, evolve_on(workspace, study, accepted[:12])
+
+
+@pytest.fixture
+def fresh(made, tmp_path):
+    """A copy of it, to be spoiled."""
+    workspace, accepted, candidate = made
+    shutil.copytree(workspace.images, tmp_path / "photographs")
+    copy = type(workspace)(tmp_path / "photographs", tmp_path / "photographs/openscenes")
+    return copy, accepted, Versions(copy.folder).named(candidate.name)
+
+
+def test_a_candidate_waits_beside_the_initial_model(study, made) -> None:
+    workspace, _, candidate = made
+    versions = Versions(workspace.folder)
+    assert versions.current().name == candidate.parent != candidate.name
+    assert versions.undecided()[-1].name == candidate.name
+    assert (candidate.folder / "pseudo.json").exists()
+    assert not (candidate.folder / "resume.safetensors").exists()
+    assert candidate.load(study).config.unknown_class
+    assert model_from_file(candidate.weights, device="cpu").label == candidate.label
+    assert candidate.label == "smoke seed 0 initial voc+sbd > 6 annotations st+ipt+fa"
+    assert set(candidate.about["history"][0]) >= {"ce_old", "ce_new", "feat", "max"}
+
+
+def test_only_learnable_objects_are_learned_and_no_mask_is_kept(study, made) -> None:
+    workspace, accepted, candidate = made
+    parts = split_for(workspace, Versions(workspace.folder).current(), accepted[:12])
+    learned = clicks.load(candidate.folder / "clicks.jsonl")
+    assert [one.object_id for one in learned] == [one.object_id for one in parts.learnable]
+    assert len(parts.held_out) == 6
+    kept = (candidate.folder / "clicks.jsonl").read_text() + json.dumps(dict(candidate.about))
+    assert not any(one.mask["counts"] in kept for one in accepted)
+
+
+def test_what_the_person_accepted_as_mask_changes_nothing(study, made) -> None:
+    workspace, accepted, candidate = made
+    other = [type(one)(**{f: getattr(one, f) for f in one.__slots__} | {"mask": accepted[3].mask})
+             for one in accepted[:12]]  # fmt: skip
+    assert evolve_on(workspace, study, other).name == candidate.name
+
+
+def test_a_second_call_finds_the_candidate(study, made) -> None:
+    workspace, accepted, candidate = made
+    before = candidate.weights.stat().st_mtime_ns
+    assert evolve_on(workspace, study, accepted[:12][::-1]) == candidate
+    assert candidate.weights.stat().st_mtime_ns == before
+    assert len(Versions(workspace.folder).all()) == 2
+
+
+def test_other_objects_or_another_variant_are_another_candidate(study, fresh) -> None:
+    workspace, accepted, candidate = fresh
+    fewer = evolve_on(workspace, study, accepted[:8])
+    literal = evolve_on(workspace, study, accepted[:12], variant="st+ipt as printed")
+    assert len({candidate.name, fewer.name, literal.name}) == 3
+    assert literal.about["made_of"]["config"]["alignment"] is None
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights(study, fresh, monkeypatch) -> None:
+    workspace, accepted, candidate = fresh
+    whole = load_file(candidate.weights)
+    shutil.rmtree(candidate.folder)
+
+    def killed(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evolution, "align", killed)
+        with pytest.raises(KeyboardInterrupt):
+            evolve_on(workspace, study, accepted[:12])
+    assert (candidate.folder / "pseudo.json").exists()
+    assert [v.name for v in Versions(workspace.folder).all()] == [candidate.parent]
+    (candidate.folder / ".model.safetensors.1.partial").touch()
+    again = evolve_on(workspace, study, accepted[:12])
+    assert again.name == candidate.name
+    assert all(whole[name].equal(value) for name, value in load_file(again.weights).items())
+    assert not list(again.folder.glob(".*.partial"))
+
+
+def test_a_later_step_has_all_that_was_learned_in_its_pool(study, fresh, monkeypatch) -> None:
+    workspace, accepted, first = fresh
+    Versions(workspace.folder).accept(first.name)
+    pools = []
+
+    def seen(network, pool, scene, *args, **kwargs):
+        pools.append((pool, scene))
+        return evolution.evolve(network, pool, scene, *args, **kwargs)
+
+    monkeypatch.setattr(evolving, "evolve", seen)
+    second = evolve_on(workspace, study, accepted)
+    ((pool, scene),) = pools
+    labelled = source(study, "voc+sbd").examples
+    earlier = clicks.load(first.folder / "clicks.jsonl")
+    added = pool.examples[len(labelled) :]
+    assert [e.object_id for e in added] == [f"annotations:{one.object_id}" for one in earlier]
+    assert all(set(e.supervision) == {"size", "counts"} and e.image.is_file() for e in added)
+    assert not {one.object_id for one in scene} & {one.object_id for one in earlier}
+    assert len(scene) == 6
+    lineage = Versions(workspace.folder).lineage(second)
+    assert [v.name for v in lineage] == [first.parent, first.name, second.name]
+
+
+def test_too_little_to_learn_is_one_sentence(study, made, fresh) -> None:
+    workspace, accepted, first = fresh
+    version = version_in_use(workspace, study)
+    held = split_for(workspace, version, accepted).held_out
+    with pytest.raises(InputError, match=r"There are 0 objects to evolve on \(12 held out"):
+        evolve_on(workspace, study, held)
+    one = split_for(workspace, version, accepted).learnable[:1]
+    with pytest.raises(InputError, match="There is 1 object to evolve on .* at least 2 are wanted"):
+        evolve_on(workspace, study, one)
+    Versions(workspace.folder).accept(first.name)
+    with pytest.raises(InputError, match="6 held out to judge with, 6 learned already"):
+        evolve_on(workspace, study, accepted[:12])
+
+
+def test_another_profile_or_variant_is_refused(study, made) -> None:
+    workspace, accepted, _ = made
+    with pytest.raises(InputError, match="There is no variant 'magic'; choose one of st, "):
+        evolve_on(workspace, study, accepted, variant="magic")
+    other = type(study)(profile_named("demo"), study.root, study.fabric, study.cache)
+    with pytest.raises(InputError, match="made with profile smoke, not demo; give --profile smoke"):
+        version_in_use(workspace, other)

@@ -1,0 +1,193 @@
+"""Two versions on held-out objects: measures by hand, kept answers, figures, the command line."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from runpy import run_path
+
+import numpy as np
+import pytest
+
+from openscenes import masks
+from openscenes.annotator import command
+from openscenes.annotator.evolve import answers as asking
+from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, TITLES
+from openscenes.annotator.evolve.answers import Answer, answers, shaken
+from openscenes.annotator.evolve.evolving import evolve_on, split_for, version_in_use
+from openscenes.annotator.evolve.judgement import box_iou, judge, scores, sides_touched
+from openscenes.annotator.screen import judgement_page
+from openscenes.annotator.screen.judgement_page import ranked, window
+from openscenes.annotator.store.versions import Versions
+from openscenes.data.records import Box, Interaction, Point
+from openscenes.errors import InputError
+from openscenes.study.profiles import profile_named
+from openscenes.study.runs.data import open_study
+
+PERSON = run_path(str(Path(__file__).with_name("person.py")))
+
+
+@pytest.fixture(scope="module")
+def study():
+    return open_study(profile_named("smoke"), None, "cpu")
+
+
+@pytest.fixture(scope="module")
+def case(study, tmp_path_factory):
+    """Workspace, old and new version, held-out objects, judgement."""
+    workspace = PERSON["annotated"](tmp_path_factory.mktemp("judgement"))
+    accepted = PERSON["accepted"](workspace)
+    old, new = version_in_use(workspace, study), evolve_on(workspace, study, accepted)
+    held_out = split_for(workspace, new, accepted).held_out
+    return workspace, (old, new), held_out, judge(workspace, study, old, new, held_out)
+
+
+def drawn(box: tuple[int, int, int, int], size=(10, 10)) -> dict:
+    mask = np.zeros(size, bool)
+    mask[box[0] : box[2], box[1] : box[3]] = True
+    return masks.encode(mask)
+
+
+def test_boxes_by_hand() -> None:
+    assert box_iou((0, 0, 2, 2), (0, 0, 2, 2)) == 1.0
+    assert box_iou((0, 0, 2, 2), (0, 1, 2, 3)) == pytest.approx(2 / 6)
+    assert box_iou((0, 0, 2, 2), (2, 2, 4, 4)) == 0.0
+    assert sides_touched((0, 0, 50, 50), (0, 0, 50, 50)) == 1.0
+    assert sides_touched((0, 0, 47, 49), (0, 0, 50, 50)) == 0.75
+    assert sides_touched((3, 3, 47, 47), (0, 0, 50, 50)) == 0.0
+
+
+def test_measures_by_hand(case) -> None:
+    plain = replace(
+        case[2][0], size=(10, 10), box=Box(2.0, 2.0, 8.0, 8.0), first_mask=None,
+        clicks=(case[2][0].clicks[0]._replace(row=3.0, col=3.0),), mask=drawn((2, 2, 8, 8)),
+    )  # fmt: skip
+    perfect = scores(plain, Answer(drawn((2, 2, 8, 8)), 0.9))
+    assert perfect == {AGREEMENT: 1.0, "hit": 1.0, "box": 1.0, "sides": 1.0, "stability": 0.9}
+    half = scores(plain, Answer(drawn((5, 2, 8, 8)), 0.5))
+    assert half == {AGREEMENT: 0.5, "hit": 0.0, "box": 0.5, "sides": 0.75, "stability": 0.5}
+    nothing = scores(plain, Answer(drawn((0, 0, 0, 0)), 1.0))
+    assert [nothing[name] for name in (AGREEMENT, "hit", "box", "sides")] == [0.0] * 4
+
+
+def test_shaken_clicks_stay_near_and_inside() -> None:
+    given, rng = (
+        Interaction(Box(10.0, 0.0, 60.0, 100.0), Point(59.0, 1.0)),
+        np.random.default_rng(0),
+    )
+    for _ in range(300):
+        box, (row, col) = (moved := shaken(given, (64, 100), rng)).box, moved.point
+        assert 0 <= box.row0 < box.row1 <= 64 and 0 <= box.col0 < box.col1 <= 100
+        assert box.row0 - 0.5 <= row <= box.row1 - 0.5 and box.col0 - 0.5 <= col <= box.col1 - 0.5
+        assert abs(box.row0 - 10) < 10 and abs(box.col1 - 100) < 20
+    assert moved != given
+
+
+def test_answers_are_asked_for_once(case, study, monkeypatch) -> None:
+    workspace, (old, _), held_out, _ = case
+    first = answers(workspace, study, old, held_out)
+    asked = []
+    real = asking._asked
+    monkeypatch.setattr(asking, "_asked", lambda *a: asked.append(a[-1]) or real(*a))
+    assert answers(workspace, study, old, held_out[::-1]) == first[::-1]
+    assert asked == []
+    moved = replace(held_out[0], box=Box(*(side + 1.0 for side in held_out[0].box)))
+    assert answers(workspace, study, old, [moved, held_out[1]])[1] == first[1]
+    assert asked == [[moved]]
+
+
+def test_what_is_asked_is_box_and_point_alone(case, study) -> None:
+    workspace, (old, _), held_out, _ = case
+    corrected = next(item for item in held_out if item.corrected)
+    plain = replace(corrected, clicks=corrected.clicks[:1])
+    assert answers(workspace, study, old, [plain]) == answers(workspace, study, old, [corrected])
+
+
+def test_each_object_counts_where_it_can_tell(case) -> None:
+    _, (old, new), held_out, judgement = case
+    objects = judgement.objects
+    assert list(objects["object"]) == [item.object_id for item in held_out]
+    assert list(objects["corrected"]) == [item.corrected for item in held_out]
+    assert (judgement.old, judgement.new) == (old.name, new.name)
+    counted = {name: measure.n for name, measure in judgement.measures.items()}
+    assert counted[AGREEMENT] == 6 and {counted[name] for name in LABEL_FREE} == {6}
+    corrected = objects[objects["corrected"]]
+    gain = corrected[f"{AGREEMENT} new"] - corrected[f"{AGREEMENT} old"]
+    assert judgement.measures[AGREEMENT].difference.mean == pytest.approx(100 * gain.mean())
+    assert np.allclose(corrected["change"], gain)
+    assert list(judgement.table().index) == list(TITLES.values())
+
+
+def test_an_imported_mask_counts_as_corrected(case, study) -> None:
+    workspace, (old, new), held_out, _ = case
+    imported = [replace(item, model="") for item in held_out]
+    judgement = judge(workspace, study, old, new, imported)
+    assert judgement.measures[AGREEMENT].n == 12
+    assert judgement.measures["box"].n == 0
+
+
+def test_a_version_beside_itself_changes_nothing(case, study) -> None:
+    workspace, (old, _), held_out, _ = case
+    judgement = judge(workspace, study, old, old, held_out)
+    assert (judgement.objects["change"] == 0).all()
+    assert judgement.verdict == "cannot be told"
+    assert judge(workspace, study, old, old, []).verdict == "cannot be told"
+
+
+def test_figures_and_their_words(case, study) -> None:
+    workspace, versions, held_out, judgement = case
+    figure = judgement_page.differences_figure(judgement)
+    labels = [text.get_text().replace("\n", " ") for text in figure.axes[0].get_yticklabels()]
+    assert all(any(label.startswith(t) for label in labels) for t in TITLES.values())
+    assert judgement.verdict in figure.get_suptitle()
+    gallery = judgement_page.objects_figure(workspace, study, versions, held_out, judgement, n=3)
+    assert len(gallery.axes) == 9
+    assert "3 of 12 held-out objects" in gallery.get_suptitle()
+    assert "Of 12 held-out objects" in judgement_page.objects_text(judgement)
+    assert TITLES[AGREEMENT] in judgement_page.differences_text(judgement)
+
+
+def test_a_gallery_goes_from_gain_to_loss_by_rank(case) -> None:
+    change = case[3].objects["change"].iloc[:5].copy()
+    change[:] = [0.1, -0.2, 0.5, 0.0, 0.3]
+    assert ranked(change, 3) == [2, 0, 1]
+    assert ranked(change, 9) == [2, 4, 0, 3, 1]
+    assert ranked(change.iloc[:0], 3) == []
+
+
+def test_a_window_stays_in_the_photograph() -> None:
+    assert window(Box(0.0, 0.0, 10.0, 10.0), (12, 100)) == (0, 0, 12, 28)
+
+
+def run(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    args = parser.parse_args(["evolve", *words])
+    return args.run(args)
+
+
+def test_the_command_evolves_judges_and_leaves_the_decision(case, capsys) -> None:
+    workspace, (old, new), _, judgement = case
+    log = ["--log", str(workspace.log_path)]
+    assert run(*log, "--profile", "smoke", "--device", "cpu") == 0
+    said = capsys.readouterr().out
+    assert f"accept      --accept {new.name}" in said
+    assert judgement.advice in said
+    folder = workspace.folder / "judgements" / f"{old.name}-{new.name}"
+    assert {path.name for path in folder.iterdir()} == {"differences.png", "objects.png"}
+    versions = Versions(workspace.folder)
+    assert versions.current().name == old.name
+    run(*log, "--refuse")
+    run(*log, "--accept", new.name[:6])
+    assert versions.current().name == new.name
+    run(*log, "--status")
+    said = capsys.readouterr().out
+    assert f"* {new.name}  smoke seed 0 initial voc+sbd > 12 annotations st+ipt+fa" in said
+    assert f"{new.name}  refused by" in said
+    run(*log, "--rollback")
+    assert f"in use again: {old.name}" in capsys.readouterr().out
+    assert versions.current().name == old.name
+
+
+def test_a_folder_without_log_is_one_sentence(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"holds no workspace\.json"):
+        run("--log", str(tmp_path))

@@ -1,0 +1,246 @@
+"""The state of all objects: the newest line counts, undo restores, nothing is erased."""
+
+import subprocess
+import sys
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from openscenes.annotator.store import objects
+from openscenes.annotator.store.log import Log
+from openscenes.annotator.store.objects import Annotations
+from openscenes.annotator.store.snapshot import Click, ImageFacts
+from openscenes.data.records import Box, Interaction, Point
+from openscenes.errors import InputError
+from openscenes.masks import decode
+
+IMAGE = ImageFacts("a/one.jpg", "1111222233334444", (4, 5))
+OTHER = ImageFacts("two.jpg", "5555666677778888", (4, 5))
+ASKED = Interaction(Box(0, 1, 3, 4), Point(1, 2))
+
+
+def square(n: int) -> np.ndarray:
+    mask = np.zeros((4, 5), bool)
+    mask[:n, 1 : n + 1] = True
+    return mask
+
+
+@pytest.fixture
+def log(tmp_path):
+    return Log(tmp_path / "log.jsonl")
+
+
+@pytest.fixture
+def annotations(log):
+    return Annotations(log, "here")
+
+
+def asked(annotations: Annotations, image: ImageFacts = IMAGE) -> str:
+    return annotations.ask(image, ASKED, square(3), model="v1").object_id
+
+
+def reopened(annotations: Annotations, window: str = "here") -> Annotations:
+    return Annotations(Log(annotations.log.path), window)
+
+
+def actions(annotations: Annotations) -> list[str]:
+    return [line.action for line in Log(annotations.log.path).read_new()]
+
+
+def test_an_object_from_click_to_class(annotations, monkeypatch):
+    times = iter(f"2022-10-10T10:00:0{second}.500+00:00" for second in (0, 2, 2, 3, 4))
+    monkeypatch.setattr(objects, "now", lambda: next(times))
+    object_id = asked(annotations)
+    assert annotations.get(object_id).time == "2022-10-10T10:00:00.500+00:00"
+    corrected = annotations.correct(object_id, (3, 3, -1), square(2), model="v2")
+    assert corrected.clicks == (Click(1, 2, 1, 0), Click(3, 3, -1, 2.0))
+    assert not corrected.accepted
+    annotations.accept(object_id)
+    named = annotations.name(object_id, " cat ")
+    assert (named.class_name, named.accepted, named.model) == ("cat", True, "v2")
+    assert actions(annotations) == ["asked", "corrected", "accepted", "named"]
+    np.testing.assert_array_equal(decode(named.first_mask), square(3))
+    np.testing.assert_array_equal(decode(named.mask), square(2))
+    assert reopened(annotations).objects() == (named,)
+
+
+def test_times_are_utc_and_lines_name_the_window(annotations):
+    line = annotations.get(asked(annotations))
+    assert datetime.fromisoformat(line.time).utcoffset().total_seconds() == 0
+    assert line.window == "here" and Annotations(annotations.log).window != "here"
+
+
+def test_photographs_are_known_by_their_bytes(annotations):
+    first, second = asked(annotations), asked(annotations, OTHER)
+    renamed = annotations.ask(IMAGE._replace(path="copy.jpg"), ASKED, square(1), model="v1")
+    assert [one.object_id for one in annotations.objects(IMAGE.digest)] == [
+        first,
+        renamed.object_id,
+    ]
+    assert [one.object_id for one in annotations.objects(OTHER.digest)] == [second]
+    assert len(annotations.objects()) == 3
+
+
+def test_accepted_objects_come_in_the_order_of_acceptance(annotations):
+    first, second, third = (asked(annotations) for _ in range(3))
+    for object_id in (third, first, second):
+        annotations.accept(object_id)
+    annotations.name(third, "dog")
+    assert [one.object_id for one in annotations.accepted()] == [third, first, second]
+    annotations.correct(third, (0, 1, 1), square(1), model="v1")
+    assert [one.object_id for one in annotations.accepted()] == [first, second]
+    annotations.accept(third)
+    annotations.delete(first)
+    assert [one.object_id for one in reopened(annotations).accepted(IMAGE.digest)] == [
+        second,
+        third,
+    ]
+
+
+def test_an_object_asked_for_anew_keeps_id_and_class_only(annotations):
+    object_id = asked(annotations)
+    annotations.correct(object_id, (0, 1, 1), square(1), model="v1")
+    annotations.name(object_id, "cat")
+    annotations.accept(object_id)
+    wide = Interaction(Box(0, 0, 4, 5), Point(2, 2))
+    again = annotations.ask(IMAGE, wide, square(2), model="v3", object_id=object_id)
+    assert (again.object_id, again.class_name, again.accepted) == (object_id, "cat", False)
+    assert (again.interaction, len(again.clicks), again.first_mask) == (wide, 1, again.mask)
+    assert len(annotations.objects()) == 1
+
+
+def test_undo_and_redo_walk_over_every_action(annotations):
+    object_id = asked(annotations)
+    annotations.correct(object_id, (3, 3, -1), square(2), model="v1")
+    annotations.accept(object_id)
+    annotations.name(object_id, "cat")
+    annotations.delete(object_id)
+    states = [annotations.get(object_id).content]
+    while annotations.can_undo:
+        assert annotations.undo().action == "undone"
+        states.append(annotations.get(object_id).content)
+    told = [(s.deleted, s.class_name, s.accepted, len(s.clicks)) for s in states]
+    assert told == [
+        (True, "cat", True, 2),
+        (False, "cat", True, 2),
+        (False, None, True, 2),
+        (False, None, False, 2),
+        (False, None, False, 1),
+        (True, None, False, 1),
+    ]
+    assert annotations.undo() is None and annotations.objects() == ()
+    for state in reversed(states[:-1]):
+        assert annotations.can_redo and annotations.redo().content == state
+    assert annotations.redo() is None and not annotations.can_redo
+    assert actions(annotations) == [
+        *("asked", "corrected", "accepted", "named", "deleted"),
+        *["undone"] * 5,
+        *["redone"] * 5,
+    ]
+
+
+def test_undo_outlives_a_crash_when_the_window_keeps_its_name(annotations):
+    first, second = asked(annotations), asked(annotations)
+    annotations.delete(first)
+    annotations.undo()
+    again = reopened(annotations)
+    assert again.can_redo and again.redo().deleted
+    assert again.undo().object_id == first and again.undo().object_id == second
+    assert reopened(annotations).undo().object_id == first
+    assert not reopened(annotations, "elsewhere").can_undo
+
+
+def test_a_new_action_ends_redo(annotations):
+    first = asked(annotations)
+    annotations.undo()
+    second = asked(annotations)
+    assert annotations.redo() is None
+    assert annotations.undo().object_id == second
+    assert annotations.undo() is None and annotations.get(first).deleted
+
+
+def test_each_window_undoes_its_own_actions(annotations):
+    there = reopened(annotations, "there")
+    mine, theirs = asked(annotations), asked(there)
+    assert annotations.undo().object_id == mine
+    assert annotations.undo() is None
+    assert [one.object_id for one in annotations.objects()] == [theirs]
+
+
+def test_undo_leaves_alone_what_another_window_has_changed(annotations):
+    other, shared = asked(annotations), asked(annotations)
+    reopened(annotations, "there").name(shared, "dog")
+    with pytest.raises(InputError, match="changed in another window since, so that step stays"):
+        annotations.undo()
+    assert annotations.get(shared).class_name == "dog"
+    assert annotations.undo().object_id == other
+    again = reopened(annotations)
+    assert not again.can_undo and again.redo().object_id == other
+
+
+def test_an_action_builds_on_the_newest_state_of_any_window(annotations):
+    object_id = asked(annotations)
+    there = reopened(annotations, "there")
+    there.name(object_id, "dog")
+    assert annotations.accept(object_id).class_name == "dog"
+    assert there.refresh() == (object_id,) and there.get(object_id).accepted
+    assert there.refresh() == ()
+
+
+def test_what_changes_nothing_writes_nothing(annotations):
+    object_id = asked(annotations)
+    annotations.accept(object_id)
+    annotations.accept(object_id)
+    annotations.name(object_id, "  ")
+    assert actions(annotations) == ["asked", "accepted"]
+
+
+def test_objects_that_are_unknown_or_deleted_are_told(annotations):
+    with pytest.raises(InputError, match="There is no object 'x'; choose one of the list"):
+        annotations.accept("x")
+    object_id = asked(annotations)
+    annotations.delete(object_id)
+    with pytest.raises(InputError, match=f"Object {object_id} is deleted; undo that first"):
+        annotations.correct(object_id, (0, 1, 1), square(1), model="v1")
+    assert actions(annotations) == ["asked", "deleted"]
+
+
+def test_a_mask_of_another_size_is_told_and_not_written(annotations):
+    with pytest.raises(InputError, match=r"mask of \(2, 2\) does not lie on an image of \(4, 5\)"):
+        annotations.ask(IMAGE, ASKED, np.ones((2, 2), bool), model="v1")
+    with pytest.raises(InputError, match="is empty"):
+        annotations.ask(IMAGE, Interaction(Box(1, 1, 1, 3), Point(1, 1)), square(1), model="v1")
+    assert actions(annotations) == []
+
+
+def test_numbers_of_numpy_are_written_as_numbers(annotations):
+    box, point = Box(*np.arange(4, dtype=np.float32)), Point(*np.ones(2, np.float32))
+    made = annotations.ask(IMAGE, Interaction(box, point), square(1), model="v1")
+    annotations.correct(
+        made.object_id, (np.int64(0), np.int64(1), np.int64(-1)), square(1), model=""
+    )
+    assert reopened(annotations).get(made.object_id).box == (0, 1, 2, 3)
+
+
+def test_statistics_are_counted_by_hand(annotations):
+    assert annotations.statistics().clicks_per_object == 0
+    first, second, third = asked(annotations), asked(annotations), asked(annotations, OTHER)
+    annotations.correct(first, (0, 1, 1), square(1), model="v2")
+    annotations.accept(first)
+    annotations.name(first, "cat")
+    annotations.accept(third)
+    annotations.delete(asked(annotations, OTHER))
+    counted = annotations.statistics()
+    assert (counted.n_images, counted.n_objects, counted.n_accepted) == (2, 3, 2)
+    assert (counted.n_corrected, counted.n_deleted, counted.clicks_per_object) == (1, 1, 1.5)
+    assert counted.classes == {"": 1, "cat": 1} and counted.models == {"v1": 1, "v2": 1}
+    assert not annotations.get(second).accepted
+
+
+def test_the_memory_needs_no_network():
+    code = "import sys, openscenes.annotator.store.objects; print('torch' in sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == "False\n"

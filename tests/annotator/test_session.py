@@ -1,0 +1,125 @@
+"""The model is asked as it was trained, the backbone runs once for an object."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from openscenes.annotator.evolve.session import Session, pasted
+from openscenes.data import crops
+from openscenes.data.crops import CropConfig
+from openscenes.data.examples import ImageCache
+from openscenes.data.records import Box
+from openscenes.errors import InputError, WeightsError
+from openscenes.method.training import make_fabric
+from openscenes.networks.iog_refinement import RefinableIOG
+from openscenes.networks.openscene import OpenSceneNet
+from openscenes.prediction.model_files import interactive
+from openscenes.prediction.predict import predict
+from openscenes.seeding import torch_generator
+from openscenes.study.profiles import profile_named
+from openscenes.study.runs.data import Study
+
+BOX, POINT = (10.0, 20.0, 40.0, 60.0), (25.0, 40.0)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A picture, a study of the smoke profile, and an untrained network whose branch is loud."""
+    folder = tmp_path_factory.mktemp("pictures")
+    noise = np.random.default_rng(0).integers(0, 255, (64, 80, 3), dtype=np.uint8)
+    for name in ("a.png", "b.png"):
+        Image.fromarray(noise).save(folder / name)
+    study = Study(profile_named("smoke"), folder, make_fabric("cpu", "32-true"), ImageCache())
+    network = OpenSceneNet(study.profile.network, generator=torch_generator("session")).eval()
+    refinable = RefinableIOG(network, study.profile.clicks, generator=torch_generator("refiner"))
+    for part in (*refinable.refiner.shared_rows, refinable.refiner.fusion):
+        torch.nn.init.normal_(part.weight, std=0.5, generator=torch_generator("loud"))
+    return SimpleNamespace(folder=folder, study=study, network=network, refinable=refinable)
+
+
+@pytest.fixture
+def session(world):
+    return Session(world.study, world.refinable, "tiny")
+
+
+def counted(session, monkeypatch):
+    """Count the backbone's runs."""
+    runs, encode = [], session.network.encode
+    monkeypatch.setattr(session.network, "encode", lambda x: runs.append(1) or encode(x))
+    return runs
+
+
+def test_the_first_answer_is_that_of_predict(world, session):
+    path = world.folder / "a.png"
+    answer = session.answer(path, BOX, POINT)
+    model = interactive(
+        world.network, world.study.profile.crop, world.study.profile.clicks, precision="fp32",
+        device="cpu",
+    )  # fmt: skip
+    expected = predict(session.image(path), BOX, POINT, model=model)
+    assert 0 < answer.mask.sum() < answer.mask.size
+    assert np.mean(answer.mask != expected.mask) < 0.002  # the warp's steps of 1/32 px
+    assert answer.confidence == pytest.approx(expected.confidence, abs=1e-3)
+
+
+def test_the_backbone_runs_once_for_an_object(world, session, monkeypatch):
+    runs = counted(session, monkeypatch)
+    path = world.folder / "a.png"
+    first = session.answer(path, BOX, POINT)
+    corrected = session.answer(path, BOX, POINT, [(30.0, 50.0, -1)])
+    more = session.answer(path, BOX, POINT, [(30.0, 50.0, -1), (15.0, 25.0, 1)])
+    undone = session.answer(path, BOX, POINT)
+    assert [a.encoded for a in (first, corrected, more, undone)] == [True, False, False, False]
+    assert len(runs) == 1
+    assert np.array_equal(first.mask, undone.mask)
+    assert not np.array_equal(first.mask, corrected.mask)
+    assert not np.array_equal(corrected.mask, more.mask)
+
+
+def test_another_point_box_or_photograph_is_another_object(world, session, monkeypatch):
+    runs = counted(session, monkeypatch)
+    session.answer(world.folder / "a.png", BOX, POINT)
+    session.answer(world.folder / "b.png", BOX, POINT)
+    session.answer(world.folder / "b.png", BOX, (26.0, 40.0))
+    session.answer(world.folder / "b.png", (9.0, *BOX[1:]), (26.0, 40.0))
+    assert len(runs) == 4
+
+
+def test_an_interaction_that_cannot_be_is_refused_in_words(world, session):
+    path = world.folder / "a.png"
+    with pytest.raises(InputError, match="leaves the image of 64 x 80 pixels"):
+        session.answer(path, (0, 0, 65, 80), POINT)
+    with pytest.raises(InputError, match="lies outside the box"):
+        session.answer(path, BOX, (50, 40))
+
+
+def test_a_correction_that_the_model_cannot_see_is_refused(world, session):
+    box = Box(10.0, 20.0, 40.0, 60.0)
+    margin = world.study.profile.crop.margin_px
+    assert session.reach(box) == pytest.approx((10 - margin, 20 - margin, 40 + margin, 60 + margin))
+    with pytest.raises(InputError, match=r"click \(60, 40\) lies outside .*draw a larger one"):
+        session.answer(world.folder / "a.png", BOX, POINT, [(25, 41, 1), (60, 40, -1)])
+
+
+def test_damaged_weights_are_said(world):
+    network = OpenSceneNet(world.study.profile.network, generator=torch_generator("nan"))
+    broken = Session(world.study, RefinableIOG(network, world.study.profile.clicks), "broken")
+    list(network.parameters())[-1].data.fill_(float("nan"))
+    for parameter in network.iog.parameters():
+        parameter.data.fill_(float("nan"))
+    with pytest.raises(WeightsError, match="answer of broken is not finite"):
+        broken.answer(world.folder / "a.png", BOX, POINT)
+
+
+@pytest.mark.parametrize("box", [Box(10, 20, 40, 60), Box(0, 0, 64, 80), Box(0, 70, 5, 80)])
+def test_pasting_around_the_crop_is_pasting(box):
+    config = CropConfig(size=32, margin_px=6.0)
+    answer = np.random.default_rng(1).random((32, 32), np.float32)
+    answer = np.kron(answer[::8, ::8], np.ones((8, 8), np.float32))
+    affine = crops.window_affine(box, config)
+    expected = crops.paste(answer, affine, (64, 80)) > 0.5
+    window = pasted(answer, affine, (64, 80))
+    assert np.mean(window.mask(0.5, (64, 80)) != expected) < 0.005

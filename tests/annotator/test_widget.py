@@ -1,0 +1,334 @@
+"""The whole annotator without a browser: gestures in, pictures, lists and files out."""
+
+import time
+from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from openscenes.annotator.evolve import judgement
+from openscenes.annotator.evolve.scene import Split
+from openscenes.annotator.screen import evolve_panel, widget
+from openscenes.annotator.screen.collected_page import (
+    COLUMNS,
+    exported,
+    last_judgement,
+    log_tail,
+    objects_table,
+)
+from openscenes.annotator.screen.example import begun, example_folder, place_of
+from openscenes.annotator.screen.loop_figure import (
+    ARROWS,
+    PLACES,
+    TEXT,
+    first_photograph,
+    loop_figure,
+)
+from openscenes.annotator.screen.widget import Annotator, annotator
+from openscenes.annotator.store.history import decide
+from openscenes.annotator.store.versions import Versions, write_about
+from openscenes.annotator.store.workspace import open_workspace
+from openscenes.errors import InputError
+from openscenes.study.plan.on_demand import lesson_study
+
+desks = SimpleNamespace(**run_path(str(Path(__file__).parent / "desks.py")))
+BOX, POINT = [5, 10, 25, 40], {"row": 12, "col": 20, "sign": 1}
+
+
+@pytest.fixture
+def place(tmp_path):
+    return open_workspace(desks.write_photographs(tmp_path))
+
+
+def add_version(place, name, parent=None):
+    """A version whose weights nobody reads."""
+    versions = Versions(place.folder)
+    about = {"label": f"model {name}", "parent": parent, "profile": "smoke", "initial_set": "voc"}
+    write_about(versions.place(name), about)
+    (versions.place(name) / "model.safetensors").write_bytes(b"weights")
+    return versions.add(name)
+
+
+@pytest.fixture
+def window(place, monkeypatch):
+    """An annotator whose versions answer with the box; version "first" is in use."""
+    Versions(place.folder).accept(add_version(place, "first").name)
+
+    def in_use(_, where):
+        return desks.BoxModel(Versions(where.folder).current().name)
+
+    monkeypatch.setattr(widget, "session_in_use", in_use)
+    nothing = Split((), (), (), ())
+    monkeypatch.setattr(evolve_panel, "prospect", lambda *_: nothing)
+    return Annotator(None, place)
+
+
+def gesture(window, kind, **facts):
+    """What the browser sends, with the next number."""
+    canvas = window.canvas
+    canvas.gestures = [{"n": canvas.answered + 1, "kind": kind, **facts}]
+    assert window.callbacks.failures.outputs == ()
+
+
+def click_object(window):
+    gesture(window, "box", box=BOX)
+    gesture(window, "point", **POINT)
+
+
+def test_from_box_to_accepted_in_the_widget(window):
+    assert "Drag a box" in window.hint.value
+    gesture(window, "box", box=BOX)
+    assert (window.canvas.box, window.canvas.clicks) == (BOX, [])
+    seq = window.canvas.seq
+    gesture(window, "point", **POINT)
+    assert window.canvas.clicks == [[12, 20, 1]]
+    assert window.canvas.overlay.startswith(b"\x89PNG")
+    assert window.canvas.seq == seq + 1
+    assert "mask of 25.0 % of the photograph" in window.canvas.label
+    assert f'data-seq="{window.canvas.seq}"' in window.readout.value
+    gesture(window, "accept")
+    assert "0 objects" not in window.toolbar.progress.value
+    assert "image 1 of 3, 1 object accepted" in window.toolbar.progress.value
+    assert window.objects.list.options[1][0] == "1. object, 1 click, accepted"
+
+
+def test_buttons_do_what_keys_do_and_know_when_they_cannot(window):
+    buttons = window.toolbar.buttons
+    assert all(buttons[n].disabled for n in ("Accept", "Undo", "Redo", "Delete", "Previous"))
+    click_object(window)
+    buttons["Accept"].click()
+    assert buttons["Accept"].disabled
+    buttons["Undo"].click()
+    assert not window.desk.object.accepted
+    buttons["Redo"].click()
+    assert window.desk.object.accepted
+    buttons["Delete"].click()
+    assert window.desk.objects == ()
+    for _ in range(2):
+        buttons["Next"].click()
+    assert (buttons["Next"].disabled, buttons["Previous"].disabled) == (True, False)
+
+
+def test_the_list_leads_back_to_an_object_and_the_name_field_names_it(window):
+    click_object(window)
+    made = window.desk.chosen
+    window.objects.class_name.value = "cat"
+    gesture(window, "accept")
+    assert (window.objects.list.value, window.objects.class_name.value) == ("", "")
+    assert window.objects.class_name.disabled
+    window.objects.list.value = made
+    assert (window.desk.chosen, window.objects.class_name.value) == (made, "cat")
+    assert window.desk.object.accepted  # looking at an object changes nothing
+    assert window.objects.class_name.options == ("cat",)
+    window.objects.list.value = ""
+    assert window.desk.chosen is None
+
+
+def test_a_slip_is_one_sentence_and_the_browsers_guess_is_corrected(window):
+    gesture(window, "box", box=BOX)
+    seq = window.canvas.seq
+    gesture(window, "point", row=30, col=30, sign=1)
+    assert "lies outside the box" in window.callbacks.message.value
+    assert (window.canvas.clicks, window.canvas.seq) == ([], seq + 1)
+    gesture(window, "point", **POINT)
+    assert window.callbacks.message.value == ""
+
+
+def test_a_failure_of_ours_is_shown_in_the_widget(window, monkeypatch):
+    monkeypatch.setattr(window.desk.session, "answer", lambda *_: 1 / 0)
+    gesture(window, "box", box=BOX)
+    window.canvas.gestures = [{"n": window.canvas.answered + 1, "kind": "point", **POINT}]
+    assert window.callbacks.failures.outputs[0]["ename"] == "ZeroDivisionError"
+
+
+def test_a_restarted_kernel_shows_everything_again(window, place):
+    click_object(window)
+    gesture(window, "accept")
+    again = Annotator(None, place)
+    assert "image 2 of 3, 1 object accepted" in again.toolbar.progress.value
+    again.toolbar.buttons["Previous"].click()
+    assert len(again.objects.list.options) == 2
+    assert again.canvas.overlay != b""
+
+
+def test_another_window_is_seen_at_the_next_action(window, place):
+    other = Annotator(None, place)
+    click_object(window)
+    gesture(window, "accept")
+    gesture(other, "clear")
+    assert "1 object accepted" in other.toolbar.progress.value
+    assert other.canvas.overlay != b""
+
+
+def test_exports_are_written_and_told(window, place):
+    window.exports.buttons["coco"].click()
+    assert "no accepted object to export" in window.callbacks.message.value
+    click_object(window)
+    gesture(window, "accept")
+    for kind, button in window.exports.buttons.items():
+        button.click()
+        assert "1 object(s) on 1 photograph(s)" in window.exports.report.value
+        assert (place.folder / "exports" / kind).is_dir()
+
+
+def finished(panel):
+    panel.background.wait(20)
+    assert not panel.background.doing
+
+
+def fake_page(name):
+    """What the thread makes: a page about a version."""
+    new = SimpleNamespace(name=name)
+    return SimpleNamespace(candidate=SimpleNamespace(new=new), html=f"<p>page of {name}</p>")
+
+
+def test_evolve_judge_accept_and_roll_back(window, place, monkeypatch):
+    panel = window.evolving
+    monkeypatch.setattr(evolve_panel, "evolved", lambda *_: add_version(place, "second", "first"))
+    monkeypatch.setattr(panel, "_page", lambda version: fake_page(version.name))
+    assert (panel.accept.disabled, panel.rollback.disabled) == (True, True)
+    panel.evolve.click()
+    finished(panel)
+    assert panel.judgement.value == "<p>page of second</p>"
+    assert "Version second waits" in panel.status.value
+    assert window.desk.session.label == "first"  # not before accept
+    panel.accept.click()
+    assert window.desk.session.label == "second"
+    assert "Version second is in use now" in window.notice.value
+    assert 'font-weight:bold" data-version="second"' in panel.table.value
+    panel.rollback.click()
+    assert window.desk.session.label == "first"
+    assert panel.rollback.disabled
+    assert "rolled back" in panel.table.value
+
+
+def test_a_refused_version_is_kept_and_not_used(window, place, monkeypatch):
+    panel = window.evolving
+    add_version(place, "second", "first")
+    panel.show()
+    monkeypatch.setattr(evolve_panel, "judged", lambda *args: args[-1])
+    monkeypatch.setattr(panel, "_page", lambda version: fake_page(version.name))
+    panel.judge.click()
+    finished(panel)
+    assert panel.judgement.value == "<p>page of second</p>"
+    panel.refuse.click()
+    assert (window.desk.session.label, panel.judgement.value) == ("first", "")
+    assert "refused" in panel.table.value
+    assert [v.name for v in Versions(place.folder).all()] == ["first", "second"]
+
+
+def test_while_it_evolves_one_annotates_and_sees_progress(window, monkeypatch):
+    panel, seen = window.evolving, []
+
+    def slow(*_):
+        from openscenes.progress import progress
+
+        bar = progress("learning", 2)
+        bar.update()
+        bar.refresh()
+        deadline = time.monotonic() + 10
+        while not seen and time.monotonic() < deadline:
+            time.sleep(0.01)
+        bar.close()
+        raise InputError("Accept more objects.")
+
+    monkeypatch.setattr(evolve_panel, "evolved", slow)
+    panel.evolve.click()
+    assert panel.evolve.disabled
+    deadline = time.monotonic() + 10
+    while "1 of 2" not in panel.status.value and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert "Evolving: learning, 1 of 2" in panel.status.value
+    assert (panel.bar.value, panel.bar.max) == (1, 2)
+    click_object(window)
+    assert window.desk.object is not None
+    seen.append(True)
+    finished(panel)
+    assert "Accept more objects." in window.callbacks.message.value
+    assert not panel.evolve.disabled
+
+
+def test_an_exception_in_the_thread_is_shown(window, monkeypatch):
+    monkeypatch.setattr(evolve_panel, "evolved", lambda *_: 1 / 0)
+    window.evolving.evolve.click()
+    finished(window.evolving)
+    assert window.callbacks.failures.outputs[0]["ename"] == "ZeroDivisionError"
+
+
+def test_a_version_that_another_window_took_up_answers_here_too(window, place):
+    add_version(place, "second", "first")
+    decide(Versions(place.folder).folder / "history.jsonl", "accepted", "second", "somebody")
+    click_object(window)
+    assert window.desk.object.model == "second"
+    assert "Version second is in use now" in window.notice.value
+
+
+def test_tables_say_what_the_workspace_holds(window, place):
+    assert "Nothing is accepted yet" in exported(place).data
+    assert objects_table(place).empty
+    click_object(window)
+    gesture(window, "click", row=6, col=12, sign=-1)
+    window.objects.class_name.value = "cat"
+    gesture(window, "accept")
+    table = objects_table(place)
+    assert tuple(table.columns) == COLUMNS
+    assert table.iloc[0].tolist() == ["0.png", 1, "cat", 2, 19 * 30, "accepted", "first"]
+    assert log_tail(place)["action"].tolist() == ["asked", "corrected", "named", "accepted"]
+    files = exported(place).set_index(["folder", "kind"])["files"]
+    assert files["annotations", ".json"] == 2
+    assert "Nothing has evolved here yet" in last_judgement(place, None).data
+
+
+def test_the_loop_is_drawn_and_said(window):
+    drawn = {text.get_text() for text in loop_figure().axes[0].texts}
+    assert {place.words.partition("\n")[0] for place in PLACES.values()} <= drawn
+    assert {words for _, _, words in ARROWS} <= drawn
+    assert "held" not in TEXT or "others" in TEXT
+    click_object(window)
+    gesture(window, "next")
+    figure, words = first_photograph(window.desk)
+    assert "0.png: image 1 of 3" in figure.axes[0].get_title()
+    assert (len(figure.axes[0].images), window.desk.place) == (2, 1)
+    assert "1 object on it, 0 accepted" in words
+
+
+@pytest.fixture(scope="module")
+def study():
+    return lesson_study("smoke")
+
+
+def test_the_example_begins_once_and_nobodys_own_folder_ever(study, window, capsys):
+    example = place_of(study)
+    assert "No folder was given" in capsys.readouterr().out
+    assert example.images == example_folder(study)
+    desk = desks.desk(example.images)
+    assert begun(desk, study) == desk.n_accepted() > 0
+    assert begun(desk, study) == 0
+    assert begun(window.desk, study) == 0
+    assert place_of(study, str(window.workspace.images)) == window.workspace
+
+
+def test_the_smallest_model_answers_evolves_and_is_judged(study, capsys):
+    """Everything real, with the smallest networks: their numbers mean nothing."""
+    example = place_of(study)
+    shown = annotator(str(example.images), profile="smoke")
+    assert "os-annotator" in shown._dom_classes
+    window = Annotator(study, example)
+    begun(window.desk, study)
+    accepted = window.desk.annotations.accepted()
+    answer = window.desk.session.answer(
+        window.desk.path, accepted[0].box, accepted[0].interaction.point
+    )
+    assert answer.mask.dtype == np.bool_
+    if len(judgement.prospect(example, study, accepted).learnable) >= 2:
+        window.evolving.evolve.click()
+        window.evolving.background.wait(60)
+        assert window.callbacks.failures.outputs == ()
+        assert window.callbacks.message.value == ""
+        assert "os-verdict" in window.evolving.judgement.value
+        assert 'alt="Change from' in window.evolving.judgement.value
+        window.evolving.accept.click()
+        assert window.desk.session.label == Versions(example.folder).all()[-1].name
+        assert "os-verdict" in last_judgement(example, study).data

@@ -1,0 +1,169 @@
+"""The systems of Table 1: their sizes, their crops, and that each can learn one object by heart."""
+
+from dataclasses import replace
+from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from openscenes import masks
+from openscenes.data import samples
+from openscenes.data.crops import Augmentation
+from openscenes.method.evolution import initialise
+from openscenes.networks.enlargement import enlarge
+from openscenes.networks.iog_refinement import RefinableIOG
+from openscenes.networks.openscene import OpenSceneNet
+from openscenes.peers.click_sampling import add_error_clicks, sample_batch
+from openscenes.peers.extreme_points import extreme_points
+from openscenes.peers.training import learn_clicks, learn_refinement
+from openscenes.peers.zoo import PEERS, peer_of
+from openscenes.seeding import numpy_generator, torch_generator
+from openscenes.study.experiments.table_1 import n_parameters, parameter_table
+from openscenes.study.profiles import DEMO, PAPER, PROFILES, STUDY
+
+PUBLISHED = {
+    "iFCN": 134_266_563, "FCTSFN": 144_811_678, "Latent diversity": 16_067_168,
+    "ITIS": 59_348_577, "DEXTR": 48_800_385,
+}  # fmt: skip
+SIZE = 64
+# Copies of other names draw other pictures, so that BatchNorm has something to average over.
+NEARLY_STILL = Augmentation(flip=True, rotation_deg=0.0, zoom_min=0.9, zoom_max=1.1)
+COPIES = 4  # of the one object
+LEARNED = 0.95
+EPOCHS = {"iFCN": 100}
+RATES = {"iFCN": 1e-2, "FCTSFN": 6e-3}  # their coarsest grids have few places in a crop of 64
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
+
+
+@pytest.fixture(scope="module")
+def example(tiny, tmp_path_factory):
+    return tiny.labelled(tiny.write_voc(tmp_path_factory.mktemp("blobs")))[0]
+
+
+def copies(example):
+    return [replace(example, object_id=f"copy {i}") for i in range(COPIES)]
+
+
+@pytest.mark.parametrize(("name", "count"), PUBLISHED.items())
+def test_the_published_size_is_the_published_one(name, count):
+    with torch.device("meta"):
+        assert n_parameters(peer_of(PAPER, name).build()) == count
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_the_small_one_is_small_and_the_smaller_profiles_share_it(name):
+    with torch.device("meta"):
+        assert 1e5 < n_parameters(peer_of(DEMO, name).build()) < 1e6
+    configs = [peer_of(profile, name).config for key, profile in PROFILES.items() if key != "paper"]
+    assert len(set(configs)) == 1
+    assert configs[0] != peer_of(PAPER, name).config
+
+
+def test_what_authors_tell_of_their_size_is_what_is_built():
+    told = {name: peer_of(PAPER, name).published_parameters for name in PEERS}
+    close = {name for name, millions in told.items() if millions == round(PUBLISHED[name] / 1e6, 1)}
+    assert close == {"iFCN", "FCTSFN", "DEXTR"}
+    assert told["Latent diversity"] is None  # and ITIS has another backbone
+    assert "| DEXTR | 260,161 | 48,800,385 | 48.8 M | random weights |" in parameter_table(DEMO)
+    assert "| Latent diversity |" in parameter_table(DEMO)
+    assert parameter_table(DEMO).count("not stated") == 2
+    assert parameter_table(STUDY).count("random weights") == len(PEERS)
+    assert parameter_table(PAPER).count("ImageNet |") == len(PEERS) + 2
+
+
+def test_extremes_look_into_a_box_and_free_clicks_at_the_photograph():
+    crops = {name: peer_of(DEMO, name).crop for name in PEERS}
+    assert {name for name, crop in crops.items() if crop.region == "box"} == {"DEXTR"}
+    assert {crop.size for crop in crops.values()} == {DEMO.crop.size}
+    assert peer_of(PAPER, "DEXTR").crop.margin_px == 50.0
+    assert crops["DEXTR"].margin_px == DEMO.crop.margin_px * 50 / 30
+
+
+def test_a_name_that_is_no_peers_is_an_error():
+    with pytest.raises(KeyError, match="RITM"):
+        peer_of(DEMO, "RITM")
+
+
+def test_peers_learn_two_thirds_of_our_epochs_on_small_profiles():
+    assert {peer_of(DEMO, name).train.epochs for name in PEERS} == {8}
+    assert {peer_of(PAPER, name).train.epochs for name in PEERS} == {20, 100}
+
+
+def answered(network, peer, example, shared):
+    """IoU of the answer, in eval mode, to clicks that training did not draw."""
+    batch = samples.collate([samples.cut(example, peer.crop, shared.cache)])
+    if peer.clicking.kind == "extremes":
+        clicks = extreme_points(batch.masks, slack_px=0.0, generators=[torch_generator("asked")])
+    else:
+        rngs = [numpy_generator("asked")]
+        clicks = sample_batch(batch.masks, batch.others, peer.clicking.sampling, rngs, 24)
+    network.eval()
+    with torch.no_grad():
+        logits = network(network.inputs(batch.images, clicks, None)).answer
+    return iou(logits, batch)
+
+
+def iou(logits, batch):
+    mask = enlarge(logits, batch.masks.shape[-2:]) > 0
+    return masks.iou(mask[0, 0].numpy(), batch.masks[0, 0].numpy(), batch.void[0, 0].numpy())
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_every_peer_learns_one_object_by_heart(tiny, example, name):
+    peer = peer_of(DEMO, name)
+    peer = replace(peer, crop=replace(peer.crop, size=SIZE))
+    train = replace(
+        peer.train, epochs=EPOCHS.get(name, 60), batch_size=COPIES, precision="32-true",
+        learning_rate=RATES.get(name, peer.train.learning_rate),
+    )  # fmt: skip
+    shared = replace(tiny.shared(), crop=peer.crop)
+    network = peer.build(torch_generator("peer", name, ""))
+    before = answered(network, peer, example, shared)
+    learn_clicks(
+        network, copies(example), train, NEARLY_STILL, peer.clicking, peer.loss, shared
+    )  # fmt: skip
+    reached = answered(network, peer, example, shared)
+    print(f"{name}: {before:.3f} -> {reached:.4f}")
+    assert before < LEARNED <= reached
+
+
+def test_the_refinement_learns_to_correct_one_object(tiny, tmp_path):
+    """The network below it knows bright blobs and rests; the object is a dark one."""
+    bright = tiny.labelled(tiny.write_voc(tmp_path / "bright"))
+    dark = tiny.labelled(tiny.write_voc(tmp_path / "dark", seed=1, darkness=0.3))[0]
+    config = replace(tiny.NETWORK, crop_size=SIZE, head_width=32, psp_width=32)
+    shared = replace(tiny.shared(), crop=replace(tiny.CROP, size=SIZE))
+    network = OpenSceneNet(config, generator=torch.Generator().manual_seed(0))
+    learned = replace(tiny.TRAIN, epochs=20, learning_rate=3e-3, precision="32-true")
+    initialise(network, bright, learned, tiny.AUGMENTATION, shared)
+    refinable = RefinableIOG(network, tiny.CLICKS, generator=torch_generator("refiner", 0))
+    before = corrected(tiny, refinable, dark, shared)
+    train = replace(learned, epochs=160, learning_rate=1e-2, clip_norm=0.0)
+    learn_refinement(refinable, copies(dark), train, NEARLY_STILL, shared)
+    reached = corrected(tiny, refinable, dark, shared)
+    print(f"refinement after 0, 1, 2, 3 clicks: {reached}")
+    assert reached[0] == before[0] < LEARNED
+    assert before[1:] == before[:1] * 3  # new columns begin at zero
+    assert reached[0] < reached[1]
+    assert reached[-1] >= LEARNED
+    assert 1 - reached[-1] < 0.5 * (1 - reached[0])
+
+
+def corrected(tiny, refinable, example, shared):
+    """IoU, in eval mode, of the first answer and after each of three clicks on its errors."""
+    batch = samples.collate([samples.cut(example, shared.crop, shared.cache)])
+    inputs, clicks = batch.inputs(tiny.CLICKS), torch.zeros(1, 3, 3)
+    refinable.eval()
+    with torch.no_grad():
+        answers = [refinable(inputs).answer]
+        for _ in range(3):
+            mask = enlarge(answers[-1], batch.masks.shape[-2:]) > 0
+            clicks = add_error_clicks(clicks, mask, batch.masks, batch.void)
+            answers.append(refinable(inputs, refinable.click_maps(inputs, clicks)).answer)
+    return [round(iou(answer, batch), 4) for answer in answers]

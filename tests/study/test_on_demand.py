@@ -1,0 +1,100 @@
+"""Which models a lesson finds, which it announces and trains."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from openscenes.errors import InputError
+from openscenes.study.plan import on_demand as module
+from openscenes.study.plan.costs import SUSTAINED_FLOPS, Cost
+from openscenes.study.plan.on_demand import (
+    announcement,
+    lesson_study,
+    literal_study,
+    n_objects_evenly,
+    trained,
+)
+from openscenes.study.profiles import PAPER, profile_named
+from openscenes.study.runs import recipes
+from openscenes.study.runs.runs import model
+
+INITIAL = recipes.initial("voc", 0)
+EVOLVED = recipes.evolved(INITIAL, "cityscapes", recipes.FULL)
+
+
+@pytest.fixture
+def shelf(monkeypatch, tmp_path):
+    """Stand-ins for training: a model is there once it was asked for with ``train``."""
+    made = []
+
+    def model(study, recipe, *, train=True):
+        weights = tmp_path / f"{recipe.words()}-{recipe.seed}"
+        if train and not weights.exists():
+            made.append(recipe)
+            weights.touch()
+        facts = {"wall_s": 3.2}
+        return SimpleNamespace(weights=weights, label=recipe.words(), facts=lambda: facts)
+
+    monkeypatch.setattr(module, "model", model)
+    monkeypatch.setattr(module, "source", lambda *_: SimpleNamespace(examples=range(30)))
+    monkeypatch.setattr(module, "new_scene", lambda *_: SimpleNamespace(clicked=range(50)))
+    monkeypatch.setattr(module, "measured", lambda _, names: {n: Cost(0.03, 0.01) for n in names})
+    return made
+
+
+STUDY = SimpleNamespace(profile=profile_named("demo"))
+
+
+def test_a_missing_model_is_announced_and_trained_after_its_parent(shelf, capsys):
+    (found,) = trained(STUDY, [EVOLVED])
+    said = capsys.readouterr().out
+    assert shelf == [INITIAL, EVOLVED]
+    assert found.label == EVOLVED.words()
+    assert said.index("2 models are not trained yet") < said.index("1 of 2")
+
+
+def test_models_that_are_there_are_found_in_silence(shelf, capsys):
+    trained(STUDY, [EVOLVED])
+    capsys.readouterr()
+    assert [m.label for m in trained(STUDY, [INITIAL, EVOLVED])] == [
+        INITIAL.words(), EVOLVED.words(),
+    ]  # fmt: skip
+    assert (capsys.readouterr().out, len(shelf)) == ("", 2)
+
+
+def test_the_announcement_counts_crops_times_seconds(shelf):
+    crops = 30 * STUDY.profile.initial.epochs
+    said = announcement(STUDY, [INITIAL])
+    seconds = crops * 0.03
+    expected = f"{round(seconds)} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    assert f"1 model is not trained yet; training takes about {expected}, once" in said
+    assert f"  {INITIAL.words()}, seed 0" in said
+
+
+def test_a_network_of_the_papers_size_is_counted_and_not_measured(shelf, monkeypatch):
+    a_teraflop = Cost(1e12, 1e12)
+    monkeypatch.setattr(module, "measured", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(module, "counted", lambda _, names: dict.fromkeys(names, a_teraflop))
+    seconds = 30 * PAPER.initial.epochs * 1e12 / SUSTAINED_FLOPS
+    said = announcement(SimpleNamespace(profile=PAPER), [INITIAL])
+    assert f"training takes about {max(1, round(seconds))} s" in said
+
+
+def test_objects_are_taken_evenly_from_the_first_to_the_last():
+    assert n_objects_evenly(range(10), 4) == [0, 3, 6, 9]
+    assert n_objects_evenly("ab", 5) == ["a", "b"]
+    assert n_objects_evenly(range(9), 1) == [0]
+
+
+def test_a_lesson_with_an_unknown_profile_says_which_there_are():
+    with pytest.raises(InputError, match="choose one of"):
+        lesson_study("huge")
+
+
+def test_the_papers_clicks_are_another_study_on_the_same_pictures():
+    study = lesson_study("smoke", device="cpu")
+    literal = literal_study(study)
+    assert literal.profile.clicks == PAPER.clicks
+    assert (literal.root, literal.cache, literal.fabric) == (study.root, study.cache, study.fabric)
+    named = {model(one, INITIAL, train=False).digest for one in (study, literal)}
+    assert len(named) == 2
