@@ -50,7 +50,7 @@ help: ## list the targets and variables (default)
 	@echo
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  PROFILE  demo: embedded scenes; study: photographs from DATA; paper: its full size"
+	@echo "  PROFILE  demo: synthetic scenes; study: photographs from DATA; paper: its full size"
 	@echo "  DATA     folder that holds the data sets (study, paper)"
 	@echo "  SEEDS    how many seeds each row is trained with"
 	@echo "  DEVICE   auto, cpu or cuda"

@@ -111,9 +111,9 @@ def network(seed=0):
 
 def shared(seed=0, *, fabric=None, **inference):
     """Crops, clicks, device and seed of a run, with a cache of its own."""
-    reading = InferenceConfig(batch_size=5, **inference)
+    inference = InferenceConfig(batch_size=5, **inference)
     fabric = fabric or make_fabric("cpu")
-    return Setting(CROP, CLICKS, reading, examples.ImageCache(), fabric, seed)
+    return Setting(CROP, CLICKS, inference, examples.ImageCache(), fabric, seed)
 
 
 def study(root):

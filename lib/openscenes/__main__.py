@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     dry_run.set_defaults(run=_dry_run)
     site = commands.add_parser("site", help="write the reports as web pages")
     site.set_defaults(run=_site)
-    scenes = commands.add_parser("scenes", help="write the embedded scenes into a folder")
+    scenes = commands.add_parser("scenes", help="write the synthetic scenes into a folder")
     scenes.add_argument("folder", type=Path)
     scenes.add_argument("--seed", type=int, default=0)
     scenes.set_defaults(run=_scenes)
@@ -159,7 +159,7 @@ def _scenes(parsed: argparse.Namespace) -> int:
     from openscenes.synthetic import write_scenes
 
     write_scenes(parsed.folder, seed=parsed.seed)
-    print(f"embedded scenes (generated, not photographs) written to {parsed.folder}")
+    print(f"synthetic scenes (generated, not photographs) written to {parsed.folder}")
     return 0
 
 

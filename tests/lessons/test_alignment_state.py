@@ -51,12 +51,12 @@ def test_partners_are_those_of_training(alignment, pairing):
 
 
 def test_a_class_that_the_pool_lacks_counts_as_unknown(alignment):
-    study, scenery = alignment.study, new_scene(alignment.study, "coco")
+    study, scene_data = alignment.study, new_scene(alignment.study, "coco")
     labelled = source(study, "voc+sbd")
     few = replace(labelled, examples=labelled.examples[:1])
     missing = few.examples[0].class_index % 20 + 1
-    new = [replace(scenery.truth[0], class_index=missing)]
-    found = pairs.paired(study, few, new, list(scenery.truth[:1]), seed=0, epoch=0)
+    new = [replace(scene_data.truth[0], class_index=missing)]
+    found = pairs.paired(study, few, new, list(scene_data.truth[:1]), seed=0, epoch=0)
     assert found.new.classes.tolist() == [NO_CLASS]
     assert found.said == (pairs.UNKNOWN,)
 

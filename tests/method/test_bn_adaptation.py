@@ -9,7 +9,7 @@ import torch
 from openscenes.errors import InputError
 from openscenes.method import checkpoints
 from openscenes.method.beyond import bn_adaptation
-from openscenes.method.beyond.bn_adaptation import renew_statistics
+from openscenes.method.beyond.bn_adaptation import reestimate_bn
 from openscenes.method.evolution import evolve
 
 # pycocotools 2.0.11 under NumPy 2
@@ -22,7 +22,7 @@ def renewed(tiny, initial, new_root):
     """Renew a copy of the initial model; every argument may be another."""
 
     def run(config=tiny.EVOLUTION, *, network=None, scene=None, folder=None):
-        return renew_statistics(
+        return reestimate_bn(
             network or copy.deepcopy(initial.network), initial.pool,
             tiny.clicked(new_root) if scene is None else scene, config, tiny.shared(),
             folder=folder,

@@ -7,7 +7,7 @@ import torch
 
 from openscenes.errors import InputError
 from openscenes.method.beyond.box_losses import (
-    HintConfig,
+    BoxLossConfig,
     box_region,
     click_loss,
     inside_lines,
@@ -80,4 +80,4 @@ def test_the_click_is_pulled_up_where_it_is():
 
 def test_a_weight_below_zero_is_refused():
     with pytest.raises(InputError, match="side_weight"):
-        HintConfig(side_weight=-1.0)
+        BoxLossConfig(side_weight=-1.0)

@@ -15,7 +15,7 @@ from openscenes.data.examples import NO_CLASS
 from openscenes.errors import DataError, InputError
 from openscenes.method import checkpoints, evolution
 from openscenes.method.alignment import AlignmentConfig
-from openscenes.method.beyond.box_losses import HintConfig
+from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.evolution import EvolutionConfig, align, evolve, old_weight
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.pool import Pool
@@ -249,13 +249,13 @@ def test_the_pool_is_left_as_it_was(initial, evolved):
     assert initial.pool == before
 
 
-HINTED = HintConfig(side_weight=0.5, click_weight=0.5)
+HINTED = BoxLossConfig(side_weight=0.5, click_weight=0.5)
 STILL = Augmentation(rotation_deg=0.0)
 
 
 def test_hints_add_their_two_terms(tiny, evolved):
     config = replace(tiny.EVOLUTION, augmentation_new=STILL)
-    plain, hinted = evolved(config), evolved(replace(config, hints=HINTED))
+    plain, hinted = evolved(config), evolved(replace(config, box_losses=HINTED))
     (row,) = hinted.history
     assert set(row) == {"epoch", "ce_old", "class_old", "ce_new", "sides", "click"}
     assert row["sides"] > 0 and row["click"] > 0
@@ -265,34 +265,35 @@ def test_hints_add_their_two_terms(tiny, evolved):
 
 def test_hints_of_no_weight_change_nothing(tiny, evolved):
     config = replace(tiny.EVOLUTION, augmentation_new=STILL)
-    silent = replace(config, hints=HintConfig(side_weight=0.0, click_weight=0.0))
+    silent = replace(config, box_losses=BoxLossConfig(side_weight=0.0, click_weight=0.0))
     assert tiny.equal_weights(evolved(config).network, evolved(silent).network)
 
 
 def test_hints_refuse_boxes_that_are_turned(tiny):
     with pytest.raises(
-        InputError, match=r"turns them by up to 20 degrees; set its rotation_deg to 0, or hints to"
+        InputError,
+        match=r"turns them by up to 20 degrees; set its rotation_deg to 0, or box_losses to",
     ):
-        replace(tiny.EVOLUTION, hints=HINTED)
+        replace(tiny.EVOLUTION, box_losses=HINTED)
 
 
 @pytest.mark.parametrize("decay", [0.0, 1.0, 1.5])
 def test_an_average_must_move_and_remember(tiny, decay):
     with pytest.raises(InputError, match="average_decay must lie between 0 and 1"):
-        replace(tiny.EVOLUTION, average_decay=decay)
+        replace(tiny.EVOLUTION, ema_decay=decay)
 
 
 def test_a_teacher_in_the_box_teaches_masks_in_the_box(tiny, initial, evolved):
-    teacher = replace(tiny.shared().inference, confine=True)
-    plain, confined = evolved(), evolved(replace(tiny.EVOLUTION, teacher=teacher))
+    teacher = replace(tiny.shared().inference, clip_to_box=True)
+    plain, clipped = evolved(), evolved(replace(tiny.EVOLUTION, teacher=teacher))
     n_old, changed = len(initial.pool.examples), 0
-    pairs = zip(plain.pool.examples[n_old:], confined.pool.examples[n_old:], strict=True)
+    pairs = zip(plain.pool.examples[n_old:], clipped.pool.examples[n_old:], strict=True)
     for before, after in pairs:
         free, kept = masks.decode(before.supervision), masks.decode(after.supervision)
         assert kept.sum() <= free.sum() + 4  # the box's edge is pasted smoothly
         changed += bool((free & ~kept).any())
     assert changed >= 4
-    assert not tiny.equal_weights(plain.network, confined.network)
+    assert not tiny.equal_weights(plain.network, clipped.network)
 
 
 AVERAGE = 0.5
@@ -300,9 +301,7 @@ AVERAGE = 0.5
 
 @pytest.fixture
 def averaged(tiny):
-    return replace(
-        tiny.EVOLUTION, average_decay=AVERAGE, train=replace(tiny.EVOLUTION.train, epochs=3)
-    )
+    return replace(tiny.EVOLUTION, ema_decay=AVERAGE, train=replace(tiny.EVOLUTION.train, epochs=3))
 
 
 def test_a_moving_average_labels_the_scene_anew_each_epoch(
@@ -331,7 +330,7 @@ def test_a_moving_average_labels_the_scene_anew_each_epoch(
 
 
 def test_an_average_changes_what_is_learned(tiny, evolved, averaged):
-    plain = evolved(replace(averaged, average_decay=None))
+    plain = evolved(replace(averaged, ema_decay=None))
     one, two = evolved(averaged), evolved(averaged)
     assert tiny.equal_weights(one.network, two.network)
     assert not tiny.equal_weights(one.network, plain.network)

@@ -326,7 +326,7 @@ def test_soft_predictor_weighs_and_otherwise_half_decides():
 def test_confine_keeps_the_mask_in_the_region():
     given, region = scene(), torch.zeros(2, 1, SIZE, SIZE, dtype=torch.bool)
     region[..., :24, :] = True
-    config = replace(CONFIG, confine=True)
+    config = replace(CONFIG, clip_to_box=True)
     free = refined(given).mask
     assert (free & ~region).any()
     assert torch.equal(refined(given, config, region=region).mask, free & region)
@@ -381,8 +381,8 @@ def test_options_that_lack_their_map_say_so():
     given = scene()
     with pytest.raises(InputError, match="needs coarse_probability and got None"):
         refined(given, replace(CONFIG, fusion="weighted_sum"))
-    with pytest.raises(InputError, match="confine is set and region is None"):
-        refined(given, replace(CONFIG, confine=True))
+    with pytest.raises(InputError, match="clip_to_box is set and region is None"):
+        refined(given, replace(CONFIG, clip_to_box=True))
     with pytest.raises(InputError, match="Got 3 generators for 2 objects"):
         refined(given, generator=[seeded()] * 3)
 

@@ -193,9 +193,9 @@ def loose(network):
 @pytest.mark.parametrize("margin", [0.0, 0.1])
 def test_a_confined_teacher_leaves_nothing_outside_the_box(tiny, loose, clicked, ipt, margin):
     free = made(tiny, loose, clicked, ipt=ipt)
-    confined = made(tiny, loose, clicked, ipt=ipt, confine=True, confine_margin=margin)
+    clipped = made(tiny, loose, clicked, ipt=ipt, clip_to_box=True, clip_margin=margin)
     spilled = 0
-    for example, before, after in zip(clicked, free, confined, strict=True):
+    for example, before, after in zip(clicked, free, clipped, strict=True):
         outside = far_from_the_box(tiny, example, margin)
         spilled += bool((masks.decode(before.supervision) & outside).any())
         assert not (masks.decode(after.supervision) & outside).any()
@@ -207,7 +207,7 @@ def test_a_wider_margin_leaves_more(tiny, loose, clicked):
     areas = [
         sum(
             masks.decode(example.supervision).sum()
-            for example in made(tiny, loose, clicked, confine=True, confine_margin=margin)
+            for example in made(tiny, loose, clicked, clip_to_box=True, clip_margin=margin)
         )
         for margin in (0.0, 0.1, 0.3)
     ]

@@ -11,7 +11,7 @@ from openscenes.paths import cache_dir
 from openscenes.study.profiles import LIMIT, profile_named
 from openscenes.study.runs import refinement
 from openscenes.study.runs.data import open_study, validation
-from openscenes.study.runs.recipes import evolved, initial, peer, reading
+from openscenes.study.runs.recipes import evolved, inference_config, initial, peer
 from openscenes.study.runs.runs import model
 from openscenes.study.scores import clicks as click_study
 from openscenes.study.scores.clicks import (
@@ -122,7 +122,7 @@ def test_a_line_for_every_object_and_a_column_for_every_click(study, curves):
 
 def test_the_first_column_is_the_answer_to_box_and_point(study, curves):
     made, labelled = model(study, SECOND), validation(study, "coco")
-    how = reading(study.profile, confined=False, views=False)
+    how = inference_config(study.profile, clipped=False, views=False)
     (chosen,) = set(click_study.source_thresholds(study, SECOND, made, labelled))
     masks = object_iou(study, made, labelled, replace(how, threshold=chosen))["iou"]
     assert np.allclose(curves["click_1"], masks, atol=5e-3)

@@ -127,8 +127,8 @@ def test_the_vote_is_called_by_what_decides(changes, expected):
 def test_an_object_without_a_coarse_mask_can_be_drawn(study, labelled, model):
     profile = study.profile
     reasons = {**profile.reasons, "inference": "a test"}
-    reading = replace(profile.inference, threshold=1.0)
-    blind = replace(profile, inference=reading, reasons=reasons)
+    inference = replace(profile.inference, threshold=1.0)
+    blind = replace(profile, inference=inference, reasons=reasons)
     figure = framework_figure(replace(study, profile=blind), model, labelled, 0, old=labelled)
     assert panel(figure, "$M_c$").get_title().endswith("inf = inf")
     assert not panel(figure, "$M$ and truth").get_title().endswith("nan")

@@ -163,7 +163,7 @@ def test_table_4_plus_asks_students_plainly_unless_the_row_says_so():
             assert question.user == user
             assert question.recipe.user == ("iog" if question.recipe.kind == "initial" else user)
             boxed = line.label in ("answer in the box", "both") or "; answer in" in line.label
-            assert question.confined is boxed
+            assert question.clipped is boxed
             assert question.views is (line.label in ("answer from six views", "both"))
             assert (line.source is None) is (question.recipe.kind == "initial")
 
@@ -176,12 +176,12 @@ def test_every_option_of_table_4_plus_is_asked_with_both_kinds_of_boxes():
 
 def test_table_7_grows_by_a_quarter_of_photographs():
     plan, careful = table_7.plans(DEMO)
-    lives = [line.asking(0).recipe.life() for line in plan.lines]
+    lives = [line.asking(0).recipe.lineage() for line in plan.lines]
     assert [len(life) for life in lives] == [1, 2, 3, 4, 5]
     assert all(lives[n] == lives[4][: n + 1] for n in range(5))
     assert [step.part for step in lives[4][1:]] == [(0, 4), (1, 4), (2, 4), (3, 4)]
     assert lives[0][0] == initial("voc", 0)
-    steps = careful.lines[4].asking(0).recipe.life()[1:]
+    steps = careful.lines[4].asking(0).recipe.lineage()[1:]
     assert [step.variant for step in steps] == [STATISTICS, SLOWER] * 4
     assert [step.part[0] for step in steps] == [0, 0, 1, 1, 2, 2, 3, 3]
     assert not any(line.column for line in careful.lines)

@@ -49,7 +49,7 @@ def answers(monkeypatch):
 
 
 def test_asking_passes_on_how():
-    question = asks(recipe("st"), "coco", confined=True, user="human")(3)
+    question = asks(recipe("st"), "coco", clipped=True, user="human")(3)
     assert question == Question(recipe("st")(3), "coco", "masks", "human", True)
 
 

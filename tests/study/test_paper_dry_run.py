@@ -56,7 +56,7 @@ def test_every_variant_fits_the_papers_settings(scene, user):
     for variant in VARIANTS:
         config = evolution_config(PAPER, scene, variant, user)
         turned = PAPER.evolving(scene).augmentation_new.rotation_deg
-        assert config.augmentation_new.rotation_deg == (0.0 if config.hints else turned)
+        assert config.augmentation_new.rotation_deg == (0.0 if config.box_losses else turned)
 
 
 @pytest.fixture(scope="module")

@@ -111,12 +111,12 @@ def test_parents_are_trained_first_and_then_every_question_is_answered(
 def test_what_decides_an_answer_is_asked_again(alone: Study) -> None:
     asked = [Question(FIRST, "coco")]
     digests = {scheduler._digest(alone, asked)}
-    digests.add(scheduler._digest(alone, [replace(asked[0], confined=True)]))
+    digests.add(scheduler._digest(alone, [replace(asked[0], clipped=True)]))
     digests.add(scheduler._digest(alone, [replace(asked[0], user="human")]))
     digests.add(scheduler._digest(alone, [replace(asked[0], where="voc")]))
     digests.add(scheduler._digest(alone, [Question(initial("voc", 0), "coco")]))
-    reading = replace(alone.profile.inference, threshold=0.4)
-    profile = replace(alone.profile, inference=reading,
+    inference = replace(alone.profile.inference, threshold=0.4)
+    profile = replace(alone.profile, inference=inference,
                       reasons={**alone.profile.reasons, "inference": "test"})  # fmt: skip
     digests.add(scheduler._digest(replace(alone, profile=profile), asked))
     assert len(digests) == 6

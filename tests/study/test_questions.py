@@ -11,7 +11,7 @@ from openscenes.method.inference import predictions
 from openscenes.paths import cache_dir
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs.data import Study, open_study, validation
-from openscenes.study.runs.recipes import evolved, initial, peer, reading, refiner_of
+from openscenes.study.runs.recipes import evolved, inference_config, initial, peer, refiner_of
 from openscenes.study.runs.runs import model
 from openscenes.study.scores import masks, queries
 from openscenes.study.scores.masks import ipt_iou, ipt_variants, object_iou
@@ -65,9 +65,9 @@ def test_a_kept_answer_equals_a_fresh_one(study, monkeypatch):
 def test_the_kinds_and_the_ways_of_asking_have_answers_of_their_own(study):
     plain = answer(study, Question(FIRST, "coco"))["iou"]
     ways = {
-        "confined": answer(study, Question(FIRST, "coco", confined=True))["iou"],
+        "confined": answer(study, Question(FIRST, "coco", clipped=True))["iou"],
         "views": answer(study, Question(FIRST, "coco", views=True))["iou"],
-        "both": answer(study, Question(FIRST, "coco", confined=True, views=True))["iou"],
+        "both": answer(study, Question(FIRST, "coco", clipped=True, views=True))["iou"],
         "human": answer(study, Question(FIRST, "coco", user="human"))["iou"],
         "later": answer(study, Question(SECOND, "coco"))["iou"],
     }
@@ -80,21 +80,21 @@ def test_the_kinds_and_the_ways_of_asking_have_answers_of_their_own(study):
 def test_an_exact_box_can_only_help_a_mask_that_is_confined_to_it(study):
     """Ground truth never leaves its tight box, so nothing right is lost."""
     plain = answer(study, Question(FIRST, "coco"))["iou"]
-    confined = answer(study, Question(FIRST, "coco", confined=True))["iou"]
-    assert (confined >= plain - 0.02).all()  # pasting smooths the edge of the box
-    assert confined.mean() > plain.mean()
+    clipped = answer(study, Question(FIRST, "coco", clipped=True))["iou"]
+    assert (clipped >= plain - 0.02).all()  # pasting smooths the edge of the box
+    assert clipped.mean() > plain.mean()
 
 
-def asked_in_crops(study, confined, views=False, user="iog"):
+def asked_in_crops(study, clipped, views=False, user="iog"):
     """(probability, region) of every object of COCO's validation set, in crop pixels."""
-    how, profile = reading(study.profile, confined, views, user), study.profile
+    how, profile = inference_config(study.profile, clipped, views, user), study.profile
     labelled = validation(study, "coco", user=user)
     found = []
     for _, _, batch, prediction in predictions(
         model(study, FIRST).load(study), labelled.examples, profile.clicks, profile.crop, how,
         cache=study.cache, fabric=study.fabric,
     ):  # fmt: skip
-        region = box_region(batch.boxes, profile.crop.size, how.confine_margin)
+        region = box_region(batch.boxes, profile.crop.size, how.clip_margin)
         found.append((prediction, region))
     return found
 
@@ -102,9 +102,9 @@ def asked_in_crops(study, confined, views=False, user="iog"):
 @pytest.mark.parametrize("user", ["iog", "human"])
 @pytest.mark.parametrize("views", [False, True])
 def test_asked_in_the_box_there_is_nothing_outside_it(study, views, user):
-    free = asked_in_crops(study, confined=False, views=views, user=user)
+    free = asked_in_crops(study, clipped=False, views=views, user=user)
     for (plain, _), (prediction, region) in zip(
-        free, asked_in_crops(study, confined=True, views=views, user=user), strict=True
+        free, asked_in_crops(study, clipped=True, views=views, user=user), strict=True
     ):
         assert not prediction.probability[~region].any()
         assert not prediction.coarse_mask[~region].any()

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from openscenes.method.beyond.box_losses import HintConfig
+from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.method.ipt import IPTConfig
 from openscenes.study.experiments import table_2
@@ -21,9 +21,9 @@ from openscenes.study.runs.recipes import (
     finetuned,
     in_order,
     in_parts,
+    inference_config,
     initial,
     peer,
-    reading,
     refiner_of,
 )
 from openscenes.study.scores.queries import recipes_of
@@ -39,8 +39,8 @@ def everything(profile=DEMO, seeds=2):
 
 
 def test_a_life_begins_with_the_oldest():
-    assert THIRD.life() == (FIRST, SECOND, THIRD)
-    assert FIRST.life() == (FIRST,)
+    assert THIRD.lineage() == (FIRST, SECOND, THIRD)
+    assert FIRST.lineage() == (FIRST,)
     assert (SECOND.scene, THIRD.scene) == ("cityscapes", "coco")
 
 
@@ -52,7 +52,7 @@ def test_order_puts_each_once_and_parents_first():
 
 def test_a_seed_is_inherited():
     recipe = finetuned(evolved(initial("voc", 3), "coco", "st"), "cityscapes")
-    assert [step.seed for step in recipe.life()] == [3, 3, 3]
+    assert [step.seed for step in recipe.lineage()] == [3, 3, 3]
     assert {step.seed for step in in_parts(initial("voc", 4), "coco", 3, "st")} == {4}
 
 
@@ -117,15 +117,15 @@ def test_more_seeds_ask_for_more_of_the_same():
 
 def test_a_life_of_ours_sees_no_ground_truth_of_a_new_scene():
     for name in ("Ours", table_2.CAREFULLY):
-        kinds = {step.kind for step in table_2.LIVES[name](0)[2].life()}
+        kinds = {step.kind for step in table_2.LIVES[name](0)[2].lineage()}
         assert kinds - {"renewed"} == {"initial", "evolved"}, name
     assert {step.kind for step in table_2.LIVES["IOG"](0)} == {"initial", "fine-tuned"}
     assert {step.kind for step in table_2.LIVES["DEXTR"](0)} == {"peer", "fine-tuned peer"}
     for name, life in table_2.LIVES.items():
         assert len(life(0)) == 3, name
-        learned = tuple(step for step in life(0)[2].life() if step.kind != "renewed")
+        learned = tuple(step for step in life(0)[2].lineage() if step.kind != "renewed")
         assert [step.name for step in learned[1:]] == ["cityscapes", "coco"], name
-        assert set(life(0)) <= set(life(0)[2].life()), name
+        assert set(life(0)) <= set(life(0)[2].lineage()), name
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
@@ -162,7 +162,7 @@ def test_the_rows_of_table_4_are_parameters():
     configs = {v: evolution_config(SMOKE, "coco", v) for v in recipes.TABLE_4_VARIANTS}
     assert [v for v, config in configs.items() if config.ipt] == ["st+ipt", "st+ipt+fa"]
     assert [v for v, config in configs.items() if config.alignment] == ["st+fa", "st+ipt+fa"]
-    assert all(config.hints is config.average_decay is None for config in configs.values())
+    assert all(config.box_losses is config.ema_decay is None for config in configs.values())
     assert configs[FULL].ipt == SMOKE.ipt
     assert configs[FULL].alignment == SMOKE.alignment
 
@@ -192,20 +192,20 @@ def test_each_hint_changes_what_it_says():
         for variant in recipes.HINT_VARIANTS
     }  # fmt: skip
     assert changed == {
-        "confined": set(), "six views": set(), "side and click losses": {"hints"},
+        "confined": set(), "six views": set(), "side and click losses": {"box_losses"},
         "average": {"average_decay"},
     }  # fmt: skip
     teachers = {v: evolution_config(DEMO, "coco", v).teacher for v in recipes.HINT_VARIANTS}
-    assert {v for v, t in teachers.items() if t.confine} == {"confined"}
+    assert {v for v, t in teachers.items() if t.clip_to_box} == {"confined"}
     assert {v for v, t in teachers.items() if t.views == "six"} == {"six views"}
 
 
 def test_together_is_all_of_it_but_the_average():
     config = evolution_config(DEMO, "coco", recipes.TOGETHER)
-    assert (config.teacher.confine, config.teacher.views) == (True, "six")
-    assert config.hints == HintConfig()
+    assert (config.teacher.clip_to_box, config.teacher.views) == (True, "six")
+    assert config.box_losses == BoxLossConfig()
     assert config.alignment == DEMO.alignment
-    assert config.ipt is config.average_decay is None
+    assert config.ipt is config.ema_decay is None
 
 
 def test_ipt_as_printed_is_the_papers_whatever_the_profile_chose():
@@ -215,20 +215,22 @@ def test_ipt_as_printed_is_the_papers_whatever_the_profile_chose():
 
 
 def test_a_humans_box_is_widened_before_it_confines():
-    exact, human = (reading(DEMO, confined=True, views=False, user=u) for u in ("iog", "human"))
-    assert exact.confine_margin == 0.0
-    assert human.confine_margin == pytest.approx(2 * DEMO.clicks.box_jitter)
-    assert reading(DEMO, confined=False, views=False, user="human") == DEMO.inference
+    exact, human = (
+        inference_config(DEMO, clipped=True, views=False, user=u) for u in ("iog", "human")
+    )
+    assert exact.clip_margin == 0.0
+    assert human.clip_margin == pytest.approx(2 * DEMO.clicks.box_jitter)
+    assert inference_config(DEMO, clipped=False, views=False, user="human") == DEMO.inference
     config = evolution_config(DEMO, "coco", "confined", "human")
     assert config.teacher == human
 
 
 def test_the_sides_of_a_humans_box_are_looked_for_as_far_off_as_it_misses():
     exact, human = (
-        evolution_config(DEMO, "coco", recipes.TOGETHER, u).hints for u in ("iog", "human")
+        evolution_config(DEMO, "coco", recipes.TOGETHER, u).box_losses for u in ("iog", "human")
     )
-    assert exact == HintConfig()
-    assert human == HintConfig(band_px=2 * DEMO.clicks.box_jitter * 512)
+    assert exact == BoxLossConfig()
+    assert human == BoxLossConfig(band_px=2 * DEMO.clicks.box_jitter * 512)
 
 
 def test_a_recipe_is_a_key():

@@ -55,7 +55,7 @@ def cell(**changes):
 
 def test_only_the_papers_profile_on_whole_splits_verifies():
     assert verified(cell(), facts("paper")) == "yes"
-    assert verified(cell(), facts("demo")) == "no: embedded scenes"
+    assert verified(cell(), facts("demo")) == "no: synthetic scenes"
     assert verified(cell(), facts("study")).startswith("no: study sample")
     assert verified(cell(n_objects=480), facts("paper")) == (
         "no: 480 objects are a sample of the official split"
@@ -107,7 +107,7 @@ def test_the_page_has_a_line_per_cell_and_the_command_of_each_run(tmp_path):
     lines = page.read_text(encoding="utf-8").splitlines()
     assert (
         "| COCO, initial model on VOC | +ST | mIoU | 76.8 | 76.5 ± 0.2 (3 seeds) | -0.3 | "
-        "no: embedded scenes | yes |"
+        "no: synthetic scenes | yes |"
     ) in lines
     run = next(line for line in lines if line.startswith("| [table 4, demo](tables/table_4.md)"))
     assert "`make table-4 SEEDS=3` | 3 | 33 s |  | 2 models, 4 min | Some CPU, 2 threads |" in run

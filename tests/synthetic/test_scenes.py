@@ -1,4 +1,4 @@
-"""The embedded scenes: same seed same bytes, official layouts, sound ground truth."""
+"""The synthetic scenes: same seed same bytes, official layouts, sound ground truth."""
 
 from __future__ import annotations
 

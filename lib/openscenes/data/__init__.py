@@ -1,1 +1,1 @@
-"""What the method sees: interactions, records of objects, samples, and the embedded scenes."""
+"""What the method sees: interactions, records of objects, samples, and the synthetic scenes."""

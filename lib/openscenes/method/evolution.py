@@ -22,7 +22,7 @@ from openscenes.data.records import ClickedObject
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError
 from openscenes.method.alignment import AlignmentConfig
-from openscenes.method.beyond.box_losses import HintConfig
+from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.inference import InferenceConfig
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.objective import pair_losses, supervised_losses
@@ -67,21 +67,23 @@ class EvolutionConfig:
     teacher: InferenceConfig | None = setting(
         None, "Ours: how pseudo masks are read; None reads them as predictions are"
     )
-    hints: HintConfig | None = setting(None, "Ours: losses on the box's sides and the click")
-    average_decay: float | None = setting(
+    box_losses: BoxLossConfig | None = setting(
+        None, "Ours: losses on the box's sides and the click"
+    )
+    ema_decay: float | None = setting(
         None, "Ours: labels each epoch anew by a moving average of the weights; Sec. 4.1.3: offline"
     )
 
     def __post_init__(self) -> None:
-        if self.hints is not None and self.augmentation_new.rotation_deg > 0:
+        if self.box_losses is not None and self.augmentation_new.rotation_deg > 0:
             raise InputError(
                 "losses on the box's sides need boxes that touch the object, but "
                 f"augmentation_new turns them by up to {self.augmentation_new.rotation_deg:g} "
-                "degrees; set its rotation_deg to 0, or hints to None"
+                "degrees; set its rotation_deg to 0, or box_losses to None"
             )
-        if self.average_decay is not None and not 0 < self.average_decay < 1:
+        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise InputError(
-                f"average_decay must lie between 0 and 1, got {self.average_decay:g}; try 0.99"
+                f"ema_decay must lie between 0 and 1, got {self.ema_decay:g}; try 0.99"
             )
 
 
@@ -150,9 +152,9 @@ def evolve(
     examples = [from_clicks(clicked) for clicked in scene]
 
     def labelled_by(teacher: OpenSceneNet, name: str) -> list[Example]:
-        reading = config.teacher or shared.inference
+        inference = config.teacher or shared.inference
         return _once(folder, name, lambda: pseudo_examples(
-            teacher, examples, shared.clicks, shared.crop, reading, config.ipt,
+            teacher, examples, shared.clicks, shared.crop, inference, config.ipt,
             cache=shared.cache, fabric=shared.fabric, seed=shared.seed,
             label=f"{label}: pseudo masks",
         ), examples)  # fmt: skip
@@ -162,10 +164,10 @@ def evolve(
     if not network.config.unknown_class:
         generator = torch_generator("unknown class", shared.seed)
         grown = network.with_unknown_class(generator=generator)
-    if config.average_decay is None:
+    if config.ema_decay is None:
         history = align(grown, pool, pseudo, config, shared, folder=folder, label=label)
         return Step(grown, pool.merged_with(pseudo), history)
-    average = AveragedModel(grown, multi_avg_fn=get_ema_multi_avg_fn(config.average_decay))
+    average = AveragedModel(grown, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
     history = align(
         grown, pool, pseudo, config, shared, folder=folder, label=label, average=average,
         relabel=lambda epoch: labelled_by(
@@ -246,7 +248,8 @@ def align(
         old, new = batches
         return pair_losses(
             module(torch.cat([old.inputs(shared.clicks), new.inputs(shared.clicks)])), old, new,
-            config.alignment, old_weight(config, epoch), config.class_loss_weight, config.hints,
+            config.alignment, old_weight(config, epoch), config.class_loss_weight,
+            config.box_losses,
         )  # fmt: skip
 
     return train(

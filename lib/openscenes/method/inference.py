@@ -35,8 +35,8 @@ class InferenceConfig:
         "class is known only if its probability reaches this",
     )
     batch_size: int = setting(16, "Ours: only speed")
-    confine: bool = setting(False, "Ours: the paper lets a mask leave the user's box")
-    confine_margin: float = setting(
+    clip_to_box: bool = setting(False, "Ours: the paper lets a mask leave the user's box")
+    clip_margin: float = setting(
         0.0, "Ours: share of the box's side by which it is widened before it confines"
     )
     views: Literal["one", "six"] = setting(
@@ -121,8 +121,8 @@ def predictions(
                     answer = _asked(network, other, clicks, crop, config, fabric)
                     several.append(warped_back(answer.probability, seen, cuts))
                 prediction = _with_probability(prediction, _weighted_mean(several), config)
-            if config.confine:
-                region = box_region(batch.boxes, crop.size, config.confine_margin)
+            if config.clip_to_box:
+                region = box_region(batch.boxes, crop.size, config.clip_margin)
                 prediction = _with_probability(prediction, prediction.probability * region, config)
             yield chunk, cuts, batch, prediction
 

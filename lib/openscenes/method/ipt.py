@@ -72,7 +72,7 @@ def refine(
         generator: draws the center points; a sequence holds one per object, so that an object's
             result does not depend on its batch.
         coarse_probability: (B, 1, H, W) in [0, 1]; for weighted sums.
-        region: (B, 1, H, W) bool; what ``config.confine`` confines the mask to.
+        region: (B, 1, H, W) bool; what ``config.clip_to_box`` confines the mask to.
     Returns:
         Refinement; every map lies on the features' device.
     Raises:
@@ -158,7 +158,7 @@ def _decide(
     mask = _fused(majority, coarse, confidence, thresholds, config, probability)
     mask = mask & ~flags["empty_coarse"][:, None, None, None]
     return Refinement(
-        mask=mask & region if config.confine and region is not None else mask,
+        mask=mask & region if config.clip_to_box and region is not None else mask,
         edge_mask=chosen["edge"],
         center_mask=chosen["center"],
         global_mask=chosen["global"],
@@ -236,10 +236,10 @@ def _check_options(config: IPTConfig, optional: dict[str, Tensor | None]) -> Non
             "A weighted sum needs coarse_probability and got None; pass the probability behind "
             "the coarse mask, or set IPTConfig.hard_coarse."
         )
-    if config.confine and optional["region"] is None:
+    if config.clip_to_box and optional["region"] is None:
         raise InputError(
-            "IPTConfig.confine is set and region is None; pass the (B, 1, H, W) region, such as "
-            "the inside of the user's box."
+            "IPTConfig.clip_to_box is set and region is None; pass the (B, 1, H, W) region, such "
+            "as the inside of the user's box."
         )
 
 

@@ -51,7 +51,7 @@ class IPTConfig:
     hard_coarse: bool = setting(
         False, "Ours: weighted sums take the coarse probability; a hard mask changes nothing"
     )
-    confine: bool = setting(False, "Ours: the paper lets a refined mask leave the user's box")
+    clip_to_box: bool = setting(False, "Ours: the paper lets a refined mask leave the user's box")
 
     def __post_init__(self) -> None:
         """Refuse settings that no run can mean."""

@@ -16,7 +16,7 @@ from openscenes.method.alignment import (
     feature_alignment_loss,
     maximum_squares_loss,
 )
-from openscenes.method.beyond.box_losses import HintConfig, hint_losses
+from openscenes.method.beyond.box_losses import BoxLossConfig, box_and_point_losses
 from openscenes.networks.iog import enlarge
 from openscenes.networks.openscene import NetworkOutput
 
@@ -99,7 +99,7 @@ def pair_losses(
     alignment: AlignmentConfig | None,
     old_weight: float,
     class_weight: float,
-    hints: HintConfig | None = None,
+    box_losses: BoxLossConfig | None = None,
 ) -> dict[str, Tensor]:
     """Eq. 11 for B pairs.
 
@@ -112,7 +112,7 @@ def pair_losses(
         alignment: None leaves out L_feat and L_max.
         old_weight: of the old data's cross entropies.
         class_weight: of the class head's.
-        hints: None leaves out what box and click say of the new objects.
+        box_losses: None leaves out what box and click say of the new objects.
     Returns:
         name -> (B,) float32.
     """
@@ -124,8 +124,8 @@ def pair_losses(
     }
     if alignment is not None:
         losses |= alignment_losses(half_old, old, half_new, new, alignment)
-    if hints is not None:
-        losses |= hint_losses(half_new, new, hints)
+    if box_losses is not None:
+        losses |= box_and_point_losses(half_new, new, box_losses)
     return losses
 
 

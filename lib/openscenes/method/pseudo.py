@@ -79,8 +79,8 @@ def pseudo_examples(
             mask = refine_batch(
                 prediction, batch, chunk, ipt, feature=config.feature, seed=seed
             ).mask
-        if config.confine:
-            mask = mask & box_region(batch.boxes, crop.size, config.confine_margin)
+        if config.clip_to_box:
+            mask = mask & box_region(batch.boxes, crop.size, config.clip_margin)
         classes = known_classes(prediction.class_probability, config.unknown_below)
         pieces = zip(chunk, cuts, mask.cpu().numpy(), classes.tolist(), strict=True)
         for example, sample, piece, class_index in pieces:

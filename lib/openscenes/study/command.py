@@ -39,7 +39,7 @@ def make_lessons(
 
     Args:
         profile: name of a profile.
-        data: folder of the four data sets, None for the embedded scenes.
+        data: folder of the four data sets, None for the synthetic scenes.
         device: as for ``training.make_fabric``.
         reports: where pages go; None is the profile's own folder, or the cache where the
             pictures are photographs of others, which no report may hold.
@@ -64,7 +64,7 @@ def make_lessons(
 def _own_folder(profile: Profile) -> Path:
     return (
         cache_dir() / "lessons" / profile.name
-        if profile.embedded is None
+        if profile.synthetic is None
         else reports_folder(profile)
     )
 
@@ -97,7 +97,7 @@ def make_table(
     Args:
         key: of the experiment, such as "4" (see ``registry``).
         profile: name of a profile.
-        data: folder of the four data sets, None for the embedded scenes.
+        data: folder of the four data sets, None for the synthetic scenes.
         seeds: how many trainings of each model.
         device: as for ``training.make_fabric``.
         reports: where tables and executed notebooks go.

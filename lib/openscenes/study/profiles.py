@@ -45,7 +45,7 @@ class Profile:
 
     Attributes:
         data: what the pictures are, for captions.
-        embedded: the images are generated, no data root is needed.
+        synthetic: the images are generated, no data root is needed.
         initial_sets: what initial models learn; Table 4 is made for each.
         n_clicks: that a simulated user gives each object of Table 1; what has not reached its
             target by then counts 20.
@@ -60,7 +60,7 @@ class Profile:
     initial: TrainConfig
     cityscapes: Evolving
     coco: Evolving
-    embedded: SceneSizes | None = None
+    synthetic: SceneSizes | None = None
     crop: CropConfig = CropConfig()
     clicks: ClickConfig = ClickConfig()
     augmentation: Augmentation = Augmentation()
@@ -120,7 +120,7 @@ def differences(profile: Profile) -> dict[str, tuple[Any, Any]]:
 
 
 _NOT_NUMBERS = (
-    "name", "data", "embedded", "reasons", "cache_gib", "cpu_threads", "job_gib", "initial_sets",
+    "name", "data", "synthetic", "reasons", "cache_gib", "cpu_threads", "job_gib", "initial_sets",
 )  # fmt: skip
 
 
@@ -165,7 +165,7 @@ _WHY_TRAIN: dict[str, str] = {
 _STAGES = ("initial", "cityscapes.train", "coco.train")
 _TURNED = "Ours: a turned box is too large without a mask to shrink it to"
 _SPECKS = "Ours: objects of a few pixels say little at this resolution"
-_MEASURED = "Ours: measured on other embedded scenes than those reported"
+_MEASURED = "Ours: measured on other synthetic scenes than those reported"
 _LOUD = "Ours: a bump of two pixels is a click that a network learns to overlook; Lesson 1 shows it"
 _HUMAN = "Ours: who learns from perfect clicks and boxes alone trusts people's too much"
 _READING = "Ours: the reading that does not harm the source's masks; Table 3 shows the literal one"
@@ -206,8 +206,8 @@ _ALIGNMENT = AlignmentConfig(feature_weight=0.1)
 
 DEMO = Profile(
     name="demo",
-    data="embedded scenes (generated, not photographs)",
-    embedded=SceneSizes(),
+    data="synthetic scenes (generated, not photographs)",
+    synthetic=SceneSizes(),
     network=NetworkConfig(
         backbone="small_resnet", crop_size=112, output_stride=4, head_width=32, psp_width=64,
         normalise=True,
@@ -260,8 +260,8 @@ STUDY = Profile(
 SMOKE = replace(
     DEMO,
     name="smoke",
-    data="smoke test on a handful of embedded scenes (its numbers mean nothing)",
-    embedded=SceneSizes(
+    data="smoke test on a handful of synthetic scenes (its numbers mean nothing)",
+    synthetic=SceneSizes(
         voc_train=4, voc_val=3, sbd=4, cityscapes_train=4, cityscapes_val=1,
         coco_train=3, coco_val=3,
     ),

@@ -1,4 +1,4 @@
-"""The embedded scenes: four small data sets, drawn in seconds, in the official layouts."""
+"""The synthetic scenes: four small data sets, drawn in seconds, in the official layouts."""
 
 from openscenes.synthetic.generate import SceneSizes, write_scenes
 from openscenes.synthetic.look import CITYSCAPES_LOOK, COCO_LOOK, VOC_LOOK, Look

@@ -62,7 +62,7 @@ def write_coco(root: Path, splits: dict[str, Iterable[tuple[Picture, int]]]) -> 
             images.append(image)
             annotations += _annotations(picture, image["id"])
         content = {
-            "info": {"description": "embedded scenes of openscenes, in COCO's layout"},
+            "info": {"description": "synthetic scenes of openscenes, in COCO's layout"},
             "licenses": [{"id": 1, "name": "Apache-2.0", "url": ""}],
             "images": images,
             "annotations": annotations,

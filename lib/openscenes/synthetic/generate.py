@@ -1,4 +1,4 @@
-"""Generates the four embedded data sets in the official layouts: same seed, same bytes."""
+"""Generates the four synthetic data sets in the official layouts: same seed, same bytes."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def write_scenes(
 def _refuse_full(root: Path) -> None:
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise DataError(
-            f"{root} already exists, but embedded scenes are written into a new folder: "
+            f"{root} already exists, but synthetic scenes are written into a new folder: "
             "remove it or name another one."
         )
 

@@ -84,7 +84,7 @@ def advised(measures: Mapping[str, Measure], variant: str = "") -> tuple[Verdict
 
     Ours: masks that a person corrected come first, since they alone know the object. Without
     them the label-free measures decide, and only where none of them contradicts another. The rule
-    was chosen on 36 pairs of demo models with 120 embedded objects each, and has seen no others:
+    was chosen on 36 pairs of demo models with 120 synthetic objects each, and has seen no others:
     it called 27 of the 29 better that the truth called better, and neither of the 2 that were
     worse. On 30 objects it sees less: of ten draws of those two, it called five better. So a
     verdict without corrected masks is a hint. A gain is not enough where the labelled source is

@@ -129,10 +129,10 @@ class Alignment:
     def _paired(self, epoch: int) -> Pairing:
         """The new objects with the refined pseudo masks that +ST +IPT +FA learned from."""
         labelled = source(self.study, _initial_set(self.study.profile))
-        scenery = new_scene(self.study, self.scene)
-        pseudo = kept_pseudo_masks(self.models[ALL_MODULES].folder, scenery.clicked)
+        scene_data = new_scene(self.study, self.scene)
+        pseudo = kept_pseudo_masks(self.models[ALL_MODULES].folder, scene_data.clicked)
         places = np.linspace(0, len(pseudo) - 1, min(self.n_pairs, len(pseudo))).round().astype(int)
-        new, truth = [pseudo[i] for i in places], [scenery.truth[i] for i in places]
+        new, truth = [pseudo[i] for i in places], [scene_data.truth[i] for i in places]
         return paired(self.study, labelled, new, truth, seed=self.seed, epoch=epoch)
 
 

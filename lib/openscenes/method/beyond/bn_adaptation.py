@@ -24,7 +24,7 @@ from openscenes.networks.openscene import OpenSceneNet
 from openscenes.seeding import torch_generator
 
 
-def renew_statistics(
+def reestimate_bn(
     network: OpenSceneNet,
     pool: Pool,
     scene: Sequence[ClickedObject],

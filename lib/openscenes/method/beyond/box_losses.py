@@ -21,7 +21,7 @@ from openscenes.settings import require_between, setting
 
 
 @dataclass(frozen=True)
-class HintConfig:
+class BoxLossConfig:
     """Weights of the losses that a box and a click allow; pixels are those of a 512 crop."""
 
     side_weight: float = setting(0.1, "Ours: so that it stays below L_ce, which it complements")
@@ -34,7 +34,9 @@ class HintConfig:
         require_between(self, 0.0, float(REFERENCE_PX), "band_px")
 
 
-def hint_losses(output: NetworkOutput, batch: Batch, config: HintConfig) -> dict[str, Tensor]:
+def box_and_point_losses(
+    output: NetworkOutput, batch: Batch, config: BoxLossConfig
+) -> dict[str, Tensor]:
     """Losses of the fine output against the box's sides and the click, (B,) each.
 
     Ours: scaled by the number of pixels, to stand beside sums over pixels.

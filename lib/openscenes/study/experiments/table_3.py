@@ -121,10 +121,10 @@ def sensitivity_frame(scenes: Mapping[str, Sequence[tuple[str, str, Estimate]]])
     """
     return pd.DataFrame(
         [
-            (scene, reading, option, value.mean, value.std, value.low, value.high,
+            (scene, inference, option, value.mean, value.std, value.low, value.high,
              value.n_seeds, value.n_objects)
             for scene, rows in scenes.items()
-            for reading, option, value in rows
+            for inference, option, value in rows
         ],
         columns=["scene", "reading", "option", "change", "std", "low", "high", "n_seeds",
                  "n_objects"],

@@ -198,8 +198,8 @@ def _claims(user: User) -> tuple[tuple[str, str], ...]:
 
 def _lines(scene: Scene, user: User) -> tuple[Line, ...]:
     asked = [
-        _line(label, scene, user, (), confined, views)
-        for label, (confined, views) in ASKED_ONLY.items()
+        _line(label, scene, user, (), clipped, views)
+        for label, (clipped, views) in ASKED_ONLY.items()
     ]
     trained = [
         _line(label, scene, user, steps, False, False) for label, steps in TRAINED[user].items()
@@ -213,14 +213,14 @@ def _lines(scene: Scene, user: User) -> tuple[Line, ...]:
 
 
 def _line(
-    label: str, scene: Scene, user: User, steps: tuple[str, ...], confined: bool, views: bool
+    label: str, scene: Scene, user: User, steps: tuple[str, ...], clipped: bool, views: bool
 ) -> Line:
     def recipe(seed: int) -> Recipe:
         return evolved(initial("voc+sbd", seed), scene, *steps, user=user)
 
     return Line(
         label,
-        lambda seed: Question(recipe(seed), scene, "masks", user, confined, views),
+        lambda seed: Question(recipe(seed), scene, "masks", user, clipped, views),
         (lambda seed: Question(recipe(seed), SOURCE)) if steps else None,
     )
 

@@ -60,14 +60,18 @@ def position_by_gain(study: Study, model: Model, labelled: Labelled, share: floa
 
 def _trace(study: Study, model: Model, labelled: Labelled, position: int, old: Labelled) -> _Trace:
     """Run one object through the network, IPT, and the choice of a partner to align with."""
-    profile, reading, example = study.profile, study.profile.inference, labelled.examples[position]
+    profile, inference, example = (
+        study.profile,
+        study.profile.inference,
+        labelled.examples[position],
+    )
     [(chunk, [sample], batch, prediction)] = predictions(
-        model.load(study), [example], profile.clicks, profile.crop, reading,
+        model.load(study), [example], profile.clicks, profile.crop, inference,
         cache=study.cache, fabric=study.fabric,
     )  # fmt: skip
-    feature = reading.feature
+    feature = inference.feature
     refinement = refine_batch(prediction, batch, chunk, profile.ipt, feature=feature, seed=0)
-    channel = int(known_classes(prediction.class_probability, reading.unknown_below)[0])
+    channel = int(known_classes(prediction.class_probability, inference.unknown_below)[0])
     pool = Pool(old.examples)
     partner = pool.partner(replace(example, class_index=channel), seed=0, epoch=0)
     words = f"known ({old.index.classes[channel - 1]}): Eq. 7" if pool.knows(channel) else ""
@@ -171,14 +175,14 @@ def _masked(image: Picture, mask: Picture, colour: str = "mask") -> Picture:
 
 def _draw_network(sheet: _Sheet, made: _Trace, profile: Profile) -> None:
     """Crop and interaction, the network, and its three answers."""
-    image, said, reading = made.sample.image, made.prediction, profile.inference
+    image, said, inference = made.sample.image, made.prediction, profile.inference
     crop = sheet.picture(0.1, 1, image, "crop, box\nand click")
     draw_interaction(crop, made.sample.box, made.sample.point, size=5)
     sheet.bar(1.22, _TOPS[0], _TALL, f"network ({profile.network.backbone}), at rest", "ours")
     sheet.picture(1.66, 0, _masked(image, _map(said.predicted_mask)), "predictor\nmask $M_b$")
     sheet.picture(1.66, 1, _masked(image, _map(said.coarse_mask)), "coarse\nmask $M_p$")
-    where = "layer 4" if reading.feature == "layer4" else reading.feature
-    feature = said.feature(reading.feature)[0].float().mean(0).cpu().numpy()
+    where = "layer 4" if inference.feature == "layer4" else inference.feature
+    feature = said.feature(inference.feature)[0].float().mean(0).cpu().numpy()
     sheet.picture(1.66, 2, feature, f"feature $F$ ({where}),\nmean of channels")
     sheet.across(1.1, 1.22, 1)
     sheet.across(1.5, 1.66, 0, 1, 2)

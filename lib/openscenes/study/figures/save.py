@@ -52,7 +52,7 @@ def photographs(
 ) -> Image | Markdown:
     """A figure that shows the data itself, as JPEG, or the reason why it is not drawn.
 
-    Ours: embedded scenes are always shown; photographs belong to others and would be copied with
+    Ours: synthetic scenes are always shown; photographs belong to others and would be copied with
     the page, so a page keeps them only where its reader asks for it.
 
     Args:
@@ -60,7 +60,7 @@ def photographs(
         alt, path: as for ``picture``.
         keep: show photographs, too.
     """
-    if study.profile.embedded is None and not keep:
+    if study.profile.synthetic is None and not keep:
         return Markdown(
             f"*Not drawn: {alt} These are photographs of others; set `photographs = True` in the "
             "second cell to see them.*"

@@ -173,7 +173,7 @@ def work_of(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) -> Wor
     if recipe.kind == "fine-tuned":
         return Work(OURS, n * epochs)
     if recipe.kind == "fine-tuned peer":
-        return Work(recipe.life()[0].name, n * epochs)
+        return Work(recipe.lineage()[0].name, n * epochs)
     if recipe.kind == "renewed":
         return Work(PAIRS, 0, n + 2 * n * epochs)
     return Work(PAIRS, 2 * n * epochs, n * _labellings(profile, recipe))
@@ -190,7 +190,7 @@ def _labellings(profile: Profile, recipe: Recipe) -> int:
     """Forward passes over the scene for its pseudo masks: once, from six views, or each epoch."""
     config = evolution_config(profile, recipe.scene, recipe.variant, recipe.user)
     views = N_VIEWS if config.teacher is not None and config.teacher.views == "six" else 1
-    return views * (1 if config.average_decay is None else config.train.epochs)
+    return views * (1 if config.ema_decay is None else config.train.epochs)
 
 
 def scoring_of(
@@ -198,7 +198,7 @@ def scoring_of(
 ) -> tuple[Work, ...]:
     """The forward passes of one answer; pasting and counting pixels are left out."""
     n, n_clicks = objects[f"val {question.where}"], profile.n_clicks
-    first = question.recipe.life()[0].name
+    first = question.recipe.lineage()[0].name
     if question.kind != "clicks":
         network = first if first in PEERS else OURS
         return (Work(network, 0, n * (N_VIEWS if question.views else 1), network),)

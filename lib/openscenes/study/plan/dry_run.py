@@ -1,4 +1,4 @@
-"""``python -m openscenes dry-run``: the paper's profile on a handful of embedded pictures.
+"""``python -m openscenes dry-run``: the paper's profile on a handful of synthetic images.
 
 Ours: before data and GPU hours are spent, every table is made once with the published networks,
 crops of 512 px and the paper's own settings; the numbers mean nothing.
@@ -37,8 +37,8 @@ def _shortened(train: TrainConfig, epochs: int) -> TrainConfig:
 DRY_RUN = replace(
     PAPER,
     name="dry-run",
-    data="a handful of embedded scenes (a dry run, its numbers mean nothing)",
-    embedded=SceneSizes(
+    data="a handful of synthetic scenes (a dry run, its numbers mean nothing)",
+    synthetic=SceneSizes(
         voc_train=2, voc_val=2, sbd=2, cityscapes_train=4, cityscapes_val=1, coco_train=2,
         coco_val=2,
     ),

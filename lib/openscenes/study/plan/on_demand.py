@@ -27,7 +27,7 @@ def lesson_study(profile: str, data: str = "", device: str = "auto") -> Study:
 
     Args:
         profile: its name.
-        data: folder of the four data sets; empty for the embedded scenes.
+        data: folder of the four data sets; empty for the synthetic scenes.
         device: "auto", "cpu" or "cuda".
     """
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
@@ -59,7 +59,7 @@ def trained(study: Study, recipes: Sequence[Recipe]) -> list[Model]:
 
 def untrained(study: Study, recipes: Iterable[Recipe]) -> list[Recipe]:
     """Those recipes, and those that they start from, whose models do not exist; parents first."""
-    lives = dict.fromkeys(step for recipe in recipes for step in recipe.life())
+    lives = dict.fromkeys(step for recipe in recipes for step in recipe.lineage())
     return [step for step in lives if not model(study, step, train=False).weights.exists()]
 
 

@@ -64,12 +64,12 @@ def plan_text(profile: Profile, seeds: int, data: Path | None, device: str) -> s
 
     Args:
         seeds: how many trainings of each model.
-        data: folder of the four data sets, None for the embedded scenes.
+        data: folder of the four data sets, None for the synthetic scenes.
         device: as for ``training.make_fabric``.
     """
     asked = {key: found.questions(profile, seeds) for key, found in EXPERIMENTS.items()}
     recipes = recipes_of(question for questions in asked.values() for question in questions)
-    on_photographs = profile.embedded is None or data is not None
+    on_photographs = profile.synthetic is None or data is not None
     needed = requirements(profile, data) if on_photographs else []
     if on_photographs and missing(data):
         estimate = _from_afar(profile)

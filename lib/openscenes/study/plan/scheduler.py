@@ -86,13 +86,13 @@ def _by_model(questions: Sequence[Question]) -> list[tuple[Question, ...]]:
 
 def _digest(study: Study, questions: Sequence[Question]) -> str:
     asked = [
-        [q.where, q.kind, q.user, q.confined, q.views]
+        [q.where, q.kind, q.user, q.clipped, q.views]
         + [model(study, recipe, train=False).digest for recipe in q.needs()]
         for q in questions
     ]
     sets = [validation(study, where).digest for where in sorted({q.where for q in questions})]
-    reading = [study.profile.inference, study.profile.ipt, study.profile.clicks]
-    return digest_of([asked, sets, reading, code_digest(*_CODE)])
+    inference = [study.profile.inference, study.profile.ipt, study.profile.clicks]
+    return digest_of([asked, sets, inference, code_digest(*_CODE)])
 
 
 def parallel_jobs(study: Study) -> int:
@@ -152,7 +152,7 @@ def _ready(waiting: Sequence[Task], running: Iterable[Task]) -> list[Task]:
     """
     unfinished = {task.recipe for task in (*waiting, *running)} - {None}
     ready = [t for t in waiting if t.recipe is None or t.recipe.parent not in unfinished]
-    heirs = Counter(step for t in waiting if t.recipe is not None for step in t.recipe.life())
+    heirs = Counter(step for t in waiting if t.recipe is not None for step in t.recipe.lineage())
     return sorted(ready, key=lambda task: -heirs[task.recipe] if task.recipe else 0)
 
 

@@ -76,8 +76,8 @@ class Sources:
             definition = waiting.pop()
             if definition not in found:
                 found.add(definition)
-                reading = self._read(definition)
-                waiting += [*reading.uses, *reading.mentions, *self._run_by(definition.module)]
+                inference = self._read(definition)
+                waiting += [*inference.uses, *inference.mentions, *self._run_by(definition.module)]
         return frozenset(found)
 
     def _entry(self, name: str) -> Definition:
@@ -93,7 +93,7 @@ class Sources:
         coarsest partition, which needs no order and no end of a cycle.
         """
         readings = {definition: self._read(definition) for definition in definitions}
-        labels = {definition: _sha(reading.text) for definition, reading in readings.items()}
+        labels = {definition: _sha(inference.text) for definition, inference in readings.items()}
         kinds = 0
         while len(set(labels.values())) > kinds:
             kinds = len(set(labels.values()))
@@ -119,14 +119,14 @@ class Sources:
             if definition.name == _WHOLE:
                 names = sorted(module.bindings)
                 uses = tuple(Definition(definition.module, name) for name in names)
-                reading = _Reading(" ".join(names), uses)
+                inference = _Reading(" ".join(names), uses)
             else:
                 writer = Writer(self.find, module, definition.name)
                 writer.write(module.statements_of(definition.name))
-                reading = _Reading(
+                inference = _Reading(
                     "\n".join(writer.text), tuple(writer.uses), frozenset(writer.mentions)
                 )
-            self._readings[definition] = reading
+            self._readings[definition] = inference
         return self._readings[definition]
 
     def module(self, name: str) -> Module | None:

@@ -97,7 +97,7 @@ def open_study(profile: Profile, data: Path | None = None, device: str = "auto")
     Raises:
         DataError: where a profile of real photographs gets no data root.
     """
-    if data is None and profile.embedded is None:
+    if data is None and profile.synthetic is None:
         raise DataError(
             f"profile {profile.name} works on {profile.data} and needs to know where they lie: "
             "give the folder that holds VOCdevkit, benchmark_RELEASE, cityscapes and coco, "
@@ -106,19 +106,19 @@ def open_study(profile: Profile, data: Path | None = None, device: str = "auto")
     fabric = make_fabric(device, profile.initial.precision)
     if fabric.device.type == "cpu":
         torch.set_num_threads(profile.cpu_threads or os.cpu_count() or 1)
-    root = embedded_root(profile) if data is None else data_root(data)
+    root = synthetic_root(profile) if data is None else data_root(data)
     return Study(profile, root, fabric, ImageCache(int(profile.cache_gib * 2**30)))
 
 
-def embedded_root(profile: Profile) -> Path:
-    """The folder of the embedded scenes, generated if it is not there yet."""
-    name = digest_of({"sizes": profile.embedded, "code": code_digest(scenes.write_scenes)})
+def synthetic_root(profile: Profile) -> Path:
+    """The folder of the synthetic scenes, generated if it is not there yet."""
+    name = digest_of({"sizes": profile.synthetic, "code": code_digest(scenes.write_scenes)})
     root = cache_dir() / "scenes" / name
     root.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(root.with_suffix(".lock")):
         if not root.exists():
-            print("drawing the embedded scenes (half a minute, once)", file=sys.stderr)
-            scenes.write_scenes(root, seed=0, sizes=profile.embedded)
+            print("drawing the synthetic scenes (half a minute, once)", file=sys.stderr)
+            scenes.write_scenes(root, seed=0, sizes=profile.synthetic)
     return root
 
 

@@ -42,15 +42,15 @@ def from_source(study: Study, recipe: Recipe, _parent: Model | None) -> Making:
 def finetuned(study: Study, recipe: Recipe, parent: Model | None) -> Making:
     """A peer that goes on with a scene's ground truth, naively, as Table 2 has it."""
     assert parent is not None
-    peer = peer_of(study.profile, recipe.life()[0].name)
-    scenery = new_scene(study, recipe.scene)
+    peer = peer_of(study.profile, recipe.lineage()[0].name)
+    scene_data = new_scene(study, recipe.scene)
     ours = study.profile.evolving(recipe.scene).train
     train = replace(peer.train, epochs=ours.epochs, learning_rate=peer.train.learning_rate / 5)
-    made_of = _names(study, peer, train) | {"stage": "peer tuned", "data": scenery.digest}
+    made_of = _names(study, peer, train) | {"stage": "peer tuned", "data": scene_data.digest}
 
     def make(folder: Path, label: str) -> Made:
         network = load_peer(study, parent, peer)
-        return _learned(study, network, peer, train, scenery.truth, recipe, folder, label)
+        return _learned(study, network, peer, train, scene_data.truth, recipe, folder, label)
 
     return Making(made_of, make, (*peer.code, learn_clicks))
 

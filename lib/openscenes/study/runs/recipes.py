@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from openscenes.data.interactions import REFERENCE_PX
-from openscenes.method.beyond.box_losses import HintConfig
+from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.method.inference import InferenceConfig
 from openscenes.method.ipt import IPTConfig
@@ -49,9 +49,9 @@ class Recipe:
         """The scene that the last step learned."""
         return "cityscapes" if self.name == "cityscapes" else "coco"
 
-    def life(self) -> tuple[Recipe, ...]:
+    def lineage(self) -> tuple[Recipe, ...]:
         """This recipe and all it starts from, the oldest first."""
-        return (*(self.parent.life() if self.parent else ()), self)
+        return (*(self.parent.lineage() if self.parent else ()), self)
 
     def words(self) -> str:
         """What it is, in words for labels and plans."""
@@ -118,13 +118,13 @@ def peer(name: str, seed: int) -> Recipe:
 
 def refiner_of(recipe: Recipe) -> Recipe:
     """The refinement branch that was taught to the first model of a life."""
-    first = recipe.life()[0]
+    first = recipe.lineage()[0]
     return Recipe("refiner", "clicks", first.seed, first)
 
 
 def in_order(recipes: Iterable[Recipe]) -> tuple[Recipe, ...]:
     """Each recipe once, and every parent before its children."""
-    return tuple(dict.fromkeys(step for recipe in recipes for step in recipe.life()))
+    return tuple(dict.fromkeys(step for recipe in recipes for step in recipe.lineage()))
 
 
 FULL = "st+ipt+fa"
@@ -206,26 +206,28 @@ def _with_hints(
     return replace(
         plain,
         augmentation_new=replace(new, rotation_deg=0.0) if hinted else new,
-        teacher=reading(profile, "confined" in asked, "six views" in asked, user),
-        hints=_hints(profile, user) if hinted else None,
-        average_decay=0.98 if "average" in asked else None,
+        teacher=inference_config(profile, "confined" in asked, "six views" in asked, user),
+        box_losses=_hints(profile, user) if hinted else None,
+        ema_decay=0.98 if "average" in asked else None,
         alignment=profile.alignment if variant == TOGETHER else None,
     )
 
 
-def _hints(profile: Profile, user: User) -> HintConfig:
+def _hints(profile: Profile, user: User) -> BoxLossConfig:
     """Ours: no side is longer than the crop, so that the band holds a human's usual errors."""
-    plain = HintConfig()
+    plain = BoxLossConfig()
     error = profile.clicks.box_jitter * REFERENCE_PX if user == "human" else 0.0
     return replace(plain, band_px=max(plain.band_px, HUMAN_MARGIN * error))
 
 
-def reading(profile: Profile, confined: bool, views: bool, user: User = "iog") -> InferenceConfig:
+def inference_config(
+    profile: Profile, clipped: bool, views: bool, user: User = "iog"
+) -> InferenceConfig:
     """How a network is asked: inside the box only, from six views, both, or neither."""
     margin = HUMAN_MARGIN * profile.clicks.box_jitter if user == "human" else 0.0
     return replace(
         profile.inference,
-        confine=confined,
-        confine_margin=margin if confined else 0.0,
+        clip_to_box=clipped,
+        clip_margin=margin if clipped else 0.0,
         views="six" if views else "one",
     )

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from filelock import FileLock
 
-from openscenes.method.beyond.bn_adaptation import renew_statistics
+from openscenes.method.beyond.bn_adaptation import reestimate_bn
 from openscenes.method.evolution import (
     EvolutionConfig,
     align,
@@ -88,11 +88,11 @@ def _initial(study: Study, recipe: Recipe, _parent: Model | None) -> Making:
 
 def _evolved(study: Study, recipe: Recipe, parent: Model | None) -> Making:
     assert parent is not None
-    scenery, config, made_of = _step(study, recipe)
+    scene_data, config, made_of = _step(study, recipe)
 
     def make(folder: Path, label: str) -> Made:
         step = evolve(
-            parent.load(study), _pool(study, recipe), scenery.clicked, config,
+            parent.load(study), _pool(study, recipe), scene_data.clicked, config,
             setting_of(study, recipe.seed), folder=folder, label=label,
         )  # fmt: skip
         return _made(study, step.network, step.history)
@@ -103,43 +103,43 @@ def _evolved(study: Study, recipe: Recipe, parent: Model | None) -> Making:
 def _renewed(study: Study, recipe: Recipe, parent: Model | None) -> Making:
     """Ours: the control of self-training."""
     assert parent is not None
-    scenery, config, made_of = _step(study, recipe)
+    scene_data, config, made_of = _step(study, recipe)
 
     def make(folder: Path, label: str) -> Made:
-        network = renew_statistics(
-            parent.load(study), _pool(study, recipe), scenery.clicked, config,
+        network = reestimate_bn(
+            parent.load(study), _pool(study, recipe), scene_data.clicked, config,
             setting_of(study, recipe.seed), folder=folder, label=label,
         )  # fmt: skip
         return _made(study, network, [])
 
-    return Making(made_of, make, (renew_statistics, kept_pseudo_masks, Pool))
+    return Making(made_of, make, (reestimate_bn, kept_pseudo_masks, Pool))
 
 
 def _step(study: Study, recipe: Recipe) -> tuple[NewScene, EvolutionConfig, dict[str, Any]]:
     """What a step onto a scene reads, how, and what names it."""
-    scenery = _scenery(study, recipe)
+    scene_data = _scene_data(study, recipe)
     config = evolution_config(study.profile, recipe.scene, recipe.variant, recipe.user)
     made_of = {
         "stage": recipe.kind,
         "config": config,
         "inference": study.profile.inference,
-        "data": scenery.digest,
+        "data": scene_data.digest,
         "user": recipe.user,
     }
-    return scenery, config, made_of
+    return scene_data, config, made_of
 
 
 def _finetuned(study: Study, recipe: Recipe, parent: Model | None) -> Making:
     """Ours: the upper bound learns the scene's ground truth alone, for as long as the others."""
     assert parent is not None
-    scenery = new_scene(study, recipe.scene)
+    scene_data = new_scene(study, recipe.scene)
     config = replace(evolution_config(study.profile, recipe.scene, "st"), old_data=False)
-    made_of = {"stage": "fine-tuned", "config": config, "data": scenery.digest}
+    made_of = {"stage": "fine-tuned", "config": config, "data": scene_data.digest}
 
     def make(folder: Path, label: str) -> Made:
         network, pool = parent.load(study), Pool(source(study, _initial_set(recipe)).examples)
         shared = setting_of(study, recipe.seed)
-        history = align(network, pool, scenery.truth, config, shared, folder=folder, label=label)
+        history = align(network, pool, scene_data.truth, config, shared, folder=folder, label=label)
         return _made(study, network, history)
 
     return Making(made_of, make, (align, Pool))
@@ -163,10 +163,10 @@ def _made(study: Study, network: OpenSceneNet, history: list[dict[str, float]]) 
 
 
 def _initial_set(recipe: Recipe) -> InitialSet:
-    return "voc" if recipe.life()[0].name == "voc" else "voc+sbd"
+    return "voc" if recipe.lineage()[0].name == "voc" else "voc+sbd"
 
 
-def _scenery(study: Study, step: Recipe) -> NewScene:
+def _scene_data(study: Study, step: Recipe) -> NewScene:
     user = step.user if step.user == "human" else None
     return new_scene(study, step.scene, user=user, part=step.part)
 
@@ -177,12 +177,12 @@ def _pool(study: Study, recipe: Recipe) -> Pool:
     Paper: Sec. 3.4.  A step that moved no weight has learned no object.
     """
     pool = Pool(source(study, _initial_set(recipe)).examples)
-    for step in recipe.life()[1:-1]:
+    for step in recipe.lineage()[1:-1]:
         if step.kind == "renewed":
             continue
-        scenery = _scenery(study, step)
+        scene_data = _scene_data(study, step)
         folder = model(study, step, train=False).folder
-        pool = pool.merged_with(kept_pseudo_masks(folder, scenery.clicked))
+        pool = pool.merged_with(kept_pseudo_masks(folder, scene_data.clicked))
     return pool
 
 

@@ -253,4 +253,4 @@ def rows_of(objects: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
 
 def size_limits(profile: Profile) -> Limits:
     """COCO's limits for photographs; terciles for generated pictures, which are small."""
-    return "coco" if profile.embedded is None else "terciles"
+    return "coco" if profile.synthetic is None else "terciles"

@@ -58,14 +58,14 @@ class System(Protocol):
 
 def system_of(study: Study, recipe: Recipe, model: Model) -> System:
     """The system that a model is: a peer, or a box-and-point network with its refinement."""
-    if recipe.life()[0].name in PEERS:
-        peer = peer_of(study.profile, recipe.life()[0].name)
+    if recipe.lineage()[0].name in PEERS:
+        peer = peer_of(study.profile, recipe.lineage()[0].name)
         network = peers.load_peer(study, model, peer).to(study.fabric.device)
         if peer.clicking.kind == "extremes":
             return ExtremeSystem(study, peer, network)
         return ClickSystem(study, peer, network)
     teacher = refiner_of(recipe)
-    first = trained(study, recipe.life()[0], train=False)
+    first = trained(study, recipe.lineage()[0], train=False)
     refinable = refinement.load_refinable(study, trained(study, teacher), first, model)
     return BoxSystem(study, refinable.to(study.fabric.device))
 

@@ -101,7 +101,7 @@ def threshold_sweep(study: Study, recipe: Recipe, model: Model) -> pd.DataFrame:
     Returns:
         Columns object_id, half (of the photographs, every second one), 0.1 ... 0.9.
     """
-    first = recipe.life()[0]
+    first = recipe.lineage()[0]
     asked = model if first is recipe else trained(study, first, train=False)
     labelled = validation(study, SOURCE)
     key = _key(study, first, asked, labelled) | {"kind": "thresholds", "thresholds": THRESHOLDS}

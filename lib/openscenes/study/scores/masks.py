@@ -106,7 +106,7 @@ class IPTVariant:
 
 
 def object_iou(
-    study: Study, model: Model, labelled: Labelled, reading: InferenceConfig | None = None
+    study: Study, model: Model, labelled: Labelled, inference: InferenceConfig | None = None
 ) -> pd.DataFrame:
     """IoU of a model's masks with the ground truth, one row per object.
 
@@ -116,7 +116,7 @@ def object_iou(
     Returns:
         Columns object_id, class_name, area (px), iou (0-1), in the order of the examples.
     """
-    frame = ipt_iou(study, model, labelled, {}, reading)
+    frame = ipt_iou(study, model, labelled, {}, inference)
     return frame[["object_id", "class_name", "area", "iou"]]
 
 
@@ -125,7 +125,7 @@ def ipt_iou(
     model: Model,
     labelled: Labelled,
     variants: Mapping[str, IPTVariant],
-    reading: InferenceConfig | None = None,
+    inference: InferenceConfig | None = None,
 ) -> pd.DataFrame:
     """IoU of the coarse masks and of each IPT variant on them, one row per object.
 
@@ -140,14 +140,14 @@ def ipt_iou(
     name = digest_of(
         {
             "model": model.digest, "data": labelled.digest, "variants": variants,
-            "inference": reading or study.profile.inference, "crop": study.profile.crop,
+            "inference": inference or study.profile.inference, "crop": study.profile.crop,
             "clicks": [e.interaction for e in labelled.examples],
             "code": code_digest(*_CODE), "scoring": 1,
         }
     )  # fmt: skip
     path = cache_dir() / "scores" / f"{name}.csv"
     if not path.exists():
-        frame = _score(study, model, labelled, variants, reading or study.profile.inference)
+        frame = _score(study, model, labelled, variants, inference or study.profile.inference)
         with atomic(path) as partial:
             frame.to_csv(partial, index=False)
     return pd.read_csv(path, dtype={"object_id": str, "class_name": str})
@@ -158,13 +158,13 @@ def _score(
     model: Model,
     labelled: Labelled,
     variants: Mapping[str, IPTVariant],
-    reading: InferenceConfig,
+    inference: InferenceConfig,
 ) -> pd.DataFrame:
     profile, network = study.profile, model.load(study)
     rows: list[dict[str, object]] = []
     bar = progress(f"scores of {model.label} on {labelled.index.scene}", len(labelled.examples))
     for chunk, cuts, batch, prediction in predictions(
-        network, labelled.examples, profile.clicks, profile.crop, reading,
+        network, labelled.examples, profile.clicks, profile.crop, inference,
         cache=study.cache, fabric=study.fabric,
     ):  # fmt: skip
         refined = {
@@ -176,7 +176,7 @@ def _score(
         probability = prediction.probability.float().cpu().numpy()[:, 0]
         for i, (example, sample) in enumerate(zip(chunk, cuts, strict=True)):
             score = _scorer(study, example, sample)
-            row = identity(example) | {"iou": score(probability[i], reading.threshold)}
+            row = identity(example) | {"iou": score(probability[i], inference.threshold)}
             row |= {name: score(m[i].astype(np.float32), 0.5) for name, m in refined.items()}
             rows.append(row)
         bar.update(len(chunk))

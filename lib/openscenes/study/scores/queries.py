@@ -13,7 +13,7 @@ from typing import Literal
 import pandas as pd
 
 from openscenes.study.runs.data import Study, User, validation
-from openscenes.study.runs.recipes import Recipe, in_order, reading, refiner_of
+from openscenes.study.runs.recipes import Recipe, in_order, inference_config, refiner_of
 from openscenes.study.runs.runs import model
 from openscenes.study.scores import clicks
 from openscenes.study.scores.masks import ipt_iou, ipt_variants, object_iou
@@ -37,7 +37,7 @@ class Question:
     where: str
     kind: Kind = "masks"
     user: User = "iog"
-    confined: bool = False
+    clipped: bool = False
     views: bool = False
 
     def needs(self) -> tuple[Recipe, ...]:
@@ -69,5 +69,5 @@ def answer(study: Study, question: Question) -> pd.DataFrame:
         return clicks.first_iou(study, question.recipe, made, labelled)
     if question.kind == "ipt":
         return ipt_iou(study, made, labelled, ipt_variants(study.profile))
-    how = reading(study.profile, question.confined, question.views, question.user)
+    how = inference_config(study.profile, question.clipped, question.views, question.user)
     return object_iou(study, made, labelled, how)

@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from openscenes.method.beyond.box_losses import HintConfig
+from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.paths import atomic, cache_dir
 from openscenes.peers.zoo import PEERS, peer_of
@@ -103,7 +103,7 @@ def _run_line(report: Report) -> tuple[str, ...]:
 def _command(report: Report) -> str:
     profile, words = report.profile, [f"make table-{report.key.replace('_', '-')}"]
     words += [f"PROFILE={profile}"] if profile != "demo" else []
-    words += ["DATA=path/to/data"] if report.run["profile"]["embedded"] is None else []
+    words += ["DATA=path/to/data"] if report.run["profile"]["synthetic"] is None else []
     return " ".join([*words, f"SEEDS={report.n_seeds}"])
 
 
@@ -149,7 +149,7 @@ def _settings() -> str:
     peers = [peer_of(PAPER, name) for name in PEERS]
     lines = [
         (f"`{found.name}`", _plain(found.default), found.source)
-        for found in settings_of(PAPER, evolution, HintConfig(), *peers)
+        for found in settings_of(PAPER, evolution, BoxLossConfig(), *peers)
     ]
     table = grid(("setting", "default", "source"), lines)
     return (

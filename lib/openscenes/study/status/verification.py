@@ -133,8 +133,8 @@ def verified(cell: pd.Series, run: dict[str, Any]) -> str:
 
 def unlike_the_paper(run: dict[str, Any]) -> str:
     """Why no value of this run can verify a published one, "" where it can."""
-    if run["profile"]["embedded"] is not None:
-        return "no: embedded scenes"
+    if run["profile"]["synthetic"] is not None:
+        return "no: synthetic scenes"
     if run["profile"]["name"] != PAPER.name:
         return f"no: {run['profile']['data'].partition(' (')[0]}"
     return ""
