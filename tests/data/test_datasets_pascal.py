@@ -50,7 +50,7 @@ def write_palette(path: Path, labels: np.ndarray) -> None:
     image.save(path)
 
 
-def write_photograph(path: Path, size: tuple[int, int]) -> None:
+def write_image(path: Path, size: tuple[int, int]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (size[1], size[0]), (200, 100, 50)).save(path)
 
@@ -61,7 +61,7 @@ def write_voc(root: Path, splits: dict[str, list[str]]) -> Path:
     for split, names in splits.items():
         (base / f"ImageSets/Segmentation/{split}.txt").write_text("\n".join(names) + "\n")
         for name in names:
-            write_photograph(base / f"JPEGImages/{name}.jpg", OBJECTS.shape)
+            write_image(base / f"JPEGImages/{name}.jpg", OBJECTS.shape)
             write_palette(base / f"SegmentationObject/{name}.png", OBJECTS)
             write_palette(base / f"SegmentationClass/{name}.png", CLASSES)
     return base
@@ -75,7 +75,7 @@ def write_sbd(root: Path, splits: dict[str, list[str]], categories: list[int]) -
     for split, names in splits.items():
         (base / f"{split}.txt").write_text("\n".join(names) + "\n")
         for name in names:
-            write_photograph(base / f"img/{name}.jpg", labels.shape)
+            write_image(base / f"img/{name}.jpg", labels.shape)
             savemat(base / f"inst/{name}.mat", {"GTinst": truth})
     return base
 
@@ -95,7 +95,7 @@ def test_voc_gives_class_box_area_and_pixels_of_each_object(tmp_path):
 
 
 def test_image_is_rgb_uint8_and_writable(tmp_path):
-    write_photograph(tmp_path / "image.png", (4, 6))
+    write_image(tmp_path / "image.png", (4, 6))
     image = read_image(tmp_path / "image.png")
     assert image.shape == (4, 6, 3) and image.dtype == np.uint8 and image.flags.writeable
     assert image[2, 3].tolist() == [200, 100, 50]
@@ -192,7 +192,7 @@ def test_reading_after_a_change_says_to_index_again(tmp_path):
 def test_missing_or_cut_image_is_one_sentence(tmp_path):
     with pytest.raises(DataError, match=r"image missing: .*none\.jpg"):
         read_image(tmp_path / "none.jpg")
-    write_photograph(tmp_path / "cut.jpg", (8, 8))
+    write_image(tmp_path / "cut.jpg", (8, 8))
     cut(tmp_path / "cut.jpg")
     with pytest.raises(DataError, match=r"unreadable image: .*cut\.jpg"):
         read_image(tmp_path / "cut.jpg")

@@ -99,7 +99,7 @@ def test_a_click_stays_in_its_mask_under_200_augmentations(examples):
 
 
 def test_image_mask_and_click_move_together(examples):
-    """The blobs are red and blue on grey, so that the picture itself tells where they are."""
+    """The blobs are red and blue on grey, so that the image itself tells where they are."""
     for seed in range(30):
         sample = augmented(examples[0], seed, crop=crops.CropConfig(96, 6))
         red, _, blue = sample.image.astype(int).transpose(2, 0, 1)

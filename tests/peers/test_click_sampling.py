@@ -55,9 +55,9 @@ def distance_to(mask, place):
     return np.sqrt((rows - place[0]) ** 2 + (cols - place[1]) ** 2).min()
 
 
-def drawn(config, strategy, n_seeds=25, picture=None):
+def drawn(config, strategy, n_seeds=25, scene_maps=None):
     """(clicks, positive places, negative places) of several draws with one strategy."""
-    mask, others = picture or scene()
+    mask, others = scene_maps or scene()
     for seed in range(n_seeds):
         clicks = sample_clicks(mask, others, config, Chosen(strategy, seed))
         yield clicks, clicks[clicks[:, 2] > 0, :2], clicks[clicks[:, 2] < 0, :2]
@@ -134,10 +134,10 @@ class Recorded:
 def test_all_three_strategies_are_drawn_and_two_where_the_object_is_alone():
     mask, others = scene()
     seen = set()
-    for picture in (others, np.zeros_like(others)):
+    for other in (others, np.zeros_like(others)):
         for seed in range(20):
             generator = Recorded(seed)
-            sample_clicks(mask, picture, IFCN_SAMPLING, generator)
+            sample_clicks(mask, other, IFCN_SAMPLING, generator)
             seen.add(generator.small[0])
     assert seen == {(3, NEAR), (3, SPREAD), (3, ON_OTHERS), (2, NEAR), (2, SPREAD)}
 
@@ -145,7 +145,7 @@ def test_all_three_strategies_are_drawn_and_two_where_the_object_is_alone():
 def test_pixels_scale_with_the_crop():
     mask, others = scene(128)
     for strategy in (NEAR, SPREAD):
-        for _, positive, negative in drawn(IFCN_SAMPLING, strategy, picture=(mask, others)):
+        for _, positive, negative in drawn(IFCN_SAMPLING, strategy, scene_maps=(mask, others)):
             assert all(1.25 < distance_to(mask, place) <= 10 for place in negative)
             assert all(distance_to(~mask, place) > 1.25 for place in positive)
 

@@ -140,9 +140,9 @@ def test_a_gradient_reaches_every_parameter_that_trains():
 
 
 def test_the_backbones_normalisations_rest_unless_told_otherwise():
-    resting = {id(value) for value in on_meta().resting_parameters()}
+    resting = {id(value) for value in on_meta().frozen_parameters()}
     assert len(resting) == 2 * 104
-    assert not list(DEXTR(SMALL).resting_parameters())
+    assert not list(DEXTR(SMALL).frozen_parameters())
 
 
 def test_same_seed_same_weights_and_the_global_generator_is_untouched():

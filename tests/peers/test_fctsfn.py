@@ -113,7 +113,7 @@ def test_heads_are_the_scores_and_the_refinement():
     backbone = {id(parameter) for parameter in network.backbone_parameters()}
     heads = {n.split(".")[0] for n, p in network.named_parameters() if id(p) not in backbone}
     assert heads == {"head", "refinement"}
-    assert list(network.resting_parameters()) == []
+    assert list(network.frozen_parameters()) == []
 
 
 def test_distances_lose_their_means():

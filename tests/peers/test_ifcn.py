@@ -27,7 +27,7 @@ def n_parameters(network) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def photograph(size=128):
+def disk_image(size=128):
     """A dark disk on a textured ground, as (1, 3, S, S) uint8 and (1, 1, S, S) bool."""
     rows, cols = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     mask = (rows - size / 2) ** 2 + (cols - size / 2) ** 2 < (size / 4) ** 2
@@ -73,7 +73,7 @@ def test_backbone_is_all_but_the_three_scores():
     backbone = {id(parameter) for parameter in network.backbone_parameters()}
     heads = {n.split(".")[1] for n, p in network.named_parameters() if id(p) not in backbone}
     assert heads == {"score_fc", "score_pool4", "score_pool3"}
-    assert list(network.resting_parameters()) == []
+    assert list(network.frozen_parameters()) == []
 
 
 def test_the_same_seed_draws_the_same_weights_and_leaves_the_global_generator_alone():
@@ -158,7 +158,7 @@ def test_imagenet_weights_make_torchvisions_features(weights, normalise):
 def test_with_imagenet_weights_the_clicks_are_not_seen_yet(weights):
     network = IFCN(NARROW).eval()
     load_imagenet_vgg(network, weights[1])
-    images, _ = photograph()
+    images, _ = disk_image()
     one, other = (network.inputs(images, torch.tensor([[c]]), None) for c in (INSIDE, OUTSIDE))
     assert not torch.equal(one, other)
     assert torch.equal(network(one).answer, network(other).answer)
@@ -174,7 +174,7 @@ def test_weights_that_do_not_fit_change_nothing_and_are_named(weights):
 
 def test_one_object_is_learnt_by_heart_and_a_further_click_changes_the_answer():
     network = IFCN(DEMO)
-    images, mask = photograph()
+    images, mask = disk_image()
     clicks = torch.tensor([[INSIDE, OUTSIDE, NOBODY]])
     inputs = network.inputs(images, clicks, None)
     optimiser = torch.optim.AdamW(network.parameters())

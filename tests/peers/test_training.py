@@ -17,12 +17,12 @@ from openscenes.peers.click_sampling import IFCN_SAMPLING
 from openscenes.peers.losses import balanced_cross_entropy, bootstrapped_cross_entropy
 from openscenes.peers.networks.dextr import DEXTR, DEXTRConfig
 from openscenes.peers.networks.itis import ITIS, ITISConfig
-from openscenes.peers.training import Clicking, learn_clicks, learn_refinement
+from openscenes.peers.training import ClickSimulation, learn_clicks, learn_refinement
 from openscenes.seeding import torch_generator
 from openscenes.settings import sources
 
-EXTREMES = Clicking(kind="extremes")
-FREE = Clicking(sampling=IFCN_SAMPLING)
+EXTREMES = ClickSimulation(kind="extremes")
+FREE = ClickSimulation(sampling=IFCN_SAMPLING)
 ITERATIVE = replace(FREE, iterative=True)
 SMALL_ITIS = ITISConfig(
     backbone="small_resnet", aspp_width=8, skip_width=8, decoder_width=8, normalise=True
@@ -52,13 +52,13 @@ def learned(tiny, examples):
     """A peer and its history after two epochs of two steps."""
 
     def run(name, *, seed=0, folder=None, loss=None, epochs=2, chosen=examples):
-        clicking, own = SYSTEMS[name]
+        simulation, own = SYSTEMS[name]
         generator = torch_generator("weights")
         network = DEXTR(SMALL_DEXTR, generator=generator)
-        if clicking.kind == "free":
+        if simulation.kind == "free":
             network = ITIS(SMALL_ITIS, generator=generator)
         history = learn_clicks(
-            network, chosen, replace(tiny.TRAIN, epochs=epochs), tiny.AUGMENTATION, clicking,
+            network, chosen, replace(tiny.TRAIN, epochs=epochs), tiny.AUGMENTATION, simulation,
             loss or own, tiny.shared(seed), folder=folder,
         )  # fmt: skip
         return network, history
@@ -164,33 +164,33 @@ def batch(tiny, examples):
     return samples.collate(cuts)
 
 
-def errors_of(batch, clicking, answer, monkeypatch, rng_seeds=(0, 1, 2, 3)):
+def errors_of(batch, simulation, answer, monkeypatch, rng_seeds=(0, 1, 2, 3)):
     """What ``_on_errors`` makes of four objects when the network always gives one answer."""
     monkeypatch.setattr(training, "_asked", lambda *_: answer)
     clicks = torch.zeros(4, 24, 3)
     clicks[:, 0] = torch.tensor([1.0, 2.0, 1.0])
     clicks[:, 1] = torch.tensor([3.0, 4.0, -1.0])
     rngs = [np.random.default_rng(seed) for seed in rng_seeds]
-    return training._on_errors(None, batch, clicks, clicking, rngs, make_fabric("cpu"))
+    return training._on_errors(None, batch, clicks, simulation, rngs, make_fabric("cpu"))
 
 
 def test_a_restart_keeps_the_first_click_alone(batch, monkeypatch):
     for restart, kept in ((1.0, 1), (0.0, 2)):
-        clicking = replace(ITERATIVE, restart=restart, most_errors=0)
-        clicks, answer = errors_of(batch, clicking, batch.masks, monkeypatch)
+        simulation = replace(ITERATIVE, restart=restart, most_errors=0)
+        clicks, answer = errors_of(batch, simulation, batch.masks, monkeypatch)
         assert (clicks[..., 2] != 0).sum(dim=1).tolist() == [kept] * 4
         assert not answer.any()  # nobody was asked
 
 
 def test_a_click_goes_where_the_answer_errs(batch, monkeypatch):
-    nothing, clicking = torch.zeros_like(batch.masks), replace(ITERATIVE, restart=1.0)
-    clicks, _ = errors_of(batch, clicking, nothing, monkeypatch)
+    nothing, simulation = torch.zeros_like(batch.masks), replace(ITERATIVE, restart=1.0)
+    clicks, _ = errors_of(batch, simulation, nothing, monkeypatch)
     counts = (clicks[..., 2] != 0).sum(dim=1)
     rounds = []
     for seed in range(4):
         rng = np.random.default_rng(seed)
         rng.random()
-        rounds.append(int(rng.integers(clicking.most_errors + 1)))
+        rounds.append(int(rng.integers(simulation.most_errors + 1)))
     assert (counts - 1).tolist() == rounds
     assert max(rounds) > min(rounds)
     assert bool((clicks[:, 1:, 2] >= 0).all())  # an empty answer misses, it never exceeds
@@ -292,8 +292,8 @@ def test_only_the_box_and_point_network_can_be_frozen(tiny, examples):
         )  # fmt: skip
 
 
-def test_free_clicks_see_the_whole_photograph(tiny, examples):
-    """With a crop of the image, every object of a photograph has the same picture."""
+def test_free_clicks_see_the_whole_image(tiny, examples):
+    """With a crop of the image, every object of an image has the same crop."""
     cache, crop = tiny.shared().cache, CropConfig(32, margin_px=0.0, region="image")
     one, two = (samples.cut(example, crop, cache) for example in examples[:2])
     assert examples[0].image == examples[1].image
@@ -301,5 +301,5 @@ def test_free_clicks_see_the_whole_photograph(tiny, examples):
     assert not np.array_equal(one.mask, two.mask)
 
 
-def test_every_setting_of_clicking_has_a_source_but_its_sampling():
-    assert set(Clicking.__dataclass_fields__) - set(sources(Clicking)) == {"sampling"}
+def test_every_setting_of_a_click_simulation_has_a_source_but_its_sampling():
+    assert set(ClickSimulation.__dataclass_fields__) - set(sources(ClickSimulation)) == {"sampling"}

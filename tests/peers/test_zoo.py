@@ -28,7 +28,7 @@ PUBLISHED = {
     "ITIS": 59_348_577, "DEXTR": 48_800_385,
 }  # fmt: skip
 SIZE = 64
-# Copies of other names draw other pictures, so that BatchNorm has something to average over.
+# Copies of other names draw other images, so that BatchNorm has something to average over.
 NEARLY_STILL = Augmentation(flip=True, rotation_deg=0.0, zoom_min=0.9, zoom_max=1.1)
 COPIES = 4  # of the one object
 LEARNED = 0.95
@@ -77,7 +77,7 @@ def test_what_authors_tell_of_their_size_is_what_is_built():
     assert parameter_table(PAPER).count("ImageNet |") == len(PEERS) + 2
 
 
-def test_extremes_look_into_a_box_and_free_clicks_at_the_photograph():
+def test_extremes_look_into_a_box_and_free_clicks_at_the_image():
     crops = {name: peer_of(DEMO, name).crop for name in PEERS}
     assert {name for name, crop in crops.items() if crop.region == "box"} == {"DEXTR"}
     assert {crop.size for crop in crops.values()} == {DEMO.crop.size}
@@ -98,11 +98,11 @@ def test_peers_learn_two_thirds_of_our_epochs_on_small_profiles():
 def answered(network, peer, example, shared):
     """IoU of the answer, in eval mode, to clicks that training did not draw."""
     batch = samples.collate([samples.cut(example, peer.crop, shared.cache)])
-    if peer.clicking.kind == "extremes":
+    if peer.clicks.kind == "extremes":
         clicks = extreme_points(batch.masks, slack_px=0.0, generators=[torch_generator("asked")])
     else:
         rngs = [numpy_generator("asked")]
-        clicks = sample_batch(batch.masks, batch.others, peer.clicking.sampling, rngs, 24)
+        clicks = sample_batch(batch.masks, batch.others, peer.clicks.sampling, rngs, 24)
     network.eval()
     with torch.no_grad():
         logits = network(network.inputs(batch.images, clicks, None)).answer
@@ -126,7 +126,7 @@ def test_every_peer_learns_one_object_by_heart(tiny, example, name):
     network = peer.build(torch_generator("peer", name, ""))
     before = answered(network, peer, example, shared)
     learn_clicks(
-        network, copies(example), train, NEARLY_STILL, peer.clicking, peer.loss, shared
+        network, copies(example), train, NEARLY_STILL, peer.clicks, peer.loss, shared
     )  # fmt: skip
     reached = answered(network, peer, example, shared)
     print(f"{name}: {before:.3f} -> {reached:.4f}")

@@ -68,7 +68,7 @@ def boxes(study, network):
 def peer_system(study, name):
     peer = peer_of(study.profile, name)
     network = peer.build(torch_generator("peer", name)).eval()
-    kind = ExtremeSystem if peer.clicking.kind == "extremes" else ClickSystem
+    kind = ExtremeSystem if peer.clicks.kind == "extremes" else ClickSystem
     return kind(study, peer, network)
 
 

@@ -22,9 +22,9 @@ from openscenes.synthetic import generate as generation
 from openscenes.synthetic.catalogue import (
     CITYSCAPES_LABELS,
     COCO_NAMES,
-    MODELS,
-    NOVELTIES,
+    NOVEL_TEMPLATES,
     RIDER,
+    TEMPLATES,
     VOC_CLASSES,
 )
 from openscenes.synthetic.coco_files import coco_categories, outlines, run_lengths
@@ -32,7 +32,7 @@ from openscenes.synthetic.colours import CHROME
 from openscenes.synthetic.compose import Painter, open_stage
 from openscenes.synthetic.pascal import pascal_palette, voc_maps
 from openscenes.synthetic.pen import Lighting, Material, Pen, Sprite, box, ellipse
-from openscenes.synthetic.stage import SMALLEST_PX, Picture, Placed
+from openscenes.synthetic.stage import SMALLEST_PX, LabelledImage, Placed
 from openscenes.synthetic.street_files import cityscapes_maps
 from openscenes.synthetic.texture import Textures
 
@@ -60,13 +60,13 @@ def digests(root: Path) -> dict[str, str]:
     }
 
 
-def picture_of(
+def image_of(
     rows: list[list[int]], names: list[str], slivers: tuple[Placed, ...] = ()
-) -> Picture:
+) -> LabelledImage:
     numbers = np.array(rows, np.int32)
     objects = tuple(Placed(index, name) for index, name in enumerate(names, start=1))
     blank = np.zeros((*numbers.shape, 3), np.uint8)
-    return Picture(blank, numbers, objects, slivers, np.full(numbers.shape, 7, np.uint8))
+    return LabelledImage(blank, numbers, objects, slivers, np.full(numbers.shape, 7, np.uint8))
 
 
 def test_same_seed_same_bytes_and_another_seed_other_bytes(scenes: Path, tmp_path: Path) -> None:
@@ -84,9 +84,9 @@ def test_same_seed_same_bytes_and_another_seed_other_bytes(scenes: Path, tmp_pat
 def test_an_image_does_not_depend_on_how_many_others_are_made(scenes: Path, tmp_path: Path) -> None:
     write_scenes(tmp_path / "one", seed=0, sizes=SceneSizes(1, 1, 2, 1, 1, 1, 1))
     many, few = digests(scenes), digests(tmp_path / "one")
-    pictures = [name for name in few if name.endswith((".jpg", ".png"))]
-    assert len(pictures) == 16
-    assert all(few[name] == many[name] for name in pictures)
+    images = [name for name in few if name.endswith((".jpg", ".png"))]
+    assert len(images) == 16
+    assert all(few[name] == many[name] for name in images)
 
 
 def test_layouts_are_complete(scenes: Path) -> None:
@@ -129,11 +129,11 @@ def test_voc_masks_have_the_palette_void_borders_and_matching_classes(scenes: Pa
 
 
 def test_voc_void_is_outside_and_between_by_hand() -> None:
-    picture = picture_of(
+    image = image_of(
         [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 2, 0], [0, 0, 1, 1, 2, 0]],
         ["person", "car"],
     )
-    instances, classes = voc_maps(picture)
+    instances, classes = voc_maps(image)
     v = 255
     assert instances.tolist() == [
         [0, 0, 0, 0, 0, 0], [0, v, v, v, v, v], [0, v, 1, v, 2, v], [0, v, 1, v, 2, v],
@@ -143,7 +143,7 @@ def test_voc_void_is_outside_and_between_by_hand() -> None:
 
 def test_voc_small_objects_are_void() -> None:
     numbers = [[0, 0, 0, 0], [0, 0, 0, 3], [1, 0, 0, 0]]
-    instances, _ = voc_maps(picture_of(numbers, ["cat"], (Placed(3, "dog"),)))
+    instances, _ = voc_maps(image_of(numbers, ["cat"], (Placed(3, "dog"),)))
     assert instances[1, 3] == 255
     assert instances[2, 0] == 1
 
@@ -196,9 +196,9 @@ def test_cityscapes_instance_ids_are_official(scenes: Path) -> None:
 
 
 def test_cityscapes_maps_by_hand() -> None:
-    picture = picture_of([[1, 1, 2, 2], [0, 3, 4, 0]], ["car", "car", "motorbike"],
+    image = image_of([[1, 1, 2, 2], [0, 3, 4, 0]], ["car", "car", "motorbike"],
                          (Placed(4, "person"),))  # fmt: skip
-    labels, instances = cityscapes_maps(picture)
+    labels, instances = cityscapes_maps(image)
     assert labels.tolist() == [[26, 26, 26, 26], [7, 32, 24, 7]]
     assert instances.tolist() == [[26000, 26000, 26001, 26001], [7, 32000, 24, 7]]
 
@@ -240,7 +240,9 @@ def test_official_coco_ids() -> None:
         28,
         90,
     ]
-    drawn = {COCO_NAMES.get(model.name, model.name) for model in MODELS + NOVELTIES}
+    drawn = {
+        COCO_NAMES.get(template.name, template.name) for template in TEMPLATES + NOVEL_TEMPLATES
+    }
     assert drawn <= set(ids)
 
 
@@ -265,12 +267,14 @@ def test_polygons_keep_a_shape_and_refuse_a_hole() -> None:
     assert outlines(mask.astype(bool)) is None
 
 
-@pytest.mark.parametrize("model", [*MODELS, RIDER, *NOVELTIES], ids=lambda model: model.name)
-def test_every_model_draws_inside_its_canvas(model, textures: Textures) -> None:
+@pytest.mark.parametrize(
+    "template", [*TEMPLATES, RIDER, *NOVEL_TEMPLATES], ids=lambda template: template.name
+)
+def test_every_template_draws_inside_its_canvas(template, textures: Textures) -> None:
     light = Lighting((0.6, -0.8), 0.5, 0.4, 1.0)
-    rng = numpy_generator("model", model.name)
-    pen = Pen(60, model.aspect, light, textures, rng, flip=True)
-    model.draw(pen, Material((0.6, 0.3, 0.2), "stripes"), rng)
+    rng = numpy_generator("template", template.name)
+    pen = Pen(60, template.aspect, light, textures, rng, flip=True)
+    template.draw(pen, Material((0.6, 0.3, 0.2), "stripes"), rng)
     sprite = pen.sprite()
     assert sprite.alpha.sum() > SMALLEST_PX
     assert np.isfinite(sprite.colour).all()
@@ -299,25 +303,25 @@ def test_later_objects_hide_earlier_ones(textures: Textures) -> None:
     counts = np.bincount(stage.numbers.ravel())
     assert counts[1:].tolist() == [200, 160]
     assert (stage.backdrop.stuff[20:40, 38:58] == 17).all()
-    picture = stage.finish(np.zeros((64, 80, 3), np.uint8))
-    assert [one.number for one in picture.objects] == [1, 2]
+    image = stage.finish(np.zeros((64, 80, 3), np.uint8))
+    assert [one.number for one in image.objects] == [1, 2]
 
 
 def test_hardly_visible_objects_are_not_labelled(textures: Textures) -> None:
     stage = open_stage("sky", (64, 80), VOC_LOOK, textures, numpy_generator("small"))
     dot = Sprite(np.zeros((5, 5, 3), np.float32), np.ones((5, 5), np.float32), (5, 2))
     stage.put(dot, (30, 30), "bird", grounded=False)
-    picture = stage.finish(np.zeros((64, 80, 3), np.uint8))
-    assert picture.objects == ()
-    assert [one.name for one in picture.slivers] == ["bird"]
+    image = stage.finish(np.zeros((64, 80, 3), np.uint8))
+    assert image.objects == ()
+    assert [one.name for one in image.slivers] == ["bird"]
 
 
 def test_crowding_adds_a_look_alike(textures: Textures) -> None:
-    model = next(model for model in MODELS if model.name == "cow")
+    template = next(template for template in TEMPLATES if template.name == "cow")
     for chance, expected in ((0.0, 1), (1.0, 2)):
         rng = numpy_generator("crowding", chance)
         stage = open_stage("meadow", (128, 160), replace(VOC_LOOK, crowding=chance), textures, rng)
-        Painter(stage, textures, rng).add(model, (100, 80), 50)
+        Painter(stage, textures, rng).add(template, (100, 80), 50)
         assert [one.name for one in stage.cast] == ["cow"] * expected
 
 

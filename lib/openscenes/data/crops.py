@@ -23,7 +23,7 @@ Affine = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CropConfig:
-    """How an object is cut out of its photograph."""
+    """How an object is cut out of its image."""
 
     size: int = setting(512, "Sec. 4.1.3: crops are resized to 512x512")
     margin_px: float = setting(30.0, "IOG: box widened by 30 px of the original image")

@@ -1,4 +1,4 @@
-"""Examples: one object to learn from or to test on, and the photographs and masks behind them."""
+"""Examples: one object to learn from or to test on, and the images and masks behind them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Example:
 
     Attributes:
         object_id: unique in the study, such as ``"coco/train2017:42/7"``.
-        image: the photograph.
+        image: path of the image.
         interaction: the user's box and point, made once.
         supervision: ground truth to be read (``ObjectRecord``), a pseudo mask (run-length code),
             or None where there is only the interaction.
         class_index: channel of the class head, or ``NO_CLASS``; it teaches the class head only
             where the supervision is ground truth.
-        others: labelled objects of the same photograph, on which a simulated user may click
+        others: labelled objects of the same image, on which a simulated user may click
             "not this one".
     """
 
@@ -53,7 +53,7 @@ def from_clicks(clicked: ClickedObject, pseudo_mask: dict[str, Any] | None = Non
 
 
 class ImageCache:
-    """Decoded photographs and supervision, least recently used first out, bounded in bytes."""
+    """Decoded images and supervision, least recently used first out, bounded in bytes."""
 
     def __init__(self, max_bytes: int = 1 << 30) -> None:
         self.max_bytes, self.n_bytes = max_bytes, 0

@@ -62,7 +62,7 @@ class ObjectRecord:
         class_name: the class in the data set's own words.
         box: tight box of the mask.
         area: mask pixels.
-        image: the photograph's path.
+        image: path of the image.
         mask: where the ground truth lies.
     """
 

@@ -32,7 +32,7 @@ class Batch:
         boxes: (B, 4) float32 half-open (row0, col0, row1, col1) in crop pixels.
         classes: (B,) int64 channel of the class head, ``NO_CLASS`` where unknown.
         labelled: (B,) bool, whether mask and class are ground truth.
-        others: (B, 1, S, S) uint8, i on the i-th other object of the photograph, 0 elsewhere.
+        others: (B, 1, S, S) uint8, i on the i-th other object of the image, 0 elsewhere.
         draws: (B,) int64, the seed of what an objective may draw for this object in this epoch.
     """
 
@@ -91,7 +91,7 @@ def cut(
     generator: np.random.Generator | None = None,
     view: Callable[[tuple[int, int]], crops.Affine] | None = None,
 ) -> Sample:
-    """Cut one object out of its photograph, with or without augmentation.
+    """Cut one object out of its image, with or without augmentation.
 
     ``view`` gives, for an image of (height, width), a warp that is chosen instead of drawn.
 
@@ -140,7 +140,7 @@ def cut(
 def _others(
     example: Example, affine: crops.Affine, size: int, cache: ImageCache
 ) -> NDArray[np.uint8]:
-    """The photograph's other objects in the crop, numbered from 1; a later one covers an earlier.
+    """The image's other objects in the crop, numbered from 1; a later one covers an earlier.
 
     What ``mask`` holds is left to it by whoever clicks: data sets may let objects overlap.
     """
@@ -219,8 +219,8 @@ def order(
 ) -> list[int]:
     """A shuffled order of an epoch in which an image's objects stay near each other.
 
-    Images are shuffled, then objects within windows of ``window`` images, so that a photograph is
-    decoded once per epoch even where all decoded photographs do not fit into memory.
+    Images are shuffled, then objects within windows of ``window`` images, so that an image is
+    decoded once per epoch even where all decoded images do not fit into memory.
     """
     generator = numpy_generator("order", seed, epoch)
     by_image: dict[Path, list[int]] = {}

@@ -127,7 +127,7 @@ def train(
 
     Args:
         network: changed in place, moved to the fabric's device; a module that also says its
-            ``backbone_parameters`` and ``resting_parameters``.
+            ``backbone_parameters`` and ``frozen_parameters``.
         groups_of_epoch: epoch -> tuples of examples; one tuple is one item of a batch.
         objective: (network, one Batch per slot of the tuples, epoch) -> name -> (B,) losses.
         folder: where the run's resume file lies; None keeps nothing.

@@ -16,14 +16,14 @@ class Trainable(Protocol):
     def backbone_parameters(self) -> Iterator[nn.Parameter]:
         """Return what was trained before and learns at the lower rate."""
 
-    def resting_parameters(self) -> Iterator[nn.Parameter]:
+    def frozen_parameters(self) -> Iterator[nn.Parameter]:
         """Return what never trains."""
 
 
 def thaw(network: nn.Module) -> None:
     """Let every parameter train again, but those that the network says rest."""
     network.requires_grad_(True)
-    for parameter in network.resting_parameters():  # type: ignore[operator]
+    for parameter in network.frozen_parameters():  # type: ignore[operator]
         parameter.requires_grad_(False)
 
 

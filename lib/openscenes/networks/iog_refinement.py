@@ -177,7 +177,7 @@ class RefinableIOG(nn.Module):
         """The pretrained part; everything else counts as heads."""
         return self.network.iog.backbone.parameters()
 
-    def resting_parameters(self) -> Iterator[nn.Parameter]:
+    def frozen_parameters(self) -> Iterator[nn.Parameter]:
         """The whole network's: only the refiner trains."""
         return self.network.parameters()
 

@@ -91,7 +91,7 @@ class OpenSceneNet(nn.Module):
         """What starts from ImageNet; everything else counts as heads."""
         return self.iog.backbone.parameters()
 
-    def resting_parameters(self) -> Iterator[nn.Parameter]:
+    def frozen_parameters(self) -> Iterator[nn.Parameter]:
         """What no output depends on: distributed training waits in vain for its gradient."""
         return self.iog.Coarse_net.upsamples[0].parameters()
 

@@ -34,7 +34,7 @@ MOST_CLICKS = 24
 
 
 @dataclass(frozen=True)
-class Clicking:
+class ClickSimulation:
     """How a peer is clicked on while it learns.
 
     Attributes:
@@ -54,7 +54,7 @@ def learn_clicks(
     examples: Sequence[Example],
     config: TrainConfig,
     augmentation: crops.Augmentation,
-    clicking: Clicking,
+    simulation: ClickSimulation,
     loss: ClickLoss,
     shared: Setting,
     *,
@@ -70,7 +70,7 @@ def learn_clicks(
 
     def objective(module: nn.Module, batches: Sequence[Batch], epoch: int) -> dict[str, Tensor]:
         (batch,) = batches
-        clicks, previous = _clicks(peer, batch, clicking, epoch, shared.fabric)
+        clicks, previous = _clicks(peer, batch, simulation, epoch, shared.fabric)
         output = module(peer.inputs(batch.images, clicks, previous))
         return loss(output, batch.masks, batch.void, clicks)
 
@@ -123,34 +123,34 @@ def _fit(
 
 
 def _clicks(
-    peer: Any, batch: Batch, clicking: Clicking, epoch: int, fabric: Fabric
+    peer: Any, batch: Batch, simulation: ClickSimulation, epoch: int, fabric: Fabric
 ) -> tuple[Tensor, Tensor | None]:
     """Clicks of one training step and the answer that they correct, if any."""
-    if clicking.kind == "extremes":
-        slack = clicking.slack_px * batch.images.shape[-1] / REFERENCE_PX
+    if simulation.kind == "extremes":
+        slack = simulation.slack_px * batch.images.shape[-1] / REFERENCE_PX
         generators = [torch.Generator().manual_seed(int(draw)) for draw in batch.draws]
         return extreme_points(batch.masks, slack_px=slack, generators=generators), None
     rngs = [np.random.default_rng(int(draw)) for draw in batch.draws]
     others = batch.others * ~batch.masks
-    clicks = sample_batch(batch.masks, others, clicking.sampling, rngs, MOST_CLICKS)
-    if not clicking.iterative or epoch == 0:
+    clicks = sample_batch(batch.masks, others, simulation.sampling, rngs, MOST_CLICKS)
+    if not simulation.iterative or epoch == 0:
         return clicks, None
-    return _on_errors(peer, batch, clicks, clicking, rngs, fabric)
+    return _on_errors(peer, batch, clicks, simulation, rngs, fabric)
 
 
 def _on_errors(
     peer: Any,
     batch: Batch,
     clicks: Tensor,
-    clicking: Clicking,
+    simulation: ClickSimulation,
     rngs: list[np.random.Generator],
     fabric: Fabric,
 ) -> tuple[Tensor, Tensor]:
     """ITIS: start from one click, then click on the largest error, a random number of times."""
     started = torch.zeros_like(clicks)
     started[:, 0] = clicks[:, 0]
-    restarted = torch.tensor([rng.random() < clicking.restart for rng in rngs])
-    rounds = torch.tensor([int(rng.integers(clicking.most_errors + 1)) for rng in rngs])
+    restarted = torch.tensor([rng.random() < simulation.restart for rng in rngs])
+    rounds = torch.tensor([int(rng.integers(simulation.most_errors + 1)) for rng in rngs])
     restarted, rounds = restarted.to(clicks.device), rounds.to(clicks.device)
     current = torch.where(restarted[:, None, None], started, clicks)
     answer = torch.zeros_like(batch.masks)

@@ -33,7 +33,7 @@ from openscenes.peers.networks.latent_diversity import (
     LatentDiversityConfig,
     load_imagenet_vgg19,
 )
-from openscenes.peers.training import Clicking, ClickLoss
+from openscenes.peers.training import ClickLoss, ClickSimulation
 
 PeerName = Literal["iFCN", "Latent diversity", "ITIS", "FCTSFN", "DEXTR"]
 PEERS: tuple[PeerName, ...] = ("iFCN", "Latent diversity", "ITIS", "FCTSFN", "DEXTR")
@@ -66,7 +66,7 @@ class Peer:
 
     Attributes:
         network: class of the network; its configuration follows.
-        crop: extremes look at a box with a margin, free clicks at the whole photograph.
+        crop: extremes look at a box with a margin, free clicks at the whole image.
         imagenet: torchvision's name of the weights that it starts from; None in the small size,
             which no library keeps weights for.
         published_parameters: millions, where the authors or their code tell; None where not.
@@ -75,7 +75,7 @@ class Peer:
     name: PeerName
     network: Callable[..., nn.Module]
     config: Any
-    clicking: Clicking
+    clicks: ClickSimulation
     loss: ClickLoss
     crop: CropConfig
     train: TrainConfig
@@ -107,9 +107,9 @@ def peer_of(profile: Scale, name: str) -> Peer:
         name=row.name,
         network=row.network,
         config=row.small if small else row.published,
-        clicking=row.clicking,
+        clicks=row.clicks,
         loss=row.loss,
-        crop=box if row.clicking.kind == "extremes" else image,
+        crop=box if row.clicks.kind == "extremes" else image,
         train=_small_training(profile, row) if small else _at_most(row.train, profile.initial),
         imagenet=row.imagenet if profile.imagenet and not small else None,
         load_imagenet=row.load_imagenet,
@@ -123,7 +123,7 @@ class _Row:
     network: Callable[..., nn.Module]
     published: Any
     small: Any
-    clicking: Clicking
+    clicks: ClickSimulation
     loss: ClickLoss
     train: TrainConfig
     rate: float
@@ -166,7 +166,7 @@ _ROWS: Mapping[str, _Row] = {
     for row in (
         _Row(
             "iFCN", IFCN, FCNConfig(), _SMALL_VGG,
-            Clicking(sampling=IFCN_SAMPLING), plain_cross_entropy,
+            ClickSimulation(sampling=IFCN_SAMPLING), plain_cross_entropy,
             TrainConfig(epochs=20, learning_rate=1e-10, momentum=0.99, workers=8), 3e-3,
             "vgg16", load_imagenet_vgg, 134.3,
         ),
@@ -177,7 +177,7 @@ _ROWS: Mapping[str, _Row] = {
                 freeze_features=False, width=32, dilations=(1, 2, 4, 8, 16, 1),
                 selection_width=16, selection_dilations=(1, 4), grid_stride=2,
             ),
-            Clicking(sampling=LATENT_SAMPLING), diverse_loss,
+            ClickSimulation(sampling=LATENT_SAMPLING), diverse_loss,
             replace(_ADAM, epochs=100, batch_size=2, learning_rate=1e-4), 1e-3,
             "vgg19", load_imagenet_vgg19, None,
         ),
@@ -187,7 +187,7 @@ _ROWS: Mapping[str, _Row] = {
                 backbone="small_resnet", aspp_width=32, skip_width=16, decoder_width=24,
                 normalise=True,
             ),
-            Clicking(sampling=IFCN_SAMPLING, iterative=True),
+            ClickSimulation(sampling=IFCN_SAMPLING, iterative=True),
             bootstrapped_cross_entropy, _ADAM, 3e-3, "resnet101", load_imagenet_itis, 41.0,
         ),
         _Row(
@@ -196,7 +196,7 @@ _ROWS: Mapping[str, _Row] = {
                 fcn=replace(_SMALL_VGG, widths=(12, 24, 32, 48, 96)), scale_width=12,
                 refinement_width=16,
             ),
-            Clicking(sampling=IFCN_SAMPLING), plain_cross_entropy,
+            ClickSimulation(sampling=IFCN_SAMPLING), plain_cross_entropy,
             # Published: 1e-10 with momentum .99, which goes as far, and 1e-8 for the refinement.
             TrainConfig(epochs=20, learning_rate=1e-9, workers=8), 3e-3,
             "vgg16", load_imagenet_two_streams, 144.8,
@@ -207,7 +207,7 @@ _ROWS: Mapping[str, _Row] = {
                 blocks=(1, 2, 2, 2), widths=(64, 96, 128, 192), stem_width=32, stem_kernel=3,
                 stem_pool=False, psp_width=64, normalise=True, freeze_norms=False,
             ),
-            Clicking(kind="extremes"), balanced_cross_entropy,
+            ClickSimulation(kind="extremes"), balanced_cross_entropy,
             TrainConfig(batch_size=5, workers=8), 3e-3, "resnet101", load_imagenet_dextr, 48.8,
         ),
     )

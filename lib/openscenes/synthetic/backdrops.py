@@ -94,7 +94,7 @@ def sky(shape: Shape, textures: Textures, rng: np.random.Generator, clutter: flo
 
 
 def room(shape: Shape, textures: Textures, rng: np.random.Generator, clutter: float) -> Backdrop:
-    """A papered wall with pictures above a floor of planks or tiles."""
+    """A papered wall with paintings above a floor of planks or tiles."""
     place = blank(shape, shape[0] * rng.uniform(0.5, 0.68))
     paper = vary([(0.80, 0.76, 0.66), (0.62, 0.70, 0.72), (0.74, 0.60, 0.52), (0.86, 0.86, 0.84)][
         int(rng.integers(4))], rng, 0.1)  # fmt: skip
@@ -107,7 +107,7 @@ def room(shape: Shape, textures: Textures, rng: np.random.Generator, clutter: fl
     place.colour[:] = mottled(shape, tint(paper, 0.82), tint(paper, 1.15), share)
     place.stuff[:] = BUILDING
     for _ in range(int(rng.integers(0, 3))):
-        _hang_picture(place, textures, rng)
+        _hang_painting(place, textures, rng)
     lay_floor(place, textures, rng, clutter)
     skirting = int(place.horizon)
     place.colour[skirting - 6 : skirting] = tint(paper, 1.5)
@@ -115,7 +115,7 @@ def room(shape: Shape, textures: Textures, rng: np.random.Generator, clutter: fl
     return place
 
 
-def _hang_picture(place: Backdrop, textures: Textures, rng: np.random.Generator) -> None:
+def _hang_painting(place: Backdrop, textures: Textures, rng: np.random.Generator) -> None:
     height, width = int(rng.uniform(35, 75)), int(rng.uniform(35, 85))
     row = int(rng.uniform(6, max(place.horizon - height - 12, 7)))
     col = int(rng.uniform(0, place.stuff.shape[1] - width))

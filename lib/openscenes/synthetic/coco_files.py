@@ -1,4 +1,4 @@
-"""Writes pictures in the official layout of COCO 2017 instances."""
+"""Writes images in the official layout of COCO 2017 instances."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from openscenes.masks import tight_box
 from openscenes.synthetic.catalogue import COCO_NAMES
 from openscenes.synthetic.pascal import save_jpeg
-from openscenes.synthetic.stage import Picture
+from openscenes.synthetic.stage import LabelledImage
 
 # COCO's own ids, names and groups; ten of the ids up to 90 were never used.
 _GROUPS = (
@@ -49,22 +49,22 @@ def coco_categories() -> list[dict[str, Any]]:
     return categories
 
 
-def write_coco(root: Path, splits: dict[str, Iterable[tuple[Picture, int]]]) -> None:
-    """Write ``root/coco``; each split is an iterable of (picture, JPEG quality)."""
+def write_coco(root: Path, splits: dict[str, Iterable[tuple[LabelledImage, int]]]) -> None:
+    """Write ``root/coco``; each split is an iterable of (image, JPEG quality)."""
     home = root / "coco"
     (home / "annotations").mkdir(parents=True)
-    for split, pictures in splits.items():
+    for split, images in splits.items():
         (home / f"{split}2017").mkdir()
-        images, annotations = [], []
-        for index, (picture, quality) in enumerate(pictures):
-            image = _image_entry(_FIRST_IMAGE[split] + 7 * index, picture)
-            save_jpeg(home / f"{split}2017" / image["file_name"], picture.image, quality)
-            images.append(image)
-            annotations += _annotations(picture, image["id"])
+        entries, annotations = [], []
+        for index, (image, quality) in enumerate(images):
+            entry = _image_entry(_FIRST_IMAGE[split] + 7 * index, image)
+            save_jpeg(home / f"{split}2017" / entry["file_name"], image.pixels, quality)
+            entries.append(entry)
+            annotations += _annotations(image, entry["id"])
         content = {
             "info": {"description": "synthetic scenes of openscenes, in COCO's layout"},
             "licenses": [{"id": 1, "name": "Apache-2.0", "url": ""}],
-            "images": images,
+            "images": entries,
             "annotations": annotations,
             "categories": coco_categories(),
         }
@@ -72,17 +72,17 @@ def write_coco(root: Path, splits: dict[str, Iterable[tuple[Picture, int]]]) -> 
         path.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
 
 
-def _image_entry(number: int, picture: Picture) -> dict[str, Any]:
-    height, width = picture.numbers.shape
+def _image_entry(number: int, image: LabelledImage) -> dict[str, Any]:
+    height, width = image.numbers.shape
     name = f"{number:012d}.jpg"
     return {"id": number, "file_name": name, "width": width, "height": height, "license": 1}
 
 
-def _annotations(picture: Picture, image_id: int) -> list[dict[str, Any]]:
+def _annotations(image: LabelledImage, image_id: int) -> list[dict[str, Any]]:
     ids = {category["name"]: category["id"] for category in coco_categories()}
     entries = []
-    for index, one in enumerate(picture.objects, start=1):
-        mask = picture.numbers == one.number
+    for index, one in enumerate(image.objects, start=1):
+        mask = image.numbers == one.number
         box = tight_box(mask)
         assert box is not None
         polygons = None if one.crowd else outlines(mask)

@@ -1,4 +1,4 @@
-"""Who stands where: one picture from a place, a choice of objects and a look."""
+"""Who stands where: one image from a place, a choice of objects and a look."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from openscenes.synthetic import backdrops
-from openscenes.synthetic.camera import photograph
-from openscenes.synthetic.catalogue import MODELS, Habitat, Model
+from openscenes.synthetic.camera import capture
+from openscenes.synthetic.catalogue import TEMPLATES, Habitat, Template
 from openscenes.synthetic.colours import FURS, blend, lacquer, pick, printed, tint, vary
 from openscenes.synthetic.foreground import hide_something
 from openscenes.synthetic.look import Colour, Look
 from openscenes.synthetic.pen import Lighting, Material, Pen, Sprite
-from openscenes.synthetic.stage import Picture, Stage
+from openscenes.synthetic.stage import LabelledImage, Stage
 from openscenes.synthetic.texture import Textures
 
 _FLOATING = ("sky",)
@@ -21,63 +21,63 @@ _EYE_METRES = 1.5
 
 
 def lighting_of(look: Look, rng: np.random.Generator) -> Lighting:
-    """The light of one picture: from above, left or right, as strong as the look says."""
+    """The light of one image: from above, left or right, as strong as the look says."""
     angle = rng.uniform(0.25, 0.75) * np.pi
     direction = (float(np.cos(angle)), -float(np.sin(angle)))
     return Lighting(direction, look.directional, 0.45, look.texture)
 
 
-def coat_of(model: Model, look: Look, behind: Colour, rng: np.random.Generator) -> Material:
+def coat_of(template: Template, look: Look, behind: Colour, rng: np.random.Generator) -> Material:
     """What one object is painted, dressed or furred with."""
-    if model.cover == "hide":
+    if template.cover == "hide":
         return Material(vary((0.46, 0.43, 0.41), rng, 0.08), "cloud", (0.25, 0.23, 0.22), 0.15, 0.6)
-    if model.cover == "striped":
+    if template.cover == "striped":
         return Material((0.93, 0.92, 0.88), "stripes", (0.10, 0.09, 0.09), 0.09, 1.0,
                         float(rng.uniform(-0.2, 0.5)))  # fmt: skip
-    base = pick(FURS, rng) if model.cover in ("fur", "spotted") else lacquer(rng)
+    base = pick(FURS, rng) if template.cover in ("fur", "spotted") else lacquer(rng)
     if rng.random() < look.similarity:
         # Fur can come near the ground's colour, not reach it: no green bears.
-        share = 0.45 if model.cover in ("fur", "spotted") else 1.0
+        share = 0.45 if template.cover in ("fur", "spotted") else 1.0
         base = vary(blend(base, behind, share), rng, 0.08)
-    if model.cover == "paint":
+    if template.cover == "paint":
         return printed(base, rng, 0.15 * look.patterned, gloss=0.4)
-    if model.cover == "fur":
+    if template.cover == "fur":
         kind = "stripes" if rng.random() < 0.2 * look.patterned else "fur"
         return Material(base, kind, tint(base, 0.45), 0.14, 0.7, float(rng.uniform(0, 3)))  # type: ignore[arg-type]
-    if model.cover == "spotted":
+    if template.cover == "spotted":
         return Material(tint(base, 1.5), "cloud", tint(base, 0.5), 0.5)
-    return printed(base, rng, look.patterned, gloss=0.35 if model.cover == "lacquer" else 0.0)
+    return printed(base, rng, look.patterned, gloss=0.35 if template.cover == "lacquer" else 0.0)
 
 
 class Painter:
-    """Draws models for one picture: one look, one light, one source of chance."""
+    """Draws templates for one image: one look, one light, one source of chance."""
 
     def __init__(self, stage: Stage, textures: Textures, rng: np.random.Generator) -> None:
         self.stage, self.textures, self.rng = stage, textures, rng
 
-    def draw(self, model: Model, height: float, coat: Material, *, flip: bool) -> Sprite:
+    def draw(self, template: Template, height: float, coat: Material, *, flip: bool) -> Sprite:
         """One object of ``height`` pixels."""
-        tilt = self.rng.uniform(0, 2 * np.pi) if model.turns else self.rng.normal(0, 0.02)
-        pen = Pen(height, model.aspect, self.stage.lighting, self.textures, self.rng, flip=flip,
+        tilt = self.rng.uniform(0, 2 * np.pi) if template.turns else self.rng.normal(0, 0.02)
+        pen = Pen(height, template.aspect, self.stage.lighting, self.textures, self.rng, flip=flip,
                   tilt=float(tilt))  # fmt: skip
-        model.draw(pen, coat, self.rng)
+        template.draw(pen, coat, self.rng)
         return pen.sprite()
 
-    def add(self, model: Model, base: tuple[float, float], height: float, *,
+    def add(self, template: Template, base: tuple[float, float], height: float, *,
             grounded: bool = True) -> None:  # fmt: skip
         """Put one object, and with the look's chance a look-alike that overlaps it."""
         behind = self.stage.behind(*base, height)
-        coat = coat_of(model, self.stage.look, tuple(behind.tolist()), self.rng)
+        coat = coat_of(template, self.stage.look, tuple(behind.tolist()), self.rng)
         flip = bool(self.rng.random() < 0.5)
         if self.rng.random() < self.stage.look.crowding:
             twin = replace(coat, colour=vary(coat.colour, self.rng, 0.07))
             side = 1 if self.rng.random() < 0.5 else -1
-            shift = side * self.rng.uniform(0.45, 0.85) * min(model.aspect, 1.6) * height
+            shift = side * self.rng.uniform(0.45, 0.85) * min(template.aspect, 1.6) * height
             beside = (base[0] - self.rng.uniform(0.01, 0.06) * height, base[1] + shift)
-            sprite = self.draw(model, 0.94 * height, twin, flip=flip)
-            self.stage.put(sprite, beside, model.name, grounded=grounded)
-        sprite = self.draw(model, height, coat, flip=flip)
-        self.stage.put(sprite, base, model.name, grounded=grounded)
+            sprite = self.draw(template, 0.94 * height, twin, flip=flip)
+            self.stage.put(sprite, beside, template.name, grounded=grounded)
+        sprite = self.draw(template, height, coat, flip=flip)
+        self.stage.put(sprite, base, template.name, grounded=grounded)
 
 
 def open_stage(
@@ -92,26 +92,26 @@ def open_stage(
 
 
 def everyday(
-    models: tuple[Model, ...], look: Look, textures: Textures, rng: np.random.Generator, *,
+    templates: tuple[Template, ...], look: Look, textures: Textures, rng: np.random.Generator, *,
     crowd: float, gathering: float = 0.0, shape: tuple[int, int] = (256, 320), size: float = 1.0,
-) -> Picture:  # fmt: skip
-    """A photograph of a few things in the place where they belong.
+) -> LabelledImage:  # fmt: skip
+    """An image of a few things in the place where they belong.
 
     Args:
-        models: what may appear.
+        templates: what may appear.
         look: weather and camera.
         textures: noise tiles.
         rng: source of chance.
         crowd: expected number of objects beyond the first.
         gathering: chance of a far group of people that is one crowd region.
-        shape: (H, W) of the picture.
+        shape: (H, W) of the image.
         size: factor on the size of objects.
     """
     look = look.vary(rng)
-    leader = _leader(models, rng)
+    leader = _leader(templates, rng)
     place = leader.habitats[int(rng.integers(len(leader.habitats)))]
     stage = open_stage(place, shape, look, textures, rng)
-    fitting = [model for model in models if place in model.habitats]
+    fitting = [template for template in templates if place in template.habitats]
     count = 1 + int(rng.poisson(crowd))
     chosen = [leader, *(fitting[int(k)] for k in rng.integers(len(fitting), size=count - 1))]
     spread = size / (1 + 0.10 * (count - 1))
@@ -119,17 +119,17 @@ def everyday(
     painter = Painter(stage, textures, rng)
     if rng.random() < gathering and place in ("street", "meadow"):
         _gather(painter)
-    for (row, col), height, model in sorted(spots, key=lambda spot: spot[0][0]):
-        painter.add(model, (row, col), height, grounded=place not in _FLOATING)
+    for (row, col), height, template in sorted(spots, key=lambda spot: spot[0][0]):
+        painter.add(template, (row, col), height, grounded=place not in _FLOATING)
     for _ in range(int(rng.poisson(look.occluders))):
         hide_something(stage, textures, rng, place)
-    return stage.finish(photograph(stage.backdrop.colour, look, rng))
+    return stage.finish(capture(stage.backdrop.colour, look, rng))
 
 
 def _gather(painter: Painter) -> None:
     """A far group of people, too dense to tell apart: one crowd region."""
     rng, stage = painter.rng, painter.stage
-    (walker,) = (model for model in MODELS if model.name == "person")
+    (walker,) = (template for template in TEMPLATES if template.name == "person")
     row = stage.backdrop.horizon + 6.0
     start = rng.uniform(0.1, 0.7) * stage.numbers.shape[1]
     number = None
@@ -141,25 +141,25 @@ def _gather(painter: Painter) -> None:
         number = stage.put(sprite, spot, "person", number=number, crowd=True)
 
 
-def _leader(models: tuple[Model, ...], rng: np.random.Generator) -> Model:
-    """A model, every class equally likely however many ways there are to draw it."""
-    names = sorted({model.name for model in models})
+def _leader(templates: tuple[Template, ...], rng: np.random.Generator) -> Template:
+    """A template, every class equally likely however many ways there are to draw it."""
+    names = sorted({template.name for template in templates})
     name = names[int(rng.integers(len(names)))]
-    ways = [model for model in models if model.name == name]
+    ways = [template for template in templates if template.name == name]
     return ways[int(rng.integers(len(ways)))]
 
 
 def _spots(
-    chosen: list[Model], stage: Stage, place: Habitat, spread: float, rng: np.random.Generator
-) -> list[tuple[tuple[float, float], float, Model]]:
+    chosen: list[Template], stage: Stage, place: Habitat, spread: float, rng: np.random.Generator
+) -> list[tuple[tuple[float, float], float, Template]]:
     """Base point and height of every object: shuffled columns, sizes that obey perspective."""
     height, width = stage.numbers.shape
     lanes = (rng.permutation(len(chosen)) + rng.uniform(0.25, 0.75, len(chosen))) / len(chosen)
     horizon = stage.backdrop.horizon
     spots = []
-    for model, lane in zip(chosen, lanes, strict=True):
-        tall = height * rng.uniform(*model.size) * spread
-        tall = min(tall, 0.9 * width / model.aspect)
+    for template, lane in zip(chosen, lanes, strict=True):
+        tall = height * rng.uniform(*template.size) * spread
+        tall = min(tall, 0.9 * width / template.aspect)
         if horizon > 0.8 * height:
             row = rng.uniform(tall, max(height - 8, tall + 1))
         elif horizon < 0:
@@ -169,7 +169,7 @@ def _spots(
             row = rng.uniform(low, max(1.03 * height, low + 1))
             if place in ("street", "meadow"):
                 # Feet of what is shown large for its true size stand near the viewer.
-                near = horizon + _EYE_METRES * tall / model.metres
+                near = horizon + _EYE_METRES * tall / template.metres
                 row = max(min(near, height * rng.uniform(0.9, 1.02)), low)
-        spots.append(((float(row), float(lane * width)), float(tall), model))
+        spots.append(((float(row), float(lane * width)), float(tall), template))
     return spots

@@ -10,12 +10,18 @@ from pathlib import Path
 
 from openscenes.errors import DataError, InputError
 from openscenes.seeding import numpy_generator
-from openscenes.synthetic.catalogue import MODELS, NOVELTIES, VOC_CLASSES, Model, models_of
+from openscenes.synthetic.catalogue import (
+    NOVEL_TEMPLATES,
+    TEMPLATES,
+    VOC_CLASSES,
+    Template,
+    templates_of,
+)
 from openscenes.synthetic.coco_files import write_coco
 from openscenes.synthetic.compose import everyday
 from openscenes.synthetic.look import CITYSCAPES_LOOK, COCO_LOOK, VOC_LOOK, Look
 from openscenes.synthetic.pascal import write_sbd, write_voc
-from openscenes.synthetic.stage import Picture
+from openscenes.synthetic.stage import LabelledImage
 from openscenes.synthetic.street_files import write_cityscapes
 from openscenes.synthetic.texture import Textures
 from openscenes.synthetic.traffic import driving
@@ -88,47 +94,51 @@ def _refuse_full(root: Path) -> None:
 
 
 def _write_all(root: Path, seed: int, sizes: SceneSizes, severity: float) -> None:
-    source = models_of(VOC_CLASSES)
+    source = templates_of(VOC_CLASSES)
     sbd_val = max(round(_SBD_VAL_SHARE * sizes.sbd), 1)
     sbd_train = max(sizes.sbd - sbd_val, 1)
     write_voc(root, {
-        "train": _photographs("voc/train", sizes.voc_train, seed, source),
-        "val": _photographs("voc/val", sizes.voc_val, seed, source),
+        "train": _everyday_images("voc/train", sizes.voc_train, seed, source),
+        "val": _everyday_images("voc/val", sizes.voc_val, seed, source),
     })  # fmt: skip
     write_sbd(root, {
-        "train": _photographs("sbd/train", sbd_train, seed, source),
-        "val": _photographs("sbd/val", sbd_val, seed, source),
+        "train": _everyday_images("sbd/train", sbd_train, seed, source),
+        "val": _everyday_images("sbd/val", sbd_val, seed, source),
     })  # fmt: skip
     dusk = CITYSCAPES_LOOK.at_severity(severity)
     write_cityscapes(root, {
-        "train": _frames("cityscapes/train", sizes.cityscapes_train, seed, dusk),
-        "val": _frames("cityscapes/val", sizes.cityscapes_val, seed, dusk),
+        "train": _driving_images("cityscapes/train", sizes.cityscapes_train, seed, dusk),
+        "val": _driving_images("cityscapes/val", sizes.cityscapes_val, seed, dusk),
     })  # fmt: skip
     lamp = COCO_LOOK.at_severity(severity)
     write_coco(root, {
-        "train": _clutter("coco/train", sizes.coco_train, seed, lamp),
-        "val": _clutter("coco/val", sizes.coco_val, seed, lamp),
+        "train": _cluttered_images("coco/train", sizes.coco_train, seed, lamp),
+        "val": _cluttered_images("coco/val", sizes.coco_val, seed, lamp),
     })  # fmt: skip
 
 
-def _photographs(
-    split: str, count: int, seed: int, models: tuple[Model, ...]
-) -> Iterator[tuple[Picture, int]]:
+def _everyday_images(
+    split: str, count: int, seed: int, templates: tuple[Template, ...]
+) -> Iterator[tuple[LabelledImage, int]]:
     textures = Textures(numpy_generator("textures", seed, split))
     for index in range(count):
         rng = numpy_generator("scene", seed, split, index)
-        yield everyday(models, VOC_LOOK, textures, rng, crowd=0.75), VOC_LOOK.quality
+        yield everyday(templates, VOC_LOOK, textures, rng, crowd=0.75), VOC_LOOK.quality
 
 
-def _frames(split: str, count: int, seed: int, look: Look) -> Iterator[Picture]:
+def _driving_images(split: str, count: int, seed: int, look: Look) -> Iterator[LabelledImage]:
     textures = Textures(numpy_generator("textures", seed, split))
     for index in range(count):
         yield driving(look, textures, numpy_generator("scene", seed, split, index), objects=5)
 
 
-def _clutter(split: str, count: int, seed: int, look: Look) -> Iterator[tuple[Picture, int]]:
+def _cluttered_images(
+    split: str, count: int, seed: int, look: Look
+) -> Iterator[tuple[LabelledImage, int]]:
     textures = Textures(numpy_generator("textures", seed, split))
     for index in range(count):
         rng = numpy_generator("scene", seed, split, index)
-        picture = everyday(NOVELTIES + MODELS, look, textures, rng, crowd=2.3, gathering=0.25)
-        yield picture, look.quality
+        image = everyday(
+            NOVEL_TEMPLATES + TEMPLATES, look, textures, rng, crowd=2.3, gathering=0.25
+        )
+        yield image, look.quality

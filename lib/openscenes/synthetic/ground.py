@@ -17,7 +17,7 @@ ROAD, SIDEWALK, BUILDING, POLE, VEGETATION, TERRAIN, SKY = 7, 8, 11, 17, 21, 22,
 
 @dataclass(slots=True)
 class Backdrop:
-    """A picture before anything stands in it.
+    """An image before anything stands in it.
 
     Attributes:
         colour: (H, W, 3) float32 in about [0, 1].
@@ -30,7 +30,7 @@ class Backdrop:
     horizon: float
 
     def window(self, points: Field) -> tuple[slice, slice]:
-        """Rows and columns of the picture that points of (col, row) span."""
+        """Rows and columns of the image that points of (col, row) span."""
         low, high = points.min(0), points.max(0)
         height, width = self.stuff.shape
         return (

@@ -11,9 +11,9 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How pictures of one scene come out. Colours are RGB in [0, 1].
+    """How images of one scene come out. Colours are RGB in [0, 1].
 
-    Ours: all values; the paper has real photographs. ``severity`` moves the two new looks along
+    Ours: all values; the paper has real images. ``severity`` moves the two new looks along
     the line from ``VOC_LOOK``, so that how far away they are is one measured number.
 
     Attributes:

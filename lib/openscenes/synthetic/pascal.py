@@ -1,4 +1,4 @@
-"""Writes pictures in the official layouts of PASCAL VOC 2012 segmentation and of SBD."""
+"""Writes images in the official layouts of PASCAL VOC 2012 segmentation and of SBD."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from openscenes.synthetic.catalogue import VOC_CLASSES
-from openscenes.synthetic.stage import Picture
+from openscenes.synthetic.stage import LabelledImage
 
 VOID = 255
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by openscenes"
 
 
-def write_voc(root: Path, splits: dict[str, Iterable[tuple[Picture, int]]]) -> None:
-    """Write ``root/VOCdevkit/VOC2012``; each split is an iterable of (picture, JPEG quality).
+def write_voc(root: Path, splits: dict[str, Iterable[tuple[LabelledImage, int]]]) -> None:
+    """Write ``root/VOCdevkit/VOC2012``; each split is an iterable of (image, JPEG quality).
 
     Ours: void marks the background that touches an object, where two objects meet, and objects
     too small to label; thin parts (spokes, legs) so keep their inside.
@@ -31,12 +31,12 @@ def write_voc(root: Path, splits: dict[str, Iterable[tuple[Picture, int]]]) -> N
     lists = home / "ImageSets" / "Segmentation"
     lists.mkdir(parents=True)
     every: list[str] = []
-    for year, (split, pictures) in enumerate(splits.items(), start=2007):
+    for year, (split, images) in enumerate(splits.items(), start=2007):
         names = []
-        for number, (picture, quality) in enumerate(pictures, start=1):
+        for number, (image, quality) in enumerate(images, start=1):
             name = f"{year}_{number:06d}"
-            save_jpeg(home / "JPEGImages" / f"{name}.jpg", picture.image, quality)
-            instances, classes = voc_maps(picture)
+            save_jpeg(home / "JPEGImages" / f"{name}.jpg", image.pixels, quality)
+            instances, classes = voc_maps(image)
             save_palette(home / "SegmentationObject" / f"{name}.png", instances)
             save_palette(home / "SegmentationClass" / f"{name}.png", classes)
             names.append(name)
@@ -45,53 +45,53 @@ def write_voc(root: Path, splits: dict[str, Iterable[tuple[Picture, int]]]) -> N
     _save_list(lists / "trainval.txt", every)
 
 
-def voc_maps(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Instance and class maps (H, W) uint8 of a picture, void 255 on borders."""
-    instances, classes = _label_maps(picture)
-    numbers = picture.numbers.astype(np.float32)
+def voc_maps(image: LabelledImage) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Instance and class maps (H, W) uint8 of an image, void 255 on borders."""
+    instances, classes = _label_maps(image)
+    numbers = image.numbers.astype(np.float32)
     kernel = np.ones((3, 3), np.uint8)
     high = cv2.dilate(numbers, kernel)
     present = cv2.dilate((numbers > 0).astype(np.uint8), kernel) > 0
-    outside = present & (picture.numbers == 0)
-    meeting = (picture.numbers > 0) & (high != numbers)
-    small = np.isin(picture.numbers, [one.number for one in picture.slivers])
+    outside = present & (image.numbers == 0)
+    meeting = (image.numbers > 0) & (high != numbers)
+    small = np.isin(image.numbers, [one.number for one in image.slivers])
     for labels in (instances, classes):
         labels[outside | meeting | small] = VOID
-    for index, one in enumerate(picture.objects, start=1):
+    for index, one in enumerate(image.objects, start=1):
         if not (instances == index).any():
-            own = picture.numbers == one.number
+            own = image.numbers == one.number
             instances[own], classes[own] = index, VOC_CLASSES.index(one.name) + 1
     return instances, classes
 
 
-def _label_maps(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    instances = np.zeros(picture.numbers.shape, np.uint8)
+def _label_maps(image: LabelledImage) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    instances = np.zeros(image.numbers.shape, np.uint8)
     classes = np.zeros_like(instances)
-    for index, one in enumerate(picture.objects, start=1):
-        own = picture.numbers == one.number
+    for index, one in enumerate(image.objects, start=1):
+        own = image.numbers == one.number
         instances[own], classes[own] = index, VOC_CLASSES.index(one.name) + 1
     return instances, classes
 
 
-def write_sbd(root: Path, splits: dict[str, Iterable[tuple[Picture, int]]]) -> None:
+def write_sbd(root: Path, splits: dict[str, Iterable[tuple[LabelledImage, int]]]) -> None:
     """Write ``root/benchmark_RELEASE/dataset``; SBD has no void."""
     home = root / "benchmark_RELEASE" / "dataset"
     for folder in ("img", "inst", "cls"):
         (home / folder).mkdir(parents=True)
-    for year, (split, pictures) in enumerate(splits.items(), start=2010):
+    for year, (split, images) in enumerate(splits.items(), start=2010):
         names = []
-        for number, (picture, quality) in enumerate(pictures, start=1):
+        for number, (image, quality) in enumerate(images, start=1):
             name = f"{year}_{number:06d}"
-            save_jpeg(home / "img" / f"{name}.jpg", picture.image, quality)
-            instances, classes = _label_maps(picture)
-            _save_mat(home / "inst" / f"{name}.mat", {"GTinst": _instances(picture, instances)})
+            save_jpeg(home / "img" / f"{name}.jpg", image.pixels, quality)
+            instances, classes = _label_maps(image)
+            _save_mat(home / "inst" / f"{name}.mat", {"GTinst": _instances(image, instances)})
             _save_mat(home / "cls" / f"{name}.mat", {"GTcls": _categories(classes)})
             names.append(name)
         _save_list(home / f"{split}.txt", names)
 
 
-def _instances(picture: Picture, instances: NDArray[np.uint8]) -> dict[str, object]:
-    categories = [[VOC_CLASSES.index(one.name) + 1] for one in picture.objects]
+def _instances(image: LabelledImage, instances: NDArray[np.uint8]) -> dict[str, object]:
+    categories = [[VOC_CLASSES.index(one.name) + 1] for one in image.objects]
     boundaries = np.empty((len(categories), 1), object)
     for index in range(len(categories)):
         boundaries[index, 0] = _boundary(instances == index + 1)

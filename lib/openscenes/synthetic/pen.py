@@ -20,7 +20,7 @@ _SHIFT = 4
 
 @dataclass(frozen=True, slots=True)
 class Lighting:
-    """Light of one picture: unit direction towards it (right, down), strengths in [0, 1]."""
+    """Light of one image: unit direction towards it (right, down), strengths in [0, 1]."""
 
     direction: tuple[float, float]
     directional: float
@@ -86,7 +86,7 @@ class Pen:
     Args:
         height_px: height of the object in image pixels.
         aspect: width over height.
-        lighting: light of the picture.
+        lighting: light of the image.
         textures: noise tiles.
         rng: source of texture cuts.
         flip: mirror left and right.

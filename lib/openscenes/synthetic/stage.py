@@ -18,7 +18,7 @@ SMALLEST_PX = 60
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """One object in a picture: its number in the id map, its class, whether it is a crowd."""
+    """One object in an image: its number in the id map, its class, whether it is a crowd."""
 
     number: int
     name: str
@@ -26,18 +26,18 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A finished picture with its exact ground truth.
+class LabelledImage:
+    """A finished image with its exact ground truth.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB.
+        pixels: (H, W, 3) uint8 RGB.
         numbers: (H, W) int32; 0 is background, else the number of the object seen there.
         objects: the objects with at least ``SMALLEST_PX`` visible pixels.
         slivers: number and class of the others, which no data set would label.
         stuff: (H, W) uint8, Cityscapes label id of the background or of what stands in front.
     """
 
-    image: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]
     numbers: NDArray[np.int32]
     objects: tuple[Placed, ...]
     slivers: tuple[Placed, ...]
@@ -93,17 +93,17 @@ class Stage:
             (rows, cols), solid = window
             self.backdrop.stuff[rows, cols][solid] = label
 
-    def finish(self, image: NDArray[np.uint8]) -> Picture:
-        """Close the stage with its photograph ``image``; name the objects still to be seen."""
+    def finish(self, pixels: NDArray[np.uint8]) -> LabelledImage:
+        """Close the stage with its camera image; name the objects that are still visible."""
         seen = np.bincount(self.numbers.ravel(), minlength=len(self.cast) + 1)
         objects = tuple(one for one in self.cast if seen[one.number] >= SMALLEST_PX)
         slivers = tuple(one for one in self.cast if 0 < seen[one.number] < SMALLEST_PX)
-        return Picture(image, self.numbers, objects, slivers, self.backdrop.stuff)
+        return LabelledImage(pixels, self.numbers, objects, slivers, self.backdrop.stuff)
 
     def _window(
         self, shape: tuple[int, ...], corner: tuple[int, int]
     ) -> tuple[tuple[slice, slice], tuple[slice, slice]] | None:
-        """Overlap of a patch with the picture: slices of the picture, slices of the patch."""
+        """Overlap of a patch with the image: slices of the image, slices of the patch."""
         inside, patch = [], []
         for start, size, limit in zip(corner, shape, self.numbers.shape, strict=False):
             low, high = max(start, 0), min(start + size, limit)

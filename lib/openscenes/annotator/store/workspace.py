@@ -12,7 +12,7 @@ from pathlib import Path
 
 from openscenes.annotator.store.log import LOG_NAME, Log
 from openscenes.annotator.store.snapshot import ImageFacts
-from openscenes.data.datasets.pictures import read_header
+from openscenes.data.datasets.images import read_header
 from openscenes.errors import DataError, InputError
 from openscenes.paths import atomic
 

@@ -6,7 +6,7 @@ A reader turns a folder into an ``Index`` of light object records; pixels are re
 
 from openscenes.data.datasets.cityscapes import cityscapes
 from openscenes.data.datasets.coco import coco
-from openscenes.data.datasets.pictures import read_image
+from openscenes.data.datasets.images import read_image
 from openscenes.data.datasets.sbd import sbd, voc_sbd
 from openscenes.data.datasets.truth import read_mask, read_void
 from openscenes.data.datasets.voc import VOC_CLASSES, voc

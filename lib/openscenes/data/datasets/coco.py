@@ -19,6 +19,7 @@ from openscenes.data.datasets.annotations import (
     read_annotations,
 )
 from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble
+from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.layout import (
     DamagedFile,
     data_root,
@@ -26,7 +27,6 @@ from openscenes.data.datasets.layout import (
     require_folder,
     require_min_area,
 )
-from openscenes.data.datasets.pictures import read_header
 from openscenes.data.records import Box, Index, MaskSource
 from openscenes.errors import InputError
 from openscenes.seeding import derive_seed

@@ -128,7 +128,7 @@ def _from_row(
     image: tuple[str, Path, Any, Path],
     row: list[int],
 ) -> ObjectRecord:
-    image_id, photograph, kind, mask = image
+    image_id, path, kind, mask = image
     _, label, class_number, row0, col0, row1, col1, area = row
     return ObjectRecord(
         scene=scene,
@@ -137,6 +137,6 @@ def _from_row(
         class_name=classes[class_number],
         box=Box(row0, col0, row1, col1),
         area=area,
-        image=photograph,
+        image=path,
         mask=MaskSource(kind, mask, label),
     )

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from openscenes.data.datasets.images import UNREADABLE
 from openscenes.data.datasets.layout import DamagedFile
-from openscenes.data.datasets.pictures import UNREADABLE
 from openscenes.data.records import Box
 
 LabelMap = NDArray[np.integer[Any]]

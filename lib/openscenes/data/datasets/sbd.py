@@ -17,6 +17,7 @@ from scipy.io import loadmat
 
 from openscenes.data.datasets import index_cache
 from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble
+from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.labels import (
     LabelMap,
     Region,
@@ -32,7 +33,6 @@ from openscenes.data.datasets.layout import (
     require_folder,
     require_min_area,
 )
-from openscenes.data.datasets.pictures import read_header
 from openscenes.data.datasets.voc import VOC_CLASSES, voc, voc_image_ids
 from openscenes.data.records import Box, Index, MaskSource
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from openscenes.data.datasets import index_cache
 from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble
+from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.labels import (
     LabelMap,
     checksum,
@@ -27,7 +28,6 @@ from openscenes.data.datasets.layout import (
     require_folder,
     require_min_area,
 )
-from openscenes.data.datasets.pictures import read_header
 from openscenes.data.records import Index, MaskSource
 
 # fmt: off

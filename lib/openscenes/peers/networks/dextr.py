@@ -96,7 +96,7 @@ class DEXTR(nn.Module):
         scale, shift = _input_scale(config.normalise)
         self.register_buffer("scale", scale, persistent=False)
         self.register_buffer("shift", shift, persistent=False)
-        for parameter in self.resting_parameters():
+        for parameter in self.frozen_parameters():
             parameter.requires_grad_(False)
 
     def _build(self, config: DEXTRConfig) -> None:
@@ -154,7 +154,7 @@ class DEXTR(nn.Module):
             if not name.startswith("layer5."):
                 yield parameter
 
-    def resting_parameters(self) -> Iterator[nn.Parameter]:
+    def frozen_parameters(self) -> Iterator[nn.Parameter]:
         """With ``freeze_norms``, scale and offset of the backbone's normalisations."""
         for name, module in self.named_modules():
             inside = isinstance(module, nn.BatchNorm2d) and not name.startswith("layer5.")

@@ -151,7 +151,7 @@ class FCTSFN(nn.Module):
         parts = (self.image, self.click, self.joint, self.head.fc6, self.head.fc7)
         return chain.from_iterable(part.parameters() for part in parts)
 
-    def resting_parameters(self) -> Iterator[nn.Parameter]:
+    def frozen_parameters(self) -> Iterator[nn.Parameter]:
         """What never trains: nothing."""
         return iter(())
 

@@ -72,7 +72,7 @@ class IFCN(nn.Module):
         parts = (self.vgg, self.head.fc6, self.head.fc7)
         return chain.from_iterable(part.parameters() for part in parts)
 
-    def resting_parameters(self) -> Iterator[nn.Parameter]:
+    def frozen_parameters(self) -> Iterator[nn.Parameter]:
         """What never trains: nothing."""
         return iter(())
 

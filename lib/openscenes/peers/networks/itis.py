@@ -137,7 +137,7 @@ class ITIS(nn.Module):
         """The pretrained part; everything else counts as heads."""
         return self.backbone.parameters()
 
-    def resting_parameters(self) -> Iterator[nn.Parameter]:
+    def frozen_parameters(self) -> Iterator[nn.Parameter]:
         """None: everything trains."""
         return iter(())
 

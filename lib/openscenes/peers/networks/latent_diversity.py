@@ -163,7 +163,7 @@ class LatentDiversity(nn.Module):
         """The pretrained part, VGG-19; everything else counts as heads."""
         return self.features.parameters()
 
-    def resting_parameters(self) -> Iterator[nn.Parameter]:
+    def frozen_parameters(self) -> Iterator[nn.Parameter]:
         """VGG's, where it stays as ImageNet made it."""
         return self.features.parameters() if self.config.freeze_features else iter(())
 

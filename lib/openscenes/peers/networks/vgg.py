@@ -106,7 +106,7 @@ class FCNHead(nn.Module):
 
     Ours: one logit instead of two classes, as a softmax of two is a sigmoid of their difference.
     Ours: bilinear enlargement is fixed; published deconvolutions start so, FCTSFN's stay so.
-    Ours: "same" padding in fc6 instead of 100 px around the photograph; crops lose no border.
+    Ours: "same" padding in fc6 instead of 100 px around the image; crops lose no border.
     """
 
     def __init__(self, config: FCNConfig, third: int, fourth: int) -> None:

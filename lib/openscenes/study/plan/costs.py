@@ -102,7 +102,7 @@ def _peer(study: Study, name: str, examples: Sequence[Example]) -> Callable[[], 
     network = peer.build(torch_generator("timing", name))
     shared = replace(setting_of(study, 0), crop=peer.crop)
     return lambda: learn_clicks(
-        network, examples, _one_step(peer.train), study.profile.augmentation, peer.clicking,
+        network, examples, _one_step(peer.train), study.profile.augmentation, peer.clicks,
         peer.loss, shared,
     )  # fmt: skip
 
@@ -182,7 +182,7 @@ def work_of(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) -> Wor
 def _peer_work(profile: Profile, name: str, objects: Mapping[str, int]) -> Work:
     peer = peer_of(profile, name)
     crops = objects["voc+sbd"] * peer.train.epochs
-    asked = N_ERRORS * (crops - objects["voc+sbd"]) if peer.clicking.iterative else 0
+    asked = N_ERRORS * (crops - objects["voc+sbd"]) if peer.clicks.iterative else 0
     return Work(name, crops, asked, name)
 
 

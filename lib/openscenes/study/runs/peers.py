@@ -67,7 +67,7 @@ def _names(study: Study, peer: Peer, train: TrainConfig) -> dict[str, Any]:
         "peer": peer.name,
         "network": peer.config,
         "train": train,
-        "clicking": peer.clicking,
+        "click_simulation": peer.clicks,
         "loss": getattr(peer.loss, "__name__", "loss"),
         "peer_crop": peer.crop,
         "augmentation": study.profile.augmentation,
@@ -86,7 +86,7 @@ def _learned(
 ) -> Made:
     shared = replace(setting_of(study, recipe.seed), crop=peer.crop)
     history = learn_clicks(
-        network, examples, train, study.profile.augmentation, peer.clicking, peer.loss, shared,
+        network, examples, train, study.profile.augmentation, peer.clicks, peer.loss, shared,
         folder=folder, label=label,
     )  # fmt: skip
     return Made(network, history)

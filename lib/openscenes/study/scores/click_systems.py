@@ -61,7 +61,7 @@ def system_of(study: Study, recipe: Recipe, model: Model) -> System:
     if recipe.lineage()[0].name in PEERS:
         peer = peer_of(study.profile, recipe.lineage()[0].name)
         network = peers.load_peer(study, model, peer).to(study.fabric.device)
-        if peer.clicking.kind == "extremes":
+        if peer.clicks.kind == "extremes":
             return ExtremeSystem(study, peer, network)
         return ClickSystem(study, peer, network)
     teacher = refiner_of(recipe)

@@ -171,13 +171,13 @@ def _looks(peer: Peer) -> str:
 
 
 def _learns(peer: Peer) -> str:
-    clicking = peer.clicking
-    if clicking.kind == "extremes":
-        return f"four extremes, each drawn within {clicking.slack_px:g} px; in tests without slack"
-    (least, most), near = clicking.sampling.positives, clicking.sampling.near_px
+    clicks = peer.clicks
+    if clicks.kind == "extremes":
+        return f"four extremes, each drawn within {clicks.slack_px:g} px; in tests without slack"
+    (least, most), near = clicks.sampling.positives, clicks.sampling.near_px
     within = f" (within {near:g} px)" if isfinite(near) else ""
     drawn = f"{least} to {most} random positive clicks, negatives around it{within} and on others"
-    extra = f", then up to {clicking.most_errors} on errors" if clicking.iterative else ""
+    extra = f", then up to {clicks.most_errors} on errors" if clicks.iterative else ""
     return f"{drawn}{extra}"
 
 

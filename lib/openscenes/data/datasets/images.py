@@ -1,4 +1,4 @@
-"""Photographs: the pixels, and the header alone."""
+"""Images: the pixels, and the header alone."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _TAIL_BYTES = 4096
 
 
 class Header(NamedTuple):
-    """What an index needs to know of a photograph: (height, width) in pixels, and bytes."""
+    """What an index needs to know of an image: (height, width) in pixels, and bytes."""
 
     size: tuple[int, int]
     n_bytes: int
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Decode a photograph.
+    """Decode an image.
 
     Ours: an orientation tag is not applied, since the data sets' masks lie on the stored pixels.
 
@@ -46,7 +46,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def read_header(path: Path) -> Header:
-    """Size of a photograph without decoding it; a file that was cut short is noticed.
+    """Size of an image without decoding it; a file that was cut short is noticed.
 
     Raises:
         DamagedFile: "image missing" or "unreadable image".

@@ -1,4 +1,4 @@
-"""The readers on the sample photographs, where these are at hand."""
+"""The readers on the sample images, where these are at hand."""
 
 import json
 import os
@@ -27,16 +27,14 @@ READERS = {
 # pycocotools up to 2.0.11 converts arrays in the way of numpy 1.
 FILTER = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 pytestmark = [
-    pytest.mark.skipif(
-        not (DATA / "VOCdevkit").is_dir(), reason="the sample photographs are not here"
-    ),
+    pytest.mark.skipif(not (DATA / "VOCdevkit").is_dir(), reason="the sample images are not here"),
     pytest.mark.filterwarnings(FILTER),
 ]
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path_factory.getbasetemp() / "photographs"))
+    monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path_factory.getbasetemp() / "real images"))
 
 
 @pytest.mark.parametrize("name", READERS)
