@@ -36,6 +36,9 @@ class Interaction:
     point: Point
 
 
+MaskKind = Literal["voc", "sbd", "cityscapes", "coco"]
+
+
 @dataclass(frozen=True, slots=True)
 class MaskSource:
     """Where the ground truth of one object lies, in the words of its data set.
@@ -46,7 +49,7 @@ class MaskSource:
         label: the object's value in that file (for ``coco``: the annotation id).
     """
 
-    kind: Literal["voc", "sbd", "cityscapes", "coco"]
+    kind: MaskKind
     path: Path
     label: int
 

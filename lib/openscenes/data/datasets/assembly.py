@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from openscenes.data.datasets.layout import DamagedFile
 from openscenes.data.records import Box, Index, MaskSource, ObjectRecord
 from openscenes.errors import DataError
+
+Item = TypeVar("Item")
 
 
 class Found(NamedTuple):
@@ -42,6 +45,17 @@ class Split(NamedTuple):
     n_images: int
 
 
+def each(
+    items: Iterable[Item], read: Callable[[Item], Iterable[Found | Dropped]]
+) -> Iterator[Found | Dropped]:
+    """What ``read`` finds for every image; one with a damaged file is counted and left out."""
+    for item in items:
+        try:
+            yield from read(item)
+        except DamagedFile as damage:
+            yield Dropped(damage.reason)
+
+
 def assemble(split: Split, findings: Iterable[Found | Dropped], min_area: int) -> Index:
     """Keep the objects that can be used, count the others, order and digest.
 
@@ -60,15 +74,8 @@ def assemble(split: Split, findings: Iterable[Found | Dropped], min_area: int) -
         raise DataError(_nothing_left(split, dropped))
     kept.sort(key=lambda found: (found.image_id, found.mask.label))
     records = tuple(_record(split.scene, found) for found in kept)
-    digest = _digest(split, kept)
-    return Index(
-        split.scene,
-        split.classes,
-        records,
-        dict(sorted(dropped.items())),
-        split.n_images,
-        digest,
-    )
+    counts, digest = dict(sorted(dropped.items())), _digest(split, kept)
+    return Index(split.scene, split.classes, records, counts, split.n_images, digest)
 
 
 def _too_small(found: Found, min_area: int) -> Dropped | None:
@@ -86,16 +93,11 @@ def _nothing_left(split: Split, dropped: Counter[str]) -> str:
 
 
 def _record(scene: str, found: Found) -> ObjectRecord:
+    object_id = f"{found.image_id}/{found.mask.label}"
     return ObjectRecord(
-        scene=scene,
-        image_id=found.image_id,
-        object_id=f"{found.image_id}/{found.mask.label}",
-        class_name=found.class_name,
-        box=found.box,
-        area=found.area,
-        image=found.image,
-        mask=found.mask,
-    )
+        scene, found.image_id, object_id, found.class_name, found.box, found.area, found.image,
+        found.mask,
+    )  # fmt: skip
 
 
 def _digest(split: Split, kept: Iterable[Found]) -> str:

@@ -8,41 +8,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from openscenes.data.datasets import index_cache
-from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble
+from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble, each
 from openscenes.data.datasets.images import read_header
-from openscenes.data.datasets.labels import (
-    LabelMap,
-    checksum,
-    read_labels,
-    regions,
-    same_size,
-)
-from openscenes.data.datasets.layout import (
-    DamagedFile,
-    data_root,
-    require_folder,
-    require_min_area,
-)
-from openscenes.data.records import Index, MaskSource
-from openscenes.masks import BoolMask
+from openscenes.data.datasets.labels import objects_of, read_labels, regions
+from openscenes.data.datasets.layout import data_root, require_folder, require_min_area
+from openscenes.data.records import Index
 
 INSTANCE_CLASSES = {
-    24: "person",
-    25: "rider",
-    26: "car",
-    27: "truck",
-    28: "bus",
-    31: "train",
-    32: "motorcycle",
+    24: "person", 25: "rider", 26: "car", 27: "truck", 28: "bus", 31: "train", 32: "motorcycle",
     33: "bicycle",
-}
-# Classes that the benchmark itself leaves out of its evaluation.
-IGNORED_CLASSES = (0, 1, 2, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 29, 30)
+}  # fmt: skip
 NAME = "Cityscapes"
 _IMAGE_END, _MASK_END = "_leftImg8bit.png", "_gtFine_instanceIds.png"
 
@@ -73,13 +54,8 @@ def cityscapes(root: Path, split: str, *, min_area: int = 1) -> Index:
         root,
         [split, min_area],
         [images, masks],
-        lambda: assemble(header, _findings(images, masks, places), min_area),
+        lambda: assemble(header, each(places, partial(_objects, images, masks)), min_area),
     )
-
-
-def ignored(labels: LabelMap) -> BoolMask:
-    """(H, W) bool: pixels of the classes that the benchmark does not evaluate."""
-    return np.isin(np.where(labels >= 1000, labels // 1000, labels), IGNORED_CLASSES)
 
 
 def _image_places(images: Path, masks: Path) -> list[str]:
@@ -92,26 +68,14 @@ def _image_places(images: Path, masks: Path) -> list[str]:
     return sorted(places)
 
 
-def _findings(images: Path, masks: Path, places: list[str]) -> Iterator[Found | Dropped]:
-    for place in places:
-        try:
-            yield from _objects(images / f"{place}{_IMAGE_END}", masks / f"{place}{_MASK_END}")
-        except DamagedFile as damage:
-            yield Dropped(damage.reason)
-
-
-def _objects(image: Path, path: Path) -> Iterator[Found | Dropped]:
-    header = read_header(image)
+def _objects(images: Path, masks: Path, place: str) -> Iterator[Found | Dropped]:
+    image, path = read_header(images / f"{place}{_IMAGE_END}"), masks / f"{place}{_MASK_END}"
     labels = read_labels(path)
-    same_size(labels, header.size, path)
+    yield from objects_of(
+        Path(place).name, image, "cityscapes", path, labels,
+        regions(np.where(labels >= 1000, labels, 0)),
+        lambda label: INSTANCE_CLASSES.get(label // 1000), nameless="no evaluated class",
+    )  # fmt: skip
     n_groups = np.intersect1d(labels, list(INSTANCE_CLASSES)).size
     if n_groups:
         yield Dropped("group region", n_groups)
-    image_id, code = image.name.removesuffix(_IMAGE_END), checksum(labels)
-    for label, box, area in regions(np.where(labels >= 1000, labels, 0)):
-        name = INSTANCE_CLASSES.get(label // 1000)
-        if name is None:
-            yield Dropped("no evaluated class")
-            continue
-        mask = MaskSource("cityscapes", path, label)
-        yield Found(image_id, name, image, header.n_bytes, mask, box, area, code)

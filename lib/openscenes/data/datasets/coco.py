@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from openscenes.data.datasets import index_cache
-from openscenes.data.datasets.annotations import (
-    CROWD,
-    USABLE,
-    Annotations,
-    read_annotations,
-)
-from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble
+from openscenes.data.datasets.annotations import CROWD, USABLE, Annotations, read_annotations
+from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble, each
 from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.layout import (
     DamagedFile,
@@ -94,14 +90,8 @@ def _findings(
     bounds = np.searchsorted(numbers[order], np.arange(len(annotations.table.image_names) + 1))
     if bounds[0]:
         yield Dropped("annotation without image", int(bounds[0]))
-    for row in chosen:
-        members = order[bounds[row] : bounds[row + 1]].tolist()
-        if not members:
-            continue
-        try:
-            yield from _objects(annotations, path, images, members)
-        except DamagedFile as damage:
-            yield Dropped(damage.reason)
+    members = (order[bounds[row] : bounds[row + 1]].tolist() for row in chosen)
+    yield from each(filter(None, members), partial(_objects, annotations, path, images))
 
 
 def _objects(
@@ -109,10 +99,7 @@ def _objects(
 ) -> Iterator[Found | Dropped]:
     table = annotations.table
     row = table.image_numbers[members[0]]
-    image, size = (
-        images / str(table.image_names[row]),
-        tuple(table.image_sizes[row].tolist()),
-    )
+    image, size = images / str(table.image_names[row]), tuple(table.image_sizes[row].tolist())
     header = read_header(image)
     if header.size != size:
         detail = f"annotated {size}, image {header.size}, both (height, width)"

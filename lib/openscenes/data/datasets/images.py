@@ -20,8 +20,9 @@ _TAIL_BYTES = 4096
 
 
 class Header(NamedTuple):
-    """What an index needs to know of an image: (height, width) in pixels, and bytes."""
+    """What an index needs to know of an image: its file, (height, width) in pixels, bytes."""
 
+    path: Path
     size: tuple[int, int]
     n_bytes: int
 
@@ -63,4 +64,4 @@ def read_header(path: Path) -> Header:
         raise DamagedFile("unreadable image", path, str(error)) from error
     if not whole:
         raise DamagedFile("unreadable image", path, "the file is cut short")
-    return Header((height, width), n_bytes)
+    return Header(path, (height, width), n_bytes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from openscenes.data.datasets.images import UNREADABLE
+from openscenes.data.datasets.assembly import Dropped, Found
+from openscenes.data.datasets.images import UNREADABLE, Header
 from openscenes.data.datasets.layout import DamagedFile
-from openscenes.data.records import Box
+from openscenes.data.records import Box, MaskKind, MaskSource
 
 LabelMap = NDArray[np.integer[Any]]
 
@@ -95,6 +97,21 @@ def regions(labels: LabelMap) -> list[Region]:
     ]
 
 
-def checksum(labels: LabelMap) -> int:
-    """A number that follows the pixels of a label map, the same on every machine."""
-    return zlib.crc32(labels.astype("<i4").tobytes())
+def objects_of(
+    image_id: str, image: Header, kind: MaskKind, path: Path, labels: LabelMap,
+    regions: Iterable[Region], name_of: Callable[[int], str | None], *, nameless: str = "no class",
+) -> Iterator[Found | Dropped]:  # fmt: skip
+    """The objects of one label map; a label without class name is counted under ``nameless``.
+
+    Raises:
+        DamagedFile: "mask differs in size from its image".
+    """
+    same_size(labels, image.size, path)
+    checksum = zlib.crc32(labels.astype("<i4").tobytes())  # the same on every machine
+    for label, box, area in regions:
+        name = name_of(label)
+        if name is None:
+            yield Dropped(nameless)
+            continue
+        mask = MaskSource(kind, path, label)
+        yield Found(image_id, name, image.path, image.n_bytes, mask, box, area, checksum)

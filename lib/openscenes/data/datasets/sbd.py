@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,16 +17,9 @@ import numpy as np
 from scipy.io import loadmat
 
 from openscenes.data.datasets import index_cache
-from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble
+from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble, each
 from openscenes.data.datasets.images import read_header
-from openscenes.data.datasets.labels import (
-    LabelMap,
-    Region,
-    checksum,
-    modified,
-    regions,
-    same_size,
-)
+from openscenes.data.datasets.labels import LabelMap, Region, modified, objects_of, regions
 from openscenes.data.datasets.layout import (
     DamagedFile,
     data_root,
@@ -34,7 +28,7 @@ from openscenes.data.datasets.layout import (
     require_min_area,
 )
 from openscenes.data.datasets.voc import VOC_CLASSES, voc, voc_image_ids
-from openscenes.data.records import Box, Index, MaskSource
+from openscenes.data.records import Box, Index
 
 LAYOUT = "benchmark_RELEASE/dataset"
 NAME = "SBD"
@@ -72,6 +66,7 @@ def sbd(
     listed = list(dict.fromkeys(name for part in parts for name in read_list(base, part, NAME)))
     excluded = set(listed) & set(exclude)
     image_ids = [name for name in listed if name not in excluded]
+    left_out = [Dropped("excluded image", len(excluded))] if excluded else []
     folders = [require_folder(root, f"{LAYOUT}/{folder}", NAME) for folder in ("img", "inst")]
     header = Split(f"sbd/{split}", VOC_CLASSES, root, len(image_ids))
     return index_cache.cached(
@@ -79,7 +74,9 @@ def sbd(
         root,
         [split, min_area, sorted(excluded)],
         [*(base / f"{part}.txt" for part in parts), *folders],
-        lambda: assemble(header, _findings(base, image_ids, len(excluded)), min_area),
+        lambda: assemble(
+            header, chain(left_out, each(image_ids, partial(_objects, base))), min_area
+        ),
     )
 
 
@@ -104,17 +101,10 @@ def voc_sbd(root: Path, *, min_area: int = 1) -> Index:
     both = [replace(record, scene=scene) for record in first.records + second.records]
     both.sort(key=lambda record: (record.image_id, record.mask.label))
     reasons = sorted({*first.dropped, *second.dropped})
-    return Index(
-        scene=scene,
-        classes=VOC_CLASSES,
-        records=tuple(both),
-        dropped={
-            reason: first.dropped.get(reason, 0) + second.dropped.get(reason, 0)
-            for reason in reasons
-        },
-        n_images=first.n_images + second.n_images,
-        digest=index_cache.digest_of([scene, first.digest, second.digest]),
-    )
+    dropped = {name: first.dropped.get(name, 0) + second.dropped.get(name, 0) for name in reasons}
+    digest = index_cache.digest_of([scene, first.digest, second.digest])
+    n_images = first.n_images + second.n_images
+    return Index(scene, VOC_CLASSES, tuple(both), dropped, n_images, digest)
 
 
 def read_instances(path: Path) -> Instances:
@@ -141,29 +131,14 @@ def _decoded(path: Path, _modified: int) -> Instances:
     return Instances(labels, categories)
 
 
-def _findings(base: Path, image_ids: list[str], n_excluded: int) -> Iterator[Found | Dropped]:
-    if n_excluded:
-        yield Dropped("excluded image", n_excluded)
-    for image_id in image_ids:
-        try:
-            yield from _objects(base, image_id)
-        except DamagedFile as damage:
-            yield Dropped(damage.reason)
-
-
 def _objects(base: Path, image_id: str) -> Iterator[Found | Dropped]:
-    image, path = base / "img" / f"{image_id}.jpg", base / "inst" / f"{image_id}.mat"
-    header = read_header(image)
+    image = read_header(base / "img" / f"{image_id}.jpg")
+    path = base / "inst" / f"{image_id}.mat"
     labels, categories = read_instances(path)
-    same_size(labels, header.size, path)
-    code = checksum(labels)
-    for label, box, area in _with_empty(regions(labels), len(categories)):
-        number = categories[label - 1] if label <= len(categories) else 0
-        if not 1 <= number <= len(VOC_CLASSES):
-            yield Dropped("no class")
-            continue
-        mask, name = MaskSource("sbd", path, label), VOC_CLASSES[number - 1]
-        yield Found(image_id, name, image, header.n_bytes, mask, box, area, code)
+    numbered, classes = enumerate(categories, start=1), dict(enumerate(VOC_CLASSES, start=1))
+    names = {label: classes[number] for label, number in numbered if number in classes}
+    present = _with_empty(regions(labels), len(categories))
+    yield from objects_of(image_id, image, "sbd", path, labels, present, names.get)
 
 
 def _with_empty(present: list[Region], n_labels: int) -> list[Region]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from openscenes.data.datasets.annotations import annotation_mask
-from openscenes.data.datasets.cityscapes import ignored
 from openscenes.data.datasets.labels import LabelMap, read_labels
 from openscenes.data.datasets.sbd import read_instances
 from openscenes.data.datasets.voc import VOID
@@ -32,22 +31,18 @@ def read_mask(record: ObjectRecord) -> BoolMask:
     return mask
 
 
-def read_void(record: ObjectRecord, *, cityscapes_ignored: bool = False) -> BoolMask | None:
+def read_void(record: ObjectRecord) -> BoolMask | None:
     """Pixels that belong neither to the object nor to its background.
 
     Ours: only VOC has them (label 255, the borders); the classes that Cityscapes leaves out of its
-    evaluation count as background unless ``cityscapes_ignored``.
+    evaluation count as background.
 
     Returns:
         (H, W) bool, or None where the data set has no void.
     Raises:
         DataError: if the mask file is missing or unreadable.
     """
-    if record.mask.kind == "voc":
-        return _labels(record.mask) == VOID
-    if record.mask.kind == "cityscapes" and cityscapes_ignored:
-        return ignored(_labels(record.mask))
-    return None
+    return _labels(record.mask) == VOID if record.mask.kind == "voc" else None
 
 
 def _labels(source: MaskSource) -> LabelMap:

@@ -7,36 +7,23 @@ ImageSets/Segmentation/<split>.txt}``; label 255 of the palette PNGs is void.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from openscenes.data.datasets import index_cache
-from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble
+from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble, each
 from openscenes.data.datasets.images import read_header
-from openscenes.data.datasets.labels import (
-    LabelMap,
-    checksum,
-    read_labels,
-    regions,
-    same_size,
-)
-from openscenes.data.datasets.layout import (
-    DamagedFile,
-    data_root,
-    read_list,
-    require_folder,
-    require_min_area,
-)
-from openscenes.data.records import Index, MaskSource
+from openscenes.data.datasets.labels import LabelMap, objects_of, read_labels, regions, same_size
+from openscenes.data.datasets.layout import data_root, read_list, require_folder, require_min_area
+from openscenes.data.records import Index
 
-# fmt: off
 VOC_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
     "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
     "tvmonitor",
-)
-# fmt: on
+)  # fmt: skip
 VOID = 255
 LAYOUT = "VOCdevkit/VOC2012"
 NAME = "PASCAL VOC 2012"
@@ -71,7 +58,7 @@ def voc(root: Path, split: str, *, min_area: int = 1) -> Index:
         root,
         [split, min_area],
         [base / f"ImageSets/Segmentation/{split}.txt", *folders],
-        lambda: assemble(header, _findings(base, image_ids), min_area),
+        lambda: assemble(header, each(image_ids, partial(_objects, base)), min_area),
     )
 
 
@@ -85,33 +72,13 @@ def voc_image_ids(root: Path, split: str) -> list[str]:
     return read_list(folder, split, NAME)
 
 
-def without_void(labels: LabelMap) -> LabelMap:
-    """The label map with void as background."""
-    return np.where(labels == VOID, 0, labels)
-
-
-def _findings(base: Path, image_ids: list[str]) -> Iterator[Found | Dropped]:
-    for image_id in image_ids:
-        try:
-            yield from _objects(base, image_id)
-        except DamagedFile as damage:
-            yield Dropped(damage.reason)
-
-
 def _objects(base: Path, image_id: str) -> Iterator[Found | Dropped]:
-    image = base / "JPEGImages" / f"{image_id}.jpg"
+    image = read_header(base / "JPEGImages" / f"{image_id}.jpg")
     path = base / "SegmentationObject" / f"{image_id}.png"
-    header = read_header(image)
     labels = read_labels(path)
-    same_size(labels, header.size, path)
     names = _class_names(labels, base / "SegmentationClass" / f"{image_id}.png")
-    code = checksum(labels)
-    for label, box, area in regions(without_void(labels)):
-        if label not in names:
-            yield Dropped("no class")
-            continue
-        mask = MaskSource("voc", path, label)
-        yield Found(image_id, names[label], image, header.n_bytes, mask, box, area, code)
+    present = regions(np.where(labels == VOID, 0, labels))
+    yield from objects_of(image_id, image, "voc", path, labels, present, names.get)
 
 
 def _class_names(labels: LabelMap, path: Path) -> dict[int, str]:
