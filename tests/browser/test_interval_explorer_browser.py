@@ -14,7 +14,7 @@ from openscenes.lessons.intervals.explorer import IntervalExplorer
 from openscenes.lessons.intervals.state import Plan
 world = np.random.default_rng(0).normal(0.0, 3.0, (3, 60))
 explorer = IntervalExplorer({"narrow": world, "wide": 3 * world}, Plan(50, 2, 1.0))
-canvas = explorer.picture
+canvas = explorer.canvas
 """,
     "explorer.widget",
 ]

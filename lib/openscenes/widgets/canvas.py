@@ -18,6 +18,7 @@ import traitlets
 from ipywidgets import Layout
 from numpy.typing import NDArray
 
+from openscenes.data.records import Interaction
 from openscenes.errors import InputError
 from openscenes.study.figures.tables import PALETTE
 from openscenes.widgets.overlays import encode_jpeg
@@ -110,6 +111,13 @@ class Canvas(anywidget.AnyWidget):
             self.overlay, self.box, self.clicks, self.label = b"", [], [], label
             self.layout = Layout(flex="0 0 auto", width=f"{shown_px}px", max_width="100%")
 
+    def paint(self, **traits: Any) -> None:
+        """Change what is shown in one message to the page, and count it as drawn."""
+        with self.hold_sync():
+            for name, value in traits.items():
+                setattr(self, name, value)
+            self.seq += 1
+
 
 def canvas(
     image: NDArray[np.uint8], *, label: str, width_px: int = 512, mode: Mode = "none"
@@ -127,6 +135,12 @@ def canvas(
     made = Canvas(mode=mode)
     made.show(image, label=label, width_px=width_px)
     return made
+
+
+def marks(interaction: Interaction) -> dict[str, list]:
+    """A user's box and point as the traits ``box`` and ``clicks`` of a canvas."""
+    row, col = (round(at) for at in interaction.point)
+    return {"box": [round(side) for side in interaction.box], "clicks": [[row, col, 1]]}
 
 
 def after(

@@ -17,6 +17,7 @@ from openscenes.seeding import numpy_generator
 from openscenes.study.pages.tables import reports_folder
 from openscenes.study.profiles import PROFILES, Profile
 from openscenes.study.scores.statistics import LEVEL, Estimate
+from openscenes.widgets.controls import control
 
 Values = NDArray[np.float64]
 N_STUDIES, N_RESAMPLES = 40, 400
@@ -24,14 +25,12 @@ MOST_BY_HAND = 6
 SIZES = (10, 20, 50, 100, 200, 500, 1000, 2000)
 
 
-def kept_scores(number: str, profile: Profile, folder: Path | None = None) -> pd.DataFrame:
+def report_scores(number: str, profile: Profile, folder: Path | None = None) -> pd.DataFrame:
     """The per-object scores that stand behind a table of the reports.
-
-    Ours: a profile without reports of its own is shown the demo's, which are always there.
 
     Args:
         number: of the table, such as "4".
-        folder: of reports; the profile's own if None.
+        folder: of reports; if None the profile's own, or the demo's where it has none.
     Returns:
         Columns block, seed, object_id, class_name, area, and one per row of the table.
     Raises:
@@ -74,8 +73,6 @@ def differences_in(frame: pd.DataFrame, block: str, better: str, worse: str) -> 
 def every_resample(values: Sequence[float]) -> Values:
     """The mean of each of the n^n ways to draw n of n values with replacement.
 
-    Ours: what a bootstrap draws from; small enough to be looked at whole.
-
     Raises:
         InputError: if there are more than six values.
     """
@@ -96,8 +93,7 @@ def percentiles(means: Values) -> tuple[float, float]:
 def unpaired(better: Values, worse: Values) -> Estimate:
     """A difference of means whose interval draws each row's objects apart from the other's.
 
-    Ours: what one may say when only two means and their spreads are known, as in most papers;
-    ``statistics.paired_difference`` is what the study uses.
+    The study itself uses ``statistics.paired_difference``.
 
     Args:
         better, worse: (n_seeds, n_objects) IoU in 0-1.
@@ -116,28 +112,28 @@ def _drawn(generator: np.random.Generator, n_resamples: int, n: int) -> Values:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A study that one might do.
+class StudyDesign:
+    """A study that might be done.
 
     Attributes:
         n_objects, n_seeds: how many of each.
         difference: what is really there, in points.
     """
 
-    n_objects: int = 200
-    n_seeds: int = 3
-    difference: float = 1.0
+    n_objects: int = control("objects", 200, choices=SIZES, step=1)
+    n_seeds: int = control("seeds", 3, low=1, high=10, step=1)
+    difference: float = control("true difference", 1.0, low=-3.0, high=3.0, step=0.25)
 
 
 @dataclass(frozen=True)
-class Studies:
-    """The same plan carried out many times, each time on other objects and seeds.
+class SimulatedStudies:
+    """The same design carried out many times, each time on other objects and seeds.
 
     Attributes:
         mean, low, high: (n_studies,) in points.
     """
 
-    plan: Plan
+    design: StudyDesign
     mean: Values
     low: Values
     high: Values
@@ -150,7 +146,7 @@ class Studies:
     @property
     def coverage(self) -> float:
         """Share of studies whose interval holds what is really there."""
-        truth = self.plan.difference
+        truth = self.design.difference
         return float(np.mean((self.low <= truth) & (truth <= self.high)))
 
     @property
@@ -159,22 +155,23 @@ class Studies:
         return float(np.mean(self.high - self.low))
 
 
-def imagined(differences: Values, plan: Plan, n_studies: int = N_STUDIES) -> Studies:
-    """Carry a plan out many times, with the study's real differences as the world to draw from.
+def simulate_studies(
+    differences: Values, design: StudyDesign, n_studies: int = N_STUDIES
+) -> SimulatedStudies:
+    """Carry a design out many times, drawing objects and seeds from the study's real differences.
 
-    Ours: all differences are shifted so that their mean is the plan's; their spread over objects
-    and over trainings stays as it was measured. What is drawn does not depend on the shift, so
-    that moving it moves the picture. More seeds than were trained are drawn again from those.
+    All differences are shifted so that their mean is the design's; what is drawn does not depend
+    on the shift. More seeds than were trained are drawn again from those.
 
     Args:
         differences: (n_seeds, n_objects) in points.
     """
-    world = differences - differences.mean() + plan.difference
-    generator = numpy_generator("imagined studies", plan.n_objects, plan.n_seeds, n_studies)
-    seeds = generator.integers(world.shape[0], size=(n_studies, plan.n_seeds))
-    objects = generator.integers(world.shape[1], size=(n_studies, plan.n_objects))
+    world = differences - differences.mean() + design.difference
+    generator = numpy_generator("imagined studies", design.n_objects, design.n_seeds, n_studies)
+    seeds = generator.integers(world.shape[0], size=(n_studies, design.n_seeds))
+    objects = generator.integers(world.shape[1], size=(n_studies, design.n_objects))
     samples = world[seeds[:, :, None], objects[:, None, :]]
-    return Studies(plan, samples.mean(axis=(1, 2)), *_intervals(samples))
+    return SimulatedStudies(design, samples.mean(axis=(1, 2)), *_intervals(samples))
 
 
 def _intervals(samples: Values) -> tuple[Values, Values]:
@@ -196,14 +193,17 @@ def _draws(n_seeds: int, n_objects: int) -> tuple[Values, Values]:
 
 def studies_by_size(
     differences: Values, difference: float, n_seeds: int, sizes: Sequence[int] = SIZES
-) -> list[Studies]:
-    """200 imagined studies of each number of objects: a power curve, and whether to believe it.
+) -> list[SimulatedStudies]:
+    """200 simulated studies of each number of objects: power, and coverage of the intervals.
 
     Args:
         differences: (n_seeds, n_objects) in points, the world to draw from.
         difference: what is really there, in points.
     """
-    return [imagined(differences, Plan(n, n_seeds, difference), n_studies=200) for n in sizes]
+    return [
+        simulate_studies(differences, StudyDesign(n, n_seeds, difference), n_studies=200)
+        for n in sizes
+    ]
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class Spread:
     seeds: float
 
     def objects_needed(self, difference: float) -> float:
-        """Objects for 80 % power at 95 %, were seeds no matter: n = ((1.96 + 0.84) s / d)^2."""
+        """Objects for 80 % power at 95 %, seeds ignored: n = ((1.96 + 0.84) s / d)^2."""
         return (2.8 * self.objects / difference) ** 2
 
 

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from openscenes.lessons.intervals.state import (
+from openscenes.lessons.intervals.sampling import (
     SIZES,
-    Studies,
+    SimulatedStudies,
     Values,
     every_resample,
     percentiles,
@@ -72,18 +72,14 @@ def intervals_figure(rows: Mapping[str, Estimate], title: str) -> Figure:
     return figure
 
 
-def studies_figure(studies: Studies) -> Figure:
-    """The same study done many times on other objects and trainings: each one's interval.
-
-    Ours: blue where an interval leaves out zero, grey where it does not; an open dot says that
-    the interval misses what is really there.
-    """
+def studies_figure(studies: SimulatedStudies) -> Figure:
+    """Intervals of simulated studies: blue without zero, an open dot where the truth is missed."""
     figure = studies_frame(studies_limits(studies), len(studies.mean))
     draw_studies(figure.axes[0], studies)
     return figure
 
 
-def studies_limits(studies: Studies) -> tuple[float, float]:
+def studies_limits(studies: SimulatedStudies) -> tuple[float, float]:
     """Even points that hold every interval, so that few plans differ in their axes."""
     low, high = np.floor(studies.low.min() / 2), np.ceil(studies.high.max() / 2)
     return min(-2.0, 2 * float(low)), max(4.0, 2 * float(high))
@@ -104,10 +100,10 @@ def studies_frame(limits: tuple[float, float], n_studies: int) -> Figure:
     return figure
 
 
-def draw_studies(panel: Axes, studies: Studies) -> list[Artist]:
+def draw_studies(panel: Axes, studies: SimulatedStudies) -> list[Artist]:
     """Intervals, dots, the truth and the title; all that a plan of the same axes changes."""
     truth = panel.axvline(
-        studies.plan.difference, color=PALETTE["truth"], linewidth=2, linestyle="--"
+        studies.design.difference, color=PALETTE["truth"], linewidth=2, linestyle="--"
     )
     title = panel.text(
         0.5, 1.02, studies_words(studies).replace(": ", ":\n"), transform=panel.transAxes,
@@ -116,10 +112,10 @@ def draw_studies(panel: Axes, studies: Studies) -> list[Artist]:
     return [*_draw_intervals(panel, studies), truth, title]
 
 
-def _draw_intervals(panel: Axes, studies: Studies) -> list[Artist]:
+def _draw_intervals(panel: Axes, studies: SimulatedStudies) -> list[Artist]:
     order = np.argsort(studies.mean)
     mean, low, high = (values[order] for values in (studies.mean, studies.low, studies.high))
-    heights, truth = np.arange(len(mean)), studies.plan.difference
+    heights, truth = np.arange(len(mean)), studies.design.difference
     colours = np.where((low > 0) | (high < 0), PALETTE["ours"], PALETTE["neutral"])
     filled = np.where((low <= truth) & (truth <= high), colours, "#FFFFFF")
     lines = panel.hlines(heights, low, high, colors=colours.tolist(), linewidth=1.8)
@@ -129,29 +125,29 @@ def _draw_intervals(panel: Axes, studies: Studies) -> list[Artist]:
     return [lines, dots]
 
 
-def studies_words(studies: Studies) -> str:
+def studies_words(studies: SimulatedStudies) -> str:
     """What a picture of studies shows, in one sentence."""
-    plan = studies.plan
-    seeds = "1 seed" if plan.n_seeds == 1 else f"{plan.n_seeds} seeds"
+    design = studies.design
+    seeds = "1 seed" if design.n_seeds == 1 else f"{design.n_seeds} seeds"
     return (
-        f"{len(studies.mean)} studies of {plan.n_objects} objects and {seeds}, truth "
-        f"{plan.difference:+.1f}: {studies.power:.0%} leave out zero, {studies.coverage:.0%} hold "
-        f"the truth, mean width {studies.width:.1f}"
+        f"{len(studies.mean)} studies of {design.n_objects} objects and {seeds}, truth "
+        f"{design.difference:+.1f}: {studies.power:.0%} leave out zero, {studies.coverage:.0%} "
+        f"hold the truth, mean width {studies.width:.1f}"
     )
 
 
 def _studies_legend() -> list[Line2D]:
     ours, grey, truth = PALETTE["ours"], PALETTE["neutral"], PALETTE["truth"]
     return [
-        Line2D([], [], color=ours, marker="o", label="leaves out zero"),
-        Line2D([], [], color=grey, marker="o", label="holds zero: cannot be told"),
+        Line2D([], [], color=ours, marker="o", label="leaves out zero: significant"),
+        Line2D([], [], color=grey, marker="o", label="holds zero: not significant"),
         Line2D([], [], color=grey, marker="o", markerfacecolor="white", label="misses the truth"),
-        Line2D([], [], color=truth, linestyle="--", linewidth=2, label="what is really there"),
+        Line2D([], [], color=truth, linestyle="--", linewidth=2, label="true difference"),
     ]
 
 
 def power_figure(worlds: Mapping[str, Values], difference: float, n_seeds: Sequence[int]) -> Figure:
-    """How often a study of so many objects can tell a difference, and how often it may be believed.
+    """Power and coverage of studies by number of objects, a curve for each number of seeds.
 
     Args:
         worlds: name -> (n_seeds, n_objects) measured differences in points, one column each.
@@ -160,22 +156,22 @@ def power_figure(worlds: Mapping[str, Values], difference: float, n_seeds: Seque
     """
     figure = Figure(figsize=(4.6 * len(worlds), 5.6), layout="constrained")
     panels = figure.subplots(2, len(worlds), squeeze=False, sharey="row", sharex=True)
-    for (told, held), (name, world) in zip(panels.T, worlds.items(), strict=True):
+    for (power_panel, coverage_panel), (name, world) in zip(panels.T, worlds.items(), strict=True):
         for number, colour in zip(n_seeds, SERIES, strict=False):
             curve = studies_by_size(world, difference, number)
             label = "1 seed" if number == 1 else f"{number} seeds"
             power, coverage = [100 * s.power for s in curve], [100 * s.coverage for s in curve]
-            told.plot(SIZES, power, "o-", color=colour, markersize=4, label=label)
-            held.plot(SIZES, coverage, "o-", color=colour, markersize=4)
-        for panel, wanted in ((told, 80), (held, 95)):
+            power_panel.plot(SIZES, power, "o-", color=colour, markersize=4, label=label)
+            coverage_panel.plot(SIZES, coverage, "o-", color=colour, markersize=4)
+        for panel, wanted in ((power_panel, 80), (coverage_panel, 95)):
             _finish_by_size(panel, wanted, world.shape[1])
-        told.set_title(name, fontsize=9.5)
-        held.set_xlabel("objects (dashed: how many there are here)", fontsize=9)
-    panels[0, 0].set_ylabel("can tell: leave out zero, %", fontsize=9)
-    panels[1, 0].set_ylabel("may be believed: hold the truth, %", fontsize=9)
+        power_panel.set_title(name, fontsize=9.5)
+        coverage_panel.set_xlabel("objects (dashed: how many there are here)", fontsize=9)
+    panels[0, 0].set_ylabel("power: intervals without zero, %", fontsize=9)
+    panels[1, 0].set_ylabel("coverage: intervals with the truth, %", fontsize=9)
     panels[0, 0].legend(fontsize=8.5, frameon=False)
     figure.suptitle(
-        f"Imagined studies, if the difference were {difference:+.1f} points", fontsize=11
+        f"Simulated studies with a true difference of {difference:+.1f} points", fontsize=11
     )
     return figure
 

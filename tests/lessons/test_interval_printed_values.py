@@ -1,6 +1,6 @@
 """The differences that a page shows are those of the printed cells."""
 
-from openscenes.lessons.intervals.paper import FINDINGS, mixture_markdown
+from openscenes.lessons.intervals.printed_values import FINDINGS, mixture_markdown
 
 
 def test_every_statement_has_a_line_with_its_arithmetic():
