@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from openscenes.data.next_click import Click, next_click
+from openscenes.data.interactions import Click, next_click
 
 EMPTY = np.zeros((7, 9), bool)
 

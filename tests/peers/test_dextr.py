@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from openscenes.errors import InputError, WeightsError
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD
-from openscenes.peers.extreme_points import extreme_points
+from openscenes.peers.click_sampling import extreme_points
 from openscenes.peers.networks.dextr import DEXTR, DEXTRConfig, load_published_dextr
 from openscenes.seeding import torch_generator
 

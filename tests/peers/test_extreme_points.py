@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from openscenes.errors import InputError
-from openscenes.peers.extreme_points import extreme_points
+from openscenes.peers.click_sampling import extreme_points
 from openscenes.seeding import torch_generator
 
 CROSS = torch.tensor([[0, 1, 0, 0], [1, 1, 1, 1], [0, 1, 0, 0], [0, 0, 0, 0]], dtype=torch.bool)

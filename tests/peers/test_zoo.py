@@ -15,8 +15,7 @@ from openscenes.method.evolution import initialise
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.peers.click_sampling import add_error_clicks, sample_batch
-from openscenes.peers.extreme_points import extreme_points
+from openscenes.peers.click_sampling import add_error_clicks, extreme_points, sample_batch
 from openscenes.peers.training import learn_clicks, learn_refinement
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.seeding import numpy_generator, torch_generator

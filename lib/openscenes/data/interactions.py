@@ -1,4 +1,4 @@
-"""The interaction: a box and one inside point, and two simulated users.
+"""The interaction: a box and one inside point, as maps; the users who are simulated.
 
 Paper: Sec. 3.1 (two diagonal background points and one foreground point, as IOG has them).
 """
@@ -6,8 +6,9 @@ Paper: Sec. 3.1 (two diagonal background points and one foreground point, as IOG
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -152,7 +153,8 @@ def simulate(
         raise InputError("nobody can click on an empty mask: give a mask with at least one pixel")
     box = Box(*map(float, tight))
     if config.user == "human":
-        return _human(mask, box, config, generator)
+        point = core_point(mask, config.core, generator)
+        return Interaction(_within(jittered(box, config.box_jitter, generator), mask.shape), point)
     return Interaction(box, _deepest_in_crop(mask, box, crop))
 
 
@@ -170,13 +172,6 @@ def _deepest_in_crop(mask: masks.BoolMask, box: Box, crop: crops.CropConfig) -> 
         return Point(float(row), float(col))
     row, col = np.unravel_index(int(depth(warped).argmax()), warped.shape)
     return crops.move_point(crops.invert(affine), Point(float(row), float(col)))
-
-
-def _human(
-    mask: masks.BoolMask, box: Box, config: ClickConfig, generator: np.random.Generator
-) -> Interaction:
-    point = core_point(mask, config.core, generator)
-    return Interaction(_within(jittered(box, config.box_jitter, generator), mask.shape), point)
 
 
 def core_point(mask: masks.BoolMask, core: float, generator: np.random.Generator) -> Point:
@@ -206,3 +201,65 @@ def _within(box: Box, shape: tuple[int, ...]) -> Box:
     row1 = float(np.clip(box.row1, row0 + 1, shape[0]))
     col1 = float(np.clip(box.col1, col0 + 1, shape[1]))
     return Box(row0, col0, row1, col1)
+
+
+class Click(NamedTuple):
+    """One click in pixels; ``sign`` is +1 on the object and -1 outside it."""
+
+    row: int
+    col: int
+    sign: int
+
+
+def next_click(
+    prediction: masks.BoolMask,
+    truth: masks.BoolMask,
+    void: masks.BoolMask | None = None,
+    clicked: Sequence[tuple[int, int]] = (),
+) -> Click | None:
+    """Where a user clicks who sees the prediction and knows the truth.
+
+    The rule of RITM, f-BRS and SimpleClick: of the missing and the superfluous pixels, each taken
+    without void, the user clicks the deepest one, that is the one farthest from all pixels outside
+    its kind of error; the image's border counts as outside. A positive click needs the missing
+    pixels to be strictly deeper. Of equally deep pixels the first in raster order is clicked. The
+    first click, on an empty prediction, is the deepest pixel of the object.
+    Ours: where every wrong pixel has been clicked there is no next click; RITM would click the
+    corner of the image.
+
+    Args:
+        prediction: (H, W) bool, what the user sees.
+        truth: (H, W) bool.
+        void: (H, W) bool, pixels that nobody judges, or None.
+        clicked: (row, col) of earlier clicks, which are not repeated.
+    Returns:
+        The click, or None where nothing is left to correct.
+    """
+    counted = np.True_ if void is None else ~void
+    missing, place = _deepest(truth & ~prediction & counted, clicked)
+    superfluous, other_place = _deepest(prediction & ~truth & counted, clicked)
+    if max(missing, superfluous) == 0:
+        return None
+    if missing > superfluous:
+        return Click(*place, sign=1)
+    return Click(*other_place, sign=-1)
+
+
+def _deepest(
+    error: masks.BoolMask, clicked: Sequence[tuple[int, int]]
+) -> tuple[float, tuple[int, int]]:
+    """Depth and place of the deepest pixel of a (H, W) mask that is not yet clicked.
+
+    Only the tight box is looked at. That is exact: any pixel outside it has a nearer one on the
+    frame around the box, which holds no error either.
+    """
+    box = masks.tight_box(error)
+    if box is None:
+        return 0.0, (0, 0)
+    row0, col0, row1, col1 = box
+    depths = depth(error[row0:row1, col0:col1])
+    for row, col in clicked:
+        if row0 <= row < row1 and col0 <= col < col1:
+            depths[row - row0, col - col0] = 0.0
+    row, col = divmod(int(depths.argmax()), depths.shape[1])
+    return float(depths[row, col]), (row0 + row, col0 + col)

@@ -1,8 +1,7 @@
-"""Clicks to train with: drawn at random from the truth, or put where a network still errs.
+"""Clicks to train with: drawn at random from the truth, at its extremes, or where a network errs.
 
 The random strategies are those of iFCN, as ITIS reimplements them, and of latent diversity; ITIS
-starts with iFCN's and then adds one click at a time (``add_error_clicks``). Pixels are those of a
-crop of 512.
+then adds one click at a time (``add_error_clicks``). Settings are in pixels of a crop of 512.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
 from openscenes.data.interactions import REFERENCE_PX, depth
 from openscenes.errors import InputError
@@ -23,6 +22,7 @@ from openscenes.masks import BoolMask, distance_to_outside
 from openscenes.settings import setting
 
 Clicks = NDArray[np.float32]  # (K, 3): row, col, sign
+N_EXTREMES = 4
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,7 @@ def sample_batch(
     """``sample_clicks`` for each object of a batch.
 
     Args:
-        masks: (B, 1, S, S) bool.
-        others: (B, 1, S, S) uint8.
+        masks, others: (B, 1, S, S) bool and uint8.
         generators: one for each object, so that an object's clicks depend on nothing else.
         n_max: the number of slots; the first click and a random choice of the rest are kept.
     Returns:
@@ -252,3 +251,49 @@ def _middle_of_largest(error: BoolMask) -> tuple[int, int]:
     _, regions, statistics, _ = cv2.connectedComponentsWithStats(painted, connectivity=4)
     largest = 1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax())
     return divmod(int(depth(regions == largest).argmax()), error.shape[1])
+
+
+def extreme_points(
+    masks: Tensor, *, slack_px: float, generators: Sequence[torch.Generator]
+) -> Tensor:
+    """DEXTR: click once near the leftmost, rightmost, top and bottom pixel of every object.
+
+    Each click is drawn uniformly from the object's pixels within ``slack_px`` of the
+    extreme coordinate; 5 px of a 512 crop in training, 0 (uniform among exact ties) in tests.
+    Ours: one generator per object, so that an object's clicks do not depend on its batch.
+
+    Args:
+        masks: (B, 1, S, S) bool.
+        slack_px: how far from the extreme, in pixels of the crop.
+        generators: one for each object, on the CPU.
+    Returns:
+        (B, 4, 3) float32 clicks (row, col, sign) of left, right, top, bottom, on the masks'
+        device; sign is 1, and an empty mask has rows of zeros, which is no click.
+    Raises:
+        InputError: if the slack is negative, or there is not one generator per object.
+    """
+    if slack_px < 0 or len(generators) != len(masks):
+        raise InputError(
+            f"got a slack of {slack_px} px and {len(generators)} generators for {len(masks)} "
+            "masks; give a slack of at least 0 and one generator per mask"
+        )
+    pairs = zip(masks[:, 0], generators, strict=True)
+    clicks = [_extremes_of(mask, slack_px, generator) for mask, generator in pairs]
+    return torch.stack(clicks) if clicks else torch.zeros(0, N_EXTREMES, 3, device=masks.device)
+
+
+def _extremes_of(mask: Tensor, slack_px: float, generator: Generator) -> Tensor:
+    """(S, S) bool to (4, 3)."""
+    pixels = mask.nonzero()
+    if not len(pixels):
+        return torch.zeros(N_EXTREMES, 3, device=mask.device)
+    rows, cols = pixels.unbind(dim=1)
+    near = (
+        cols <= cols.min() + slack_px,
+        cols >= cols.max() - slack_px,
+        rows <= rows.min() + slack_px,
+        rows >= rows.max() - slack_px,
+    )
+    drawn = [pixels[chosen] for chosen in near]
+    points = torch.stack([p[int(torch.randint(len(p), (), generator=generator))] for p in drawn])
+    return torch.cat((points, torch.ones_like(points[:, :1])), dim=1).float()

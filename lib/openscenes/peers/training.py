@@ -24,8 +24,12 @@ from openscenes.method.training import Objective, TrainConfig, train
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.iog_refinement import RefinableIOG
-from openscenes.peers.click_sampling import SamplingConfig, add_error_clicks, sample_batch
-from openscenes.peers.extreme_points import extreme_points
+from openscenes.peers.click_sampling import (
+    SamplingConfig,
+    add_error_clicks,
+    extreme_points,
+    sample_batch,
+)
 from openscenes.peers.losses import plain_cross_entropy
 from openscenes.settings import setting
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from openscenes import masks
 from openscenes.annotator.screen.drawing import Painter
-from openscenes.data.next_click import next_click
+from openscenes.data.interactions import next_click
 from openscenes.errors import InputError
 from openscenes.seeding import numpy_generator
 

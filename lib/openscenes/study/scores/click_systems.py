@@ -21,7 +21,7 @@ from openscenes.data.examples import Example
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.iog_refinement import RefinableIOG
-from openscenes.peers.extreme_points import extreme_points
+from openscenes.peers.click_sampling import extreme_points
 from openscenes.peers.zoo import PEERS, Peer, peer_of
 from openscenes.seeding import torch_generator
 from openscenes.study.runs import peers, refinement

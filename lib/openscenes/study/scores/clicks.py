@@ -1,6 +1,6 @@
 """Table 1's scores: what a system answers to its first clicks, and after each further one.
 
-Paper: Sec. 4.2, Table 1.  Ours: one simulated user for every system (``data.next_click``), a
+Paper: Sec. 4.2, Table 1.  Ours: one simulated user for every system (``next_click``), a
 threshold that is fixed for each system on the source's validation set, and IoU in image pixels.
 """
 
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from openscenes import masks
 from openscenes.data import samples
-from openscenes.data.next_click import next_click
+from openscenes.data.interactions import next_click
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.paths import atomic, cache_dir
-from openscenes.peers.extreme_points import extreme_points
+from openscenes.peers.click_sampling import extreme_points
 from openscenes.progress import progress
 from openscenes.study.profiles import LIMIT
 from openscenes.study.runs.code_digest import code_digest

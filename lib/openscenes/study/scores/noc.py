@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openscenes import masks
-from openscenes.data.next_click import Click, next_click
+from openscenes.data.interactions import Click, next_click
 from openscenes.errors import InputError
 from openscenes.study.profiles import LIMIT
 from openscenes.study.scores.continual import Values
@@ -140,8 +140,8 @@ def simulate(
 ) -> NDArray[np.float64]:
     """Let a simulated user segment a batch of objects in lockstep, from empty masks on.
 
-    RITM: the user of ``data.next_click``; nothing stops early, so that NoC and IoU at k come from
-    the same run.
+    RITM: the user of ``next_click``; nothing stops early, so that NoC and IoU at k come from one
+    run.
 
     Args:
         respond: called with the clicks of each object so far, (K_i, 3) float32 of (row, col, sign)
