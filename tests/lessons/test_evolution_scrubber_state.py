@@ -16,7 +16,7 @@ from openscenes.study.experiments.rows import questions_of
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs.data import open_study, validation
 from openscenes.study.runs.recipes import evolved, initial
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import train
 from openscenes.study.scores.queries import Question, answer, recipes_of
 from openscenes.study.scores.statistics import estimate
 
@@ -105,7 +105,7 @@ def test_what_leaves_the_picture_is_filled():
 @pytest.fixture(scope="module")
 def scrubber():
     study = open_study(profile_named("smoke"), None, "cpu")
-    model(study, SECOND)
+    train(study, SECOND)
     return Scrubber(study, {"there": THERE, "back": BACK})
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from openscenes.paths import cache_dir
 from openscenes.study.profiles import LIMIT, profile_named
-from openscenes.study.runs import refinement
+from openscenes.study.runs import refinement, store
 from openscenes.study.runs.data import open_study, validation
-from openscenes.study.runs.recipes import evolved, inference_config, initial, peer
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.recipes import evolved, inference_config, initial, peer, refiner_of
+from openscenes.study.runs.runs import find, train, train_all
 from openscenes.study.scores import clicks as click_study
 from openscenes.study.scores.clicks import (
     THRESHOLDS,
@@ -31,7 +31,9 @@ CLICKS = [f"click_{k}" for k in range(1, LIMIT + 1)]
 
 @pytest.fixture(scope="module")
 def study():
-    return open_study(profile_named("smoke"), None, "cpu")
+    made = open_study(profile_named("smoke"), None, "cpu")
+    train_all(made, [SECOND, refiner_of(FIRST)])
+    return made
 
 
 def swept(*by_object):
@@ -79,7 +81,7 @@ def test_no_object_chooses_the_threshold_that_it_is_judged_at(study, monkeypatch
 
 
 def test_a_sweep_at_one_half_is_the_first_answers_score_on_the_source(study):
-    sweep = threshold_sweep(study, FIRST, model(study, FIRST))
+    sweep = threshold_sweep(study, FIRST, train(study, FIRST))
     plain = answer(study, Question(FIRST, "voc"))["iou"]
     assert sweep["0.5"].mean() == pytest.approx(plain.mean(), abs=2e-3)
     assert sweep[[f"{t:g}" for t in THRESHOLDS]].mean().nunique() > 1
@@ -88,7 +90,7 @@ def test_a_sweep_at_one_half_is_the_first_answers_score_on_the_source(study):
 def test_a_sweep_promises_free_clicks_what_the_table_then_measures(study, monkeypatch):
     """A user who clicks on what the threshold shows, and not on masks cut at one half."""
     recipe, labelled = peer("iFCN", 0), validation(study, "voc")
-    made = model(study, recipe)
+    made = train(study, recipe)
     sweep = threshold_sweep(study, recipe, made)
     for t in (0.1, 0.7):
         fixed = np.full(len(labelled.examples), t)
@@ -98,10 +100,10 @@ def test_a_sweep_promises_free_clicks_what_the_table_then_measures(study, monkey
 
 
 def test_an_evolved_model_has_the_threshold_of_its_first_one(study, monkeypatch):
-    made = model(study, FIRST)
+    made = train(study, FIRST)
     first = threshold_sweep(study, FIRST, made)
     monkeypatch.setattr(click_study, "system_of", None)  # nothing is asked any more
-    evolved_model = model(study, SECOND, train=False)
+    evolved_model = find(study, SECOND)
     assert evolved_model.digest != made.digest
     pd.testing.assert_frame_equal(threshold_sweep(study, SECOND, evolved_model), first)
 
@@ -109,7 +111,7 @@ def test_an_evolved_model_has_the_threshold_of_its_first_one(study, monkeypatch)
 @pytest.fixture(scope="module")
 def curves(study):
     labelled = validation(study, "coco")
-    return click_iou(study, SECOND, model(study, SECOND), labelled)
+    return click_iou(study, SECOND, train(study, SECOND), labelled)
 
 
 def test_a_line_for_every_object_and_a_column_for_every_click(study, curves):
@@ -121,7 +123,7 @@ def test_a_line_for_every_object_and_a_column_for_every_click(study, curves):
 
 
 def test_the_first_column_is_the_answer_to_box_and_point(study, curves):
-    made, labelled = model(study, SECOND), validation(study, "coco")
+    made, labelled = train(study, SECOND), validation(study, "coco")
     how = inference_config(study.profile, clipped=False, views=False)
     (chosen,) = set(click_study.source_thresholds(study, SECOND, made, labelled))
     masks = object_iou(study, made, labelled, replace(how, threshold=chosen))["iou"]
@@ -129,7 +131,7 @@ def test_the_first_column_is_the_answer_to_box_and_point(study, curves):
 
 
 def test_the_refinement_branch_is_part_of_the_name_of_its_scores(study, monkeypatch):
-    asked = (study, SECOND, model(study, SECOND), validation(study, "coco"))
+    asked = (study, SECOND, train(study, SECOND), validation(study, "coco"))
     before, plain = click_study._key(*asked), refinement.refiner_training
     slower = replace(plain(study), learning_rate=1e-5)
     monkeypatch.setattr(refinement, "refiner_training", lambda _study: slower)
@@ -139,28 +141,28 @@ def test_the_refinement_branch_is_part_of_the_name_of_its_scores(study, monkeypa
 def test_tables_2_to_7_ask_every_system_at_the_same_threshold(study, monkeypatch):
     dextr, labelled = peer("DEXTR", 0), validation(study, "voc")
     monkeypatch.setattr(click_study, "source_thresholds", None)  # is not asked
-    frame = first_iou(study, dextr, model(study, dextr), labelled)
+    frame = first_iou(study, dextr, train(study, dextr), labelled)
     assert list(frame.columns) == ["object_id", "class_name", "area", "iou"]
-    sweep = threshold_sweep(study, dextr, model(study, dextr))
+    sweep = threshold_sweep(study, dextr, train(study, dextr))
     assert study.profile.inference.threshold == 0.5
     assert np.allclose(frame["iou"], sweep["0.5"], atol=1e-4)
 
 
 def test_clicks_are_kept_and_not_asked_for_again(study, curves, monkeypatch):
     monkeypatch.setattr(click_study, "system_of", None)
-    again = click_iou(study, SECOND, model(study, SECOND), validation(study, "coco"))
+    again = click_iou(study, SECOND, train(study, SECOND), validation(study, "coco"))
     pd.testing.assert_frame_equal(again, curves)
 
 
 def test_a_fresh_run_gives_the_kept_clicks(study, curves, monkeypatch):
-    monkeypatch.setattr(click_study, "cache_dir", lambda: cache_dir() / "elsewhere")
-    fresh = click_iou(study, SECOND, model(study, SECOND), validation(study, "coco"))
+    monkeypatch.setattr(store, "cache_dir", lambda: cache_dir() / "elsewhere")
+    fresh = click_iou(study, SECOND, train(study, SECOND), validation(study, "coco"))
     pd.testing.assert_frame_equal(fresh, curves)
 
 
 def test_a_system_that_takes_no_corrections_stays_where_it_is(study):
     dextr = peer("DEXTR", 0)
-    frame = click_iou(study, dextr, model(study, dextr), validation(study, "coco"))
+    frame = click_iou(study, dextr, train(study, dextr), validation(study, "coco"))
     values = frame[CLICKS].to_numpy()
     assert (values == values[:, :1]).all()
 
@@ -245,7 +247,7 @@ def test_every_object_is_in_one_chunk():
 def test_fewer_clicks_are_the_beginning_of_more(study):
     labelled = validation(study, "voc")
     recipe = peer("iFCN", 0)
-    made = model(study, recipe)
+    made = train(study, recipe)
     many = click_iou(study, recipe, made, labelled)
     reasons = {**study.profile.reasons, "n_clicks": "test"}
     short = replace(study.profile, n_clicks=4, reasons=reasons)

@@ -82,10 +82,12 @@ def test_code_changes_the_name_and_widgets_do_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "study").mkdir()
-    (tmp_path / "interactive").mkdir()
+    for wing in ("widgets", "lessons", "annotator"):
+        (tmp_path / wing).mkdir()
     monkeypatch.setattr("openscenes.__file__", str(tmp_path / "__init__.py"))
     before = request().name()
-    (tmp_path / "interactive" / "canvas.py").write_text("1")
+    for wing in ("widgets", "lessons", "annotator"):
+        (tmp_path / wing / "page.py").write_text("1")
     assert request().name() == before
     (tmp_path / "study" / "tables.py").write_text("1")
     assert request().name() != before

@@ -13,7 +13,6 @@ from openscenes.study.runs.data import (
     Study,
     _part,
     _some,
-    digest_of,
     new_scene,
     open_study,
     source,
@@ -142,12 +141,6 @@ def test_what_was_made_once_is_remembered(study):
 
 def test_memory_makes_no_two_studies_different(study):
     assert replace(study, memory={}) == study
-
-
-def test_a_digest_depends_on_values_and_not_on_order():
-    assert digest_of({"a": 1, "b": (1, 2)}) == digest_of({"b": [1, 2], "a": 1})
-    assert digest_of({"a": 1}) != digest_of({"a": 2})
-    assert len(digest_of(None)) == 12
 
 
 def test_the_method_gets_no_truth_of_a_new_scene(study):

@@ -16,26 +16,27 @@ from openscenes.study.plan.on_demand import (
 )
 from openscenes.study.profiles import PAPER, profile_named
 from openscenes.study.runs import recipes
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import find
 
 INITIAL = recipes.initial("voc", 0)
 EVOLVED = recipes.evolved(INITIAL, "cityscapes", recipes.FULL)
 
 
 @pytest.fixture
-def shelf(monkeypatch, tmp_path):
-    """Stand-ins for training: a model is there once it was asked for with ``train``."""
+def shelf(monkeypatch):
+    """Stand-ins for training: a model is there once it was trained."""
     made = []
 
-    def model(study, recipe, *, train=True):
-        weights = tmp_path / f"{recipe.words()}-{recipe.seed}"
-        if train and not weights.exists():
-            made.append(recipe)
-            weights.touch()
+    def find(study, recipe):
         facts = {"wall_s": 3.2}
-        return SimpleNamespace(weights=weights, label=recipe.words(), facts=lambda: facts)
+        return SimpleNamespace(is_trained=recipe in made, label=recipe.words(), facts=lambda: facts)
 
-    monkeypatch.setattr(module, "model", model)
+    def train(study, recipe):
+        made.append(recipe)
+        return find(study, recipe)
+
+    monkeypatch.setattr(module, "find", find)
+    monkeypatch.setattr(module, "train", train)
     monkeypatch.setattr(module, "source", lambda *_: SimpleNamespace(examples=range(30)))
     monkeypatch.setattr(module, "new_scene", lambda *_: SimpleNamespace(clicked=range(50)))
     monkeypatch.setattr(module, "measured", lambda _, names: {n: Cost(0.03, 0.01) for n in names})
@@ -96,5 +97,5 @@ def test_the_papers_clicks_are_another_study_on_the_same_pictures():
     literal = literal_study(study)
     assert literal.profile.clicks == PAPER.clicks
     assert (literal.root, literal.cache, literal.fabric) == (study.root, study.cache, study.fabric)
-    named = {model(one, INITIAL, train=False).digest for one in (study, literal)}
+    named = {find(one, INITIAL).digest for one in (study, literal)}
     assert len(named) == 2

@@ -14,7 +14,7 @@ from openscenes.study.plan import dry_run
 from openscenes.study.profiles import PAPER, differences
 from openscenes.study.runs.data import open_study
 from openscenes.study.runs.recipes import STATISTICS, VARIANTS, evolution_config, evolved, initial
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import train
 
 SMALL = replace(
     dry_run.DRY_RUN,
@@ -93,7 +93,7 @@ def test_what_is_none_is_refused_before_anything_is_trained(cache, capsys, words
 def test_every_variant_trains_with_the_papers_settings(cache):
     study = open_study(replace(SMALL, cpu_threads=1), None, "cpu")
     for variant in VARIANTS:
-        made = model(study, evolved(initial("voc", 0), "coco", variant, user="human"))
+        made = train(study, evolved(initial("voc", 0), "coco", variant, user="human"))
         if variant == STATISTICS:
             assert made.facts()["history"] == []
             continue

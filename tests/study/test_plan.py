@@ -13,7 +13,7 @@ from openscenes.study.plan.requirements import NEEDS, OBJECTS, missing
 from openscenes.study.profiles import PAPER, STUDY, profile_named
 from openscenes.study.runs.data import open_study
 from openscenes.study.runs.recipes import initial
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import find
 
 SMOKE = profile_named("smoke")
 
@@ -32,7 +32,7 @@ def test_nothing_is_there_then_one_model_is(empty):
     assert "Trained already" not in before
     assert "To train: 76 models" in before
     study = open_study(SMOKE, None, "cpu")
-    made = model(study, initial("voc", 0), train=False)
+    made = find(study, initial("voc", 0))
     made.folder.mkdir(parents=True)
     made.weights.write_bytes(b"")
     after = plan_text(SMOKE, 1, None, "cpu")

@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from openscenes.errors import WeightsError
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.inference import predictions
 from openscenes.paths import cache_dir
 from openscenes.study.profiles import profile_named
+from openscenes.study.runs import store
 from openscenes.study.runs.data import Study, open_study, validation
 from openscenes.study.runs.recipes import evolved, inference_config, initial, peer, refiner_of
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import find, train, train_all
 from openscenes.study.scores import masks, queries
 from openscenes.study.scores.masks import ipt_iou, ipt_variants, object_iou
 from openscenes.study.scores.queries import Question, answer, recipes_of
@@ -24,7 +26,24 @@ IDENTITY = ["object_id", "class_name", "area"]
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    return open_study(profile_named("smoke"), None, "cpu")
+    made = open_study(profile_named("smoke"), None, "cpu")
+    train_all(made, [SECOND, refiner_of(FIRST), peer("ITIS", 0), peer("DEXTR", 0)])
+    return made
+
+
+def test_a_score_of_a_model_that_is_not_trained_trains_nothing_and_says_what_does(study):
+    missing = initial("voc", 78)
+    sentence = "smoke seed 78 initial voc is not trained yet; `make models`"
+    for question in (
+        Question(missing, "coco"), Question(missing, "coco", "ipt"),
+        Question(missing, "coco", "clicks"), Question(evolved(missing, "coco", "st"), "coco"),
+        Question(peer("iFCN", 78), "voc", "clicks"),
+    ):  # fmt: skip
+        with pytest.raises(WeightsError, match="seed 78 .*is not trained yet"):
+            answer(study, question)
+    with pytest.raises(WeightsError, match=sentence):
+        answer(study, Question(missing, "voc"))
+    assert not find(study, missing).folder.exists()
 
 
 def test_what_a_question_needs():
@@ -57,7 +76,7 @@ def test_a_kept_answer_equals_a_fresh_one(study, monkeypatch):
         patch.setattr(masks, "predictions", None)  # asking a network again would fail
         again = answer(study, asked)
     pd.testing.assert_frame_equal(kept, again)
-    monkeypatch.setattr(masks, "cache_dir", lambda: cache_dir() / "elsewhere")
+    monkeypatch.setattr(store, "cache_dir", lambda: cache_dir() / "elsewhere")
     fresh = answer(study, asked)
     pd.testing.assert_frame_equal(kept, fresh)
 
@@ -91,7 +110,7 @@ def asked_in_crops(study, clipped, views=False, user="iog"):
     labelled = validation(study, "coco", user=user)
     found = []
     for _, _, batch, prediction in predictions(
-        model(study, FIRST).load(study), labelled.examples, profile.clicks, profile.crop, how,
+        train(study, FIRST).load(study), labelled.examples, profile.clicks, profile.crop, how,
         cache=study.cache, fabric=study.fabric,
     ):  # fmt: skip
         region = box_region(batch.boxes, profile.crop.size, how.clip_margin)
@@ -122,7 +141,7 @@ def test_six_views_are_a_mean_of_more_than_the_plain_one(study):
 
 def test_masks_are_read_as_the_profile_says(study):
     frame = answer(study, Question(FIRST, "voc"))
-    made, labelled = model(study, FIRST), validation(study, "voc")
+    made, labelled = train(study, FIRST), validation(study, "voc")
     pd.testing.assert_frame_equal(frame, object_iou(study, made, labelled))
     strict = replace(study.profile.inference, threshold=0.9)
     assert not np.allclose(object_iou(study, made, labelled, strict)["iou"], frame["iou"])
@@ -133,7 +152,7 @@ def test_ipt_answers_every_variant_at_once(study):
     assert list(frame.columns) == [*IDENTITY, "iou", *ipt_variants(study.profile)]
     assert np.allclose(frame["iou"], answer(study, Question(FIRST, "voc"))["iou"])
     some = {"edge": ipt_variants(study.profile)["edge"]}
-    alone = ipt_iou(study, model(study, FIRST), validation(study, "voc"), some)
+    alone = ipt_iou(study, train(study, FIRST), validation(study, "voc"), some)
     assert np.allclose(alone["edge"], frame["edge"])
 
 

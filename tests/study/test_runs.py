@@ -15,8 +15,9 @@ from openscenes.networks.weights import load_weights
 from openscenes.paths import PROJECT
 from openscenes.peers.zoo import peer_of
 from openscenes.study.profiles import profile_named
-from openscenes.study.runs import peers, runs
+from openscenes.study.runs import peers, runs, store
 from openscenes.study.runs.data import Study, new_scene, open_study, source
+from openscenes.study.runs.models import Model
 from openscenes.study.runs.peers import load_peer
 from openscenes.study.runs.recipes import (
     FULL,
@@ -29,15 +30,15 @@ from openscenes.study.runs.recipes import (
     refiner_of,
 )
 from openscenes.study.runs.refinement import load_refinable, refiner_training
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import find, train
 
 TRAIN = (
-    "from openscenes.study.runs.runs import model\n"
+    "from openscenes.study.runs.runs import train\n"
     "from openscenes.study.runs.recipes import initial\n"
     "from openscenes.study.runs.data import open_study\n"
     "from openscenes.study.profiles import profile_named\n"
     "study = open_study(profile_named('smoke'), None, 'cpu')\n"
-    "print(model(study, initial('voc', 5)).digest)\n"
+    "print(train(study, initial('voc', 5)).digest)\n"
 )
 FIRST = initial("voc+sbd", 0)
 
@@ -49,7 +50,7 @@ def study() -> Study:
 
 def named(study, recipe):
     """Where a model would be, trained or not."""
-    return model(study, recipe, train=False).digest
+    return find(study, recipe).digest
 
 
 def test_two_processes_train_a_model_once(study: Study) -> None:
@@ -59,39 +60,26 @@ def test_two_processes_train_a_model_once(study: Study) -> None:
         for _ in range(2)
     ]
     digests = {process.communicate(timeout=300)[0].split()[-1] for process in pair}
-    made = model(study, initial("voc", 5))
+    made = train(study, initial("voc", 5))
     assert digests == {made.digest}
     before = made.weights.stat().st_mtime_ns
-    assert model(study, initial("voc", 5)).weights.stat().st_mtime_ns == before
-
-
-def test_the_time_of_killed_runs_counts_up_to_what_they_kept(tmp_path, monkeypatch) -> None:
-    resume, now = tmp_path / "resume.safetensors", 1000.0
-    monkeypatch.setattr(runs.time, "time", lambda: now)
-    assert runs._spent_before(tmp_path) == 0.0
-    resume.write_bytes(b"")
-    os.utime(resume, (now + 30, now + 30))  # kept after half a minute, then killed
-    now = 2000.0
-    assert runs._spent_before(tmp_path) == 30.0
-    assert runs._spent_before(tmp_path) == 30.0  # killed before it kept anything
-    os.utime(resume, (now + 5, now + 5))
-    assert runs._spent_before(tmp_path) == 35.0
+    assert train(study, initial("voc", 5)).weights.stat().st_mtime_ns == before
 
 
 def test_a_finished_model_says_what_all_its_runs_took(study: Study) -> None:
-    folder = model(study, initial("voc", 41), train=False).folder
+    folder = find(study, initial("voc", 41)).folder
     folder.mkdir(parents=True)
     began = time.time() - 600
-    (folder / runs.SPENT).write_text(json.dumps({"s": 100.0, "began": began}))
+    (folder / store.SPENT).write_text(json.dumps({"s": 100.0, "began": began}))
     (folder / "resume.safetensors").write_bytes(b"damaged")
     os.utime(folder / "resume.safetensors", (began + 50, began + 50))
-    made = model(study, initial("voc", 41))
+    made = train(study, initial("voc", 41))
     assert 150.0 < made.facts()["wall_s"] < 500.0
-    assert not (folder / runs.SPENT).exists()
+    assert not (folder / store.SPENT).exists()
 
 
 def test_naming_a_model_trains_nothing(study: Study) -> None:
-    made = model(study, initial("voc", 77), train=False)
+    made = find(study, initial("voc", 77))
     assert not made.folder.exists()
     assert made.label == "smoke seed 77 initial voc"
 
@@ -127,17 +115,17 @@ def test_a_peer_does_not_depend_on_how_we_evolve(study: Study) -> None:
 
 
 def test_a_grown_model_comes_back_grown(study: Study) -> None:
-    made = model(study, evolved(FIRST, "coco", "st"))
+    made = train(study, evolved(FIRST, "coco", "st"))
     assert made.load(study).config.unknown_class
-    assert not model(study, FIRST).load(study).config.unknown_class
+    assert not train(study, FIRST).load(study).config.unknown_class
     facts = made.facts()
     assert facts["made_of"]["stage"] == "evolved"
-    assert facts["made_of"]["parent"] == model(study, FIRST).digest
+    assert facts["made_of"]["parent"] == train(study, FIRST).digest
     assert set(facts["history"][0]) == {"epoch", "ce_old", "class_old", "ce_new"}
 
 
 def test_a_fine_tuned_model_learned_the_scenes_truth_alone(study: Study) -> None:
-    made = model(study, finetuned(FIRST, "coco"))
+    made = train(study, finetuned(FIRST, "coco"))
     assert set(made.facts()["history"][0]) == {"epoch", "ce"}
     assert made.facts()["made_of"]["stage"] == "fine-tuned"
     assert not made.load(study).config.unknown_class
@@ -147,7 +135,7 @@ def test_a_fine_tuned_model_learned_the_scenes_truth_alone(study: Study) -> None
 def test_a_chain_of_parts_remembers_what_every_part_learned(study: Study) -> None:
     first = initial("voc", 5)
     steps = in_parts(first, "cityscapes", 2, FULL)
-    made = model(study, steps[1])
+    made = train(study, steps[1])
     labelled = source(study, "voc").examples
     assert runs._pool(study, steps[0]).examples == labelled
     pool = runs._pool(study, steps[1]).examples
@@ -163,7 +151,7 @@ def test_a_chain_of_parts_remembers_what_every_part_learned(study: Study) -> Non
 
 def test_a_longer_life_has_all_its_scenes_in_its_pool(study: Study) -> None:
     second = evolved(FIRST, "coco", "st")
-    model(study, second)
+    train(study, second)
     pool = runs._pool(study, evolved(second, "cityscapes", "st")).examples
     scenes = {example.object_id.split("/")[0] for example in pool if not example.labelled}
     assert scenes == {"coco"}
@@ -173,8 +161,8 @@ def test_a_longer_life_has_all_its_scenes_in_its_pool(study: Study) -> None:
 
 
 def test_the_control_moves_no_weight_but_renews_the_statistics_of_the_heads(study: Study) -> None:
-    before = model(study, FIRST).load(study).state_dict()
-    after = model(study, evolved(FIRST, "coco", STATISTICS)).load(study).state_dict()
+    before = train(study, FIRST).load(study).state_dict()
+    after = train(study, evolved(FIRST, "coco", STATISTICS)).load(study).state_dict()
     changed = {
         name for name, value in before.items()
         if value.shape == after[name].shape and not torch.equal(value, after[name])
@@ -194,18 +182,18 @@ def test_what_learned_nothing_leaves_nothing_in_the_pool(study: Study) -> None:
 
 
 def test_a_peer_is_trained_once_and_found_again(study: Study) -> None:
-    made = model(study, peer("DEXTR", 0))
+    made = train(study, peer("DEXTR", 0))
     before = made.weights.stat().st_mtime_ns
-    assert model(study, peer("DEXTR", 0)).weights.stat().st_mtime_ns == before
-    network = load_peer(study, made, peer_of(study.profile, "DEXTR"))
+    assert train(study, peer("DEXTR", 0)).weights.stat().st_mtime_ns == before
+    network = load_peer(made, peer_of(study.profile, "DEXTR"))
     assert not network.training
     assert [set(row) for row in made.facts()["history"]] == [{"epoch", "balanced_cross_entropy"}]
     with pytest.raises(WeightsError):
-        load_peer(study, made, peer_of(study.profile, "iFCN"))
+        load_peer(made, peer_of(study.profile, "iFCN"))
 
 
 def test_a_peer_goes_on_from_its_own_weights_a_fifth_as_fast(study: Study) -> None:
-    made = model(study, finetuned(peer("DEXTR", 0), "coco"))
+    made = train(study, finetuned(peer("DEXTR", 0), "coco"))
     facts = made.facts()["made_of"]
     own = peer_of(study.profile, "DEXTR").train
     assert facts["stage"] == "peer tuned"
@@ -216,10 +204,10 @@ def test_a_peer_goes_on_from_its_own_weights_a_fifth_as_fast(study: Study) -> No
 
 def test_a_refiner_is_trained_once_and_serves_the_whole_life(study: Study) -> None:
     second = evolved(FIRST, "coco", "st")
-    trained = model(study, refiner_of(second))
+    trained = train(study, refiner_of(second))
     before = trained.weights.stat().st_mtime_ns
-    assert model(study, refiner_of(FIRST)).weights.stat().st_mtime_ns == before
-    first, evolved_model = model(study, FIRST), model(study, second)
+    assert train(study, refiner_of(FIRST)).weights.stat().st_mtime_ns == before
+    first, evolved_model = train(study, FIRST), train(study, second)
     refinable = load_refinable(study, trained, first, evolved_model)
     assert not refinable.training
     assert refinable.network.config.unknown_class
@@ -242,10 +230,10 @@ def test_a_refiner_learns_a_quarter_of_the_initial_epochs(study: Study) -> None:
 def test_a_model_says_in_its_file_how_to_click(study: Study) -> None:
     from safetensors import safe_open
 
-    with safe_open(model(study, FIRST).weights, "pt") as file:
+    with safe_open(train(study, FIRST).weights, "pt") as file:
         about = file.metadata()
     assert about["label"] == "smoke seed 0 initial voc+sbd"
-    assert about["digest"] == model(study, FIRST).digest
+    assert about["digest"] == train(study, FIRST).digest
 
 
 @pytest.mark.parametrize("kind", ["vgg16", None])
@@ -256,8 +244,9 @@ def test_a_peer_starts_from_imagenet_where_such_weights_exist(study, monkeypatch
         load_imagenet=lambda network, path: loaded.append((network, path)),
     )  # fmt: skip
     monkeypatch.setattr(peers, "peer_of", lambda *_: row)
-    monkeypatch.setattr(peers, "_learned", lambda _study, network, *_: network)
-    making = peers.from_source(study, peer("iFCN", 0), None)
-    network = making.make(tmp_path, "iFCN")
-    assert making.made_of.get("imagenet") == kind
+    monkeypatch.setattr(peers, "learn_clicks", lambda *_, **__: [])
+    monkeypatch.setattr(peers, "code_digest", lambda *_: "")
+    where = Model("iFCN", tmp_path, "iFCN")
+    network, _ = peers.trained(study, peer("iFCN", 0), None, where)
+    assert peers.names(study, peer("iFCN", 0)).get("imagenet") == kind
     assert loaded == ([] if kind is None else [(network, None)])  # None: torchvision fetches it

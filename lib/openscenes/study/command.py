@@ -17,7 +17,7 @@ from openscenes.study.plan.scheduler import prepare
 from openscenes.study.profiles import Profile, profile_named
 from openscenes.study.runs import finished
 from openscenes.study.runs.data import Study, open_study
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import find
 from openscenes.study.scores.queries import Question, recipes_of
 from openscenes.study.status.page import write_status
 
@@ -134,7 +134,7 @@ def make_table(
 
 def to_train(study: Study, what: str, questions: Sequence[Question]) -> str:
     """One line: how many of the models behind some questions are still to be trained."""
-    models = [model(study, recipe, train=False) for recipe in recipes_of(questions)]
+    models = [find(study, recipe) for recipe in recipes_of(questions)]
     n_missing = sum(not one.weights.exists() for one in models)
     return f"{what}: models to train: {n_missing} of {len(models)}"
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from openscenes import masks
 from openscenes.annotator.evolve.scene import clicked, photographs, placed
@@ -27,7 +26,8 @@ from openscenes.progress import progress
 from openscenes.seeding import numpy_generator
 from openscenes.settings import setting
 from openscenes.study.runs.code_digest import code_digest
-from openscenes.study.runs.data import Study, digest_of
+from openscenes.study.runs.data import Study
+from openscenes.study.runs.store import digest_of, locked
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ def answers(
     """
     keys = [_key(study, item) for item in items]
     path = workspace.folder / "judgements" / f"{version.name}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
+    with locked(path.parent):
         known = {entry["key"]: entry for entry in read_lines(path) if entry.keys() >= _ENTRY}
         missing = {key: item for key, item in zip(keys, items, strict=True) if key not in known}
         asked = _asked(workspace, study, version, list(missing.values())) if missing else iter(())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 
 from openscenes.annotator.evolve.scene import Split, clicked, photographs, placed, split
 from openscenes.annotator.store.snapshot import Snapshot
@@ -25,12 +22,13 @@ from openscenes.method.evolution import EvolutionConfig, Step, evolve, kept_pseu
 from openscenes.method.pool import Pool
 from openscenes.networks.weights import save_weights
 from openscenes.prediction.model_files import description
-from openscenes.study.runs import runs
+from openscenes.study.runs import store
 from openscenes.study.runs.code_digest import code_digest
-from openscenes.study.runs.data import Labelled, Study, digest_of, source
+from openscenes.study.runs.data import Labelled, Study, source
 from openscenes.study.runs.models import setting_of
 from openscenes.study.runs.provenance import provenance
 from openscenes.study.runs.recipes import FULL, VARIANTS, evolution_config, initial
+from openscenes.study.runs.runs import train
 
 _CODE = (evolve, kept_pseudo_masks, Pool)  # what decides a candidate
 SEED = 0
@@ -50,7 +48,7 @@ def version_in_use(workspace: Workspace, study: Study) -> Version:
     current = versions.current()
     if current is None:
         initial_set = study.profile.initial_sets[-1]
-        model = runs.model(study, initial(initial_set, SEED))
+        model = train(study, initial(initial_set, SEED))
         current = versions.adopt(study, model, initial_set=initial_set)
     if current.about["profile"] != study.profile.name:
         raise InputError(
@@ -95,10 +93,7 @@ def evolve_on(
     scene = tuple(clicked(item) for item in parts.learnable)
     task = _Task(workspace, study, tuple(versions.lineage(parent)), scene, variant)
     folder = versions.place(task.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
-        for leftover in folder.glob(".*.partial"):  # of a run killed while it wrote
-            leftover.unlink()
+    with store.locked(folder):
         if not (folder / "model.safetensors").exists():
             _train(task, folder)
     return versions.add(task.name)
@@ -150,7 +145,7 @@ class _Task:
 
     @property
     def name(self) -> str:
-        return digest_of(self.made_of)
+        return store.digest_of(self.made_of)
 
     @property
     def step(self) -> str:
@@ -168,7 +163,7 @@ class _Task:
             "n_objects": len(self.scene),
             "made_of": self.made_of,
         }
-        return json.loads(json.dumps(known, default=lambda value: value.__dict__))
+        return store.plain(known)
 
     @cached_property
     def learned_before(self) -> list[Example]:
@@ -202,14 +197,14 @@ class _Task:
 
 def _train(task: _Task, folder: Path) -> None:
     """Train in a folder; its weights, written last, make it a version."""
-    began, about, profile = time.monotonic(), task.about(), task.study.profile
+    seconds, about, profile = store.stopwatch(folder), task.about(), task.study.profile
     step = task.run(folder)
     clicks.save(task.scene, folder / CLICKS)
-    seconds = round(time.monotonic() - began, 1)
-    write_about(folder, about | {"wall_s": seconds, "history": step.history} | provenance())
+    write_about(folder, about | {"wall_s": seconds(), "history": step.history} | provenance())
     metadata = description(step.network.config, profile.crop, profile.clicks)
     metadata |= {"digest": folder.name, "label": about["label"]}
     save_weights(step.network, folder / "model.safetensors", metadata)
+    (folder / store.SPENT).unlink(missing_ok=True)
 
 
 def _clicks_of(version: Version) -> tuple[ClickedObject, ...]:

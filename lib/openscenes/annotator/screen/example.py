@@ -10,7 +10,8 @@ from openscenes.annotator.store.workspace import Workspace, open_workspace
 from openscenes.data.examples import Example
 from openscenes.errors import InputError
 from openscenes.paths import atomic, cache_dir
-from openscenes.study.runs.data import Study, digest_of, validation
+from openscenes.study.runs.data import Study, validation
+from openscenes.study.runs.store import digest_of
 
 SCENE = "coco"
 N_PHOTOGRAPHS = 8

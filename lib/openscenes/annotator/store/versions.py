@@ -23,6 +23,7 @@ from openscenes.paths import atomic
 from openscenes.study.profiles import InitialSet
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.models import Model
+from openscenes.study.runs.store import put_json
 
 NEWEST = "newest"
 
@@ -245,5 +246,4 @@ class Versions:
 
 def write_about(folder: Path, about: Mapping[str, Any]) -> None:
     """Write ``about.json``, whole or not at all."""
-    with atomic(folder / "about.json") as partial:
-        partial.write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+    put_json(folder / "about.json", about)

@@ -26,7 +26,7 @@ from openscenes.method.inference import predictions
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.runs.data import Study, validation
 from openscenes.study.runs.recipes import Recipe
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import find
 
 OUTSIDE = 140  # grey of what lies outside the photograph
 Square = tuple[int, int, int]  # first row, first column, side
@@ -132,7 +132,7 @@ class Scrubber:
     def _ask(self, recipe: Recipe, example: Example) -> BoolMask:
         profile, study = self.study.profile, self.study
         if recipe not in self._networks:
-            self._networks[recipe] = model(study, recipe, train=False).load(study)
+            self._networks[recipe] = find(study, recipe).load(study)
         ((_, (sample,), _, prediction),) = predictions(
             self._networks[recipe], [example], profile.clicks, profile.crop, profile.inference,
             cache=study.cache, fabric=study.fabric,

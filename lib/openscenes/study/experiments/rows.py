@@ -11,7 +11,7 @@ import pandas as pd
 from openscenes.study.profiles import SCENE_NAMES
 from openscenes.study.runs.data import SOURCE, Study
 from openscenes.study.runs.recipes import Recipe
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import find
 from openscenes.study.scores.queries import Question, answer, recipes_of
 from openscenes.study.scores.statistics import Estimate, estimate, paired_difference
 from openscenes.study.scores.tables import Block, Row, Scores, Table, claims_of, long, paper_value
@@ -72,7 +72,7 @@ def table_of(study: Study, key: str, caption: str, plans: Sequence[Plan], seeds:
         caption,
         tuple(block for block, _ in made),
         pd.concat([frame for _, frame in made]),
-        tuple(model(study, recipe, train=False) for recipe in recipes),
+        tuple(find(study, recipe) for recipe in recipes),
         study.profile.name == "paper",
     )
 

@@ -17,7 +17,7 @@ from openscenes.study.experiments.rows import TITLES, in_words
 from openscenes.study.profiles import LIMIT, PAPER, Profile
 from openscenes.study.runs.data import SOURCE, Study
 from openscenes.study.runs.recipes import FULL, Recipe, evolved, initial, peer
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import find
 from openscenes.study.scores import clicks as click_study
 from openscenes.study.scores.noc import MAX_CLICKS, ClickCurve, never_reached, noc
 from openscenes.study.scores.queries import Question, answer, recipes_of
@@ -125,7 +125,7 @@ def table(study: Study, seeds: int) -> Table:
     caption = f"mIoU after {AT} clicks (DEXTR: 4) and clicks needed, on {in_words(study, seeds)}."
     made = Table(
         "1", caption, tuple(blocks), pd.concat(frames),
-        tuple(model(study, r, train=False) for r in models), study.profile.name == "paper",
+        tuple(find(study, r) for r in models), study.profile.name == "paper",
     )  # fmt: skip
     about = "Parameters, and what training starts from: only like beginnings compare networks."
     networks = f"## Networks\n\n{about}\n\n{parameter_table(study.profile)}"
@@ -192,7 +192,7 @@ def thresholds(study: Study, seeds: int) -> str:
     ]
     for system in (*PEERS, "IOG"):
         recipes = [recipe(system, SOURCE, seed) for seed in range(seeds)]
-        sweeps = [click_study.threshold_sweep(study, one, model(study, one)) for one in recipes]
+        sweeps = [click_study.threshold_sweep(study, one, find(study, one)) for one in recipes]
         chosen = [click_study.best_threshold(swept) for swept in sweeps]
         half = np.mean([swept["0.5"].mean() for swept in sweeps])
         best = np.mean([swept[f"{t:g}"].mean() for swept, t in zip(sweeps, chosen, strict=True)])

@@ -12,7 +12,7 @@ from openscenes.study.experiments.rows import in_words
 from openscenes.study.profiles import SCENE_NAMES, Profile
 from openscenes.study.runs.data import SOURCE, Study
 from openscenes.study.runs.recipes import initial
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import find
 from openscenes.study.scores.masks import CHOSEN, PAPER_ROWS, ipt_variants
 from openscenes.study.scores.queries import Question, answer
 from openscenes.study.scores.statistics import Estimate, estimate, paired_difference
@@ -57,7 +57,7 @@ def table(study: Study, seeds: int) -> Table:
         rows = _rows(where, shown)
         blocks.append(Block(title, rows, claims_of(rows, shown, _pairs(rows))))
         frames.append(long(title, shown, objects))
-    models = [model(study, initial(initial_set, seed), train=False) for seed in range(seeds)]
+    models = [find(study, initial(initial_set, seed)) for seed in range(seeds)]
     caption = f"Pseudo mask mIoU on {in_words(study, seeds)}."
     made = Table("3", caption, tuple(blocks), pd.concat(frames), tuple(models))
     return replace(made, like_the_paper=study.profile.name == "paper")

@@ -17,8 +17,9 @@ from openscenes.study.experiments.registry import experiment
 from openscenes.study.pages.latex import latex
 from openscenes.study.profiles import Profile, differences
 from openscenes.study.runs.code_digest import code_digest
-from openscenes.study.runs.data import Study, digest_of
+from openscenes.study.runs.data import Study
 from openscenes.study.runs.provenance import peak_memory_mb, provenance
+from openscenes.study.runs.store import digest_of
 from openscenes.study.scores.splits import objects_as_found
 from openscenes.study.scores.tables import Block, Claim, Table, cells, numbers, title_of
 

@@ -15,7 +15,7 @@ from openscenes.study.profiles import profile_named, with_literal_clicks
 from openscenes.study.runs.data import Study, new_scene, open_study, source
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.recipes import Recipe
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import find, train
 
 Item = TypeVar("Item")
 
@@ -51,16 +51,16 @@ def trained(study: Study, recipes: Sequence[Recipe]) -> list[Model]:
     if missing:
         print(announcement(study, missing), flush=True)
     for number, recipe in enumerate(missing, start=1):
-        made = model(study, recipe)
+        made = train(study, recipe)
         took = made.facts()["wall_s"]
         print(f"{number} of {len(missing)}: {made.label}, {took:.0f} s", flush=True)
-    return [model(study, recipe) for recipe in recipes]
+    return [find(study, recipe) for recipe in recipes]
 
 
 def untrained(study: Study, recipes: Iterable[Recipe]) -> list[Recipe]:
     """Those recipes, and those that they start from, whose models do not exist; parents first."""
     lives = dict.fromkeys(step for recipe in recipes for step in recipe.lineage())
-    return [step for step in lives if not model(study, step, train=False).weights.exists()]
+    return [step for step in lives if not find(study, step).is_trained]
 
 
 def announcement(study: Study, recipes: Sequence[Recipe]) -> str:

@@ -24,7 +24,7 @@ from openscenes.study.plan.scheduler import parallel_jobs
 from openscenes.study.profiles import InitialSet, Profile
 from openscenes.study.runs.data import SOURCE, Study, new_scene, open_study, source, validation
 from openscenes.study.runs.recipes import Recipe
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import find
 from openscenes.study.scores.queries import Question, recipes_of
 from openscenes.study.scores.tables import SCENES
 
@@ -94,7 +94,7 @@ def _from_afar(profile: Profile) -> Estimate:
 
 def _on_the_spot(study: Study, recipes: Sequence[Recipe]) -> Estimate:
     objects = _counted_objects(study)
-    there = frozenset(r for r in recipes if model(study, r, train=False).weights.exists())
+    there = frozenset(r for r in recipes if find(study, r).is_trained)
     if study.profile.name == "paper":
         return Estimate(objects, _on_a_gpu(study.profile), there, how=_ON_A_GPU)
     works = [work_of(study.profile, recipe, objects) for recipe in recipes]

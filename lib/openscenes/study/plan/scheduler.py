@@ -19,9 +19,10 @@ from openscenes.errors import OpenScenesError
 from openscenes.paths import atomic, cache_dir
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs.code_digest import code_digest
-from openscenes.study.runs.data import Study, digest_of, open_study, validation
+from openscenes.study.runs.data import Study, open_study, validation
 from openscenes.study.runs.recipes import Recipe
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import find, train
+from openscenes.study.runs.store import digest_of
 from openscenes.study.scores.queries import Question, answer, recipes_of
 
 _CODE = (answer,)  # what decides what an answer is
@@ -39,7 +40,7 @@ def prepare(
     if done.exists():
         return
     recipes = recipes_of(questions)
-    missing = [r for r in recipes if not model(study, r, train=False).weights.exists()]
+    missing = [r for r in recipes if not find(study, r).is_trained]
     where = (study.profile.name, data, device)
     yield from _run(study, [Training(recipe) for recipe in missing], where)
     if study.fabric.is_global_zero:
@@ -56,7 +57,7 @@ class Training:
 
     def __call__(self, study: Study) -> str:
         """Train, or find trained meanwhile."""
-        made = model(study, self.recipe)
+        made = train(study, self.recipe)
         return f"ready: {made.label} (trained in {made.facts()['wall_s']:.0f} s)"
 
 
@@ -87,7 +88,7 @@ def _by_model(questions: Sequence[Question]) -> list[tuple[Question, ...]]:
 def _digest(study: Study, questions: Sequence[Question]) -> str:
     asked = [
         [q.where, q.kind, q.user, q.clipped, q.views]
-        + [model(study, recipe, train=False).digest for recipe in q.needs()]
+        + [find(study, recipe).digest for recipe in q.needs()]
         for q in questions
     ]
     sets = [validation(study, where).digest for where in sorted({q.where for q in questions})]

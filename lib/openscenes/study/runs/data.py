@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
-from hashlib import sha256
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 import lightning_fabric as fabric_module
 import torch
-from filelock import FileLock
 
 from openscenes import synthetic as scenes
 from openscenes.data import clicks, datasets
@@ -26,6 +23,7 @@ from openscenes.paths import cache_dir
 from openscenes.seeding import numpy_generator
 from openscenes.study.profiles import InitialSet, Profile, Scene
 from openscenes.study.runs.code_digest import code_digest
+from openscenes.study.runs.store import digest_of, locked
 
 SOURCE = "voc"
 User = Literal["iog", "human"]
@@ -75,22 +73,6 @@ class Labelled:
     index: Index
 
 
-def digest_of(value: Any) -> str:
-    """Twelve hex digits that name a value made of dataclasses, mappings and plain data."""
-    text = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"))
-    return sha256(text.encode()).hexdigest()[:12]
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
-
-
 def open_study(profile: Profile, data: Path | None = None, device: str = "auto") -> Study:
     """Find or generate the data of a profile; on a CPU, take as many threads as it says.
 
@@ -114,8 +96,7 @@ def synthetic_root(profile: Profile) -> Path:
     """The folder of the synthetic scenes, generated if it is not there yet."""
     name = digest_of({"sizes": profile.synthetic, "code": code_digest(scenes.write_scenes)})
     root = cache_dir() / "scenes" / name
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(root.with_suffix(".lock")):
+    with locked(root.parent):
         if not root.exists():
             print("drawing the synthetic scenes (half a minute, once)", file=sys.stderr)
             scenes.write_scenes(root, seed=0, sizes=profile.synthetic)

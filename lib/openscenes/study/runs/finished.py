@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import openscenes
-from openscenes.paths import PROJECT, atomic, cache_dir
+from openscenes.paths import PROJECT, cache_dir
+from openscenes.study.runs.store import put_json
 
 MODELS = "models"  # key of the request for all models, which writes no page
 _PACKAGES = (
     "matplotlib", "nbformat", "numpy", "opencv-python", "pandas", "papermill", "pillow", "scipy",
     "seaborn", "torch", "torchvision",
 )  # fmt: skip
+_ABOVE_STUDY = {"widgets", "lessons", "annotator"}
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,7 @@ def pages(name: str) -> list[Path] | None:
 def remember(name: str, written: Iterable[Path]) -> None:
     """Keep which files a finished request wrote, and their bytes' digests."""
     note: dict[str, Any] = {str(path.resolve()): _digest(path) for path in written}
-    with atomic(_note(name)) as partial:
-        partial.write_text(json.dumps(note, indent=1), encoding="utf-8")
+    put_json(_note(name), note)
 
 
 def pages_of(key: str, keys: Iterable[str], reports: Path) -> list[Path]:
@@ -112,7 +113,7 @@ def _sources(key: str) -> list[Path]:
         modules, notebooks = [*package.rglob("*.py"), *package.rglob("*.js")], [lesson]
         values = [*(PROJECT / "reports" / "tables").glob("*.csv")]
     else:
-        modules = [path for path in package.rglob("*.py") if "interactive" not in path.parts]
+        modules = [p for p in package.rglob("*.py") if not _ABOVE_STUDY & set(p.parts)]
         notebooks = [*folder.glob("table_*.ipynb"), *folder.glob("figure_*.ipynb")]
         values = [*(PROJECT / "tests").glob("paper_values.csv")]
     return [*sorted(modules), *sorted(notebooks), *sorted(values)]

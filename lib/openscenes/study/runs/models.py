@@ -1,12 +1,11 @@
-"""A trained model on disk, how it is loaded, and what a recipe must say to make one."""
+"""A trained model on disk, how it is loaded, and what the method must know of a study."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -17,10 +16,12 @@ from openscenes.networks.weights import load_weights
 from openscenes.paths import PROJECT
 from openscenes.study.runs.data import Study
 
+Network = TypeVar("Network", bound=nn.Module)
+
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network on disk: its name is the digest of all that made it."""
+    """A network on disk, trained or still to be; its name is the digest of all that makes it."""
 
     digest: str
     folder: Path
@@ -28,54 +29,48 @@ class Model:
 
     @property
     def weights(self) -> Path:
-        """The network's safetensors file."""
+        """The network's safetensors file, which is written last."""
         return self.folder / "model.safetensors"
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether its weights are there."""
+        return self.weights.is_file()
+
     def load(self, study: Study) -> OpenSceneNet:
-        """The network, on the CPU, ready to be asked."""
-        return load_model(self.weights, study)
+        """The network, on the CPU, in evaluation mode, grown by an unknown class or not."""
+        for unknown_class in (True, False):
+            network = OpenSceneNet(replace(study.profile.network, unknown_class=unknown_class))
+            try:
+                return self.load_into(network).eval()
+            except WeightsError:
+                if not (unknown_class and self.is_trained):
+                    raise
+        raise AssertionError("one of the two shapes loads or raises")
+
+    def load_into(self, network: Network) -> Network:
+        """The network with these weights.
+
+        Raises:
+            WeightsError: if they are not trained yet, or are those of another network.
+        """
+        if not self.is_trained:
+            raise WeightsError(
+                f"The model of {self.label} is not trained yet; `make models`, or the `make "
+                "table-N` that shows it, trains it with the same PROFILE, DATA and SEEDS."
+            )
+        load_weights(network, self.weights)
+        return network
 
     def facts(self) -> dict[str, Any]:
         """What its ``run.json`` says."""
         return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
 
 
-def load_model(path: Path, study: Study) -> OpenSceneNet:
-    """A network of the study's shape from a weight file, grown or not."""
-    for unknown_class in (True, False):
-        network = OpenSceneNet(replace(study.profile.network, unknown_class=unknown_class))
-        try:
-            load_weights(network, path)
-        except WeightsError:
-            if not unknown_class:
-                raise
-            continue
-        return network.eval()
-    raise AssertionError("one of the two shapes loads or raises")
-
-
 def setting_of(study: Study, seed: int) -> Setting:
     """What the method needs to know of a study."""
     profile = study.profile
     return Setting(profile.crop, profile.clicks, profile.inference, study.cache, study.fabric, seed)
-
-
-@dataclass(frozen=True)
-class Made:
-    """A finished training: what is kept of it."""
-
-    network: nn.Module
-    history: list[dict[str, float]]
-    about: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Making:
-    """What names a model, what code decides it, and how it is trained in a folder."""
-
-    made_of: dict[str, Any]
-    make: Callable[[Path, str], Made]
-    code: tuple[Callable[..., Any], ...]
 
 
 def imagenet_file(study: Study, kind: str) -> Path | None:

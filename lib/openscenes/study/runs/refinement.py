@@ -1,45 +1,56 @@
-"""study.runs.refinement."""
+"""Training the refinement branch, which corrects a box-and-point network by further clicks."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 from openscenes.method.training import TrainConfig
 from openscenes.networks.iog_refinement import RefinableIOG, graft
-from openscenes.networks.weights import load_weights
+from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.training import learn_refinement
 from openscenes.seeding import torch_generator
+from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Study, source
-from openscenes.study.runs.models import Made, Making, Model, setting_of
+from openscenes.study.runs.models import Model, setting_of
 from openscenes.study.runs.peers import SOURCE_SET
 from openscenes.study.runs.recipes import Recipe
 
+_CODE = (RefinableIOG, learn_refinement)
 
-def refiner(study: Study, recipe: Recipe, parent: Model | None) -> Making:
-    """The refinement branch, taught on the source's labels to a model that rests.
 
-    Ours: it is learned once, at t = 0, and put onto every model that evolves from it.
-    """
-    assert parent is not None
-    labelled, train = source(study, SOURCE_SET), refiner_training(study)
-    made_of = {
+def names(study: Study, _recipe: Recipe) -> dict[str, Any]:
+    """What names a refinement branch, beside what names every model."""
+    return {
         "stage": "refiner",
-        "train": train,
+        "train": refiner_training(study),
         "augmentation": study.profile.augmentation,
-        "data": labelled.digest,
+        "data": source(study, SOURCE_SET).digest,
+        "code": code_digest(*_CODE),
     }
 
-    def make(folder: Path, label: str) -> Made:
-        network = _refinable(study, parent, recipe.seed)
-        shared = setting_of(study, recipe.seed)
-        history = learn_refinement(
-            network, labelled.examples, train, study.profile.augmentation, shared,
-            folder=folder, label=label,
-        )  # fmt: skip
-        return Made(network.refiner, history)
 
-    return Making(made_of, make, (RefinableIOG, learn_refinement))
+def trained(
+    study: Study, recipe: Recipe, parent: OpenSceneNet, model: Model
+) -> tuple[nn.Module, list[dict[str, float]]]:
+    """The refinement branch, taught on the source's labels to a network that is frozen.
+
+    Ours: it is learned once, at t = 0, and put onto every model that evolves from it.
+
+    Args:
+        model: where its training is kept.
+    Returns:
+        The branch, and its losses by epoch.
+    """
+    network = _refinable(study, parent, recipe.seed)
+    history = learn_refinement(
+        network, source(study, SOURCE_SET).examples, refiner_training(study),
+        study.profile.augmentation, setting_of(study, recipe.seed),
+        folder=model.folder, label=model.label,
+    )  # fmt: skip
+    return network.refiner, history
 
 
 def refiner_training(study: Study) -> TrainConfig:
@@ -53,19 +64,19 @@ def refiner_training(study: Study) -> TrainConfig:
     )  # fmt: skip
 
 
-def load_refinable(study: Study, trained: Model, first: Model, model: Model) -> RefinableIOG:
-    """A model with the refinement branch that was taught to the first model of its life.
+def load_refinable(study: Study, branch: Model, first: Model, model: Model) -> RefinableIOG:
+    """A model with the refinement branch that was taught to the first of its task sequence.
 
     Args:
-        trained: the refiner's weights.
+        branch: the refiner's weights.
         first: the model that it was taught to.
-        model: the model to ask, which may have evolved since.
+        model: the model to correct, which may have evolved since.
     """
-    refinable = _refinable(study, first, 0)
-    load_weights(refinable.refiner, trained.weights)
+    refinable = _refinable(study, first.load(study), 0)
+    branch.load_into(refinable.refiner)
     return graft(refinable, model.load(study)).eval()
 
 
-def _refinable(study: Study, first: Model, seed: int) -> RefinableIOG:
+def _refinable(study: Study, network: OpenSceneNet, seed: int) -> RefinableIOG:
     generator = torch_generator("refiner", seed)
-    return RefinableIOG(first.load(study), study.profile.clicks, generator=generator)
+    return RefinableIOG(network, study.profile.clicks, generator=generator)

@@ -1,16 +1,17 @@
-"""What is trained: named by everything that made it, trained once, resumed where it stopped."""
+"""What is trained: named by everything that made it, trained once, resumed where it stopped.
+
+``find`` says where the model of a recipe lies and never trains; ``train`` trains it.
+"""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
+from torch import nn
 
 from openscenes.method.beyond.bn_adaptation import reestimate_bn
 from openscenes.method.evolution import (
@@ -23,147 +24,237 @@ from openscenes.method.evolution import (
 from openscenes.method.pool import Pool
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import load_imagenet, save_weights
-from openscenes.paths import atomic, cache_dir
+from openscenes.paths import cache_dir
 from openscenes.prediction.model_files import description
 from openscenes.seeding import torch_generator
 from openscenes.study.profiles import InitialSet
-from openscenes.study.runs import peers, refinement
+from openscenes.study.runs import peers, refinement, store
 from openscenes.study.runs.code_digest import code_digest
-from openscenes.study.runs.data import NewScene, Study, digest_of, new_scene, source
-from openscenes.study.runs.models import Made, Making, Model, imagenet_file, setting_of
+from openscenes.study.runs.data import Labelled, NewScene, Study, new_scene, source
+from openscenes.study.runs.models import Model, imagenet_file, setting_of
 from openscenes.study.runs.provenance import peak_memory_mb, provenance
 from openscenes.study.runs.recipes import Recipe, evolution_config
 
-SPENT = "spent.json"  # beside a model in the making: how long killed runs worked on it
+Trained = tuple[nn.Module, list[dict[str, float]]]  # the network, and its losses by epoch
 
 
-def model(study: Study, recipe: Recipe, *, train: bool = True) -> Model:
-    """The trained model of a recipe; its parents are trained before it.
+def find(study: Study, recipe: Recipe) -> Model:
+    """The model of a recipe: where it lies, or would lie; nothing is trained."""
+    digest = store.digest_of(_made_of(study, recipe))
+    label = f"{study.profile.name} seed {recipe.seed} {recipe.words()}"
+    return Model(digest, cache_dir() / "runs" / digest, label)
 
-    Args:
-        train: train it if it is not there; otherwise only say where it would be.
+
+def train(study: Study, recipe: Recipe) -> Model:
+    """The model of a recipe, trained unless it is there; all that it starts from comes first.
+
+    A killed training goes on where it was. Of two processes, one trains and the other waits;
+    several devices train one model together.
     """
-    parent = None if recipe.parent is None else model(study, recipe.parent, train=train)
-    made = _MAKERS[recipe.kind](study, recipe, parent)
-    made_of = {
-        **made.made_of,
-        "parent": None if parent is None else parent.digest,
+    if recipe.parent is not None:
+        train(study, recipe.parent)
+    model, fabric = find(study, recipe), study.fabric
+    with store.locked(model.folder) if fabric.world_size == 1 else nullcontext():
+        if not fabric.broadcast(model.is_trained):
+            _train(study, recipe, model)
+        fabric.barrier()
+    return model
+
+
+def train_all(study: Study, recipes: Sequence[Recipe]) -> list[Model]:
+    """The models of these recipes in their order; those that are missing are trained.
+
+    For a notebook, before it asks for scores, which train nothing::
+
+        recipes = recipes_of(questions)
+        models = train_all(study, recipes)
+    """
+    return [train(study, recipe) for recipe in recipes]
+
+
+def _train(study: Study, recipe: Recipe, model: Model) -> None:
+    """Train in the model's folder; its weights, written last, make it a model."""
+    first = study.fabric.is_global_zero
+    seconds = store.stopwatch(model.folder) if first else None
+    network, history = _TRAIN[recipe.kind](study, recipe, model)
+    if seconds is not None:
+        keep(study, model, network, _made_of(study, recipe), history, seconds())
+
+
+def keep(
+    study: Study,
+    model: Model,
+    network: nn.Module,
+    made_of: dict[str, Any],
+    history: list[dict[str, float]],
+    wall_s: float,
+) -> None:
+    """Write a trained network with what is known of its run.
+
+    A box-and-point network says in its file how to cut and click, for ``predict``.
+    """
+    facts = {
+        "label": model.label,
+        "digest": model.digest,
+        "made_of": store.plain(made_of),
+        "wall_s": wall_s,
+        "peak_memory_mb": round(peak_memory_mb()),
+        "history": history,
+        **provenance(),
+    }
+    store.put_json(model.folder / "run.json", facts)
+    about = {"digest": model.digest, "label": model.label}
+    if isinstance(network, OpenSceneNet):
+        about |= description(network.config, study.profile.crop, study.profile.clicks)
+    save_weights(network, model.weights, about)
+    (model.folder / store.SPENT).unlink(missing_ok=True)
+
+
+def _made_of(study: Study, recipe: Recipe) -> dict[str, Any]:
+    """All that decides a model."""
+    return {
+        **_NAMES[recipe.kind](study, recipe),
+        "parent": None if recipe.parent is None else find(study, recipe.parent).digest,
         "crop": study.profile.crop,
         "clicks": study.profile.clicks,
         "seed": recipe.seed,
-        "code": code_digest(*made.code),
         "torch": str(torch.__version__).partition("+")[0],
         "device": study.fabric.device.type,
         "precision": study.precision,
     }
-    label = f"{study.profile.name} seed {recipe.seed} {recipe.words()}"
-    return _model(study, made_of, made.make if train else None, label)
 
 
-def _initial(study: Study, recipe: Recipe, _parent: Model | None) -> Making:
-    profile, labelled = study.profile, source(study, _initial_set(recipe))
-    made_of = {
+def _initial_names(study: Study, recipe: Recipe) -> dict[str, Any]:
+    profile = study.profile
+    return {
         "stage": "initial",
         "network": profile.network,
         "train": profile.initial,
         "augmentation": profile.augmentation,
         "class_loss_weight": profile.class_loss_weight,
-        "data": labelled.digest,
+        "data": _labelled(study, recipe).digest,
+        "code": code_digest(*_INITIAL_CODE),
         **({"imagenet": profile.network.backbone} if profile.imagenet else {}),
     }
 
-    def make(folder: Path, label: str) -> Made:
-        network = OpenSceneNet(profile.network, generator=torch_generator("network", recipe.seed))
-        if profile.imagenet:
-            load_imagenet(network, imagenet_file(study, profile.network.backbone))
-        step = initialise(
-            network, labelled.examples, profile.initial, profile.augmentation,
-            setting_of(study, recipe.seed), class_loss_weight=profile.class_loss_weight,
-            folder=folder, label=label,
-        )  # fmt: skip
-        return _made(study, step.network, step.history)
 
-    return Making(made_of, make, (initialise, load_imagenet))
-
-
-def _evolved(study: Study, recipe: Recipe, parent: Model | None) -> Making:
-    assert parent is not None
-    scene_data, config, made_of = _step(study, recipe)
-
-    def make(folder: Path, label: str) -> Made:
-        step = evolve(
-            parent.load(study), _pool(study, recipe), scene_data.clicked, config,
-            setting_of(study, recipe.seed), folder=folder, label=label,
-        )  # fmt: skip
-        return _made(study, step.network, step.history)
-
-    return Making(made_of, make, (evolve, kept_pseudo_masks, Pool))
+def _initial(study: Study, recipe: Recipe, model: Model) -> Trained:
+    profile = study.profile
+    network = OpenSceneNet(profile.network, generator=torch_generator("network", recipe.seed))
+    if profile.imagenet:
+        load_imagenet(network, imagenet_file(study, profile.network.backbone))
+    step = initialise(
+        network, _labelled(study, recipe).examples, profile.initial, profile.augmentation,
+        setting_of(study, recipe.seed), class_loss_weight=profile.class_loss_weight,
+        folder=model.folder, label=model.label,
+    )  # fmt: skip
+    return step.network, step.history
 
 
-def _renewed(study: Study, recipe: Recipe, parent: Model | None) -> Making:
-    """Ours: the control of self-training."""
-    assert parent is not None
-    scene_data, config, made_of = _step(study, recipe)
-
-    def make(folder: Path, label: str) -> Made:
-        network = reestimate_bn(
-            parent.load(study), _pool(study, recipe), scene_data.clicked, config,
-            setting_of(study, recipe.seed), folder=folder, label=label,
-        )  # fmt: skip
-        return _made(study, network, [])
-
-    return Making(made_of, make, (reestimate_bn, kept_pseudo_masks, Pool))
-
-
-def _step(study: Study, recipe: Recipe) -> tuple[NewScene, EvolutionConfig, dict[str, Any]]:
-    """What a step onto a scene reads, how, and what names it."""
-    scene_data = _scene_data(study, recipe)
-    config = evolution_config(study.profile, recipe.scene, recipe.variant, recipe.user)
-    made_of = {
+def _step_names(study: Study, recipe: Recipe) -> dict[str, Any]:
+    return {
         "stage": recipe.kind,
-        "config": config,
+        "config": _config(study, recipe),
         "inference": study.profile.inference,
-        "data": scene_data.digest,
+        "data": _scene_data(study, recipe).digest,
         "user": recipe.user,
+        "code": code_digest(*(_EVOLVED_CODE if recipe.kind == "evolved" else _RENEWED_CODE)),
     }
-    return scene_data, config, made_of
 
 
-def _finetuned(study: Study, recipe: Recipe, parent: Model | None) -> Making:
+def _evolved(study: Study, recipe: Recipe, model: Model) -> Trained:
+    step = evolve(
+        _parent(study, recipe), _pool(study, recipe), _scene_data(study, recipe).clicked,
+        _config(study, recipe), setting_of(study, recipe.seed),
+        folder=model.folder, label=model.label,
+    )  # fmt: skip
+    return step.network, step.history
+
+
+def _renewed(study: Study, recipe: Recipe, model: Model) -> Trained:
+    """Ours: the control of self-training, which moves no weight."""
+    network = reestimate_bn(
+        _parent(study, recipe), _pool(study, recipe), _scene_data(study, recipe).clicked,
+        _config(study, recipe), setting_of(study, recipe.seed),
+        folder=model.folder, label=model.label,
+    )  # fmt: skip
+    return network, []
+
+
+def _finetuned_names(study: Study, recipe: Recipe) -> dict[str, Any]:
+    return {
+        "stage": "fine-tuned",
+        "config": _truth_config(study, recipe),
+        "data": new_scene(study, recipe.scene).digest,
+        "code": code_digest(*_FINETUNED_CODE),
+    }
+
+
+def _finetuned(study: Study, recipe: Recipe, model: Model) -> Trained:
     """Ours: the upper bound learns the scene's ground truth alone, for as long as the others."""
-    assert parent is not None
-    scene_data = new_scene(study, recipe.scene)
-    config = replace(evolution_config(study.profile, recipe.scene, "st"), old_data=False)
-    made_of = {"stage": "fine-tuned", "config": config, "data": scene_data.digest}
-
-    def make(folder: Path, label: str) -> Made:
-        network, pool = parent.load(study), Pool(source(study, _initial_set(recipe)).examples)
-        shared = setting_of(study, recipe.seed)
-        history = align(network, pool, scene_data.truth, config, shared, folder=folder, label=label)
-        return _made(study, network, history)
-
-    return Making(made_of, make, (align, Pool))
+    network, pool = _parent(study, recipe), Pool(_labelled(study, recipe).examples)
+    history = align(
+        network, pool, new_scene(study, recipe.scene).truth, _truth_config(study, recipe),
+        setting_of(study, recipe.seed), folder=model.folder, label=model.label,
+    )  # fmt: skip
+    return network, history
 
 
-_MAKERS: dict[str, Callable[[Study, Recipe, Model | None], Making]] = {
+def _peer(study: Study, recipe: Recipe, model: Model) -> Trained:
+    return peers.trained(study, recipe, None, model)
+
+
+def _finetuned_peer(study: Study, recipe: Recipe, model: Model) -> Trained:
+    assert recipe.parent is not None
+    return peers.trained(study, recipe, find(study, recipe.parent), model)
+
+
+def _refiner(study: Study, recipe: Recipe, model: Model) -> Trained:
+    return refinement.trained(study, recipe, _parent(study, recipe), model)
+
+
+_INITIAL_CODE = (initialise, load_imagenet)
+_EVOLVED_CODE = (evolve, kept_pseudo_masks, Pool)
+_RENEWED_CODE = (reestimate_bn, kept_pseudo_masks, Pool)
+_FINETUNED_CODE = (align, Pool)
+# What names a model of each kind beside what names all of them, and how it is trained.
+_NAMES: dict[str, Callable[[Study, Recipe], dict[str, Any]]] = {
+    "initial": _initial_names,
+    "evolved": _step_names,
+    "renewed": _step_names,
+    "fine-tuned": _finetuned_names,
+    "peer": peers.names,
+    "fine-tuned peer": peers.names,
+    "refiner": refinement.names,
+}
+_TRAIN: dict[str, Callable[[Study, Recipe, Model], Trained]] = {
     "initial": _initial,
     "evolved": _evolved,
     "renewed": _renewed,
     "fine-tuned": _finetuned,
-    "peer": peers.from_source,
-    "fine-tuned peer": peers.finetuned,
-    "refiner": refinement.refiner,
+    "peer": _peer,
+    "fine-tuned peer": _finetuned_peer,
+    "refiner": _refiner,
 }
 
 
-def _made(study: Study, network: OpenSceneNet, history: list[dict[str, float]]) -> Made:
-    """A box-and-point network says in its file how to cut and click, for ``predict``."""
-    about = description(network.config, study.profile.crop, study.profile.clicks)
-    return Made(network, history, about)
+def _parent(study: Study, recipe: Recipe) -> OpenSceneNet:
+    assert recipe.parent is not None
+    return find(study, recipe.parent).load(study)
 
 
-def _initial_set(recipe: Recipe) -> InitialSet:
-    return "voc" if recipe.lineage()[0].name == "voc" else "voc+sbd"
+def _labelled(study: Study, recipe: Recipe) -> Labelled:
+    """What the first model of the task sequence learned."""
+    initial_set: InitialSet = "voc" if recipe.lineage()[0].name == "voc" else "voc+sbd"
+    return source(study, initial_set)
+
+
+def _config(study: Study, recipe: Recipe) -> EvolutionConfig:
+    return evolution_config(study.profile, recipe.scene, recipe.variant, recipe.user)
+
+
+def _truth_config(study: Study, recipe: Recipe) -> EvolutionConfig:
+    return replace(evolution_config(study.profile, recipe.scene, "st"), old_data=False)
 
 
 def _scene_data(study: Study, step: Recipe) -> NewScene:
@@ -176,83 +267,10 @@ def _pool(study: Study, recipe: Recipe) -> Pool:
 
     Paper: Sec. 3.4.  A step that moved no weight has learned no object.
     """
-    pool = Pool(source(study, _initial_set(recipe)).examples)
+    pool = Pool(_labelled(study, recipe).examples)
     for step in recipe.lineage()[1:-1]:
         if step.kind == "renewed":
             continue
-        scene_data = _scene_data(study, step)
-        folder = model(study, step, train=False).folder
-        pool = pool.merged_with(kept_pseudo_masks(folder, scene_data.clicked))
+        clicked = _scene_data(study, step).clicked
+        pool = pool.merged_with(kept_pseudo_masks(find(study, step).folder, clicked))
     return pool
-
-
-def _model(
-    study: Study, made_of: dict[str, Any], make: Callable[[Path, str], Made] | None, label: str
-) -> Model:
-    """Train it, or find it trained; of two processes, one trains and the other waits."""
-    digest = digest_of(made_of)
-    model = Model(digest, cache_dir() / "runs" / digest, label)
-    if make is None:
-        return model
-    model.folder.mkdir(parents=True, exist_ok=True)
-    if study.fabric.world_size > 1:
-        return _trained_together(study, model, made_of, make)
-    with FileLock(model.folder / "lock"):
-        for leftover in model.folder.glob(".*.partial"):  # of a run killed while it wrote
-            leftover.unlink()
-        if not model.weights.exists():
-            _train_and_keep(study, model, made_of, make)
-    return model
-
-
-def _trained_together(
-    study: Study, model: Model, made_of: dict[str, Any], make: Callable[[Path, str], Made]
-) -> Model:
-    """Several devices train one model; they agree first on whether it exists."""
-    exists = study.fabric.broadcast(model.weights.exists())
-    if not exists:
-        _train_and_keep(study, model, made_of, make)
-    study.fabric.barrier()
-    return model
-
-
-def _train_and_keep(
-    study: Study, model: Model, made_of: dict[str, Any], make: Callable[[Path, str], Made]
-) -> None:
-    first = study.fabric.is_global_zero
-    before, began = _spent_before(model.folder) if first else 0.0, time.monotonic()
-    made = make(model.folder, model.label)
-    if not first:
-        return
-    facts = {
-        "label": model.label,
-        "digest": model.digest,
-        "made_of": json.loads(json.dumps(made_of, default=_jsonable)),
-        "wall_s": round(before + time.monotonic() - began, 1),
-        "peak_memory_mb": round(peak_memory_mb()),
-        "history": made.history,
-        **provenance(),
-    }
-    with atomic(model.folder / "run.json") as partial:
-        partial.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    about = made.about | {"digest": model.digest, "label": model.label}
-    save_weights(made.network, model.weights, about)
-    (model.folder / SPENT).unlink(missing_ok=True)
-
-
-def _spent_before(folder: Path) -> float:
-    """Seconds of killed runs up to the state that they kept last; notes that another run begins.
-
-    What came after that state is lost and made again, so that it counts once.
-    """
-    note, resume, earlier = folder / SPENT, folder / "resume.safetensors", {"s": 0.0, "began": 0.0}
-    if note.exists() and resume.exists():
-        earlier = json.loads(note.read_text(encoding="utf-8"))
-        earlier["s"] += max(0.0, resume.stat().st_mtime - earlier["began"])
-    with atomic(note) as partial:
-        partial.write_text(json.dumps(earlier | {"began": time.time()}), encoding="utf-8")
-    return earlier["s"]
-
-
-def _jsonable(value: Any) -> Any:
-    return value.__dict__ if hasattr(value, "__dict__") else str(value)

@@ -28,7 +28,7 @@ from openscenes.study.runs import peers, refinement
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.recipes import Recipe, refiner_of
-from openscenes.study.runs.runs import model as trained
+from openscenes.study.runs.runs import find
 
 ImageClicks = Sequence[NDArray[np.float32]]  # per object (K, 3): row, col, sign in image pixels
 NO_CLICKS = np.zeros((0, 3), np.float32)
@@ -60,13 +60,13 @@ def system_of(study: Study, recipe: Recipe, model: Model) -> System:
     """The system that a model is: a peer, or a box-and-point network with its refinement."""
     if recipe.lineage()[0].name in PEERS:
         peer = peer_of(study.profile, recipe.lineage()[0].name)
-        network = peers.load_peer(study, model, peer).to(study.fabric.device)
+        network = peers.load_peer(model, peer).to(study.fabric.device)
         if peer.clicks.kind == "extremes":
             return ExtremeSystem(study, peer, network)
         return ClickSystem(study, peer, network)
     teacher = refiner_of(recipe)
-    first = trained(study, recipe.lineage()[0], train=False)
-    refinable = refinement.load_refinable(study, trained(study, teacher), first, model)
+    first = find(study, recipe.lineage()[0])
+    refinable = refinement.load_refinable(study, find(study, teacher), first, model)
     return BoxSystem(study, refinable.to(study.fabric.device))
 
 

@@ -6,7 +6,7 @@ threshold that is fixed for each system on the source's validation set, and IoU 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Any
 
@@ -19,15 +19,15 @@ from openscenes import masks
 from openscenes.data import samples
 from openscenes.data.interactions import next_click
 from openscenes.method.beyond.box_losses import box_region
-from openscenes.paths import atomic, cache_dir
 from openscenes.peers.click_sampling import extreme_points
 from openscenes.progress import progress
 from openscenes.study.profiles import LIMIT
 from openscenes.study.runs.code_digest import code_digest
-from openscenes.study.runs.data import SOURCE, Labelled, Study, digest_of, validation
+from openscenes.study.runs.data import SOURCE, Labelled, Study, validation
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.recipes import Recipe, refiner_of
-from openscenes.study.runs.runs import model as trained
+from openscenes.study.runs.runs import find
+from openscenes.study.runs.store import kept_scores
 from openscenes.study.scores.click_systems import NO_CLICKS, Asked, System, system_of
 from openscenes.study.scores.masks import identity
 from openscenes.study.scores.noc import Respond, refine, simulate
@@ -102,7 +102,7 @@ def threshold_sweep(study: Study, recipe: Recipe, model: Model) -> pd.DataFrame:
         Columns object_id, half (of the photographs, every second one), 0.1 ... 0.9.
     """
     first = recipe.lineage()[0]
-    asked = model if first is recipe else trained(study, first, train=False)
+    asked = model if first is recipe else find(study, first)
     labelled = validation(study, SOURCE)
     key = _key(study, first, asked, labelled) | {"kind": "thresholds", "thresholds": THRESHOLDS}
 
@@ -115,7 +115,7 @@ def threshold_sweep(study: Study, recipe: Recipe, model: Model) -> pd.DataFrame:
         columns = [f"{t:g}" for t in THRESHOLDS]
         return _halves(labelled).join(pd.DataFrame(np.concatenate(rows).round(5), columns=columns))
 
-    return _kept(key, score)
+    return kept_scores(key, score)
 
 
 def _halves(labelled: Labelled) -> pd.DataFrame:
@@ -145,7 +145,7 @@ def _clicked(
         identities = pd.DataFrame([identity(example) for example in labelled.examples])
         return identities.join(pd.DataFrame(np.concatenate(curves).round(5), columns=names))
 
-    return _kept(key, score)
+    return kept_scores(key, score)
 
 
 def _key(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> dict[str, Any]:
@@ -153,19 +153,10 @@ def _key(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> dict
     refines = "peer" not in recipe.kind
     return {
         "model": model.digest, "recipe": recipe.kind, "data": labelled.digest,
-        "refiner": trained(study, refiner_of(recipe), train=False).digest if refines else "",
+        "refiner": find(study, refiner_of(recipe)).digest if refines else "",
         "clicks": [example.interaction for example in labelled.examples],
         "code": code_digest(*_SCORING_CODE), "scoring": 2,
     }  # fmt: skip
-
-
-def _kept(key: dict[str, Any], score: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-    path = cache_dir() / "scores" / f"{digest_of(key)}.csv"
-    if not path.exists():
-        frame = score()
-        with atomic(path) as partial:
-            frame.to_csv(partial, index=False)
-    return pd.read_csv(path, dtype={"object_id": str, "class_name": str})
 
 
 def _chunks(labelled: Labelled, label: str) -> Iterator[Sequence[samples.Example]]:

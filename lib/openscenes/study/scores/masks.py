@@ -16,12 +16,12 @@ from openscenes.data.samples import Sample
 from openscenes.method.inference import Feature, InferenceConfig, predictions
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.pseudo import refine_batch
-from openscenes.paths import atomic, cache_dir
 from openscenes.progress import progress
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.code_digest import code_digest
-from openscenes.study.runs.data import Labelled, Study, digest_of
+from openscenes.study.runs.data import Labelled, Study
 from openscenes.study.runs.models import Model
+from openscenes.study.runs.store import kept_scores
 
 PAPER_ROWS = ("global", "center", "edge", "all three", "merge and vote")
 CHOSEN = "as in Table 4 here"
@@ -137,20 +137,14 @@ def ipt_iou(
     Returns:
         Columns object_id, class_name, area, iou, and one per variant.
     """
-    name = digest_of(
-        {
-            "model": model.digest, "data": labelled.digest, "variants": variants,
-            "inference": inference or study.profile.inference, "crop": study.profile.crop,
-            "clicks": [e.interaction for e in labelled.examples],
-            "code": code_digest(*_CODE), "scoring": 1,
-        }
-    )  # fmt: skip
-    path = cache_dir() / "scores" / f"{name}.csv"
-    if not path.exists():
-        frame = _score(study, model, labelled, variants, inference or study.profile.inference)
-        with atomic(path) as partial:
-            frame.to_csv(partial, index=False)
-    return pd.read_csv(path, dtype={"object_id": str, "class_name": str})
+    chosen = inference or study.profile.inference
+    made_of = {
+        "model": model.digest, "data": labelled.digest, "variants": variants,
+        "inference": chosen, "crop": study.profile.crop,
+        "clicks": [e.interaction for e in labelled.examples],
+        "code": code_digest(*_CODE), "scoring": 1,
+    }  # fmt: skip
+    return kept_scores(made_of, lambda: _score(study, model, labelled, variants, chosen))
 
 
 def _score(

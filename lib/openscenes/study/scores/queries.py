@@ -14,7 +14,7 @@ import pandas as pd
 
 from openscenes.study.runs.data import Study, User, validation
 from openscenes.study.runs.recipes import Recipe, in_order, inference_config, refiner_of
-from openscenes.study.runs.runs import model
+from openscenes.study.runs.runs import find
 from openscenes.study.scores import clicks
 from openscenes.study.scores.masks import ipt_iou, ipt_variants, object_iou
 
@@ -53,13 +53,15 @@ def recipes_of(questions: Iterable[Question]) -> tuple[Recipe, ...]:
 
 
 def answer(study: Study, question: Question) -> pd.DataFrame:
-    """Scores per object, computed once and kept.
+    """Scores per object, computed once and kept; nothing is trained.
 
     Returns:
         Columns object_id, class_name, area, iou; for "ipt" one more per variant; for "clicks"
         click_1 to click_20 instead of iou.
+    Raises:
+        WeightsError: if a model that it needs is not trained yet.
     """
-    made = model(study, question.recipe)
+    made = find(study, question.recipe)
     labelled = validation(
         study, question.where, user=question.user if question.user == "human" else None
     )

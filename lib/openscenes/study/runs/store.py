@@ -1,0 +1,88 @@
+"""What is computed once and kept: named by all that made it, put in place whole.
+
+A killed run leaves nothing that is taken for a result; of two processes that want the same thing,
+one makes it and the other waits.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from openscenes.paths import atomic, cache_dir
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPENT = "spent.json"  # how long killed runs worked in a folder
+
+
+def digest_of(value: Any) -> str:
+    """Twelve hex digits that name a value made of dataclasses, mappings and plain data."""
+    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()[:12]
+
+
+def plain(value: Any) -> Any:
+    """The same value in dictionaries, lists and scalars, as JSON has them."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One process at a time in a folder, without what a killed run left half written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "lock"):
+        for leftover in folder.glob(".*.partial"):
+            leftover.unlink()
+        yield
+
+
+def put_json(path: Path, value: Any) -> None:
+    """Write plain data as JSON, whole or not at all."""
+    with atomic(path) as partial:
+        partial.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def kept_scores(made_of: Mapping[str, Any], compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """A table of scores per object, computed once for all that made it."""
+    import pandas as pd
+
+    path = cache_dir() / "scores" / f"{digest_of(made_of)}.csv"
+    if not path.exists():
+        frame = compute()
+        with atomic(path) as partial:
+            frame.to_csv(partial, index=False)
+    return pd.read_csv(path, dtype={"object_id": str, "class_name": str})
+
+
+def stopwatch(folder: Path) -> Callable[[], float]:
+    """Begin a run in a folder; gives the seconds that it and the killed runs before it took.
+
+    Of a killed run counts what lies before the state that it kept last; the rest is made again.
+    """
+    note, resume, earlier, began = (
+        folder / SPENT,
+        folder / "resume.safetensors",
+        0.0,
+        time.monotonic(),
+    )
+    if note.exists() and resume.exists():
+        spent = json.loads(note.read_text(encoding="utf-8"))
+        earlier = spent["s"] + max(0.0, resume.stat().st_mtime - spent["began"])
+    put_json(note, {"s": earlier, "began": time.time()})
+    return lambda: round(earlier + time.monotonic() - began, 1)
