@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
-from openscenes.errors import InputError, WeightsError
+from openscenes.errors import InputError
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD
 from openscenes.peers.click_sampling import extreme_points
-from openscenes.peers.networks.dextr import DEXTR, DEXTRConfig, load_published_dextr
+from openscenes.peers.networks.dextr import DEXTR, DEXTRConfig
 from openscenes.seeding import torch_generator
 
 # The table of published names and shapes lies beside the checkout where the project is written.
@@ -171,31 +170,6 @@ def test_it_overfits_one_object():
         optimiser.step()
     answer = logits > 0
     assert (answer & masks).sum() / (answer | masks).sum() >= 0.95
-
-
-@pytest.mark.parametrize("prefix", ["", "module."])
-def test_published_weights_load_strictly(tmp_path, prefix):
-    saved = DEXTR(SMALL, generator=torch_generator("saved"))
-    path = tmp_path / "dextr.pth"
-    torch.save({prefix + name: value for name, value in saved.state_dict().items()}, path)
-    network = DEXTR(SMALL)
-    load_published_dextr(network, path)
-    assert all(map(torch.equal, network.state_dict().values(), saved.state_dict().values()))
-
-
-@pytest.mark.parametrize("fault", ["missing", "unknown", "misshapen"])
-def test_weights_that_do_not_fit_change_nothing(tmp_path, fault):
-    network, path = DEXTR(SMALL), tmp_path / "dextr.safetensors"
-    state = DEXTR(SMALL, generator=torch_generator("saved")).state_dict()
-    name = {"unknown": "layer5.more"}.get(fault, "layer5.final.bias")
-    state.pop(name, None)
-    if fault != "missing":
-        state[name] = torch.zeros(7)
-    save_file(state, path)
-    before = network.conv1.weight.clone()
-    with pytest.raises(WeightsError, match=rf"1 tensors are missing, .* first is {name}"):
-        load_published_dextr(network, path)
-    assert torch.equal(network.conv1.weight, before)
 
 
 def test_errors_say_what_to_give():

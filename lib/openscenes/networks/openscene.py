@@ -68,9 +68,7 @@ class OpenSceneNet(nn.Module):
         if device.type != "meta":
             self.to_empty(device=device)
             initialise_weights(self, generator or torch_generator("network", config))
-        scale, shift = _input_scale(config.normalise)
-        self.register_buffer("scale", scale, persistent=False)
-        self.register_buffer("shift", shift, persistent=False)
+        register_input_scale(self, INPUT_CHANNELS, standardise=config.normalise)
 
     def forward(self, inputs: Tensor, *, fine_only: bool = False) -> NetworkOutput:
         """Logits and features of a batch of crops.
@@ -82,7 +80,9 @@ class OpenSceneNet(nn.Module):
         Raises:
             InputError: if the shape is another, or one crop comes alone in training mode.
         """
-        self._check(inputs)
+        meaning = "colours, foreground click, background clicks"
+        alone_fails = self.training and self.iog.psp4.training
+        check_inputs(inputs, INPUT_CHANNELS, meaning, alone_fails=alone_fails)
         output = self.iog(inputs * self.scale + self.shift, fine_only=fine_only)
         predictor, classes = self.predictor(output.features), self.classifier(output.features)
         return NetworkOutput(**output._asdict(), predictor=predictor, classes=classes)
@@ -113,17 +113,22 @@ class OpenSceneNet(nn.Module):
         grown.classifier = _with_one_more(self.classifier, generator)
         return grown
 
-    def _check(self, inputs: Tensor) -> None:
-        if inputs.dim() != 4 or inputs.shape[1] != INPUT_CHANNELS:
-            raise InputError(
-                f"The input has shape {tuple(inputs.shape)}; give (B, {INPUT_CHANNELS}, S, S): "
-                "colours, foreground click, background clicks."
-            )
-        if len(inputs) == 1 and self.training and self.iog.psp4.training:
-            raise InputError(
-                "A training batch of one crop has no batch statistics in the 1x1 pyramid pool; "
-                "give at least two crops, or call eval()."
-            )
+
+def check_inputs(inputs: Tensor, channels: int, meaning: str, *, alone_fails: bool = False) -> None:
+    """Refuse what is not (B, ``channels``, S, S), and a single crop where ``alone_fails``.
+
+    Raises:
+        InputError: saying what the channels mean.
+    """
+    if inputs.dim() != 4 or inputs.shape[1] != channels:
+        raise InputError(
+            f"The input has shape {tuple(inputs.shape)}; give (B, {channels}, S, S): {meaning}."
+        )
+    if alone_fails and len(inputs) == 1:
+        raise InputError(
+            "A training batch of one crop has no batch statistics in the 1x1 pyramid pool; "
+            "give at least two crops, or call eval()."
+        )
 
 
 def initialise_weights(network: nn.Module, generator: Generator) -> None:
@@ -161,12 +166,16 @@ def _draw_head(head: nn.Conv2d, generator: Generator) -> None:
         nn.init.zeros_(head.bias)
 
 
-def _input_scale(normalise: bool) -> tuple[Tensor, Tensor]:
-    """(1, 5, 1, 1) factor and offset that turn 0..255 into what the backbone was trained on."""
-    if not normalise:
-        return torch.ones(1, 5, 1, 1), torch.zeros(1, 5, 1, 1)
-    clicks = INPUT_CHANNELS - len(IMAGENET_MEAN)
-    deviation = torch.tensor(IMAGENET_STD + (1.0,) * clicks)
-    mean = torch.tensor(IMAGENET_MEAN + (0.0,) * clicks)
+def register_input_scale(network: nn.Module, channels: int, *, standardise: bool) -> None:
+    """Give ``network`` the buffers ``scale`` and ``shift`` for inputs in 0..255: (1, C, 1, 1).
+
+    Standardised, colours are as ImageNet's classifiers read them and the other channels in 0..1.
+    """
+    maps = channels - len(IMAGENET_MEAN)
+    deviation = torch.tensor(IMAGENET_STD + (1.0,) * maps)
+    mean = torch.tensor(IMAGENET_MEAN + (0.0,) * maps)
     scale, shift = 1.0 / (255.0 * deviation), -mean / deviation
-    return scale.view(1, -1, 1, 1), shift.view(1, -1, 1, 1)
+    if not standardise:
+        scale, shift = torch.ones(channels), torch.zeros(channels)
+    network.register_buffer("scale", scale.view(1, -1, 1, 1), persistent=False)
+    network.register_buffer("shift", shift.view(1, -1, 1, 1), persistent=False)

@@ -12,12 +12,12 @@ from torch import Generator, Tensor, nn
 from torchvision.models.resnet import Bottleneck
 
 from openscenes.data.interactions import REFERENCE_PX, gaussian_maps
-from openscenes.errors import InputError, WeightsError
+from openscenes.errors import InputError
 from openscenes.networks.backbones import residual_stage
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.iog import PyramidPooling
-from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD, initialise_weights
-from openscenes.networks.weights import PARALLEL_PREFIX, copy_tensors, imagenet_state, read_state
+from openscenes.networks.openscene import check_inputs, initialise_weights, register_input_scale
+from openscenes.networks.weights import copy_tensors, imagenet_state
 from openscenes.seeding import torch_generator
 from openscenes.settings import setting
 
@@ -74,8 +74,7 @@ class DEXTR(nn.Module):
     Ours: initial weights are He's where DEXTR draws from N(0, 0.01^2); a normalisation follows
     each of these convolutions, so at first both networks answer with the same statistics.
     Ours: the published weights start from a DeepLab-v2 that knew VOC's classes; no library keeps
-    that network, so training here starts from ImageNet (``load_imagenet_dextr``), at random, or
-    where ``load_published_dextr`` ends.
+    that network, so training here starts from ImageNet (``load_imagenet_dextr``) or at random.
     """
 
     scale: Tensor
@@ -93,9 +92,7 @@ class DEXTR(nn.Module):
         if device.type != "meta":
             self.to_empty(device=device)
             initialise_weights(self, generator or torch_generator("dextr", config))
-        scale, shift = _input_scale(config.normalise)
-        self.register_buffer("scale", scale, persistent=False)
-        self.register_buffer("shift", shift, persistent=False)
+        register_input_scale(self, INPUT_CHANNELS, standardise=config.normalise)
         for parameter in self.frozen_parameters():
             parameter.requires_grad_(False)
 
@@ -142,7 +139,9 @@ class DEXTR(nn.Module):
         Raises:
             InputError: if the shape is another, or one crop comes alone in training mode.
         """
-        self._check(inputs)
+        meaning = "colours and extreme points, as inputs() makes them"
+        alone_fails = self.training and self.layer5.training
+        check_inputs(inputs, INPUT_CHANNELS, meaning, alone_fails=alone_fails)
         stem = self.relu(self.bn1(self.conv1(inputs * self.scale + self.shift)))
         features = self.layer4(self.layer3(self.layer2(self.layer1(self.maxpool(stem)))))
         answer = self.layer5.get_submodule("final")(self.layer5(features))
@@ -160,18 +159,6 @@ class DEXTR(nn.Module):
             inside = isinstance(module, nn.BatchNorm2d) and not name.startswith("layer5.")
             if inside and self.config.freeze_norms:
                 yield from module.parameters()
-
-    def _check(self, inputs: Tensor) -> None:
-        if inputs.dim() != 4 or inputs.shape[1] != INPUT_CHANNELS:
-            raise InputError(
-                f"The input has shape {tuple(inputs.shape)}; give (B, {INPUT_CHANNELS}, S, S): "
-                "colours and extreme points, as inputs() makes them."
-            )
-        if len(inputs) == 1 and self.training and self.layer5.training:
-            raise InputError(
-                "A training batch of one crop has no batch statistics in the 1x1 pyramid pool; "
-                "give at least two crops, or call eval()."
-            )
 
 
 def load_imagenet_dextr(network: DEXTR, source: Path | None = None) -> None:
@@ -194,43 +181,9 @@ def load_imagenet_dextr(network: DEXTR, source: Path | None = None) -> None:
     copy_tensors(state, backbone, "ResNet-101")
 
 
-def load_published_dextr(network: DEXTR, path: Path) -> None:
-    """Read DEXTR's published state dict (.safetensors or .pth), strictly.
-
-    Names may carry the prefix that a data-parallel wrapper leaves.
-
-    Raises:
-        WeightsError: if the file is missing, damaged, or not exactly the network's; the network
-            is then as it was.
-    """
-    state = read_state(Path(path))
-    plain = {name.removeprefix(PARALLEL_PREFIX): tensor for name, tensor in state.items()}
-    wanted = {name: tensor.shape for name, tensor in network.state_dict().items()}
-    got = {name: tensor.shape for name, tensor in plain.items()}
-    differing = sorted(
-        name for name in wanted.keys() | got.keys() if wanted.get(name) != got.get(name)
-    )
-    if differing:
-        raise WeightsError(
-            f"{path} does not fit this DEXTR: {len(differing)} tensors are missing, unknown or "
-            f"misshapen, the first is {differing[0]}; take the published file, and the default "
-            "configuration."
-        )
-    network.load_state_dict(plain)
-
-
 def _strided_stage(inputs: int, outputs: int, n_blocks: int) -> nn.Sequential:
     """A stage that halves the grid in the first 1x1 convolution, as Caffe's ResNets do."""
     stage = residual_stage(inputs, outputs, stride=2, dilations=(1,) * n_blocks)
     first = cast(Bottleneck, stage[0])
     first.conv1.stride, first.conv2.stride = first.conv2.stride, first.conv1.stride
     return stage
-
-
-def _input_scale(normalise: bool) -> tuple[Tensor, Tensor]:
-    """(1, 4, 1, 1) factor and offset for inputs in 0..255."""
-    if not normalise:
-        return torch.ones(1, INPUT_CHANNELS, 1, 1), torch.zeros(1, INPUT_CHANNELS, 1, 1)
-    deviation, mean = torch.tensor((*IMAGENET_STD, 1.0)), torch.tensor((*IMAGENET_MEAN, 0.0))
-    scale, shift = 1.0 / (255.0 * deviation), -mean / deviation
-    return scale.view(1, -1, 1, 1), shift.view(1, -1, 1, 1)

@@ -15,12 +15,11 @@ from torch import Generator, Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from openscenes.data.interactions import REFERENCE_PX, gaussian_maps
-from openscenes.errors import InputError
 from openscenes.masks import distance_to_outside
 from openscenes.networks.backbones import ResNet, SmallResNet, residual_stage
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import grid, resize
-from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD, initialise_weights
+from openscenes.networks.openscene import check_inputs, initialise_weights, register_input_scale
 from openscenes.networks.weights import copy_tensors, imagenet_state
 from openscenes.seeding import torch_generator
 from openscenes.settings import require_between, require_one_of, setting
@@ -96,9 +95,7 @@ class ITIS(nn.Module):
         if device.type != "meta":
             self.to_empty(device=device)
             initialise_weights(self, generator or torch_generator("itis", config))
-        scale, shift = _input_scale(config)
-        self.register_buffer("scale", scale, persistent=False)
-        self.register_buffer("shift", shift, persistent=False)
+        register_input_scale(self, config.input_channels, standardise=config.normalise)
 
     @torch.no_grad()
     def inputs(self, images: Tensor, clicks: Tensor, previous: Tensor | None) -> Tensor:
@@ -128,7 +125,8 @@ class ITIS(nn.Module):
         Raises:
             InputError: if the shape is another, or one crop comes alone in training mode.
         """
-        self._check(inputs)
+        meaning = "colours, two click maps" + ", the previous mask" * self.config.guidance
+        check_inputs(inputs, self.config.input_channels, meaning, alone_fails=self.training)
         stages = self.backbone(inputs * self.scale + self.shift)
         logits = self.decoder(self.pyramid(stages.layer4), stages.layer1)
         return ClickOutput(logits, (logits,))
@@ -140,19 +138,6 @@ class ITIS(nn.Module):
     def frozen_parameters(self) -> Iterator[nn.Parameter]:
         """None: everything trains."""
         return iter(())
-
-    def _check(self, inputs: Tensor) -> None:
-        wanted = self.config.input_channels
-        if inputs.dim() != 4 or inputs.shape[1] != wanted:
-            raise InputError(
-                f"The input has shape {tuple(inputs.shape)}; give (B, {wanted}, S, S): colours, "
-                "two click maps" + (", the previous mask." if self.config.guidance else ".")
-            )
-        if len(inputs) == 1 and self.training:
-            raise InputError(
-                "A training batch of one crop has no batch statistics in the pyramid's global "
-                "pool; give at least two crops, or call eval()."
-            )
 
 
 def load_imagenet_itis(network: ITIS, source: Path | None = None) -> None:
@@ -254,13 +239,3 @@ def _pyramid(inputs: int, config: ITISConfig) -> ASPP:
 def _conv_norm_relu(inputs: int, outputs: int, side: int) -> Sequence[nn.Module]:
     convolution = nn.Conv2d(inputs, outputs, side, padding=side // 2, bias=False)
     return convolution, nn.BatchNorm2d(outputs), nn.ReLU()
-
-
-def _input_scale(config: ITISConfig) -> tuple[Tensor, Tensor]:
-    """(1, c, 1, 1) factor and offset that turn 0..255 into what the backbone reads."""
-    maps = config.input_channels - len(IMAGENET_MEAN)
-    if not config.normalise:
-        return torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1)
-    deviation = torch.tensor(IMAGENET_STD + (1.0,) * maps)
-    mean = torch.tensor(IMAGENET_MEAN + (0.0,) * maps)
-    return (1.0 / (255.0 * deviation)).view(1, -1, 1, 1), (-mean / deviation).view(1, -1, 1, 1)

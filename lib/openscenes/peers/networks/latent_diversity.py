@@ -19,7 +19,7 @@ from openscenes.data.interactions import REFERENCE_PX, disk_maps, distance_maps
 from openscenes.errors import InputError
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import fuse, grid
-from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD
+from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD, check_inputs
 from openscenes.networks.weights import copy_tensors, imagenet_state
 from openscenes.peers.networks.vgg import tapped
 from openscenes.seeding import torch_generator
@@ -184,11 +184,7 @@ class LatentDiversity(nn.Module):
 
     def _check(self, inputs: Tensor) -> None:
         stride = self.config.grid_stride
-        if inputs.dim() != 4 or inputs.shape[1] != INPUT_CHANNELS:
-            raise InputError(
-                f"The input has shape {tuple(inputs.shape)}; give (B, {INPUT_CHANNELS}, S, S): "
-                "colours, two distance maps, two click masks."
-            )
+        check_inputs(inputs, INPUT_CHANNELS, "colours, two distance maps, two click masks")
         if any(side % stride for side in grid(inputs)):
             raise InputError(
                 f"The crop is {grid(inputs)}, but grid_stride is {stride}; choose a crop size "
