@@ -10,16 +10,16 @@ explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"
 CELLS = [
     explored.KERNEL,
     """
-from openscenes.lessons.evolution import lives
+from openscenes.lessons.evolution import sequences
 from openscenes.lessons.evolution.explorer import EvolutionExplorer
-from openscenes.lessons.evolution.state import Place
-from openscenes.lessons.evolution.state import Scrubber
+from openscenes.lessons.evolution.scrubber import ObjectChoice
+from openscenes.lessons.evolution.scrubber import Scrubber
 from openscenes.study.plan.on_demand import lesson_study
 from openscenes.study.plan.on_demand import trained
-study, names = lesson_study("smoke"), (lives.ALONE, lives.ALIGNED)
-chosen = {name: lives.lives(0)[name] for name in names}
-trained(study, list(dict.fromkeys(step for life in chosen.values() for step in life)))
-explorer = EvolutionExplorer(Scrubber(study, chosen), Place("voc", names))
+study, names = lesson_study("smoke"), (sequences.ALONE, sequences.ALIGNED)
+chosen = {name: sequences.task_sequences(0)[name] for name in names}
+trained(study, list(dict.fromkeys(step for steps in chosen.values() for step in steps)))
+explorer = EvolutionExplorer(Scrubber(study, chosen), ObjectChoice("voc", names))
 left = explorer.canvases[0]
 """,
     "explorer.widget",
@@ -42,13 +42,13 @@ def test_step_slide_choose_and_reload(open_notebook, front_end, width):
     drawn = notebook.value("left.seq")
     notebook.page.locator("button.os-evolution-later").click()
     picture.await_painted(drawn + 1)
-    assert notebook.value("[explorer.place.rank, explorer.place.time]") == [1, 1]
+    assert notebook.value("[explorer.choice.rank, explorer.choice.time]") == [1, 1]
     assert "t = 1, after Cityscapes: IoU" in explored.told(picture)
 
     if front_end == "JupyterLab":  # arrow keys do nothing to a slider in Notebook 7
         notebook.page.locator(".os-evolution-time .noUi-handle").focus()
         notebook.page.keyboard.press("ArrowRight")
-        notebook.await_value("explorer.place.time", 2)
+        notebook.await_value("explorer.choice.time", 2)
         notebook.page.get_by_text("ends at t = 1: not trained further").first.wait_for()
     assert notebook.overflow_px() == 0
     notebook.screenshot(f"evolution-{width}")

@@ -27,7 +27,7 @@ def moves():
 @pytest.fixture
 def controls(moves):
     made = Controls(controls_of(Moved))
-    made.show(Moved())
+    made.show(vars(Moved()))
     made.observe(Callbacks(), lambda name, value: moves.append((name, value)))
     return made
 
@@ -55,7 +55,7 @@ def test_moves_are_reported_by_name_and_what_python_shows_is_not(controls, moves
     controls["n_points"].value = 5
     controls["mode"].value = "a"
     assert moves == [("n_points", 5), ("mode", "a")]
-    controls.show(Moved(n_points=7))
+    controls.show(vars(Moved(n_points=7)))
     assert controls["n_points"].value == 7 and controls["mode"].value == "b"
     controls.offer("mode", ("c", "d"), "d")
     assert controls["mode"].value == "d" and len(moves) == 2

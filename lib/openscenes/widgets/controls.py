@@ -36,11 +36,11 @@ class Control:
     digits: int = 2
     source: str = ""
 
-    def widget(self, width: str = "8.5em", **layout: str) -> Any:
-        """The control, its label as wide as ``width``."""
+    def widget(self, label_width: str = "8.5em", **layout: str) -> Any:
+        """The control, its label as wide as ``label_width``."""
         named: dict[str, Any] = {
             "description": self.label, "tooltip": self.source,
-            "style": {"description_width": width},
+            "style": {"description_width": label_width},
             "layout": widgets.Layout(**({"width": "auto", "min_width": "0"} | layout)),
         }  # fmt: skip
         if self.choices is not None:
@@ -71,9 +71,13 @@ class Controls:
     """
 
     def __init__(
-        self, parts: Mapping[str, Control], prefix: str = "os-", width: str = "8.5em", **layout: str
+        self,
+        parts: Mapping[str, Control],
+        prefix: str = "os-",
+        label_width: str = "8.5em",
+        **layout: str,
     ) -> None:
-        self.by_name = {name: part.widget(width, **layout) for name, part in parts.items()}
+        self.by_name = {name: part.widget(label_width, **layout) for name, part in parts.items()}
         self._quiet = False
         for name, widget in self.by_name.items():
             widget.add_class(prefix + css_name(name))
@@ -95,12 +99,11 @@ class Controls:
         finally:
             self._quiet = before
 
-    def show(self, state: object) -> None:
-        """Bring each control to the state's value of its name, where it has one."""
+    def show(self, values: Mapping[str, Any]) -> None:
+        """Bring controls to the values of their names; other values are left out."""
         with self.quiet():
-            for name, widget in self.by_name.items():
-                if hasattr(state, name):
-                    widget.value = getattr(state, name)
+            for name in self.by_name.keys() & values.keys():
+                self[name].value = values[name]
 
     def offer(self, name: str, choices: Sequence[Any], value: Any) -> None:
         """Fill a menu anew."""

@@ -1,4 +1,4 @@
-"""The small table beside a picture: what is measured, and how long the answer took."""
+"""What stands beside an image: a table of numbers with the time they took, a caption."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def readout(rows: Mapping[str, str], seq: int, ms: float) -> str:
 
     Args:
         rows: name -> value, as text.
-        seq: how often the picture was drawn, as ``Canvas.seq``.
+        seq: how often the image was drawn, as ``Canvas.seq``.
         ms: from the callback's start to its end.
     """
     lines = "".join(
@@ -24,3 +24,8 @@ def readout(rows: Mapping[str, str], seq: int, ms: float) -> str:
         f'<table class="os-readout" style="font-variant-numeric:tabular-nums">{lines}</table>'
         f'<span class="os-seq" data-seq="{seq}" data-ms="{ms:.1f}">{ms:.0f} ms</span></div>'
     )
+
+
+def caption(title: str, words: str) -> str:
+    """A title and what colours mean, as HTML."""
+    return f'<div style="line-height:1.4"><b>{title}</b>: {words}</div>'

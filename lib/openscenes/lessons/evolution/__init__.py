@@ -1,1 +1,1 @@
-"""The evolution scrubber: masks and scores of one object over a life (Sec. 3.4, lesson 5)."""
+"""The evolution explorer: masks and scores of one object over a task sequence (Sec. 3.4)."""

@@ -55,7 +55,7 @@ class IntervalExplorer:
             declared | controls_of(StudyDesign), "os-interval-", "7.5em",
             flex="1 1 22em", max_width="30em", align_self="center",
         )  # fmt: skip
-        self.controls.show(self.design)
+        self.controls.show(vars(self.design))
         self.controls.observe(self.callbacks, self._moved)
         self.numbers = HTML(layout=Layout(flex="1 1 0", min_width="260px"))
         self.canvas = canvas(np.full((2, 2, 3), 255, np.uint8), label="", width_px=WIDTH_PX)

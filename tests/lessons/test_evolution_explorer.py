@@ -9,11 +9,10 @@ import pytest
 
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, ObjectRecord, Point
-from openscenes.lessons.evolution import explorer as evolution_explorer
-from openscenes.lessons.evolution import figures as evolution_figures
+from openscenes.lessons.evolution import evolution_figures
 from openscenes.lessons.evolution.explorer import EvolutionExplorer
-from openscenes.lessons.evolution.lives import FORGOTTEN, GAINED
-from openscenes.lessons.evolution.state import Panel, Place, View
+from openscenes.lessons.evolution.scrubber import ObjectChoice, ObjectView, Panel
+from openscenes.lessons.evolution.sequences import FORGOTTEN, GAINED
 from openscenes.study.figures.tables import PALETTE
 
 SIDE = 12
@@ -23,10 +22,10 @@ INTERACTION = Interaction(Box(2, 2, 8, 8), Point(4, 4))
 
 
 class Scripted:
-    """Two objects: the mask grows by a column at each step of each life."""
+    """Two objects: the mask grows by a column at each step of each sequence."""
 
     def __init__(self):
-        self.lives, self.broken = {"long": (1, 2, 3), "short": (1, 2)}, False
+        self.sequences, self.broken = {"long": (1, 2, 3), "short": (1, 2)}, False
 
     def scores(self, name, where):
         return SCORES[name]
@@ -34,28 +33,28 @@ class Scripted:
     def examples(self, where):
         return range(2)
 
-    def view(self, place):
+    def view(self, choice):
         if self.broken:
             raise RuntimeError("the network is gone")
         truth = np.zeros((SIDE, SIDE), bool)
         truth[2:8, 2:8] = True
-        record = ObjectRecord("s", "i", str(place.rank), "bus", Box(2, 2, 8, 8), 36, None, None)
-        example = Example(f"{place.where}:{place.rank}", None, INTERACTION, record)
-        panels = tuple(self.panel(name, place, truth) for name in place.lives)
+        record = ObjectRecord("s", "i", str(choice.rank), "bus", Box(2, 2, 8, 8), 36, None, None)
+        example = Example(f"{choice.where}:{choice.rank}", None, INTERACTION, record)
+        panels = tuple(self.panel(name, choice, truth) for name in choice.sequences)
         image = np.full((SIDE, SIDE, 3), 40, np.uint8)
-        return View(place, example, image, truth, ~truth & False, INTERACTION, panels, 2)
+        return ObjectView(choice, example, image, truth, ~truth & False, INTERACTION, panels, 2)
 
-    def panel(self, name, place, truth):
+    def panel(self, name, choice, truth):
         mask = None
-        if place.time < len(self.lives[name]):
+        if choice.time < len(self.sequences[name]):
             mask = truth.copy()
-            mask[2:8, 8 : 8 + place.time] = True
-        return Panel(name, mask, 100 * SCORES[name][:, place.rank])
+            mask[2:8, 8 : 8 + choice.time] = True
+        return Panel(name, mask, 100 * SCORES[name][:, choice.rank])
 
 
 @pytest.fixture
 def explorer():
-    return EvolutionExplorer(Scripted(), Place("voc", ("long", "short")))
+    return EvolutionExplorer(Scripted(), ObjectChoice("voc", ("long", "short")))
 
 
 def pixels(canvas):
@@ -70,7 +69,7 @@ def rgb(name):
 def test_a_step_in_time_repaints_both_pictures(explorer):
     painted = [shown.seq for shown in explorer.canvases]
     assert pixels(explorer.canvases[0])[4, 8, 3] == 0
-    explorer.time.value = 1
+    explorer.controls["time"].value = 1
     assert [shown.seq for shown in explorer.canvases] == [n + 1 for n in painted]
     for shown in explorer.canvases:
         assert pixels(shown)[4, 8, :3].tolist() == rgb("too much")
@@ -78,8 +77,8 @@ def test_a_step_in_time_repaints_both_pictures(explorer):
     assert "<b>long</b><br>t = 1, after Cityscapes: IoU 60.0 (-20.0)" == explorer.headings[0].value
 
 
-def test_a_life_that_ended_says_so_and_is_left_blank(explorer):
-    explorer.time.value = 2
+def test_a_sequence_that_ended_says_so_and_is_left_blank(explorer):
+    explorer.controls["time"].value = 2
     assert pixels(explorer.canvases[0])[..., 3].any()
     assert not pixels(explorer.canvases[1])[..., 3].any()
     assert "ends at t = 1: not trained further" in explorer.headings[1].value
@@ -87,7 +86,7 @@ def test_a_life_that_ended_says_so_and_is_left_blank(explorer):
 
 
 def test_the_text_alternative_says_what_is_seen(explorer):
-    explorer.time.value = 1
+    explorer.controls["time"].value = 1
     assert explorer.canvases[1].label == (
         "bus of VOC, short, t = 1, after Cityscapes: IoU 70.0 (-10.0). Shown: right, too much, "
         "missed."
@@ -104,12 +103,12 @@ def test_buttons_step_and_stop_at_the_ends(explorer):
     by_name["later"].click()
     by_name["later"].click()
     by_name["later"].click()
-    assert explorer.place.time == 2
+    assert explorer.choice.time == 2
     by_name["earlier"].click()
-    assert explorer.place.time == 1
+    assert explorer.choice.time == 1
     by_name["next object"].click()
     by_name["next object"].click()
-    assert explorer.place.rank == 1
+    assert explorer.choice.rank == 1
     assert explorer.canvases[0].box == [2, 2, 8, 8]
     assert explorer.canvases[0].clicks == [[4, 4, 1]]
     assert not explorer.callbacks.failures.outputs
@@ -121,16 +120,16 @@ def buttons(widget):
 
 
 def test_another_set_or_order_begins_at_its_first_object(explorer):
-    explorer.rank.value = 2
-    explorer.where.value = "coco"
-    assert explorer.place == Place("coco", ("long", "short"), FORGOTTEN, 0, 0)
-    explorer.rank.value = 2
-    explorer.order.value = GAINED
-    assert (explorer.place.rank, explorer.place.order) == (0, GAINED)
+    explorer.controls["object"].value = 2
+    explorer.controls["set"].value = "coco"
+    assert explorer.choice == ObjectChoice("coco", ("long", "short"), FORGOTTEN, 0, 0)
+    explorer.controls["object"].value = 2
+    explorer.controls["order"].value = GAINED
+    assert (explorer.choice.rank, explorer.choice.order) == (0, GAINED)
 
 
 def test_the_ground_truth_can_be_shown_alone(explorer):
-    explorer.layer.value = evolution_figures.TRUTH
+    explorer.controls["layer"].value = evolution_figures.TRUTH
     layer = pixels(explorer.canvases[0])
     assert layer[4, 4, :3].tolist() == rgb("truth")
     assert layer[0, 0, 3] == 0
@@ -138,20 +137,19 @@ def test_the_ground_truth_can_be_shown_alone(explorer):
 
 def test_a_failing_network_is_shown_and_not_lost(explorer):
     explorer.scrubber.broken = True
-    explorer.time.value = 1
+    explorer.controls["time"].value = 1
     (failure,) = explorer.callbacks.failures.outputs
     assert failure["output_type"] == "error"
     assert failure["evalue"] == "the network is gone"
 
 
-def test_the_function_gives_what_a_cell_shows():
-    widget = evolution_explorer.evolution_explorer(Scripted(), Place("voc", ("long", "short")))
-    assert "os-evolution" in widget._dom_classes
+def test_the_widget_bears_its_class(explorer):
+    assert "os-evolution" in explorer.widget._dom_classes
 
 
-def test_a_static_row_shows_every_time_of_every_life():
-    place = Place("voc", ("long", "short"))
-    figure = evolution_figures.evolution_figure(Scripted(), place, (0, -1))
+def test_a_static_row_shows_every_time_of_every_sequence():
+    choice = ObjectChoice("voc", ("long", "short"))
+    figure = evolution_figures.evolution_figure(Scripted(), choice, (0, -1))
     drawn = [axis for axis in figure.axes if axis.images]
     assert len(drawn) == 2 * (3 + 2)
     labels = [axis.get_xlabel() for axis in drawn]
@@ -160,7 +158,7 @@ def test_a_static_row_shows_every_time_of_every_life():
     assert [axis.get_ylabel() for axis in drawn if axis.get_ylabel()] == [
         "bus\nrank 1", "bus\nrank 2"
     ]  # fmt: skip
-    view = Scripted().view(replace(place, time=1))
+    view = Scripted().view(replace(choice, time=1))
     same = evolution_figures.layer_of(view, view.panels[0], evolution_figures.ERRORS)
     np.testing.assert_array_equal(drawn[1].images[1].get_array(), same)
 
@@ -180,16 +178,16 @@ def test_curves_of_what_is_kept_by_hand():
     np.testing.assert_allclose(curve.get_ydata(), [-30.0, 40.0])
 
 
-def test_the_small_life_draws_scene_source_and_paper():
+def test_the_four_steps_draw_scene_source_and_paper():
     frame = pd.DataFrame({"block": "one", "row": ["None", "25%"], "paper": [70.0, 75.0]})
     for name, value in (("ours", 50.0), ("source", 60.0)):
         frame[name], frame[f"{name}_low"], frame[f"{name}_high"] = value, value - 1, value + 2
-    figure = evolution_figures.small_life_figure(frame, "x")
+    figure = evolution_figures.four_steps_figure(frame, "x")
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert len(texts) == 3
     assert figure.axes[0].get_xticklabels()[0].get_text() == "before"
     assert len(figure.axes) == 1
     two = pd.concat([frame, frame.assign(block="two", paper=np.nan)])
-    panels = evolution_figures.small_life_figure(two, "x").axes
+    panels = evolution_figures.four_steps_figure(two, "x").axes
     assert [panel.get_title() for panel in panels] == ["one", "two"]
     assert [len(panel.get_xticklabels()) for panel in panels] == [2, 2]

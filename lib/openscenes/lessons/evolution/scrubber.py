@@ -1,9 +1,9 @@
-"""The same object along several lives: its score and its mask after every step."""
+"""The same object along several task sequences: its score and its mask after every step."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,40 +12,39 @@ from openscenes import masks
 from openscenes.data import crops
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, ObjectRecord, Point
-from openscenes.lessons.evolution.lives import (
+from openscenes.lessons.evolution.sequences import (
+    FINE_TUNED,
     FORGOTTEN,
     OURS,
-    TOLD,
-    Life,
     Scores,
+    TaskSequence,
     ranking,
     scores_of,
 )
 from openscenes.masks import BoolMask
 from openscenes.method.inference import predictions
-from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.runs.data import Study, validation
 from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.runs import find
 
-OUTSIDE = 140  # grey of what lies outside the photograph
+OUTSIDE = 140  # grey of what lies outside the image
 Square = tuple[int, int, int]  # first row, first column, side
 
 
 @dataclass(frozen=True)
-class Place:
-    """What the controls say: which object, of which set, in which lives, at which time.
+class ObjectChoice:
+    """Which object, of which set, in which task sequences, at which time.
 
     Attributes:
         where: validation set.
-        lives: names of the lives side by side; the first one ranks.
+        sequences: names of the two side by side; the first one ranks.
         order: one of ``ORDERS``.
         rank: place in that order, from 0.
         time: t.
     """
 
     where: str = "voc"
-    lives: tuple[str, str] = (OURS, TOLD)
+    sequences: tuple[str, str] = (OURS, FINE_TUNED)
     order: str = FORGOTTEN
     rank: int = 0
     time: int = 0
@@ -53,31 +52,31 @@ class Place:
 
 @dataclass(frozen=True)
 class Panel:
-    """One life at one time.
+    """One task sequence at one time.
 
     Attributes:
-        mask: (S, S) bool, None where the life had ended before.
-        iou: (n_times,) the object's score after each step of the life, in points.
+        mask: (S, S) bool, None where the sequence had ended before.
+        iou: (n_times,) the object's score after each step, in points.
     """
 
-    life: str
+    sequence: str
     mask: BoolMask | None
     iou: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class View:
-    """All that is shown at a place, cut to a square around what the network could see.
+class ObjectView:
+    """All that is shown under a choice, cut to a square around what the network could see.
 
     Attributes:
-        image: (S, S, 3) uint8 RGB in pixels of the photograph, grey outside it.
+        image: (S, S, 3) uint8 RGB in pixels of the image, grey outside it.
         truth, void: (S, S) bool.
         interaction: the user's box and point in pixels of the square.
-        panels: one per life of the place.
+        panels: one per sequence of the choice.
         n_objects: of the set.
     """
 
-    place: Place
+    choice: ObjectChoice
     example: Example
     image: NDArray[np.uint8]
     truth: BoolMask
@@ -93,79 +92,74 @@ class View:
         return self.example.supervision
 
 
-@dataclass
+@dataclass(frozen=True)
 class Scrubber:
-    """Scores and masks of several lives; each is computed when it is first looked at, and kept.
+    """Scores and masks of several task sequences, computed when first looked at and remembered.
 
     Attributes:
-        lives: name -> models after each step, all of one seed.
+        sequences: name -> models after each step, all of one seed.
     """
 
     study: Study
-    lives: Mapping[str, Life]
-    _networks: dict[Recipe, OpenSceneNet] = field(default_factory=dict, repr=False)
-    _masks: dict[tuple[Recipe, str], dict] = field(default_factory=dict, repr=False)
-    _scores: dict[tuple[str, str], Scores] = field(default_factory=dict, repr=False)
+    sequences: Mapping[str, TaskSequence]
 
     def scores(self, name: str, where: str) -> Scores:
         """(n_times, n_objects) IoU in 0-1."""
-        if (name, where) not in self._scores:
-            self._scores[name, where] = scores_of(self.study, self.lives[name], where)
-        return self._scores[name, where]
+        steps = self.sequences[name]
+        key = ("scores", steps, where)
+        return self.study.remembered(key, lambda: scores_of(self.study, steps, where))
 
     def examples(self, where: str) -> Sequence[Example]:
         """The objects of a validation set, as they are listed."""
         return validation(self.study, where).examples
 
-    def position(self, place: Place) -> int:
-        """Which object of the set a place shows."""
-        left, right = (self.scores(name, place.where) for name in place.lives)
-        return int(ranking(place.order, left, right)[place.rank])
+    def position(self, choice: ObjectChoice) -> int:
+        """Which object of the set a choice shows."""
+        left, right = (self.scores(name, choice.where) for name in choice.sequences)
+        return int(ranking(choice.order, left, right)[choice.rank])
 
     def mask(self, recipe: Recipe, example: Example) -> BoolMask:
-        """A model's answer in pixels of the photograph, (H, W), as it is scored."""
-        key = recipe, example.object_id
-        if key not in self._masks:
-            self._masks[key] = masks.encode(self._ask(recipe, example))
-        return masks.decode(self._masks[key])
+        """A model's mask in pixels of the image, (H, W), as it is scored."""
+        key = ("mask", recipe, example.object_id)
+        made = self.study.remembered(key, lambda: masks.encode(self._predict(recipe, example)))
+        return masks.decode(made)
 
-    def _ask(self, recipe: Recipe, example: Example) -> BoolMask:
+    def _predict(self, recipe: Recipe, example: Example) -> BoolMask:
         profile, study = self.study.profile, self.study
-        if recipe not in self._networks:
-            self._networks[recipe] = find(study, recipe).load(study)
+        network = study.remembered(("network", recipe), lambda: find(study, recipe).load(study))
         ((_, (sample,), _, prediction),) = predictions(
-            self._networks[recipe], [example], profile.clicks, profile.crop, profile.inference,
+            network, [example], profile.clicks, profile.crop, profile.inference,
             cache=study.cache, fabric=study.fabric,
         )  # fmt: skip
         probability = prediction.probability[0, 0].float().cpu().numpy()
         pasted = crops.paste(probability, sample.affine, sample.shape)
         return pasted > profile.inference.threshold
 
-    def view(self, place: Place) -> View:
-        """What is to be seen at a place."""
-        position = self.position(place)
-        example = self.examples(place.where)[position]
+    def view(self, choice: ObjectChoice) -> ObjectView:
+        """What is to be seen under a choice."""
+        position = self.position(choice)
+        example = self.examples(choice.where)[position]
         image = self.study.cache.image(example.image)
         truth, void = self.study.cache.supervision(example)
         seen = seen_square(example.interaction.box, self.study.profile.crop)
-        return View(
-            place,
+        return ObjectView(
+            choice,
             example,
             cut_square(image, seen, OUTSIDE),
             cut_square(truth, seen, False),
             cut_square(np.zeros_like(truth) if void is None else void, seen, False),
             _moved(example.interaction, seen),
-            tuple(self._panel(name, place, position, example, seen) for name in place.lives),
-            len(self.examples(place.where)),
+            tuple(self._panel(name, choice, position, example, seen) for name in choice.sequences),
+            len(self.examples(choice.where)),
         )
 
     def _panel(
-        self, name: str, place: Place, position: int, example: Example, seen: Square
+        self, name: str, choice: ObjectChoice, position: int, example: Example, seen: Square
     ) -> Panel:
-        life, mask = self.lives[name], None
-        if place.time < len(life):
-            mask = cut_square(self.mask(life[place.time], example), seen, False)
-        return Panel(name, mask, 100.0 * self.scores(name, place.where)[:, position])
+        sequence, mask = self.sequences[name], None
+        if choice.time < len(sequence):
+            mask = cut_square(self.mask(sequence[choice.time], example), seen, False)
+        return Panel(name, mask, 100.0 * self.scores(name, choice.where)[:, position])
 
 
 def _moved(interaction: Interaction, seen: Square) -> Interaction:
@@ -176,7 +170,7 @@ def _moved(interaction: Interaction, seen: Square) -> Interaction:
 
 
 def seen_square(box: Box, crop: crops.CropConfig) -> Square:
-    """The smallest square around what a crop shows, in pixels of the photograph."""
+    """The smallest square around what a crop shows, in pixels of the image."""
     inverse = crops.invert(crops.window_affine(box, crop))
     seen = crops.move_box(inverse, Box(0, 0, crop.size, crop.size))
     side = int(np.ceil(max(seen.row1 - seen.row0, seen.col1 - seen.col0) - 1e-6))
@@ -185,15 +179,11 @@ def seen_square(box: Box, crop: crops.CropConfig) -> Square:
 
 
 def cut_square(pixels: NDArray, square: Square, outside: int | bool) -> NDArray:
-    """The pixels of a square, (side, side, ...), with one value where it leaves the picture."""
+    """The pixels of a square, (side, side, ...), with one value where it leaves the image."""
     row, col, side = square
     height, width = pixels.shape[:2]
     cut = np.full((side, side, *pixels.shape[2:]), outside, dtype=pixels.dtype)
-    rows, cols = (
-        slice(max(row, 0), min(row + side, height)),
-        slice(max(col, 0), min(col + side, width)),
-    )
-    there = pixels[rows, cols]
-    top, left = rows.start - row, cols.start - col
-    cut[top : top + there.shape[0], left : left + there.shape[1]] = there
+    top, left = max(row, 0), max(col, 0)
+    there = pixels[top : min(row + side, height), left : min(col + side, width)]
+    cut[top - row :, left - col :][: there.shape[0], : there.shape[1]] = there
     return cut

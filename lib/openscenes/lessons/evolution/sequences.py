@@ -1,4 +1,4 @@
-"""Lives of a model over the three scenes, and what they keep of every single object."""
+"""Task sequences over the three scenes, and what a model keeps of every single object."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from openscenes.study.scores.tables import change, long
 
 Scores = NDArray[np.float64]  # (n_times, n_objects) IoU in 0-1
 Cells = Mapping[tuple[int, int], Scores]  # (step, set) -> (n_seeds, n_objects)
-Life = tuple[Recipe, ...]  # the models after t = 0, 1, ...
+TaskSequence = tuple[Recipe, ...]  # the models after t = 0, 1, ...
 
 TIMES = ("VOC+SBD", "Cityscapes", "COCO")  # what was learned last at t = 0, 1, 2
-OURS, TOLD = "ours: +ST +IPT +FA", "fine-tuned with ground truth"
+OURS, FINE_TUNED = "ours: +ST +IPT +FA", "fine-tuned with ground truth"
 ALONE, REFINED, ALIGNED = "+ST alone, one step", "+ST +IPT, one step", "+ST +FA, one step"
 ONE_STEP = {ALONE: "st", REFINED: "st+ipt", ALIGNED: "st+fa"}
 
@@ -33,43 +33,49 @@ AHEAD, LISTED = "left ahead of right first", "as the scene lists them"
 ORDERS = (FORGOTTEN, GAINED, AHEAD, LISTED)
 
 
-def lives(seed: int = 0) -> dict[str, Life]:
-    """Every life that the study trains from one initial model, by the name that menus show.
+def task_sequences(seed: int = 0) -> dict[str, TaskSequence]:
+    """Every task sequence that the study trains from one initial model, by its name in menus.
 
-    Paper: Table 2 has the two whole lives, Table 4 the single steps.
-    Ours: nobody asked what a second step of +ST alone does, so that such a life ends at t = 1.
+    Paper: Table 2 has the two whole sequences, Table 4 the single steps.
     """
     first = initial("voc+sbd", seed)
     short = {name: (first, evolved(first, "cityscapes", v)) for name, v in ONE_STEP.items()}
-    return {OURS: table_2.LIVES["Ours"](seed), TOLD: table_2.LIVES["IOG"](seed), **short}
+    return {OURS: table_2.LIVES["Ours"](seed), FINE_TUNED: table_2.LIVES["IOG"](seed), **short}
 
 
 def needed(seeds: int = 1) -> tuple[Recipe, ...]:
-    """Every model of every life, parents before children: what a page must have trained."""
-    return in_order(step for seed in range(seeds) for life in lives(seed).values() for step in life)
+    """Every model of every sequence, parents before children."""
+    return in_order(
+        step
+        for seed in range(seeds)
+        for sequence in task_sequences(seed).values()
+        for step in sequence
+    )
 
 
-def scores_of(study: Study, life: Life, where: str) -> Scores:
-    """IoU of every object of a validation set after every step of a life.
+def scores_of(study: Study, sequence: TaskSequence, where: str) -> Scores:
+    """IoU of every object of a validation set after every step of a sequence.
 
     Args:
         where: "voc", "cityscapes" or "coco".
     Returns:
         (n_times, n_objects) in 0-1, objects in the set's own order.
     """
-    return np.stack([answer(study, Question(step, where))["iou"].to_numpy() for step in life])
+    return np.stack([answer(study, Question(step, where))["iou"].to_numpy() for step in sequence])
 
 
 def cells_of(study: Study, name: str, seeds: int = 1) -> Cells:
     """R before the mean: (step, set) -> (n_seeds, n_objects), for ``continual.continual``.
 
     Raises:
-        InputError: if the life ends before the sequence does.
+        InputError: if the sequence ends before t = 2.
     """
     if name in ONE_STEP:
-        raise InputError(f'the life "{name}" has no second step; choose "{OURS}" or "{TOLD}"')
+        raise InputError(
+            f'the sequence "{name}" has no second step; choose "{OURS}" or "{FINE_TUNED}"'
+        )
     by_set = [
-        np.stack([scores_of(study, lives(seed)[name], where) for seed in range(seeds)])
+        np.stack([scores_of(study, task_sequences(seed)[name], where) for seed in range(seeds)])
         for where in table_2.WHERE
     ]
     steps, sets = range(len(TIMES)), range(len(by_set))
@@ -77,25 +83,19 @@ def cells_of(study: Study, name: str, seeds: int = 1) -> Cells:
 
 
 def objects_over_time(study: Study, name: str, where: str, seeds: int = 1) -> pd.DataFrame:
-    """A life's scores on one set as the long table that ``breakdown`` reads; rows are the times.
+    """A sequence's scores on one set as the long table of ``breakdown``; rows are the times.
 
     Returns:
         Columns block, row, seed, object_id, class_name, area, iou.
     """
-    found = np.stack([scores_of(study, lives(seed)[name], where) for seed in range(seeds)])
+    found = np.stack([scores_of(study, task_sequences(seed)[name], where) for seed in range(seeds)])
     rows = {f"after {time}": found[:, step] for step, time in enumerate(TIMES[: found.shape[1]])}
-    return long(f"{name}, on {TITLES[where]}", rows, answer(study, _first(where)))
-
-
-def _first(where: str) -> Question:
-    return Question(initial("voc+sbd", 0), where)
+    first = answer(study, Question(initial("voc+sbd", 0), where))
+    return long(f"{name}, on {TITLES[where]}", rows, first)
 
 
 def forgetting(scores: Scores) -> NDArray[np.float64]:
-    """What each object lost to the best score that it ever had before, in points.
-
-    Ours: forgetting of Chaudhry et al. (2018), object by object; below 0 where the last model is
-    the best one.
+    """What each object lost to its best score before, in points: Chaudhry et al. (2018) by object.
 
     Args:
         scores: (n_times, n_objects) in 0-1, at least two times.
@@ -107,7 +107,7 @@ def ranking(order: str, left: Scores, right: Scores) -> NDArray[np.intp]:
     """Positions of objects from first to last in one of ``ORDERS``; ties stay as listed.
 
     Args:
-        left, right: (n_times, n_objects) of the two lives; only ``AHEAD`` asks for the right one,
+        left, right: (n_times, n_objects) of the two sequences; only ``AHEAD`` reads the right one,
             at the last time that both reached.
     Raises:
         InputError: if there is no such order.
@@ -127,19 +127,19 @@ def ranking(order: str, left: Scores, right: Scores) -> NDArray[np.intp]:
 def one_step_changes(study: Study, seeds: int = 1) -> list[tuple[str, str, Estimate]]:
     """What one step onto Cityscapes changes on every set, for each way to take it.
 
-    Paper: Table 4 has the first of these columns for four of the ways.
-    Ours: the set that the step is onto, the one known before and the one that no step has seen.
+    Paper: Table 4 has the first of these sets for four of the ways.
 
     Returns:
-        (set, way, paired difference to the initial model in points), set by set, as
-        ``matrix_figures.sensitivity_figure`` draws them.
+        (set, way, paired difference to the initial model in points), set by set.
     """
     ways = {ALONE: "+ST alone", REFINED: "+ST +IPT", ALIGNED: "+ST +FA", OURS: "+ST +IPT +FA",
-            TOLD: "ground truth alone"}  # fmt: skip
+            FINE_TUNED: "ground truth alone"}  # fmt: skip
     rows = []
     for where in ("cityscapes", "voc", "coco"):
         for name, label in ways.items():
-            by_seed = np.stack([scores_of(study, lives(s)[name][:2], where) for s in range(seeds)])
+            by_seed = np.stack(
+                [scores_of(study, task_sequences(s)[name][:2], where) for s in range(seeds)]
+            )
             rows.append((f"on {TITLES[where]}", label, estimate(by_seed[:, 1] - by_seed[:, 0])))
     return rows
 
@@ -156,7 +156,7 @@ def mean_matrix(cells: Cells) -> pd.DataFrame:
 def compared_markdown(
     first: Cells, second: Cells, names: tuple[str, str] = ("first", "second")
 ) -> str:
-    """The summaries of two lives and their paired difference, first less second, as a table."""
+    """The summaries of two sequences and their paired difference, first less second, as a table."""
     one, other, between = continual(first), continual(second), difference(first, second)
     lines = [
         (words, change(getattr(one, metric)), change(getattr(other, metric)),

@@ -1,0 +1,107 @@
+"""What the lessons' figures share: images under layers, plain axes, a legend of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import fill
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from openscenes.data.records import Interaction
+from openscenes.study.figures.galleries import draw_interaction
+from openscenes.study.figures.tables import PALETTE
+
+Pixels = NDArray[np.uint8]
+ERRORS = ("right", "too much", "missed")  # colours of the palette
+
+
+def image_grid(
+    n: int, columns: int, size: tuple[float, float], *, title: str = "", spare: float = 0.0
+) -> tuple[Figure, list[Axes]]:
+    """A figure with n panels in rows, the rest of the last row left empty.
+
+    Args:
+        size: width and height of a panel in inches.
+        spare: height that the title takes.
+    """
+    rows = -(-n // columns)
+    figure = Figure(figsize=(size[0] * columns, spare + size[1] * rows), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for panel in panels[n:]:
+        panel.set_axis_off()
+    figure.suptitle(title, fontsize=10.5)
+    return figure, panels[:n]
+
+
+def show_image(
+    panel: Axes,
+    image: Pixels,
+    layer: Pixels | None = None,
+    interaction: Interaction | None = None,
+    *,
+    title: str = "",
+    below: str = "",
+    size: float = 4.5,
+) -> None:
+    """An image without ticks, a layer over it, box and click over both.
+
+    Args:
+        image: (H, W, 3) uint8.
+        layer: (H, W, 4) uint8, not smoothed.
+        below: broken into lines.
+        size: of the click's mark.
+    """
+    panel.imshow(image)
+    if layer is not None:
+        panel.imshow(layer, interpolation="nearest")
+    if interaction is not None:
+        draw_interaction(panel, interaction.box, interaction.point, size=size)
+        panel.set_xlim(-0.5, image.shape[1] - 0.5)
+        panel.set_ylim(image.shape[0] - 0.5, -0.5)
+    panel.set_title(title, fontsize=9)
+    panel.set_xlabel(fill(below, 36), fontsize=8)
+    bare(panel)
+
+
+def bare(*panels: Axes) -> None:
+    """No ticks."""
+    for panel in panels:
+        panel.set_xticks([])
+        panel.set_yticks([])
+
+
+def plain(
+    panel: Axes, grid: Literal["both", "x", "y"] = "both", across: str = "", up: str = ""
+) -> None:
+    """Faint lines to read values by, no frame at the top and right; labels of both axes."""
+    panel.grid(axis=grid, color="0.92")
+    panel.set_axisbelow(True)
+    panel.tick_params(labelsize=8.5)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.set_xlabel(across or panel.get_xlabel(), fontsize=9)
+    panel.set_ylabel(up or panel.get_ylabel(), fontsize=9)
+
+
+def grey(image: Pixels) -> Pixels:
+    """An image without colours, (H, W, 3)."""
+    return np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+
+
+def error_legend(figure: Figure) -> None:
+    """The colours of right, surplus and missed pixels, and the click, below a figure."""
+    click = Line2D([], [], color=PALETTE["click"], marker="o", linestyle="", label="click")
+    handles: Sequence[Line2D | Patch] = [
+        *(Patch(color=PALETTE[name], label=name) for name in ERRORS), click
+    ]  # fmt: skip
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+
+
+def signed(change: float) -> str:
+    """A change with its sign and one decimal, never "-0.0"."""
+    return f"{round(change, 1) + 0.0:+.1f}"
