@@ -1,4 +1,4 @@
-"""A task sequence's scores and masks belong together; objects are ranked by what a sequence did to them."""
+"""A sequence's scores and masks belong together; objects are ranked by what it did to them."""
 
 from dataclasses import replace
 
