@@ -54,4 +54,4 @@ def initial(tiny, old_root):
         schedule="one_cycle", reduction="mean",
     )  # fmt: skip
     examples = tiny.labelled(old_root)
-    return initialise(tiny.network(), examples, config, Augmentation(), tiny.shared())
+    return initialise(tiny.network(), examples, config, Augmentation(), tiny.context())

@@ -12,8 +12,8 @@ from openscenes.data import datasets, examples, interactions
 from openscenes.data.crops import Augmentation, CropConfig
 from openscenes.data.interactions import ClickConfig
 from openscenes.data.records import ClickedObject
-from openscenes.method.evolution import EvolutionConfig, Setting
-from openscenes.method.inference import InferenceConfig
+from openscenes.method.evolution import EvolutionConfig
+from openscenes.method.inference import InferenceConfig, RunContext
 from openscenes.method.training import TrainConfig, make_fabric
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
@@ -109,11 +109,11 @@ def network(seed=0):
     return OpenSceneNet(NETWORK, generator=torch.Generator().manual_seed(seed))
 
 
-def shared(seed=0, *, fabric=None, **inference):
+def context(seed=0, *, fabric=None, **inference):
     """Crops, clicks, device and seed of a run, with a cache of its own."""
     inference = InferenceConfig(batch_size=5, **inference)
     fabric = fabric or make_fabric("cpu")
-    return Setting(CROP, CLICKS, inference, examples.ImageCache(), fabric, seed)
+    return RunContext(CROP, CLICKS, inference, examples.ImageCache(), fabric, seed)
 
 
 def study(root):

@@ -26,7 +26,7 @@ def answered(*, empty=False, truth=True):
         1, 1, SIZE, SIZE, generator=generator, dtype=torch.float64
     )
     prediction = Prediction(
-        probability, coarse, coarse & (probability > 0.5), features, features[:, :3] * 2,
+        probability, coarse, (coarse & (probability > 0.5)).double(), features, features[:, :3] * 2,
         torch.ones(1, 2),
     )  # fmt: skip
     picture = np.full((SIZE, SIZE, 3), 90, np.uint8)

@@ -16,6 +16,7 @@ from openscenes.lessons.interactions.maps import ClickMap, click_map, grid_point
 from openscenes.method.inference import predictions
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.runs.data import validation
+from openscenes.study.runs.models import run_context
 from openscenes.study.scores.masks import _scorer
 
 QUESTION = state.Question(Interaction(Box(10, 20, 30, 60), Point(15, 25)), 10.0, 15.0)
@@ -53,10 +54,7 @@ def usual(study, examples):
 
 def test_the_usual_question_is_answered_as_the_tables_score_it(study, network, subject, usual):
     profile, example = study.profile, subject.example
-    ((_, [sample], batch, wanted),) = predictions(
-        network, [example], profile.clicks, profile.crop, profile.inference,
-        cache=study.cache, fabric=study.fabric,
-    )  # fmt: skip
+    ((_, [sample], batch, wanted),) = predictions(network, [example], run_context(study))
     found = answer(study, network, subject, usual)
     assert np.array_equal(found.probability, wanted.probability[0, 0].numpy())
     assert np.array_equal(found.predictor > 0.5, wanted.predicted_mask[0, 0].numpy())

@@ -24,7 +24,7 @@ def renewed(tiny, initial, new_root):
     def run(config=tiny.EVOLUTION, *, network=None, scene=None, folder=None):
         return reestimate_bn(
             network or copy.deepcopy(initial.network), initial.pool,
-            tiny.clicked(new_root) if scene is None else scene, config, tiny.shared(),
+            tiny.clicked(new_root) if scene is None else scene, config, tiny.context(),
             folder=folder,
         )  # fmt: skip
 
@@ -34,7 +34,7 @@ def renewed(tiny, initial, new_root):
 def test_it_is_evolution_at_a_rate_of_zero(tiny, initial, renewed, new_root):
     still = replace(tiny.EVOLUTION, train=replace(tiny.EVOLUTION.train, learning_rate=0.0))
     step = evolve(
-        copy.deepcopy(initial.network), initial.pool, tiny.clicked(new_root), still, tiny.shared()
+        copy.deepcopy(initial.network), initial.pool, tiny.clicked(new_root), still, tiny.context()
     )
     assert tiny.equal_weights(renewed(), step.network)
 

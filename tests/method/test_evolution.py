@@ -35,7 +35,7 @@ def evolved(tiny, initial, new_root):
     def run(config=tiny.EVOLUTION, *, network=None, pool=None, scene=None, folder=None, seed=0):
         return evolve(
             network or copy.deepcopy(initial.network), pool or initial.pool,
-            tiny.clicked(new_root) if scene is None else scene, config, tiny.shared(seed),
+            tiny.clicked(new_root) if scene is None else scene, config, tiny.context(seed),
             folder=folder,
         )  # fmt: skip
 
@@ -58,7 +58,7 @@ def test_the_initial_model_learns_masks_and_classes(tiny, initial, old_root):
 def test_without_a_class_weight_no_class_is_learned(tiny, old_root):
     step = evolution.initialise(
         tiny.network(), tiny.labelled(old_root), replace(tiny.TRAIN, epochs=1),
-        tiny.AUGMENTATION, tiny.shared(), class_loss_weight=0.0,
+        tiny.AUGMENTATION, tiny.context(), class_loss_weight=0.0,
     )  # fmt: skip
     assert set(step.history[0]) == {"epoch", "ce"}
 
@@ -170,7 +170,7 @@ def test_without_old_data_only_the_scene_teaches(tiny, evolved):
 def bound(tiny, initial, examples):
     network = copy.deepcopy(initial.network)
     config = replace(tiny.EVOLUTION, old_data=False)
-    history = align(network, initial.pool, examples, config, tiny.shared())
+    history = align(network, initial.pool, examples, config, tiny.context())
     return network, history
 
 
@@ -221,7 +221,7 @@ def test_a_new_object_is_paired_with_its_class(tiny, initial, truth, monkeypatch
 
     monkeypatch.setattr(evolution, "train", look)
     examples = [replace(example, class_index=(7, 15)[i % 2]) for i, example in enumerate(truth)]
-    align(initial.network, initial.pool, examples, tiny.EVOLUTION, tiny.shared())
+    align(initial.network, initial.pool, examples, tiny.EVOLUTION, tiny.context())
     assert [new for _, new in seen] == examples * 2
     assert all(old.class_index == new.class_index for old, new in seen)
     assert [old for old, _ in seen[:12]] != [old for old, _ in seen[12:]]
@@ -284,7 +284,7 @@ def test_an_average_must_move_and_remember(tiny, decay):
 
 
 def test_a_teacher_in_the_box_teaches_masks_in_the_box(tiny, initial, evolved):
-    teacher = replace(tiny.shared().inference, clip_to_box=True)
+    teacher = replace(tiny.context().inference, clip_to_box=True)
     plain, clipped = evolved(), evolved(replace(tiny.EVOLUTION, teacher=teacher))
     n_old, changed = len(initial.pool.examples), 0
     pairs = zip(plain.pool.examples[n_old:], clipped.pool.examples[n_old:], strict=True)

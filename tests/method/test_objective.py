@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings(FILTER)
 
 
 def a_pair(tiny, old_root, new_root):
-    cache = tiny.shared().cache
+    cache = tiny.context().cache
     old = [samples.cut(example, tiny.CROP, cache) for example in tiny.labelled(old_root)[:3]]
     new = [
         replace(samples.cut(example, tiny.CROP, cache), labelled=False, class_index=channel)

@@ -60,9 +60,8 @@ def cross_entropy(module, batches, _epoch):
 def trained(examples, config=tiny.TRAIN, *, seed=0, objective=cross_entropy, folder=None):
     network, groups = tiny.network(), [(example,) for example in examples]
     history = train(
-        network, lambda _epoch: groups, objective, config, crop=tiny.CROP,
-        augmentations=(tiny.AUGMENTATION,), cache=tiny.shared().cache, fabric=make_fabric("cpu"),
-        seed=seed, folder=folder,
+        network, lambda _epoch: groups, objective, config, (tiny.AUGMENTATION,),
+        tiny.context(seed), folder=folder,
     )  # fmt: skip
     return network, history
 
@@ -211,8 +210,7 @@ def test_an_infinite_loss_changes_no_weight(examples):
     with pytest.raises(TrainingError, match="at epoch 1, step 1"):
         train(
             network, lambda _epoch: groups, lambda *_: {"ce": torch.full((4,), torch.inf)}, SGD,
-            crop=tiny.CROP, augmentations=(None,), cache=tiny.shared().cache,
-            fabric=make_fabric("cpu"), seed=0,
+            (None,), tiny.context(),
         )  # fmt: skip
     assert tiny.equal_weights(network, tiny.network())
 

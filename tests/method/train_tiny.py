@@ -56,9 +56,8 @@ def one_step(network, root, fabric):
 def run(network, examples, objective, config, folder, fabric):
     groups = [(example,) for example in examples]
     return train(
-        network, lambda _epoch: groups, objective, config, crop=tiny.CROP,
-        augmentations=(tiny.AUGMENTATION,), cache=tiny.shared().cache, fabric=fabric, seed=0,
-        folder=folder,
+        network, lambda _epoch: groups, objective, config, (tiny.AUGMENTATION,),
+        tiny.context(fabric=fabric), folder=folder,
     )  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def learned(tiny, examples):
             network = ITIS(SMALL_ITIS, generator=generator)
         history = learn_clicks(
             network, chosen, replace(tiny.TRAIN, epochs=epochs), tiny.AUGMENTATION, simulation,
-            loss or own, tiny.shared(seed), folder=folder,
+            loss or own, tiny.context(seed), folder=folder,
         )  # fmt: skip
         return network, history
 
@@ -156,7 +156,7 @@ def test_itis_clicks_on_errors_from_the_second_epoch_on(learned, monkeypatch):
 
 @pytest.fixture
 def batch(tiny, examples):
-    cache = tiny.shared().cache
+    cache = tiny.context().cache
     cuts = [
         replace(samples.cut(example, tiny.CROP, cache), draw=draw)
         for draw, example in enumerate(examples[:4])
@@ -228,7 +228,7 @@ def refined(tiny, initial, examples):
             copy.deepcopy(initial.network), tiny.CLICKS, generator=torch_generator("refiner")
         )
         history = learn_refinement(
-            network, examples, config, tiny.AUGMENTATION, tiny.shared(seed), folder=folder
+            network, examples, config, tiny.AUGMENTATION, tiny.context(seed), folder=folder
         )
         return network, history
 
@@ -288,13 +288,13 @@ def test_only_the_box_and_point_network_can_be_frozen(tiny, examples):
     with pytest.raises(InputError, match="leave freeze_batchnorm and freeze_first_stages off"):
         learn_clicks(
             network, examples, config, tiny.AUGMENTATION, FREE, bootstrapped_cross_entropy,
-            tiny.shared(),
+            tiny.context(),
         )  # fmt: skip
 
 
 def test_free_clicks_see_the_whole_image(tiny, examples):
     """With a crop of the image, every object of an image has the same crop."""
-    cache, crop = tiny.shared().cache, CropConfig(32, margin_px=0.0, region="image")
+    cache, crop = tiny.context().cache, CropConfig(32, margin_px=0.0, region="image")
     one, two = (samples.cut(example, crop, cache) for example in examples[:2])
     assert examples[0].image == examples[1].image
     assert np.array_equal(one.image, two.image)

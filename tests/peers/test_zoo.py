@@ -94,9 +94,9 @@ def test_peers_learn_two_thirds_of_our_epochs_on_small_profiles():
     assert {peer_of(PAPER, name).train.epochs for name in PEERS} == {20, 100}
 
 
-def answered(network, peer, example, shared):
+def answered(network, peer, example, context):
     """IoU of the answer, in eval mode, to clicks that training did not draw."""
-    batch = samples.collate([samples.cut(example, peer.crop, shared.cache)])
+    batch = samples.collate([samples.cut(example, peer.crop, context.cache)])
     if peer.clicks.kind == "extremes":
         clicks = extreme_points(batch.masks, slack_px=0.0, generators=[torch_generator("asked")])
     else:
@@ -121,13 +121,13 @@ def test_every_peer_learns_one_object_by_heart(tiny, example, name):
         peer.train, epochs=EPOCHS.get(name, 60), batch_size=COPIES, precision="32-true",
         learning_rate=RATES.get(name, peer.train.learning_rate),
     )  # fmt: skip
-    shared = replace(tiny.shared(), crop=peer.crop)
+    context = replace(tiny.context(), crop=peer.crop)
     network = peer.build(torch_generator("peer", name, ""))
-    before = answered(network, peer, example, shared)
+    before = answered(network, peer, example, context)
     learn_clicks(
-        network, copies(example), train, NEARLY_STILL, peer.clicks, peer.loss, shared
+        network, copies(example), train, NEARLY_STILL, peer.clicks, peer.loss, context
     )  # fmt: skip
-    reached = answered(network, peer, example, shared)
+    reached = answered(network, peer, example, context)
     print(f"{name}: {before:.3f} -> {reached:.4f}")
     assert before < LEARNED <= reached
 
@@ -137,15 +137,15 @@ def test_the_refinement_learns_to_correct_one_object(tiny, tmp_path):
     bright = tiny.labelled(tiny.write_voc(tmp_path / "bright"))
     dark = tiny.labelled(tiny.write_voc(tmp_path / "dark", seed=1, darkness=0.3))[0]
     config = replace(tiny.NETWORK, crop_size=SIZE, head_width=32, psp_width=32)
-    shared = replace(tiny.shared(), crop=replace(tiny.CROP, size=SIZE))
+    context = replace(tiny.context(), crop=replace(tiny.CROP, size=SIZE))
     network = OpenSceneNet(config, generator=torch.Generator().manual_seed(0))
     learned = replace(tiny.TRAIN, epochs=20, learning_rate=3e-3, precision="32-true")
-    initialise(network, bright, learned, tiny.AUGMENTATION, shared)
+    initialise(network, bright, learned, tiny.AUGMENTATION, context)
     refinable = RefinableIOG(network, tiny.CLICKS, generator=torch_generator("refiner", 0))
-    before = corrected(tiny, refinable, dark, shared)
+    before = corrected(tiny, refinable, dark, context)
     train = replace(learned, epochs=160, learning_rate=1e-2, clip_norm=0.0)
-    learn_refinement(refinable, copies(dark), train, NEARLY_STILL, shared)
-    reached = corrected(tiny, refinable, dark, shared)
+    learn_refinement(refinable, copies(dark), train, NEARLY_STILL, context)
+    reached = corrected(tiny, refinable, dark, context)
     print(f"refinement after 0, 1, 2, 3 clicks: {reached}")
     assert reached[0] == before[0] < LEARNED
     assert before[1:] == before[:1] * 3  # new columns begin at zero
@@ -154,9 +154,9 @@ def test_the_refinement_learns_to_correct_one_object(tiny, tmp_path):
     assert 1 - reached[-1] < 0.5 * (1 - reached[0])
 
 
-def corrected(tiny, refinable, example, shared):
+def corrected(tiny, refinable, example, context):
     """IoU, in eval mode, of the first answer and after each of three clicks on its errors."""
-    batch = samples.collate([samples.cut(example, shared.crop, shared.cache)])
+    batch = samples.collate([samples.cut(example, context.crop, context.cache)])
     inputs, clicks = batch.inputs(tiny.CLICKS), torch.zeros(1, 3, 3)
     refinable.eval()
     with torch.no_grad():

@@ -13,13 +13,12 @@ import torch
 from PIL import Image
 
 import openscenes
-from openscenes.data import crops
 from openscenes.data.crops import CropConfig
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.interactions import ClickConfig
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError, WeightsError
-from openscenes.method.inference import InferenceConfig, predictions
+from openscenes.method.inference import InferenceConfig, RunContext, image_probability
 from openscenes.method.training import make_fabric
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
@@ -90,10 +89,8 @@ def test_it_is_what_the_study_evaluates(image, network, asked, tmp_path):
     Image.fromarray(image).save(path)
     example = Example("a", path, Interaction(Box(*BOX), Point(*POINT)), None)
     fabric = make_fabric("cpu")
-    ((_, (sample,), _, seen),) = predictions(
-        network, [example], CLICKS, CROP, InferenceConfig(), cache=ImageCache(), fabric=fabric
-    )
-    pasted = crops.paste(seen.probability[0, 0].numpy(), sample.affine, sample.shape)
+    context = RunContext(CROP, CLICKS, InferenceConfig(), ImageCache(), fabric, 0)
+    pasted = image_probability(network, example, context)
     result = predict.predict(image, BOX, POINT, model=asked)
     np.testing.assert_allclose(result.probability, pasted, atol=1e-6)
 

@@ -49,10 +49,10 @@ def network(study):
     """Has seen the blobs often enough to answer with some of them."""
     made = OpenSceneNet(study.profile.network, generator=torch_generator("box"))
     examples = source(study, "voc").examples
-    from openscenes.study.runs.models import setting_of
+    from openscenes.study.runs.models import run_context
 
     train = replace(study.profile.initial, epochs=8, batch_size=4, precision="32-true")
-    initialise(made, examples, train, study.profile.augmentation, setting_of(study, 0))
+    initialise(made, examples, train, study.profile.augmentation, run_context(study, 0))
     return made.eval()
 
 

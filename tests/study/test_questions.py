@@ -13,6 +13,7 @@ from openscenes.paths import cache_dir
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs import store
 from openscenes.study.runs.data import Study, open_study, validation
+from openscenes.study.runs.models import run_context
 from openscenes.study.runs.recipes import evolved, inference_config, initial, peer, refiner_of
 from openscenes.study.runs.runs import find, train, train_all
 from openscenes.study.scores import masks, queries
@@ -110,9 +111,8 @@ def asked_in_crops(study, clipped, views=False, user="iog"):
     labelled = validation(study, "coco", user=user)
     found = []
     for _, _, batch, prediction in predictions(
-        train(study, FIRST).load(study), labelled.examples, profile.clicks, profile.crop, how,
-        cache=study.cache, fabric=study.fabric,
-    ):  # fmt: skip
+        train(study, FIRST).load(study), labelled.examples, run_context(study), how
+    ):
         region = box_region(batch.boxes, profile.crop.size, how.clip_margin)
         found.append((prediction, region))
     return found

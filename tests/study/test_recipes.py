@@ -197,12 +197,12 @@ def test_each_hint_changes_what_it_says():
     }  # fmt: skip
     teachers = {v: evolution_config(DEMO, "coco", v).teacher for v in recipes.HINT_VARIANTS}
     assert {v for v, t in teachers.items() if t.clip_to_box} == {"confined"}
-    assert {v for v, t in teachers.items() if t.views == "six"} == {"six views"}
+    assert {v for v, t in teachers.items() if t.tta == "six views"} == {"six views"}
 
 
 def test_together_is_all_of_it_but_the_average():
     config = evolution_config(DEMO, "coco", recipes.TOGETHER)
-    assert (config.teacher.clip_to_box, config.teacher.views) == (True, "six")
+    assert (config.teacher.clip_to_box, config.teacher.tta) == (True, "six views")
     assert config.box_losses == BoxLossConfig()
     assert config.alignment == DEMO.alignment
     assert config.ipt is config.ema_decay is None

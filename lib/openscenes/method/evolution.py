@@ -11,19 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-import lightning_fabric as fabric_module
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from openscenes.data import crops, interactions
-from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
+from openscenes.data import crops
+from openscenes.data.examples import NO_CLASS, Example, from_clicks
 from openscenes.data.records import ClickedObject
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.beyond.box_losses import BoxLossConfig
-from openscenes.method.inference import InferenceConfig
+from openscenes.method.inference import InferenceConfig, RunContext
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.objective import pair_losses, supervised_losses
 from openscenes.method.pool import Pool
@@ -35,18 +34,6 @@ from openscenes.seeding import torch_generator
 from openscenes.settings import setting
 
 PSEUDO_MASKS = "pseudo.json"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What every stage of a life shares: crops, clicks, devices, decoded photographs, a seed."""
-
-    crop: crops.CropConfig
-    clicks: interactions.ClickConfig
-    inference: InferenceConfig
-    cache: ImageCache
-    fabric: fabric_module.Fabric
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -101,7 +88,7 @@ def initialise(
     examples: Sequence[Example],
     config: TrainConfig,
     augmentation: crops.Augmentation,
-    shared: Setting,
+    context: RunContext,
     *,
     class_loss_weight: float = 1.0,
     folder: Path | None = None,
@@ -116,14 +103,13 @@ def initialise(
 
     def objective(module: nn.Module, batches: Sequence[Batch], _epoch: int) -> dict[str, Tensor]:
         (batch,) = batches
-        output = module(batch.inputs(shared.clicks))
+        output = module(batch.inputs(context.clicks))
         return supervised_losses(output, batch, class_loss_weight)
 
     groups = [(example,) for example in examples]
     history = train(
-        network, lambda _epoch: groups, objective, config, crop=shared.crop,
-        augmentations=(augmentation,), cache=shared.cache, fabric=shared.fabric,
-        seed=shared.seed, folder=folder, label=label,
+        network, lambda _epoch: groups, objective, config, (augmentation,), context,
+        folder=folder, label=label,
     )  # fmt: skip
     return Step(network, Pool(tuple(examples)), history)
 
@@ -133,7 +119,7 @@ def evolve(
     pool: Pool,
     scene: Sequence[ClickedObject],
     config: EvolutionConfig,
-    shared: Setting,
+    context: RunContext,
     *,
     folder: Path | None = None,
     label: str = "evolution",
@@ -152,24 +138,21 @@ def evolve(
     examples = [from_clicks(clicked) for clicked in scene]
 
     def labelled_by(teacher: OpenSceneNet, name: str) -> list[Example]:
-        inference = config.teacher or shared.inference
         return _once(folder, name, lambda: pseudo_examples(
-            teacher, examples, shared.clicks, shared.crop, inference, config.ipt,
-            cache=shared.cache, fabric=shared.fabric, seed=shared.seed,
-            label=f"{label}: pseudo masks",
+            teacher, examples, context, config.ipt, config.teacher, label=f"{label}: pseudo masks"
         ), examples)  # fmt: skip
 
     pseudo = labelled_by(network, PSEUDO_MASKS)
     grown = network
     if not network.config.unknown_class:
-        generator = torch_generator("unknown class", shared.seed)
+        generator = torch_generator("unknown class", context.seed)
         grown = network.with_unknown_class(generator=generator)
     if config.ema_decay is None:
-        history = align(grown, pool, pseudo, config, shared, folder=folder, label=label)
+        history = align(grown, pool, pseudo, config, context, folder=folder, label=label)
         return Step(grown, pool.merged_with(pseudo), history)
     average = AveragedModel(grown, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
     history = align(
-        grown, pool, pseudo, config, shared, folder=folder, label=label, average=average,
+        grown, pool, pseudo, config, context, folder=folder, label=label, average=average,
         relabel=lambda epoch: labelled_by(
             cast(OpenSceneNet, average.module), f"pseudo-{epoch}.json"
         ),
@@ -212,7 +195,7 @@ def align(
     pool: Pool,
     examples: Sequence[Example],
     config: EvolutionConfig,
-    shared: Setting,
+    context: RunContext,
     *,
     folder: Path | None = None,
     label: str = "alignment",
@@ -234,7 +217,7 @@ def align(
         known = [_forget_unknown(example, pool) for example in taken]
         if not config.old_data:
             return [(example,) for example in known]
-        return [(pool.partner(example, shared.seed, epoch), example) for example in known]
+        return [(pool.partner(example, context.seed, epoch), example) for example in known]
 
     augmentations: tuple[crops.Augmentation, ...] = (config.augmentation_new,)
     if config.old_data:
@@ -243,19 +226,18 @@ def align(
     def objective(module: nn.Module, batches: Sequence[Batch], epoch: int) -> dict[str, Tensor]:
         if not config.old_data:
             (batch,) = batches
-            output = module(batch.inputs(shared.clicks))
+            output = module(batch.inputs(context.clicks))
             return supervised_losses(output, batch, 0.0)
         old, new = batches
         return pair_losses(
-            module(torch.cat([old.inputs(shared.clicks), new.inputs(shared.clicks)])), old, new,
+            module(torch.cat([old.inputs(context.clicks), new.inputs(context.clicks)])), old, new,
             config.alignment, old_weight(config, epoch), config.class_loss_weight,
             config.box_losses,
         )  # fmt: skip
 
     return train(
-        network, groups_of_epoch, objective, config.train, crop=shared.crop,
-        augmentations=augmentations, cache=shared.cache, fabric=shared.fabric,
-        seed=shared.seed, folder=folder, label=label, average=average,
+        network, groups_of_epoch, objective, config.train, augmentations, context,
+        folder=folder, label=label, average=average,
     )  # fmt: skip
 
 

@@ -1,13 +1,16 @@
-"""method.inference."""
+"""The one forward path of Sec. 3.2: crop, network, masks M_p and M_b, feature F, pasted back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import lightning_fabric as fabric_module
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from openscenes.data import crops, interactions, samples
@@ -16,7 +19,7 @@ from openscenes.data.samples import Batch, Sample
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.beyond.test_time_augmentation import OTHER_VIEWS, cut_view, warped_back
 from openscenes.method.objective import object_class_logits
-from openscenes.networks.iog import enlarge
+from openscenes.networks.enlargement import enlarge
 from openscenes.networks.openscene import NetworkOutput, OpenSceneNet
 from openscenes.settings import setting
 
@@ -25,7 +28,7 @@ Feature = Literal["layer4", "decoder"]
 
 @dataclass(frozen=True)
 class InferenceConfig:
-    """How a network's outputs are read."""
+    """How masks and classes are read from a network's outputs."""
 
     feature: Feature = setting("layer4", "Sec. 3.2: the fourth layer of the ResNet")
     threshold: float = setting(0.5, "Ours: absolute probability; IOG reports nine thresholds")
@@ -37,21 +40,33 @@ class InferenceConfig:
     batch_size: int = setting(16, "Ours: only speed")
     clip_to_box: bool = setting(False, "Ours: the paper lets a mask leave the user's box")
     clip_margin: float = setting(
-        0.0, "Ours: share of the box's side by which it is widened before it confines"
+        0.0, "Ours: share of the box's side by which the box is widened before clipping"
     )
-    views: Literal["one", "six"] = setting(
-        "one", "Sec. 3.2; Ours: six averages the plain view, a flip, two zooms, two rotations"
+    tta: Literal["none", "six views"] = setting(
+        "none", "Sec. 3.2; Ours: test-time augmentation by a flip, two zooms and two rotations"
     )
 
 
 @dataclass(frozen=True)
+class RunContext:
+    """What every stage of a run shares: crops, clicks, inference, image cache, devices, seed."""
+
+    crop: crops.CropConfig
+    clicks: interactions.ClickConfig
+    inference: InferenceConfig
+    cache: ImageCache
+    fabric: fabric_module.Fabric
+    seed: int
+
+
+@dataclass(frozen=True)
 class Prediction:
-    """What the network says of B crops, all on one device, float32 or bool.
+    """A network's output for B crops, all on one device, float32 or bool.
 
     Attributes:
         probability: (B, 1, S, S) foreground probability, fine output.
         coarse_mask: (B, 1, S, S) bool, M_p.
-        predicted_mask: (B, 1, S, S) bool, the binarised predictor M_b.
+        predictor: (B, 1, S, S) foreground probability of the pixel predictor.
         layer4: (B, C, h, w), the fourth stage's feature.
         decoder: (B, C', h', w'), the decoder's high-resolution feature.
         class_probability: (B, n) of the object.
@@ -59,10 +74,18 @@ class Prediction:
 
     probability: Tensor
     coarse_mask: Tensor
-    predicted_mask: Tensor
+    predictor: Tensor
     layer4: Tensor
     decoder: Tensor
     class_probability: Tensor
+
+    @property
+    def predicted_mask(self) -> Tensor:
+        """(B, 1, S, S) bool, the binarised predictor M_b.
+
+        Paper: Sec. 3.2.
+        """
+        return self.predictor > 0.5
 
     def feature(self, name: Feature) -> Tensor:
         """The feature that prototypes are built from.
@@ -73,11 +96,72 @@ class Prediction:
         return self.layer4 if name == "layer4" else self.decoder
 
 
+class Predicted(NamedTuple):
+    """One batch of inference: B examples, their crops, the batch on its device, the prediction."""
+
+    examples: Sequence[Example]
+    samples: list[Sample]
+    batch: Batch
+    prediction: Prediction
+
+
+def predictions(
+    network: OpenSceneNet,
+    examples: Sequence[Example],
+    context: RunContext,
+    inference: InferenceConfig | None = None,
+) -> Iterator[Predicted]:
+    """Run the network over examples without augmentation, batch by batch, in their order.
+
+    Paper: Sec. 3.2.
+
+    Args:
+        inference: instead of the context's.
+    """
+    config = inference or context.inference
+    network.to(context.fabric.device).eval()
+    for chunk, cuts, batch in samples.sequential_batches(
+        examples, context.crop, context.cache, config.batch_size
+    ):
+        batch = batch.to(context.fabric.device)
+        prediction = _predict(network, batch, context, config)
+        if config.tta == "six views":
+            prediction = _averaged(network, chunk, cuts, prediction, context, config)
+        if config.clip_to_box:
+            region = box_region(batch.boxes, context.crop.size, config.clip_margin)
+            prediction = _with_probability(prediction, prediction.probability * region, config)
+        yield Predicted(chunk, cuts, batch, prediction)
+
+
+def forward(
+    network: OpenSceneNet,
+    inputs: Tensor,
+    config: InferenceConfig,
+    autocast: AbstractContextManager[Any],
+) -> Prediction:
+    """One forward pass without gradient.
+
+    Paper: Sec. 3.2.
+
+    Args:
+        network: in evaluation mode, on the inputs' device.
+        inputs: (B, 5, S, S) float32 in [0, 255], as ``Batch.inputs`` makes them.
+        autocast: the precision's context, such as ``fabric.autocast()``.
+    """
+    with torch.inference_mode():
+        with autocast:
+            output = network(inputs, fine_only=True)
+        return read_output(output, inputs.shape[-1], config)
+
+
 def read_output(output: NetworkOutput, size: int, config: InferenceConfig) -> Prediction:
     """Masks, features and class of a network output.
 
     Paper: Sec. 3.2, the three components M_p, M_b and F.
     Ours: M_p is the fine output above 0.5; the object's class is pooled over the predictor.
+
+    Args:
+        size: S, the crop's side in pixels.
     """
     probability = torch.sigmoid(enlarge(output.fine, (size, size)))
     predictor = torch.sigmoid(output.predictor.float())
@@ -85,65 +169,58 @@ def read_output(output: NetworkOutput, size: int, config: InferenceConfig) -> Pr
     return Prediction(
         probability=probability,
         coarse_mask=probability > config.threshold,
-        predicted_mask=enlarge(predictor, (size, size)) > 0.5,
+        predictor=enlarge(predictor, (size, size)),
         layer4=output.features,
         decoder=output.fine_features,
         class_probability=torch.softmax(logits, dim=1),
     )
 
 
-def predictions(
-    network: OpenSceneNet,
-    examples: Sequence[Example],
-    clicks: interactions.ClickConfig,
-    crop: crops.CropConfig,
-    config: InferenceConfig,
-    *,
-    cache: ImageCache,
-    fabric: fabric_module.Fabric,
-) -> Iterator[tuple[Sequence[Example], list[Sample], Batch, Prediction]]:
-    """Run the network over examples without augmentation, batch by batch.
+def paste_back(maps: Tensor, cuts: Sequence[Sample]) -> Iterator[NDArray[np.float32]]:
+    """(B, 1, S, S) crop maps to one (H, W) map per image, zero outside the crop.
+
+    Paper: Sec. 3.2.
+    Ours: bicubic, by the crop's inverse warp.
+    """
+    for crop_map, sample in zip(maps[:, 0].float().cpu().numpy(), cuts, strict=True):
+        yield crops.paste(crop_map, sample.affine, sample.shape)
+
+
+def image_probability(
+    network: OpenSceneNet, example: Example, context: RunContext
+) -> NDArray[np.float32]:
+    """(H, W) foreground probability of one object in pixels of its image.
 
     Paper: Sec. 3.2.
     """
-    network.to(fabric.device).eval()
-    with torch.inference_mode():
-        for chunk, cuts, batch in samples.sequential_batches(
-            examples, crop, cache, config.batch_size
-        ):
-            batch = batch.to(fabric.device)
-            prediction = _asked(network, batch, clicks, crop, config, fabric)
-            if config.views == "six":
-                several = [(prediction.probability, torch.ones_like(prediction.probability))]
-                for view in OTHER_VIEWS:
-                    seen = cut_view(chunk, view, crop, cache)
-                    other = samples.collate(seen).to(fabric.device)
-                    answer = _asked(network, other, clicks, crop, config, fabric)
-                    several.append(warped_back(answer.probability, seen, cuts))
-                prediction = _with_probability(prediction, _weighted_mean(several), config)
-            if config.clip_to_box:
-                region = box_region(batch.boxes, crop.size, config.clip_margin)
-                prediction = _with_probability(prediction, prediction.probability * region, config)
-            yield chunk, cuts, batch, prediction
+    ((_, cuts, _, prediction),) = predictions(network, [example], context)
+    return next(paste_back(prediction.probability, cuts))
 
 
-def _asked(
-    network: OpenSceneNet,
-    batch: Batch,
-    clicks: interactions.ClickConfig,
-    crop: crops.CropConfig,
-    config: InferenceConfig,
-    fabric: fabric_module.Fabric,
+def _predict(
+    network: OpenSceneNet, batch: Batch, context: RunContext, config: InferenceConfig
 ) -> Prediction:
-    with fabric.autocast():
-        output = network(batch.inputs(clicks), fine_only=True)
-    return read_output(output, crop.size, config)
+    return forward(network, batch.inputs(context.clicks), config, context.fabric.autocast())
 
 
-def _weighted_mean(several: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """Mean of maps that were already multiplied by their weights."""
-    total = torch.stack([values for values, _ in several]).sum(dim=0)
-    return total / torch.stack([weight for _, weight in several]).sum(dim=0)
+def _averaged(
+    network: OpenSceneNet,
+    chunk: Sequence[Example],
+    cuts: Sequence[Sample],
+    plain: Prediction,
+    context: RunContext,
+    config: InferenceConfig,
+) -> Prediction:
+    """The plain prediction with the mean probability of all six views."""
+    total, weight = [plain.probability], [torch.ones_like(plain.probability)]
+    for view in OTHER_VIEWS:
+        seen = cut_view(chunk, view, context.crop, context.cache)
+        batch = samples.collate(seen).to(context.fabric.device)
+        other = _predict(network, batch, context, config)
+        values, covered = warped_back(other.probability, seen, cuts)
+        total.append(values)
+        weight.append(covered)
+    return _with_probability(plain, torch.stack(total).sum(0) / torch.stack(weight).sum(0), config)
 
 
 def _with_probability(

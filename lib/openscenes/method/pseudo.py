@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-import lightning_fabric as fabric_module
-import numpy as np
 import torch
 from torch import Tensor
 
 from openscenes import masks
-from openscenes.data import crops, interactions
-from openscenes.data.examples import NO_CLASS, Example, ImageCache
-from openscenes.data.samples import Batch, Sample
+from openscenes.data.examples import NO_CLASS, Example
+from openscenes.data.samples import Batch
 from openscenes.method.beyond.box_losses import box_region
-from openscenes.method.inference import Feature, InferenceConfig, Prediction, predictions
+from openscenes.method.inference import (
+    Feature,
+    InferenceConfig,
+    Prediction,
+    RunContext,
+    paste_back,
+    predictions,
+)
 from openscenes.method.ipt import IPTConfig, Refinement, refine
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.progress import progress
@@ -54,14 +57,10 @@ def refine_batch(
 def pseudo_examples(
     network: OpenSceneNet,
     examples: Sequence[Example],
-    clicks: interactions.ClickConfig,
-    crop: crops.CropConfig,
-    config: InferenceConfig,
+    context: RunContext,
     ipt: IPTConfig | None,
+    inference: InferenceConfig | None = None,
     *,
-    cache: ImageCache,
-    fabric: fabric_module.Fabric,
-    seed: int,
     label: str = "pseudo masks",
 ) -> list[Example]:
     """Give each object of a new scene a pseudo mask and a predicted class.
@@ -69,35 +68,25 @@ def pseudo_examples(
     Paper: Sec. 3.2, 3.3; with ``ipt=None`` the coarse masks themselves ("+ST" of Table 4).
     Ours: an object whose class probability is below ``unknown_below`` is of unknown class.
     """
+    config = inference or context.inference
     made: list[Example] = []
     bar = progress(label, len(examples))
-    for chunk, cuts, batch, prediction in predictions(
-        network, examples, clicks, crop, config, cache=cache, fabric=fabric
-    ):
+    for chunk, cuts, batch, prediction in predictions(network, examples, context, config):
         mask = prediction.coarse_mask
         if ipt is not None:
             mask = refine_batch(
-                prediction, batch, chunk, ipt, feature=config.feature, seed=seed
+                prediction, batch, chunk, ipt, feature=config.feature, seed=context.seed
             ).mask
         if config.clip_to_box:
-            mask = mask & box_region(batch.boxes, crop.size, config.clip_margin)
+            mask = mask & box_region(batch.boxes, context.crop.size, config.clip_margin)
         classes = known_classes(prediction.class_probability, config.unknown_below)
-        pieces = zip(chunk, cuts, mask.cpu().numpy(), classes.tolist(), strict=True)
-        for example, sample, piece, class_index in pieces:
-            code = to_image(piece[0], sample)
+        pasted = paste_back(mask, cuts)
+        for example, in_image, class_index in zip(chunk, pasted, classes.tolist(), strict=True):
+            code = masks.encode(in_image >= 0.5)
             made.append(replace(example, supervision=code, class_index=class_index))
         bar.update(len(chunk))
     bar.close()
     return made
-
-
-def to_image(mask: masks.BoolMask, sample: Sample) -> dict[str, Any]:
-    """The run-length code, in image pixels, of a (S, S) crop mask.
-
-    Ours: pasted with the crop's inverse warp, as predictions are.
-    """
-    pasted = crops.paste(mask.astype(np.float32), sample.affine, sample.shape)
-    return masks.encode(pasted >= 0.5)
 
 
 def known_classes(probability: Tensor, unknown_below: float) -> Tensor:

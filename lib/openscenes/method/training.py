@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from openscenes.data import crops, samples
-from openscenes.data.examples import Example, ImageCache
+from openscenes.data.examples import Example
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError, TrainingError
 from openscenes.method import checkpoints
+from openscenes.method.inference import RunContext
 from openscenes.networks.freezing import freeze_batchnorm, freeze_first_stages, thaw
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.precision import multiplies_bf16_fast
@@ -109,12 +110,9 @@ def train(
     groups_of_epoch: Callable[[int], Groups],
     objective: Objective,
     config: TrainConfig,
-    *,
-    crop: crops.CropConfig,
     augmentations: tuple[crops.Augmentation | None, ...],
-    cache: ImageCache,
-    fabric: fabric_module.Fabric,
-    seed: int,
+    context: RunContext,
+    *,
     folder: Path | None = None,
     label: str = "training",
     average: AveragedModel | None = None,
@@ -130,6 +128,7 @@ def train(
             ``backbone_parameters`` and ``frozen_parameters``.
         groups_of_epoch: epoch -> tuples of examples; one tuple is one item of a batch.
         objective: (network, one Batch per slot of the tuples, epoch) -> name -> (B,) losses.
+        augmentations: one per slot of the tuples; None draws nothing.
         folder: where the run's resume file lies; None keeps nothing.
         average: follows the network's weights after every step.
     Returns:
@@ -139,6 +138,7 @@ def train(
     """
     network.to(memory_format=torch.channels_last)  # 1.4 to 2 times faster on CPUs
     _settle(network, config)
+    fabric, seed = context.fabric, context.seed
     groups = parameter_groups(network, config.learning_rate, config.head_factor)
     optimiser = _optimiser(groups, config)
     base_rates = [group["lr"] for group in optimiser.param_groups]
@@ -149,11 +149,11 @@ def train(
         kept = nn.ModuleDict({"network": network, "average": average.to(fabric.device)})
     state = checkpoints.restore(resume, kept, optimiser)
     keeper = checkpoints.Keeper(resume if fabric.is_global_zero else None, kept, optimiser)
-    pixels = crop.size**2 if config.reduction == "mean" else 1
+    pixels = context.crop.size**2 if config.reduction == "mean" else 1
 
     for epoch in range(state.epoch, config.epochs):
         items = groups_of_epoch(epoch)
-        dataset = samples.CropSet(items, crop, augmentations, cache, seed, epoch)
+        dataset = samples.CropSet(items, context.crop, augmentations, context.cache, seed, epoch)
         plan = _plan(samples.order(items, seed, epoch), config.batch_size, fabric.world_size)
         steps = _batches(dataset, plan, state.step, config, fabric)
         bar = progress(f"{label} {epoch + 1}/{config.epochs}", len(plan), state.step)

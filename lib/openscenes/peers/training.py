@@ -19,7 +19,7 @@ from openscenes.data import crops
 from openscenes.data.examples import Example
 from openscenes.data.interactions import REFERENCE_PX
 from openscenes.data.samples import Batch
-from openscenes.method.evolution import Setting
+from openscenes.method.inference import RunContext
 from openscenes.method.training import Objective, TrainConfig, train
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import enlarge
@@ -60,7 +60,7 @@ def learn_clicks(
     augmentation: crops.Augmentation,
     simulation: ClickSimulation,
     loss: ClickLoss,
-    shared: Setting,
+    context: RunContext,
     *,
     folder: Path | None = None,
     label: str = "peer",
@@ -74,11 +74,11 @@ def learn_clicks(
 
     def objective(module: nn.Module, batches: Sequence[Batch], epoch: int) -> dict[str, Tensor]:
         (batch,) = batches
-        clicks, previous = _clicks(peer, batch, simulation, epoch, shared.fabric)
+        clicks, previous = _clicks(peer, batch, simulation, epoch, context.fabric)
         output = module(peer.inputs(batch.images, clicks, previous))
         return loss(output, batch.masks, batch.void, clicks)
 
-    return _fit(network, examples, objective, config, augmentation, shared, folder, label)
+    return _fit(network, examples, objective, config, augmentation, context, folder, label)
 
 
 def learn_refinement(
@@ -86,7 +86,7 @@ def learn_refinement(
     examples: Sequence[Example],
     config: TrainConfig,
     augmentation: crops.Augmentation,
-    shared: Setting,
+    context: RunContext,
     *,
     most_clicks: int = 3,
     folder: Path | None = None,
@@ -99,12 +99,12 @@ def learn_refinement(
 
     def objective(module: nn.Module, batches: Sequence[Batch], _epoch: int) -> dict[str, Tensor]:
         (batch,) = batches
-        inputs = batch.inputs(shared.clicks)
-        clicks = _refinement_clicks(network, inputs, batch, most_clicks, shared.fabric)
+        inputs = batch.inputs(context.clicks)
+        clicks = _refinement_clicks(network, inputs, batch, most_clicks, context.fabric)
         output = module(inputs, network.click_maps(inputs, clicks))
         return plain_cross_entropy(output, batch.masks, batch.void, clicks)
 
-    return _fit(network, examples, objective, config, augmentation, shared, folder, label)
+    return _fit(network, examples, objective, config, augmentation, context, folder, label)
 
 
 def _fit(
@@ -113,16 +113,15 @@ def _fit(
     objective: Objective,
     config: TrainConfig,
     augmentation: crops.Augmentation,
-    shared: Setting,
+    context: RunContext,
     folder: Path | None,
     label: str,
 ) -> list[dict[str, float]]:
     """The one loop, over objects one by one."""
     groups = [(example,) for example in examples]
     return train(
-        network, lambda _epoch: groups, objective, config, crop=shared.crop,
-        augmentations=(augmentation,), cache=shared.cache, fabric=shared.fabric,
-        seed=shared.seed, folder=folder, label=label,
+        network, lambda _epoch: groups, objective, config, (augmentation,), context,
+        folder=folder, label=label,
     )  # fmt: skip
 
 

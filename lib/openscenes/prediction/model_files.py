@@ -22,7 +22,7 @@ from openscenes.data.crops import CropConfig
 from openscenes.data.interactions import ClickConfig
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError, WeightsError
-from openscenes.method.inference import InferenceConfig, Prediction, read_output
+from openscenes.method.inference import InferenceConfig, Prediction, forward
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.precision import multiplies_bf16_fast
@@ -60,11 +60,8 @@ class Interactive:
     def ask(self, batch: Batch, config: InferenceConfig) -> Prediction:
         """What the network says of B crops of ``crop.size``."""
         bf16 = self.precision == "bf16"
-        with torch.inference_mode():
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-                inputs = batch.to(self.device).inputs(self.clicks)
-                output = self.network(inputs, fine_only=True)
-            return read_output(output, self.crop.size, config)
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=bf16)
+        return forward(self.network, batch.to(self.device).inputs(self.clicks), config, autocast)
 
 
 def interactive(

@@ -21,7 +21,7 @@ from openscenes.networks.weights import load_imagenet
 from openscenes.seeding import torch_generator
 from openscenes.study.profiles import Profile, profile_named, with_literal_clicks
 from openscenes.study.runs.data import open_study, source
-from openscenes.study.runs.models import imagenet_file, setting_of
+from openscenes.study.runs.models import imagenet_file, run_context
 
 HUMAN_JITTER = ClickConfig().box_jitter
 
@@ -44,7 +44,7 @@ def trained(profile: Profile, seed: int, data: Path | None) -> pd.DataFrame:
         load_imagenet(network, imagenet_file(study, profile.network.backbone))
     initialise(
         network, source(study, profile.initial_sets[0]).examples, profile.initial,
-        profile.augmentation, setting_of(study, seed),
+        profile.augmentation, run_context(study, seed),
         class_loss_weight=profile.class_loss_weight, label=f"seed {seed}",
     )  # fmt: skip
     networks = {"": network.eval().to(study.fabric.device)}

@@ -27,6 +27,7 @@ from openscenes.seeding import numpy_generator
 from openscenes.settings import setting
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Study
+from openscenes.study.runs.models import run_context
 from openscenes.study.runs.store import digest_of, locked
 
 
@@ -108,15 +109,12 @@ def _asked(
 
 
 def _masks(study: Study, version: Version, asked: Sequence[Example]) -> Iterator[masks.BoolMask]:
-    profile = study.profile
-    for chunk, cuts, _, prediction in predictions(
-        version.load(study), asked, profile.clicks, profile.crop, profile.inference,
-        cache=study.cache, fabric=study.fabric,
-    ):  # fmt: skip
+    threshold = study.profile.inference.threshold
+    for _, cuts, _, prediction in predictions(version.load(study), asked, run_context(study)):
         probability = prediction.probability.float().cpu().numpy()[:, 0]
-        for i in range(len(chunk)):
-            window = pasted(probability[i], cuts[i].affine, cuts[i].shape)
-            yield window.mask(profile.inference.threshold, cuts[i].shape)
+        for crop_map, sample in zip(probability, cuts, strict=True):
+            window = pasted(crop_map, sample.affine, sample.shape)
+            yield window.mask(threshold, sample.shape)
 
 
 def _questions(item: Snapshot, plain: Example) -> list[Example]:

@@ -25,7 +25,7 @@ from openscenes.prediction.model_files import description
 from openscenes.study.runs import store
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Labelled, Study, source
-from openscenes.study.runs.models import setting_of
+from openscenes.study.runs.models import run_context
 from openscenes.study.runs.provenance import provenance
 from openscenes.study.runs.recipes import FULL, VARIANTS, evolution_config, initial
 from openscenes.study.runs.runs import train
@@ -191,7 +191,7 @@ class _Task:
         scene = placed(self.scene, photographs(self.workspace, self.scene))
         return evolve(
             self.parent.load(self.study), pool, scene, self.config,
-            setting_of(self.study, SEED), folder=folder, label=self.step,
+            run_context(self.study, SEED), folder=folder, label=self.step,
         )  # fmt: skip
 
 

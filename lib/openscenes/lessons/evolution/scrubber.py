@@ -22,8 +22,9 @@ from openscenes.lessons.evolution.sequences import (
     scores_of,
 )
 from openscenes.masks import BoolMask
-from openscenes.method.inference import predictions
+from openscenes.method.inference import image_probability
 from openscenes.study.runs.data import Study, validation
+from openscenes.study.runs.models import run_context
 from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.runs import find
 
@@ -125,15 +126,10 @@ class Scrubber:
         return masks.decode(made)
 
     def _predict(self, recipe: Recipe, example: Example) -> BoolMask:
-        profile, study = self.study.profile, self.study
+        study = self.study
         network = study.remembered(("network", recipe), lambda: find(study, recipe).load(study))
-        ((_, (sample,), _, prediction),) = predictions(
-            network, [example], profile.clicks, profile.crop, profile.inference,
-            cache=study.cache, fabric=study.fabric,
-        )  # fmt: skip
-        probability = prediction.probability[0, 0].float().cpu().numpy()
-        pasted = crops.paste(probability, sample.affine, sample.shape)
-        return pasted > profile.inference.threshold
+        probability = image_probability(network, example, run_context(study))
+        return probability > study.profile.inference.threshold
 
     def view(self, choice: ObjectChoice) -> ObjectView:
         """What is to be seen under a choice."""

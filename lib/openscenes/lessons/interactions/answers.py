@@ -24,8 +24,7 @@ from openscenes.lessons.interactions.state import (
     asked_box,
     inside,  # fmt: skip
 )
-from openscenes.method.inference import read_output
-from openscenes.networks.enlargement import enlarge
+from openscenes.method.inference import forward
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.models import Model
@@ -161,14 +160,9 @@ def _maps(
     study: Study, network: OpenSceneNet, channels: Tensor
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(B, S, S) coarse probability and pixel predictor of (B, 5, S, S) channels."""
-    size, on_device = channels.shape[-1], channels.to(study.fabric.device)
-    on_device = on_device.contiguous(memory_format=torch.channels_last)
-    with torch.inference_mode(), study.fabric.autocast():
-        output = network(on_device, fine_only=True)
-    with torch.inference_mode():
-        probability = read_output(output, size, study.profile.inference).probability
-        predictor = enlarge(torch.sigmoid(output.predictor.float()), (size, size))
-    return probability[:, 0].cpu().numpy(), predictor[:, 0].cpu().numpy()
+    on_device = channels.to(study.fabric.device).contiguous(memory_format=torch.channels_last)
+    said = forward(network, on_device, study.profile.inference, study.fabric.autocast())
+    return said.probability[:, 0].cpu().numpy(), said.predictor[:, 0].cpu().numpy()
 
 
 def _answer(

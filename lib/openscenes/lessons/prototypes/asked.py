@@ -12,9 +12,9 @@ from openscenes import masks
 from openscenes.data import crops
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, ObjectRecord, Point
-from openscenes.method.inference import Prediction, predictions
+from openscenes.method.inference import Prediction, paste_back, predictions
 from openscenes.study.runs.data import Study
-from openscenes.study.runs.models import Model
+from openscenes.study.runs.models import Model, run_context
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,17 +57,15 @@ def ask(study: Study, model: Model, example: Example) -> Asked:
     profile = study.profile
     network = study.remembered(("loaded", model.digest), lambda: model.load(study))
     ((_, cuts, batch, prediction),) = predictions(
-        network, [replace(example, others=())], profile.clicks, profile.crop, profile.inference,
-        cache=study.cache, fabric=study.fabric,
-    )  # fmt: skip
+        network, [replace(example, others=())], run_context(study)
+    )
     prediction = replace(
         prediction, layer4=prediction.layer4.float(), decoder=prediction.decoder.float()
     )
     sample, last = cuts[0], profile.crop.size - 1
     labelled = example.supervision is not None
     truth, void = study.cache.supervision(example) if labelled else (None, None)
-    coarse = prediction.probability[0, 0].float().cpu().numpy()
-    pasted = crops.paste(coarse, sample.affine, sample.shape) > profile.inference.threshold
+    pasted = next(paste_back(prediction.probability, cuts)) > profile.inference.threshold
     return Asked(
         example=example,
         picture=study.cache.image(example.image),

@@ -16,7 +16,8 @@ from openscenes.data.examples import Example, from_clicks
 from openscenes.data.records import ClickedObject
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError
-from openscenes.method.evolution import EvolutionConfig, Setting
+from openscenes.method.evolution import EvolutionConfig
+from openscenes.method.inference import RunContext
 from openscenes.method.pool import Pool
 from openscenes.method.pseudo import pseudo_examples
 from openscenes.method.training import train
@@ -29,7 +30,7 @@ def reestimate_bn(
     pool: Pool,
     scene: Sequence[ClickedObject],
     config: EvolutionConfig,
-    shared: Setting,
+    context: RunContext,
     *,
     folder: Path | None = None,
     label: str = "statistics",
@@ -57,26 +58,24 @@ def reestimate_bn(
             "objects and leave old_data on"
         )
     seen = pseudo_examples(  # the class of an object decides whom it is paired with
-        network, [from_clicks(clicked) for clicked in scene], shared.clicks, shared.crop,
-        config.teacher or shared.inference, None, cache=shared.cache, fabric=shared.fabric,
-        seed=shared.seed, label=f"{label}: classes",
+        network, [from_clicks(clicked) for clicked in scene], context, None, config.teacher,
+        label=f"{label}: classes",
     )  # fmt: skip
     grown = network
     if not network.config.unknown_class:
-        grown = network.with_unknown_class(generator=torch_generator("unknown class", shared.seed))
+        grown = network.with_unknown_class(generator=torch_generator("unknown class", context.seed))
 
     def pairs_of_epoch(epoch: int) -> list[tuple[Example, ...]]:
-        return [(pool.partner(example, shared.seed, epoch), example) for example in seen]
+        return [(pool.partner(example, context.seed, epoch), example) for example in seen]
 
     def look(module: nn.Module, batches: Sequence[Batch], _epoch: int) -> dict[str, Tensor]:
         with torch.no_grad():
-            module(torch.cat([batch.inputs(shared.clicks) for batch in batches]))
+            module(torch.cat([batch.inputs(context.clicks) for batch in batches]))
         return {"nothing": _no_loss(grown, len(batches[-1]))}
 
     train(
-        grown, pairs_of_epoch, look, replace(config.train, learning_rate=0.0), crop=shared.crop,
-        augmentations=(config.augmentation_old, config.augmentation_new), cache=shared.cache,
-        fabric=shared.fabric, seed=shared.seed, folder=folder, label=label,
+        grown, pairs_of_epoch, look, replace(config.train, learning_rate=0.0),
+        (config.augmentation_old, config.augmentation_new), context, folder=folder, label=label,
     )  # fmt: skip
     return grown
 

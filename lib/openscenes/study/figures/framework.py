@@ -25,7 +25,7 @@ from openscenes.study.figures.galleries import draw_interaction
 from openscenes.study.figures.tables import PALETTE
 from openscenes.study.profiles import SCENE_NAMES, Profile, Scene
 from openscenes.study.runs.data import Labelled, Study, source
-from openscenes.study.runs.models import Model
+from openscenes.study.runs.models import Model, run_context
 from openscenes.study.runs.recipes import FULL, evolution_config
 from openscenes.study.scores.masks import IPTVariant, ipt_iou
 
@@ -60,15 +60,11 @@ def position_by_gain(study: Study, model: Model, labelled: Labelled, share: floa
 
 def _trace(study: Study, model: Model, labelled: Labelled, position: int, old: Labelled) -> _Trace:
     """Run one object through the network, IPT, and the choice of a partner to align with."""
-    profile, inference, example = (
-        study.profile,
-        study.profile.inference,
-        labelled.examples[position],
-    )
+    profile, example = study.profile, labelled.examples[position]
+    inference = profile.inference
     [(chunk, [sample], batch, prediction)] = predictions(
-        model.load(study), [example], profile.clicks, profile.crop, inference,
-        cache=study.cache, fabric=study.fabric,
-    )  # fmt: skip
+        model.load(study), [example], run_context(study)
+    )
     feature = inference.feature
     refinement = refine_batch(prediction, batch, chunk, profile.ipt, feature=feature, seed=0)
     channel = int(known_classes(prediction.class_probability, inference.unknown_below)[0])

@@ -22,7 +22,7 @@ from openscenes.method.ipt import IPTConfig, Refinement
 from openscenes.method.pseudo import refine_batch
 from openscenes.study.figures.tables import PALETTE
 from openscenes.study.runs.data import Labelled, Study, validation
-from openscenes.study.runs.runs import Model
+from openscenes.study.runs.models import Model, run_context
 from openscenes.study.scores.masks import IPTVariant, ipt_iou
 
 BoolMask = NDArray[np.bool_]
@@ -92,11 +92,10 @@ def _refined(
     study: Study, model: Model, examples: Sequence[Example], config: IPTConfig, feature: Feature
 ) -> list[tuple[Sample, BoolMask, Refinement, int]]:
     """Each object's sample and coarse mask, and its place in a batch of refinements."""
-    profile, found = study.profile, []
+    found = []
     for chunk, cuts, batch, prediction in predictions(
-        model.load(study), examples, profile.clicks, profile.crop, profile.inference,
-        cache=study.cache, fabric=study.fabric,
-    ):  # fmt: skip
+        model.load(study), examples, run_context(study)
+    ):
         refinement = refine_batch(prediction, batch, chunk, config, feature=feature, seed=0)
         coarse = prediction.coarse_mask.cpu().numpy()[:, 0]
         found += [(cuts[i], coarse[i], refinement, i) for i in range(len(chunk))]

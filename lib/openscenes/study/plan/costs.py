@@ -28,7 +28,7 @@ from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.seeding import torch_generator
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import SOURCE, Study, source, with_others
-from openscenes.study.runs.models import setting_of
+from openscenes.study.runs.models import run_context
 from openscenes.study.runs.recipes import FULL, Recipe, evolution_config
 from openscenes.study.runs.refinement import refiner_training
 from openscenes.study.scores.clicks import SWEPT, THRESHOLDS
@@ -74,7 +74,7 @@ def _initial(study: Study, examples: Sequence[Example]) -> Callable[[], object]:
     profile = study.profile
     network = _network(profile)
     return lambda: initialise(
-        network, examples, _one_step(profile.initial), profile.augmentation, setting_of(study, 0),
+        network, examples, _one_step(profile.initial), profile.augmentation, run_context(study, 0),
         class_loss_weight=profile.class_loss_weight,
     )  # fmt: skip
 
@@ -85,7 +85,7 @@ def _evolving(study: Study, examples: Sequence[Example]) -> Callable[[], object]
     config = replace(config, train=_one_step(config.train))
     network = _network(profile).with_unknown_class(generator=torch_generator("timing"))
     pool = Pool(tuple(examples))
-    return lambda: align(network, pool, examples, config, setting_of(study, 0))
+    return lambda: align(network, pool, examples, config, run_context(study, 0))
 
 
 def _refining(study: Study, examples: Sequence[Example]) -> Callable[[], object]:
@@ -93,17 +93,17 @@ def _refining(study: Study, examples: Sequence[Example]) -> Callable[[], object]
     network = RefinableIOG(_network(profile), profile.clicks)
     config = _one_step(refiner_training(study))
     return lambda: learn_refinement(
-        network, examples, config, profile.augmentation, setting_of(study, 0)
+        network, examples, config, profile.augmentation, run_context(study, 0)
     )
 
 
 def _peer(study: Study, name: str, examples: Sequence[Example]) -> Callable[[], object]:
     peer = peer_of(study.profile, name)
     network = peer.build(torch_generator("timing", name))
-    shared = replace(setting_of(study, 0), crop=peer.crop)
+    context = replace(run_context(study, 0), crop=peer.crop)
     return lambda: learn_clicks(
         network, examples, _one_step(peer.train), study.profile.augmentation, peer.clicks,
-        peer.loss, shared,
+        peer.loss, context,
     )  # fmt: skip
 
 
@@ -189,7 +189,7 @@ def _peer_work(profile: Profile, name: str, objects: Mapping[str, int]) -> Work:
 def _labellings(profile: Profile, recipe: Recipe) -> int:
     """Forward passes over the scene for its pseudo masks: once, from six views, or each epoch."""
     config = evolution_config(profile, recipe.scene, recipe.variant, recipe.user)
-    views = N_VIEWS if config.teacher is not None and config.teacher.views == "six" else 1
+    views = N_VIEWS if config.teacher is not None and config.teacher.tta == "six views" else 1
     return views * (1 if config.ema_decay is None else config.train.epochs)
 
 

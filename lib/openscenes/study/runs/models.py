@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from openscenes.errors import WeightsError
-from openscenes.method.evolution import Setting
+from openscenes.method.inference import RunContext
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import load_weights
 from openscenes.paths import PROJECT
@@ -67,10 +67,12 @@ class Model:
         return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
 
 
-def setting_of(study: Study, seed: int) -> Setting:
+def run_context(study: Study, seed: int = 0) -> RunContext:
     """What the method needs to know of a study."""
     profile = study.profile
-    return Setting(profile.crop, profile.clicks, profile.inference, study.cache, study.fabric, seed)
+    return RunContext(
+        profile.crop, profile.clicks, profile.inference, study.cache, study.fabric, seed
+    )
 
 
 def imagenet_file(study: Study, kind: str) -> Path | None:

@@ -16,7 +16,7 @@ from openscenes.seeding import torch_generator
 from openscenes.study.profiles import InitialSet
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Study, new_scene, source, with_others
-from openscenes.study.runs.models import Model, imagenet_file, setting_of
+from openscenes.study.runs.models import Model, imagenet_file, run_context
 from openscenes.study.runs.recipes import Recipe
 
 SOURCE_SET: InitialSet = "voc+sbd"
@@ -57,7 +57,7 @@ def trained(
     history = learn_clicks(
         network, _examples(study, recipe), _training(study, recipe, peer),
         study.profile.augmentation, peer.clicks, peer.loss,
-        replace(setting_of(study, recipe.seed), crop=peer.crop),
+        replace(run_context(study, recipe.seed), crop=peer.crop),
         folder=model.folder, label=model.label,
     )  # fmt: skip
     return network, history

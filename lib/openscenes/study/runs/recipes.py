@@ -229,5 +229,5 @@ def inference_config(
         profile.inference,
         clip_to_box=clipped,
         clip_margin=margin if clipped else 0.0,
-        views="six" if views else "one",
+        tta="six views" if views else "none",
     )

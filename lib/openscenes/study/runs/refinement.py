@@ -14,7 +14,7 @@ from openscenes.peers.training import learn_refinement
 from openscenes.seeding import torch_generator
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Study, source
-from openscenes.study.runs.models import Model, setting_of
+from openscenes.study.runs.models import Model, run_context
 from openscenes.study.runs.peers import SOURCE_SET
 from openscenes.study.runs.recipes import Recipe
 
@@ -47,7 +47,7 @@ def trained(
     network = _refinable(study, parent, recipe.seed)
     history = learn_refinement(
         network, source(study, SOURCE_SET).examples, refiner_training(study),
-        study.profile.augmentation, setting_of(study, recipe.seed),
+        study.profile.augmentation, run_context(study, recipe.seed),
         folder=model.folder, label=model.label,
     )  # fmt: skip
     return network.refiner, history

@@ -31,7 +31,7 @@ from openscenes.study.profiles import InitialSet
 from openscenes.study.runs import peers, refinement, store
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Labelled, NewScene, Study, new_scene, source
-from openscenes.study.runs.models import Model, imagenet_file, setting_of
+from openscenes.study.runs.models import Model, imagenet_file, run_context
 from openscenes.study.runs.provenance import peak_memory_mb, provenance
 from openscenes.study.runs.recipes import Recipe, evolution_config
 
@@ -145,7 +145,7 @@ def _initial(study: Study, recipe: Recipe, model: Model) -> Trained:
         load_imagenet(network, imagenet_file(study, profile.network.backbone))
     step = initialise(
         network, _labelled(study, recipe).examples, profile.initial, profile.augmentation,
-        setting_of(study, recipe.seed), class_loss_weight=profile.class_loss_weight,
+        run_context(study, recipe.seed), class_loss_weight=profile.class_loss_weight,
         folder=model.folder, label=model.label,
     )  # fmt: skip
     return step.network, step.history
@@ -165,7 +165,7 @@ def _step_names(study: Study, recipe: Recipe) -> dict[str, Any]:
 def _evolved(study: Study, recipe: Recipe, model: Model) -> Trained:
     step = evolve(
         _parent(study, recipe), _pool(study, recipe), _scene_data(study, recipe).clicked,
-        _config(study, recipe), setting_of(study, recipe.seed),
+        _config(study, recipe), run_context(study, recipe.seed),
         folder=model.folder, label=model.label,
     )  # fmt: skip
     return step.network, step.history
@@ -175,7 +175,7 @@ def _renewed(study: Study, recipe: Recipe, model: Model) -> Trained:
     """Ours: the control of self-training, which moves no weight."""
     network = reestimate_bn(
         _parent(study, recipe), _pool(study, recipe), _scene_data(study, recipe).clicked,
-        _config(study, recipe), setting_of(study, recipe.seed),
+        _config(study, recipe), run_context(study, recipe.seed),
         folder=model.folder, label=model.label,
     )  # fmt: skip
     return network, []
@@ -195,7 +195,7 @@ def _finetuned(study: Study, recipe: Recipe, model: Model) -> Trained:
     network, pool = _parent(study, recipe), Pool(_labelled(study, recipe).examples)
     history = align(
         network, pool, new_scene(study, recipe.scene).truth, _truth_config(study, recipe),
-        setting_of(study, recipe.seed), folder=model.folder, label=model.label,
+        run_context(study, recipe.seed), folder=model.folder, label=model.label,
     )  # fmt: skip
     return network, history
 

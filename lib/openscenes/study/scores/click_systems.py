@@ -19,6 +19,7 @@ from openscenes.data import crops, samples
 from openscenes.data.crops import CropConfig
 from openscenes.data.examples import Example
 from openscenes.method.beyond.box_losses import box_region
+from openscenes.method.inference import paste_back
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.peers.click_sampling import extreme_points
@@ -196,8 +197,4 @@ class _Crops:
 
     def pasted(self, probability: Tensor) -> list[NDArray[np.float32]]:
         """(B, 1, S, S) maps in image pixels."""
-        maps = probability[:, 0].float().cpu().numpy()
-        return [
-            crops.paste(piece, cut.affine, cut.shape)
-            for piece, cut in zip(maps, self.cuts, strict=True)
-        ]
+        return list(paste_back(probability, self.cuts))

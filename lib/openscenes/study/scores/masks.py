@@ -20,7 +20,7 @@ from openscenes.progress import progress
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Labelled, Study
-from openscenes.study.runs.models import Model
+from openscenes.study.runs.models import Model, run_context
 from openscenes.study.runs.store import kept_scores
 
 PAPER_ROWS = ("global", "center", "edge", "all three", "merge and vote")
@@ -154,13 +154,12 @@ def _score(
     variants: Mapping[str, IPTVariant],
     inference: InferenceConfig,
 ) -> pd.DataFrame:
-    profile, network = study.profile, model.load(study)
+    network, context = model.load(study), run_context(study)
     rows: list[dict[str, object]] = []
     bar = progress(f"scores of {model.label} on {labelled.index.scene}", len(labelled.examples))
     for chunk, cuts, batch, prediction in predictions(
-        network, labelled.examples, profile.clicks, profile.crop, inference,
-        cache=study.cache, fabric=study.fabric,
-    ):  # fmt: skip
+        network, labelled.examples, context, inference
+    ):
         refined = {
             name: refine_batch(
                 prediction, batch, chunk, variant.config, feature=variant.feature, seed=0
