@@ -279,7 +279,7 @@ def test_hints_refuse_boxes_that_are_turned(tiny):
 
 @pytest.mark.parametrize("decay", [0.0, 1.0, 1.5])
 def test_an_average_must_move_and_remember(tiny, decay):
-    with pytest.raises(InputError, match="average_decay must lie between 0 and 1"):
+    with pytest.raises(InputError, match="ema_decay must lie between 0 and 1"):
         replace(tiny.EVOLUTION, ema_decay=decay)
 
 
