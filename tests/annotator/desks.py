@@ -1,4 +1,4 @@
-"""A folder of three photographs, and a model that answers with the box, for tests of the desk."""
+"""A folder of three images, and a model that answers with the box, for tests of the desk."""
 
 import numpy as np
 from PIL import Image
@@ -14,7 +14,7 @@ from openscenes.prediction.predict import checked_interaction
 HEIGHT, WIDTH = 40, 60
 
 
-def write_photographs(folder, n=3):
+def write_images(folder, n=3):
     """Noise, so that no two files have the same bytes."""
     rng = np.random.default_rng(0)
     for number in range(n):

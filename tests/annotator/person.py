@@ -1,4 +1,4 @@
-"""A simulated person who has annotated twelve small photographs, half of which are held out."""
+"""A simulated person who has annotated twelve small images, half of which are held out."""
 
 from pathlib import Path
 from runpy import run_path
@@ -16,23 +16,23 @@ TINY = run_path(str(Path(__file__).parents[1] / "tiny.py"))
 
 
 def annotated(root):
-    """The workspace; of each photograph's two objects, the second was corrected.
+    """The workspace; of each image's two objects, the second was corrected.
 
-    Bytes after a JPEG's end are no part of the picture, but of its digest: so every photograph
+    Bytes after a JPEG's end are no part of the image, but of its digest: so every image
     lands on the side that a test wants.
     """
-    photographs = root / "photographs"
-    photographs.mkdir(parents=True)
+    images = root / "images"
+    images.mkdir(parents=True)
     records = []
     for seed in (0, 1):
         records += TINY["index"](TINY["write_voc"](root / str(seed), seed=seed)).records
     workspace = None
     for number, record in enumerate(records):
-        path = photographs / f"{record.image_id}.jpg"
+        path = images / f"{record.image_id}.jpg"
         if not path.exists():
             path.write_bytes(record.image.read_bytes())
             _put_on_side(path, held_out=(number // 2) % 2 == 1)
-        workspace = workspace or open_workspace(photographs)
+        workspace = workspace or open_workspace(images)
         _accept(workspace, record, path, corrected=number % 2 == 1)
     return workspace
 

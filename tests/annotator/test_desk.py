@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from openscenes import masks
-from openscenes.annotator.screen.drawing import Painter, alternative, marks, next_step
+from openscenes.annotator.screen.drawing import ObjectPainter, alternative, marks, next_step
 from openscenes.annotator.screen.toolbar import HELP, KEYS, follow
 from openscenes.errors import InputError
 
@@ -18,7 +18,7 @@ desks = SimpleNamespace(**run_path(str(Path(__file__).parent / "desks.py")))
 
 @pytest.fixture
 def folder(tmp_path):
-    return desks.write_photographs(tmp_path)
+    return desks.write_images(tmp_path)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_one_goes_back_to_an_earlier_object_and_corrects_it(desk):
     assert desk.session.asked[-1][1] == (5.0, 10.0, 25.0, 40.0)
 
 
-def test_undo_follows_to_the_photograph_of_the_change(desk):
+def test_undo_follows_to_the_image_of_the_change(desk):
     made = desks.click_object(desk)
     desk.go(1)
     assert (desk.place, desk.object) == (1, None)
@@ -115,7 +115,7 @@ def test_what_cannot_be_done_is_said(desk):
         desk.point(3, 3)
     with pytest.raises(InputError, match="No object is chosen; draw a box"):
         desk.accept()
-    with pytest.raises(InputError, match="This is the first of 3 photographs"):
+    with pytest.raises(InputError, match="This is the first of 3 images"):
         desk.go(-1)
     desk.draw((5, 5, 20, 20))
     with pytest.raises(InputError, match="lies outside the box"):
@@ -142,7 +142,7 @@ def test_a_restart_shows_everything_again(folder, desk):
     desk.accept()
     desks.click_object(desk, (0, 0, 9, 9), (4, 4))
     again = desks.desk(folder)
-    assert again.place == 1  # the first photograph without an accepted object
+    assert again.place == 1  # the first image without an accepted object
     again.go(-1)
     assert [(one.class_name, one.accepted) for one in again.objects] == [
         ("cat", True),
@@ -151,10 +151,10 @@ def test_a_restart_shows_everything_again(folder, desk):
     assert again.progress() == "image 1 of 3, 1 object accepted"
 
 
-def test_a_large_photograph_is_asked_in_its_own_pixels(tmp_path):
+def test_a_large_image_is_asked_in_its_own_pixels(tmp_path):
     Image.fromarray(np.zeros((1500, 3000, 3), np.uint8)).save(tmp_path / "large.png")
     desk = desks.desk(tmp_path)
-    assert desk.shown.picture.shape == (512, 1024, 3)
+    assert desk.displayed.pixels.shape == (512, 1024, 3)
     made = desks.click_object(desk, (100, 200, 300, 400), (200, 300))
     scale = 3000 / 1024
     assert made.box == pytest.approx([side * scale for side in (100, 200, 300, 400)])
@@ -192,7 +192,7 @@ def test_gestures_do_what_the_help_line_says(desk):
     assert all(f"<kbd>{key}</kbd> {meaning}" in HELP for key, meaning in KEYS)
 
 
-def test_the_picture_is_said_in_words_with_numbers(desk):
+def test_the_image_is_said_in_words_with_numbers(desk):
     assert "Drag a box" in next_step(desk)
     desk.draw((5, 10, 25, 40))
     assert "Click once inside" in next_step(desk)
@@ -201,13 +201,13 @@ def test_the_picture_is_said_in_words_with_numbers(desk):
     desk.name("cat")
     said = alternative(desk)
     assert "0.png, 60 by 40 pixels, image 1 of 3, 0 objects accepted" in said
-    assert "Chosen: cat at row 12, column 20, mask of 25.0 % of the photograph, 1 click" in said
+    assert "Chosen: cat at row 12, column 20, mask of 25.0 % of the image, 1 click" in said
     desk.accept()
     assert "1 object on it, 1 accepted" in alternative(desk)
 
 
 def test_others_are_painted_once(desk, monkeypatch):
-    painter, painted = Painter(), []
+    painter, painted = ObjectPainter(), []
     desks.click_object(desk, (0, 0, 10, 10), (5, 5))
     desk.accept()
     desks.click_object(desk)

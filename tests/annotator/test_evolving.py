@@ -38,8 +38,8 @@ def made(study, tmp_path_factory):
 def fresh(made, tmp_path):
     """A copy of it, to be spoiled."""
     workspace, accepted, candidate = made
-    shutil.copytree(workspace.images, tmp_path / "photographs")
-    copy = type(workspace)(tmp_path / "photographs", tmp_path / "photographs/openscenes")
+    shutil.copytree(workspace.images, tmp_path / "images")
+    copy = type(workspace)(tmp_path / "images", tmp_path / "images/openscenes")
     return copy, accepted, Versions(copy.folder).named(candidate.name)
 
 

@@ -68,7 +68,7 @@ def add(world: SimpleNamespace, image: Path, mask: np.ndarray, name: str | None 
 
 @pytest.fixture
 def world(tmp_path):
-    """Three photographs in two folders, two with the same name, and a log without objects."""
+    """Three images in two folders, two with the same name, and a log without objects."""
     root = tmp_path / "photos"
     paths = [root / "a.jpg", root / "two words/a.jpg", root / "two words/ü.png"]
     for seed, path in enumerate(paths):
@@ -111,7 +111,7 @@ def test_coco_gives_back_every_mask_to_our_reader(filled, tmp_path):
     report = export(filled.annotations, filled.workspace, "coco", tmp_path / "out")
     assert (report.n_images, report.n_objects) == (3, 5)
     assert str(report) == (
-        f"5 object(s) on 3 photograph(s) are in {tmp_path / 'out'}. "
+        f"5 object(s) on 3 image(s) are in {tmp_path / 'out'}. "
         "In the file of polygons 1 object(s) have their holes filled."
     )
     index = coco(tmp_path / "out", "train")
@@ -163,7 +163,7 @@ def test_outlines_are_the_mask_unless_it_has_holes():
 def test_voc_gives_back_masks_that_lie_apart(filled, tmp_path):
     report = export(filled.annotations, filled.workspace, "voc", tmp_path / "out")
     assert report.notes == (
-        "1 photograph(s) were no JPEG and were coded anew.",
+        "1 image(s) were no JPEG and were coded anew.",
         "1 class(es) are none of VOC's 20 and have a number that is free here (labels.txt); "
         "a reader of VOC calls them by other names, and leaves out numbers above 20.",
     )
@@ -233,7 +233,7 @@ def test_png_has_one_file_per_object(filled):
 
 
 @pytest.mark.parametrize("kind", ["coco", "voc"])
-def test_photographs_are_linked_or_copied(filled, tmp_path, kind):
+def test_images_are_linked_or_copied(filled, tmp_path, kind):
     for placing in ("link", "copy"):
         export(filled.annotations, filled.workspace, kind, tmp_path / placing, placing=placing)
         (copy,) = (tmp_path / placing).rglob("two_words_a.jpg")
@@ -307,7 +307,7 @@ def test_what_cannot_be_exported_is_left_out_and_told(filled, tmp_path):
 def test_only_accepted_objects_are_exported(world, tmp_path):
     with pytest.raises(InputError, match="There is no accepted object to export"):
         export(world.annotations, world.workspace, "png", tmp_path / "out")
-    with pytest.raises(InputError, match="Nobody knows the export 'yolo'; choose one of coco, voc"):
+    with pytest.raises(InputError, match="There is no export 'yolo'; choose one of coco, voc"):
         export(world.annotations, world.workspace, "yolo", tmp_path / "out")
     kept, dropped = (add(world, world.paths[0], thin()) for _ in range(2))
     world.annotations.delete(dropped)

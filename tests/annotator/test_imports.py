@@ -51,7 +51,7 @@ def workspace(tmp_path):
 
 @pytest.fixture
 def annotations(workspace):
-    """Three accepted objects on two photographs, one corrected; and one nobody accepted."""
+    """Three accepted objects on two images, one corrected; and one nobody accepted."""
     made = Annotations(Log(workspace.log_path))
     asked = Interaction(Box(1.5, 2.5, 30, 40), Point(10.25, 12))
     first, second = workspace.facts("a.jpg"), workspace.facts("b/c.jpg")
@@ -66,7 +66,7 @@ def annotations(workspace):
 
 
 def empty(tmp_path: Path, workspace: Workspace) -> tuple[Annotations, Workspace]:
-    """A second log for copies of the same photographs under other names."""
+    """A second log for copies of the same images under other names."""
     (tmp_path / "copies").mkdir()
     shutil.copy(workspace.images / "a.jpg", tmp_path / "copies/renamed.jpg")
     shutil.copy(workspace.images / "b/c.jpg", tmp_path / "copies/c.jpg")
@@ -177,8 +177,8 @@ def test_foreign_objects_get_the_simulated_users_interaction(workspace, tmp_path
     assert (report.n_added, report.n_known) == (2, 0)
     assert report.notes == (
         "2 annotation(s) are crowds, empty or unreadable.",
-        "1 object(s) have no photograph here.",
-        "1 object(s) are of another size than their photograph.",
+        "1 object(s) have no image here.",
+        "1 object(s) are of another size than their image.",
     )
     first, second = annotations.accepted()
     np.testing.assert_array_equal(decode(first.mask), disk(10, 12))
@@ -192,12 +192,12 @@ def test_foreign_objects_get_the_simulated_users_interaction(workspace, tmp_path
     assert n_lines(annotations) == 2
 
 
-def test_a_photograph_that_cannot_be_read_is_left_out_and_told(workspace, tmp_path):
+def test_an_image_that_cannot_be_read_is_left_out_and_told(workspace, tmp_path):
     entries = [{"image_id": n, "segmentation": encode(disk(10, 12))} for n in (1, 2)]
     path = write_foreign(tmp_path, {"a.jpg": SIZE, "c.jpg": SIZE}, entries)
     (workspace.images / "a.jpg").write_bytes(b"broken")
     report = import_objects(Annotations(Log(workspace.log_path)), workspace, path)
-    assert report.notes == ("1 object(s) lie on a photograph that cannot be read.",)
+    assert report.notes == ("1 object(s) lie on an image that cannot be read.",)
     assert report.n_added == 1
 
 
@@ -240,7 +240,7 @@ def test_a_damaged_export_is_told(annotations, workspace, tmp_path, kind):
     assert n_lines(there) == 0
 
 
-def test_an_export_of_other_photographs_is_told(annotations, workspace, tmp_path):
+def test_an_export_of_other_images_is_told(annotations, workspace, tmp_path):
     export(annotations, workspace, "coco", tmp_path / "out")
     (tmp_path / "elsewhere").mkdir()
     Image.new("RGB", (60, 40)).save(tmp_path / "elsewhere/a.jpg")

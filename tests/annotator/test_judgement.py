@@ -154,7 +154,7 @@ def test_a_gallery_goes_from_gain_to_loss_by_rank(case) -> None:
     assert ranked(change.iloc[:0], 3) == []
 
 
-def test_a_window_stays_in_the_photograph() -> None:
+def test_a_window_stays_in_the_image() -> None:
     assert window(Box(0.0, 0.0, 10.0, 10.0), (12, 100)) == (0, 0, 12, 28)
 
 

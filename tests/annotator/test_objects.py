@@ -71,7 +71,7 @@ def test_times_are_utc_and_lines_name_the_window(annotations):
     assert line.window == "here" and Annotations(annotations.log).window != "here"
 
 
-def test_photographs_are_known_by_their_bytes(annotations):
+def test_images_are_known_by_their_bytes(annotations):
     first, second = asked(annotations), asked(annotations, OTHER)
     renamed = annotations.ask(IMAGE._replace(path="copy.jpg"), ASKED, square(1), model="v1")
     assert [one.object_id for one in annotations.objects(IMAGE.digest)] == [

@@ -1,4 +1,4 @@
-"""Accepted objects become a scene without masks; a photograph always falls on the same side."""
+"""Accepted objects become a scene without masks; an image always falls on the same side."""
 
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from runpy import run_path
 
 import pytest
 
-from openscenes.annotator.evolve.scene import clicked, is_held_out, photographs, placed, split
+from openscenes.annotator.evolve.scene import clicked, image_paths, is_held_out, placed, split
 from openscenes.annotator.store.snapshot import Click, Snapshot
 from openscenes.data.records import Box, Interaction, Point
 
@@ -43,13 +43,13 @@ def test_the_accepted_mask_cannot_be_reached_from_what_evolves() -> None:
     assert "mask" not in repr(one)
 
 
-def test_about_one_photograph_in_four_is_held_out() -> None:
+def test_about_one_image_in_four_is_held_out() -> None:
     held = [is_held_out(f"{number:016x}") for number in range(4000)]
     assert 0.22 < sum(held) / len(held) < 0.28
     assert held[:8] == [is_held_out(f"{number:016x}") for number in range(8)]
 
 
-def test_a_photograph_falls_on_one_side_whatever_else_is_clicked() -> None:
+def test_an_image_falls_on_one_side_whatever_else_is_clicked() -> None:
     digests = [f"{number:016x}" for number in range(20)]
     items = [accepted(f"{d}{i}", d) for d in digests for i in "ba"]
     parts = split(items, digests)
@@ -78,15 +78,15 @@ def workspace(tmp_path_factory):
     return PERSON["annotated"](tmp_path_factory.mktemp("scene"))
 
 
-def test_a_renamed_photograph_is_found_by_its_bytes(workspace) -> None:
+def test_a_renamed_image_is_found_by_its_bytes(workspace) -> None:
     scene = [clicked(item) for item in PERSON["accepted"](workspace)]
     first = workspace.images / scene[0].image
     renamed = first.rename(first.with_name("renamed.jpg"))
     try:
-        there = photographs(workspace, scene)
+        there = image_paths(workspace, scene)
         assert placed(scene[:1], there)[0].image == renamed
         assert len(there) == 12
         renamed.rename(workspace.images.parent / "gone.jpg")
-        assert scene[0].image_id not in photographs(workspace, scene)
+        assert scene[0].image_id not in image_paths(workspace, scene)
     finally:
         (workspace.images.parent / "gone.jpg").rename(first)

@@ -27,7 +27,7 @@ BOX, POINT = (10.0, 20.0, 40.0, 60.0), (25.0, 40.0)
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A picture, a study of the smoke profile, and an untrained network whose branch is loud."""
+    """An image, a study of the smoke profile, and an untrained network whose branch is loud."""
     folder = tmp_path_factory.mktemp("pictures")
     noise = np.random.default_rng(0).integers(0, 255, (64, 80, 3), dtype=np.uint8)
     for name in ("a.png", "b.png"):
@@ -79,7 +79,7 @@ def test_the_backbone_runs_once_for_an_object(world, session, monkeypatch):
     assert not np.array_equal(corrected.mask, more.mask)
 
 
-def test_another_point_box_or_photograph_is_another_object(world, session, monkeypatch):
+def test_another_point_box_or_image_is_another_object(world, session, monkeypatch):
     runs = counted(session, monkeypatch)
     session.answer(world.folder / "a.png", BOX, POINT)
     session.answer(world.folder / "b.png", BOX, POINT)

@@ -23,7 +23,7 @@ from openscenes.annotator.screen.loop_figure import (
     ARROWS,
     PLACES,
     TEXT,
-    first_photograph,
+    first_image,
     loop_figure,
 )
 from openscenes.annotator.screen.widget import Annotator, annotator
@@ -39,7 +39,7 @@ BOX, POINT = [5, 10, 25, 40], {"row": 12, "col": 20, "sign": 1}
 
 @pytest.fixture
 def place(tmp_path):
-    return open_workspace(desks.write_photographs(tmp_path))
+    return open_workspace(desks.write_images(tmp_path))
 
 
 def add_version(place, name, parent=None):
@@ -86,7 +86,7 @@ def test_from_box_to_accepted_in_the_widget(window):
     assert window.canvas.clicks == [[12, 20, 1]]
     assert window.canvas.overlay.startswith(b"\x89PNG")
     assert window.canvas.seq == seq + 1
-    assert "mask of 25.0 % of the photograph" in window.canvas.label
+    assert "mask of 25.0 % of the image" in window.canvas.label
     assert f'data-seq="{window.canvas.seq}"' in window.readout.value
     gesture(window, "accept")
     assert "0 objects" not in window.toolbar.progress.value
@@ -169,8 +169,24 @@ def test_exports_are_written_and_told(window, place):
     gesture(window, "accept")
     for kind, button in window.exports.buttons.items():
         button.click()
-        assert "1 object(s) on 1 photograph(s)" in window.exports.report.value
+        assert "1 object(s) on 1 image(s)" in window.exports.report.value
         assert (place.folder / "exports" / kind).is_dir()
+
+
+def test_an_export_is_imported_into_another_workspace_by_its_button(window, place, tmp_path):
+    click_object(window)
+    gesture(window, "accept")
+    window.exports.buttons["png"].click()
+    elsewhere = open_workspace(place.images, tmp_path / "elsewhere")
+    Versions(elsewhere.folder).accept(add_version(elsewhere, "first").name)
+    other = Annotator(None, elsewhere)
+    other.exports.source.value = str(place.folder / "exports/png")
+    other.exports.importing.click()
+    assert "1 object(s)" in other.exports.report.value
+    assert other.desk.n_accepted() == 1
+    other.exports.source.value = str(tmp_path / "nowhere")
+    other.exports.importing.click()
+    assert "There is no" in other.callbacks.message.value
 
 
 def finished(panel):
@@ -288,7 +304,7 @@ def test_the_loop_is_drawn_and_said(window):
     assert "held" not in TEXT or "others" in TEXT
     click_object(window)
     gesture(window, "next")
-    figure, words = first_photograph(window.desk)
+    figure, words = first_image(window.desk)
     assert "0.png: image 1 of 3" in figure.axes[0].get_title()
     assert (len(figure.axes[0].images), window.desk.place) == (2, 1)
     assert "1 object on it, 0 accepted" in words

@@ -1,4 +1,4 @@
-"""Folders of photographs: what is found, what is refused, what is recognised again."""
+"""Folders of images: what is found, what is refused, what is recognised again."""
 
 import json
 import os
@@ -21,33 +21,33 @@ from openscenes.annotator.store.workspace import (
 from openscenes.errors import DataError, InputError
 
 
-def photograph(path: Path, seed: int = 0) -> Path:
+def image(path: Path, seed: int = 0) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(seed).integers(0, 255, (6, 8, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
     return path
 
 
-def test_photographs_are_found_below_and_sorted(tmp_path):
+def test_images_are_found_below_and_sorted(tmp_path):
     kinds = ("b.JPG", "a.jpeg", "c.png", "d.bmp", "e/f.webp", "e/g/h.tif", "e/i.tiff")
     for name in (*kinds, ".hidden.jpg", ".trash/j.jpg", "openscenes/exports/coco/k.jpg"):
-        photograph(tmp_path / name)
+        image(tmp_path / name)
     (tmp_path / "notes.txt").touch()
-    photograph(tmp_path / "exported/l.jpg")
+    image(tmp_path / "exported/l.jpg")
     (tmp_path / "exported/openscenes.json").touch()
     found = images_of(tmp_path)
     assert sorted(str(path.relative_to(tmp_path)) for path in found) == sorted(kinds)
     assert list(found) == sorted(found)
 
 
-def test_a_workspace_elsewhere_leaves_the_default_name_to_photographs(tmp_path):
-    photograph(tmp_path / "openscenes/a.jpg")
-    photograph(tmp_path / "mine/b.jpg")
+def test_a_workspace_elsewhere_leaves_the_default_name_to_images(tmp_path):
+    image(tmp_path / "openscenes/a.jpg")
+    image(tmp_path / "mine/b.jpg")
     assert [path.name for path in images_of(tmp_path, tmp_path / "mine")] == ["a.jpg"]
 
 
 def test_a_workspace_is_made_once_and_found_from_its_log(tmp_path):
-    photograph(tmp_path / "photos/a.jpg")
+    image(tmp_path / "photos/a.jpg")
     made = open_workspace(tmp_path / "photos")
     assert made.folder == tmp_path / "photos/openscenes"
     assert made == open_workspace(str(tmp_path / "photos")) == workspace_of(made.log_path)
@@ -58,34 +58,34 @@ def test_a_workspace_is_made_once_and_found_from_its_log(tmp_path):
 
 
 def test_a_line_that_a_crash_left_open_is_told_after_opening(tmp_path):
-    photograph(tmp_path / "a.jpg")
+    image(tmp_path / "a.jpg")
     made = open_workspace(tmp_path)
     made.log_path.write_bytes(b'{"time": "2022')
     log = Log(open_workspace(tmp_path).log_path)
     assert log.read_new() == [] and log.torn == [1]
 
 
-def test_facts_of_a_photograph(tmp_path):
-    path = photograph(tmp_path / "a/b.jpg")
+def test_facts_of_an_image(tmp_path):
+    path = image(tmp_path / "a/b.jpg")
     facts = open_workspace(tmp_path).facts(path)
     assert facts == ("a/b.jpg", sha256(path.read_bytes()).hexdigest()[:16], (6, 8))
 
 
-def test_folders_that_hold_no_photograph_are_told(tmp_path):
+def test_folders_that_hold_no_image_are_told(tmp_path):
     with pytest.raises(InputError, match="There is no folder .*photos; give the folder that holds"):
         open_workspace(tmp_path / "photos")
-    with pytest.raises(InputError, match="holds no photograph; put files of a kind among bmp, "):
+    with pytest.raises(InputError, match="holds no image; put files of a kind among bmp, "):
         open_workspace(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_photographs_that_cannot_be_read_are_told(tmp_path):
-    path = photograph(tmp_path / "a.jpg")
+def test_images_that_cannot_be_read_are_told(tmp_path):
+    path = image(tmp_path / "a.jpg")
     workspace = open_workspace(tmp_path)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(DataError, match="unreadable image: .*a.jpg .*cut short"):
         workspace.facts(path)
-    path.write_bytes(b"no photograph")
+    path.write_bytes(b"no image")
     with pytest.raises(DataError, match="unreadable image: .*a.jpg"):
         workspace.facts("a.jpg")
     path.unlink()
@@ -97,7 +97,7 @@ def test_photographs_that_cannot_be_read_are_told(tmp_path):
 
 @pytest.mark.parametrize("content", ['{"format": 2, "images": ".."}', '{"format": 1}', "[]", "{"])
 def test_a_workspace_of_another_version_is_told(tmp_path, content):
-    photograph(tmp_path / "a.jpg")
+    image(tmp_path / "a.jpg")
     path = tmp_path / "openscenes/workspace.json"
     path.parent.mkdir()
     path.write_text(content)
@@ -116,7 +116,7 @@ def test_a_folder_that_is_no_workspace_is_told(tmp_path):
 
 def test_a_workspace_serves_one_folder(tmp_path):
     for name in ("first", "second"):
-        photograph(tmp_path / name / "a.jpg")
+        image(tmp_path / name / "a.jpg")
     kept = tmp_path / "kept"
     open_workspace(tmp_path / "first", kept)
     with pytest.raises(InputError, match="belongs to the images in .*first; choose another"):
@@ -127,7 +127,7 @@ def test_a_workspace_serves_one_folder(tmp_path):
 
 
 def test_a_workspace_that_cannot_be_written_to_is_told(tmp_path, monkeypatch):
-    photograph(tmp_path / "a.jpg")
+    image(tmp_path / "a.jpg")
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="workspace .*file/inside cannot be written to"):
         open_workspace(tmp_path, tmp_path / "file/inside")
@@ -142,7 +142,7 @@ def test_a_workspace_that_cannot_be_written_to_is_told(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_a_read_only_folder_is_told(tmp_path):
-    photograph(tmp_path / "a.jpg")
+    image(tmp_path / "a.jpg")
     open_workspace(tmp_path)
     for path, mode in ((tmp_path / "openscenes/workspace.json", 0o444), (tmp_path, 0o555)):
         path.chmod(mode)
@@ -151,14 +151,14 @@ def test_a_read_only_folder_is_told(tmp_path):
     tmp_path.chmod(0o755)
 
 
-def test_photographs_are_recognised_after_renaming_and_told_when_changed(tmp_path):
-    renamed, changed, gone, kept = (photograph(tmp_path / f"{n}.png", n) for n in range(4))
+def test_images_are_recognised_after_renaming_and_told_when_changed(tmp_path):
+    renamed, changed, gone, kept = (image(tmp_path / f"{n}.png", n) for n in range(4))
     wanted = {digest_of(path): path.name for path in (renamed, changed, gone, kept)}
     workspace = open_workspace(tmp_path)
     digests = list(wanted)
     (tmp_path / "sub").mkdir()
     renamed.rename(tmp_path / "sub/new.png")
-    photograph(changed, 9)
+    image(changed, 9)
     gone.unlink()
     found, lost = located(workspace, wanted)
     assert found == {digests[0]: tmp_path / "sub/new.png", digests[3]: kept}

@@ -1,7 +1,7 @@
 """How fast does the annotator answer, and is its advice about an evolved model right?
 
 Run: ``make bench``, or ``python tests/bench/bench_annotator.py --profile study --data FOLDER``.  A
-simulated person, whose corners err as a human's do, goes through photographs in the layout of
+simulated person, whose corners err as a human's do, goes through images in the layout of
 COCO: box and inside point for each object, then up to three corrections, each in the middle of
 the larger error, where the answer's IoU with the ground truth is below 0.85; every mask is then
 accepted.  What was accepted is exported and read back, the model evolves on it, is judged without
@@ -11,7 +11,7 @@ advice is followed; then the new version is in use once, and rolled back.
 Times are of the action itself, in Python: from the click to the bytes of the layer that a canvas
 shows, the log on the disk included; a front end adds its own.  CPU is what the process computed;
 on a busy machine it comes near to what the clock would show on a quiet one.  The seed decides
-photographs and objects; a second run differs a little all the same, since ids are drawn anew.
+images and objects; a second run differs a little all the same, since ids are drawn anew.
 """
 
 import argparse
@@ -127,7 +127,7 @@ def main(args, workspace_folder):
     labelled = validation(study, "coco", user="human")
     by_image = chosen(labelled.examples, args.objects, args.seed)
     made = annotate(desk, study, by_image, watch)
-    say(f"Clicked on {len(by_image)} photographs", collected(made))
+    say(f"Clicked on {len(by_image)} images", collected(made))
     say("Latency, from the click to the bytes of the layer", watch.table())
     say("Export", reread(desk, workspace))
     accepted = desk.annotations.accepted()
@@ -151,7 +151,7 @@ if __name__ == "__main__":
     parser.add_argument("--data", default="", help="folder of the four data sets")
     parser.add_argument("--profile", default="demo")
     parser.add_argument("--objects", type=int, default=50)
-    parser.add_argument("--folder", type=Path, help="photographs, those of coco/val2017 if none")
+    parser.add_argument("--folder", type=Path, help="images, those of coco/val2017 if none")
     parser.add_argument("--workspace", type=Path, help="where to keep all, nowhere if none")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()

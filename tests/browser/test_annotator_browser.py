@@ -26,7 +26,7 @@ BOX, POINT = ((60, 80), (200, 240)), (130, 160)
     params=[("JupyterLab", 900), ("Notebook 7", 1400)], ids=["lab-900", "notebook-1400"]
 )
 def notebook(open_notebook, request, tmp_path):
-    """An annotator at an example in which two photographs are done; a workspace of its own."""
+    """An annotator at an example in which two images are done; a workspace of its own."""
     front_end, width = request.param
     scratch = f"scratch = {str(tmp_path / 'workspace')!r}"
     opened = open_notebook([scratch, OPEN, SHOW], front_end, width=width).run()

@@ -375,16 +375,16 @@ INTERACTION = ("--box", *BOX, "--point", *POINT)
 
 
 @pytest.fixture
-def photograph(image, tmp_path):
-    Image.fromarray(image).save(tmp_path / "photograph.png")
-    return tmp_path / "photograph.png"
+def image_file(image, tmp_path):
+    Image.fromarray(image).save(tmp_path / "image.png")
+    return tmp_path / "image.png"
 
 
-def test_the_command_line_writes_masks(photograph, image, file, asked, tmp_path, capsys):
+def test_the_command_line_writes_masks(image_file, image, file, asked, tmp_path, capsys):
     outputs = {name: tmp_path / "new" / f"{name}.png" for name in predict_command.OUTPUTS}
     options = [part for name, path in outputs.items() for part in (f"--{name}", path)]
     model = ("--model", file, "--device", "cpu", "--precision", "fp32")
-    assert command(photograph, *INTERACTION, *model, *options) == 0
+    assert command(image_file, *INTERACTION, *model, *options) == 0
     expected = predict.predict(image, BOX, POINT, model=asked)
     written = {name: np.array(Image.open(path)) for name, path in outputs.items()}
     assert (written["out"] == np.where(expected.mask, 255, 0)).all()
@@ -412,24 +412,24 @@ def test_the_overlay_shows_object_box_and_point():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("missing.png", *INTERACTION), "The picture missing.png is missing or unreadable"),
+        (("missing.png", *INTERACTION), "The image missing.png is missing or unreadable"),
         (("BROKEN", *INTERACTION), "give a whole JPEG or PNG file."),
-        (("PHOTOGRAPH", "--box", 30, 12, 10, 40, "--point", 20, 25), "is reversed"),
-        (("PHOTOGRAPH", "--box", -5, 12, 10, 40, "--point", 5, 25), "leaves the image"),
-        (("PHOTOGRAPH", "--box", "nan", 1, 2, 3, "--point", 5, 25), "finite numbers"),
-        (("PHOTOGRAPH", *INTERACTION, "--out", "mask.jpg"), "is not a PNG file"),
-        (("PHOTOGRAPH", *INTERACTION, "--out", "PHOTOGRAPH"), "have one name"),
-        (("PHOTOGRAPH", *INTERACTION, "--out", "BROKEN/mask.png"), "cannot be written ("),
-        (("PHOTOGRAPH", *INTERACTION, "--device", "tpu"), "The device is 'tpu'"),
-        (("PHOTOGRAPH", *INTERACTION, "--model", "no.safetensors"), "There is no model file"),
+        (("IMAGE", "--box", 30, 12, 10, 40, "--point", 20, 25), "is reversed"),
+        (("IMAGE", "--box", -5, 12, 10, 40, "--point", 5, 25), "leaves the image"),
+        (("IMAGE", "--box", "nan", 1, 2, 3, "--point", 5, 25), "finite numbers"),
+        (("IMAGE", *INTERACTION, "--out", "mask.jpg"), "is not a PNG file"),
+        (("IMAGE", *INTERACTION, "--out", "IMAGE"), "have one name"),
+        (("IMAGE", *INTERACTION, "--out", "BROKEN/mask.png"), "cannot be written ("),
+        (("IMAGE", *INTERACTION, "--device", "tpu"), "The device is 'tpu'"),
+        (("IMAGE", *INTERACTION, "--model", "no.safetensors"), "There is no model file"),
     ],
 )
 def test_the_command_line_fails_with_one_sentence(
-    arguments, message, photograph, file, tmp_path, capsys
+    arguments, message, image_file, file, tmp_path, capsys
 ):
     broken = tmp_path / "broken.png"
-    broken.write_bytes(photograph.read_bytes()[:40])
-    names = {"PHOTOGRAPH": str(photograph), "BROKEN": str(broken)}
+    broken.write_bytes(image_file.read_bytes()[:40])
+    names = {"IMAGE": str(image_file), "BROKEN": str(broken)}
     filled = [str(part) for part in arguments]
     for name, path in names.items():
         filled = [part.replace(name, path) for part in filled]

@@ -27,7 +27,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "evolve",
         help="evolve the annotator's model on your clicks, and judge it before switching",
         description="Evolve the model in use on the accepted objects of a log, images and clicks "
-        "only, then show old and new side by side on photographs that were held out. The new "
+        "only, then show old and new side by side on images that were held out. The new "
         "model is taken up only by --accept; nothing is ever overwritten.",
     )
     parser.add_argument("--log", type=Path, required=True, help="log.jsonl, or its folder")
@@ -100,8 +100,8 @@ def _evolve_and_judge(args: argparse.Namespace, workspace: Workspace) -> None:
     held_out = split_for(workspace, new, accepted).held_out
     judgement = judge(workspace, study, old, new, held_out)
     _say(judgement_text(judgement, new))
-    for path in _pictures(workspace, study, (old, new), held_out, judgement):
-        _say(f"picture     {path}")
+    for path in _write_figures(workspace, study, (old, new), held_out, judgement):
+        _say(f"figure      {path}")
     _say(
         f"\naccept      --accept {new.name}\nrefuse      --refuse {new.name}\n"
         f"in use      {old.name} until the new one is accepted"
@@ -130,7 +130,7 @@ def judgement_text(judgement: Judgement, new: Version) -> str:
     return f"candidate   {_named(new)}\n\n{table}\n\n{judgement.advice}\n"
 
 
-def _pictures(
+def _write_figures(
     workspace: Workspace,
     study: Study,
     versions: tuple[Version, Version],

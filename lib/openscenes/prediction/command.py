@@ -1,4 +1,4 @@
-"""``python -m openscenes predict``: a photograph, a box and a point in; masks as PNG files out."""
+"""``python -m openscenes predict``: an image, a box and a point in; masks as PNG files out."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "predict",
         help="segment the object in a box with one click inside it",
         description="Segment the object in a box with one click inside it. Positions are (row, "
-        "col) pixels of the stored picture: an orientation tag is not applied.",
+        "col) pixels of the stored image: an orientation tag is not applied.",
     )
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="a photograph")
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="an image")
     parser.add_argument(
         "--box", type=float, nargs=4, required=True, metavar=("R0", "C0", "R1", "C1"),
         help="first row and column, one beyond the last row and column",
@@ -66,14 +66,14 @@ def _check_outputs(args: argparse.Namespace) -> None:
             raise InputError(f"The output {path} is not a PNG file; give a name that ends in .png.")
     places = [path.absolute() for path in [args.image, *paths]]
     if len(set(places)) < len(places):
-        raise InputError("Two of the picture and the outputs have one name; name each differently.")
+        raise InputError("Two of the image and the outputs have one name; name each differently.")
 
 
 def _answer(args: argparse.Namespace) -> None:
     # torch takes seconds to import, which `--help` need not wait for
     from openscenes.prediction.predict import checked_interaction, predict
 
-    image = _photograph(args.image)
+    image = _read(args.image)
     checked_interaction(image, args.box, args.point)
     model = _model(args)
     result = predict(image, args.box, args.point, model=model)
@@ -84,14 +84,14 @@ def _answer(args: argparse.Namespace) -> None:
     print(f"confidence  {result.confidence:.3f}")
 
 
-def _photograph(path: Path) -> Any:
+def _read(path: Path) -> Any:
     from openscenes.data.datasets import read_image
 
     try:
         return read_image(path)
     except DataError as error:
         raise InputError(
-            f"The picture {path} is missing or unreadable; give a whole JPEG or PNG file."
+            f"The image {path} is missing or unreadable; give a whole JPEG or PNG file."
         ) from error
 
 

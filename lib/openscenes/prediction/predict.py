@@ -23,7 +23,7 @@ from openscenes.prediction.model_files import (
     newest_demo_model,
 )
 
-LONGEST_SIDE_PX = 32_766  # OpenCV warps no larger picture
+LONGEST_SIDE_PX = 32_766  # OpenCV warps no larger image
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from time import perf_counter, process_time
 import numpy as np
 
 from openscenes import masks
-from openscenes.annotator.screen.drawing import Painter
+from openscenes.annotator.screen.drawing import ObjectPainter
 from openscenes.data.interactions import next_click
 from openscenes.errors import InputError
 from openscenes.seeding import numpy_generator
 
 GOOD_ENOUGH, MOST_CORRECTIONS, PER_PHOTOGRAPH = 0.85, 3, 2
-LAID, CORRECTED = "photograph laid on the desk", "correction -> mask"
-FIRST = "box and point -> mask, first object of a photograph"
+LAID, CORRECTED = "image laid on the desk", "correction -> mask"
+FIRST = "box and point -> mask, first object of an image"
 FURTHER = "box and point -> mask, further object"
 
 
@@ -61,7 +61,7 @@ class Clicked:
 
 
 def chosen(examples, n, seed):
-    """At most n objects by name of photograph; two of each, more where photographs run out.
+    """At most n objects by name of image; two of each, more where images run out.
 
     An interaction whose point missed its own box is passed over: a person would draw anew.
     """
@@ -83,9 +83,9 @@ def _usable(interaction):
 
 
 def annotate(desk, study, by_image, watch):
-    """Click and accept all objects, photograph by photograph."""
-    painter, made = Painter(), []
-    places = {path.name: place for place, path in enumerate(desk.photographs)}
+    """Click and accept all objects, image by image."""
+    painter, made = ObjectPainter(), []
+    places = {path.name: place for place, path in enumerate(desk.images)}
     for name, examples in by_image.items():
         with watch(LAID):
             desk.lay(places[name])
@@ -98,9 +98,9 @@ def annotate(desk, study, by_image, watch):
 
 def _click(desk, painter, example, supervision, watch, action):
     """One object, from the box to the accepted mask."""
-    desk.draw(desk.shown.box_shown(example.interaction.box))
+    desk.draw(desk.displayed.box_displayed(example.interaction.box))
     with watch(action):
-        desk.point(*desk.shown.point_shown(*example.interaction.point))
+        desk.point(*desk.displayed.point_displayed(*example.interaction.point))
         painter.overlay(desk)
     watch.answers[action].append(desk.answer.seconds)
     ious, refused = _correct(desk, painter, supervision, watch)
@@ -119,7 +119,7 @@ def _correct(desk, painter, supervision, watch):
         places.append(wanted[:2])
         try:
             with watch(CORRECTED):
-                desk.correct(*desk.shown.point_shown(*wanted[:2]), wanted.sign)
+                desk.correct(*desk.displayed.point_displayed(*wanted[:2]), wanted.sign)
                 painter.overlay(desk)
         except InputError:
             refused += 1

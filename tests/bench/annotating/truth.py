@@ -13,7 +13,7 @@ HEAD = ("objects | in use | new | change (95 % interval) |", "|---|---|---|---|-
 
 
 def judgement_lines(candidate, workspace, study):
-    """The judgement as markdown, and where its pictures lie."""
+    """The judgement as markdown, and where its images lie."""
     yield from (f"| measure, in points | {HEAD[0]}", HEAD[1])
     for m in candidate.judgement.measures.values():
         yield f"| {m.title} | {m.n} | {m.old:.1f} | {m.new:.1f} | {m.change} |"
@@ -22,7 +22,7 @@ def judgement_lines(candidate, workspace, study):
 
 
 def _draw(candidate, workspace, study):
-    """Write the pictures of a judgement; the folder."""
+    """Write the images of a judgement; the folder."""
     judgement, folder = candidate.judgement, workspace.folder / "judgements"
     bars = figures.differences_figure(judgement)
     picture(bars, figures.differences_text(judgement), folder / "differences.png")
@@ -63,15 +63,15 @@ def _groups(examples, names, parts):
     """Which objects belong to which row, (n,) bool each."""
     held_out, learned = ({names[one.object_id] for one in part}
                          for part in (parts.held_out, parts.learnable))  # fmt: skip
-    pictures = {one.image for one in examples if one.object_id in learned}
+    images = {one.image for one in examples if one.object_id in learned}
     free = np.array([one.object_id not in names.values() for one in examples])
-    seen = np.array([one.image in pictures for one in examples])
+    seen = np.array([one.image in images for one in examples])
     return {
         "held out": np.array([one.object_id in held_out for one in examples]),
         "learned": np.array([one.object_id in learned for one in examples]),
         FREE: free,
-        "of these, in photographs learned from": free & seen,
-        "of these, in other photographs": free & ~seen,
+        "of these, in images learned from": free & seen,
+        "of these, in other images": free & ~seen,
     }
 
 

@@ -26,7 +26,7 @@ TITLES = {
     SOURCE_IOU: "IoU on the labelled source's validation set",
 }
 FEWEST = 5  # objects that a measure needs before it says anything
-FORGIVEN = 1.0  # points of the labelled source that a gain on new photographs may cost
+FORGIVEN = 1.0  # points of the labelled source that a gain on new images may cost
 WITNESSES = (STABILITY, "hit", "box")  # sides: as noisy as a hand-drawn box
 TAUGHT = {  # what a variant was trained on is no witness of what it has learned
     "side and click losses": ("hit", "box"), TOGETHER: ("hit", "box"), "confined": ("box",),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from openscenes import masks
-from openscenes.annotator.evolve.scene import clicked, photographs, placed
+from openscenes.annotator.evolve.scene import clicked, image_paths, placed
 from openscenes.annotator.evolve.session import pasted
 from openscenes.annotator.store.history import append_line, read_lines
 from openscenes.annotator.store.snapshot import Snapshot
@@ -92,7 +92,7 @@ def _asked(
 ) -> Iterator[Answer]:
     """Ask the network in batches that mix objects; each object's masks come together again."""
     scene = [clicked(item) for item in items]
-    examples = map(from_clicks, placed(scene, photographs(workspace, scene)))
+    examples = map(from_clicks, placed(scene, image_paths(workspace, scene)))
     pairs = zip(items, examples, strict=True)
     asked = [one for item, plain in pairs for one in _questions(item, plain)]
     n_each, gathered = 1 + SHAKING.n, list[masks.BoolMask]()

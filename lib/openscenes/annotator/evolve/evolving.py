@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from openscenes.annotator.evolve.scene import Split, clicked, photographs, placed, split
+from openscenes.annotator.evolve.scene import Split, clicked, image_paths, placed, split
 from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.annotator.store.versions import Version, Versions, write_about
 from openscenes.annotator.store.workspace import Workspace
@@ -63,7 +63,7 @@ def split_for(workspace: Workspace, version: Version, accepted: Sequence[Snapsho
     """Accepted objects, divided for a step that begins at a version."""
     lineage = Versions(workspace.folder).lineage(version)
     learned = {item.object_id for earlier in lineage for item in _clicks_of(earlier)}
-    return split(accepted, photographs(workspace, [clicked(one) for one in accepted]), learned)
+    return split(accepted, image_paths(workspace, [clicked(one) for one in accepted]), learned)
 
 
 def evolve_on(
@@ -77,7 +77,7 @@ def evolve_on(
     objects finds the candidate, and after a kill it goes on where it was.
 
     Args:
-        workspace: whose versions and photographs are meant.
+        workspace: whose versions and images are meant.
         study: on whose labelled source the model began.
         accepted: objects of a log; their masks are not looked at.
         variant: a key of ``recipes.VARIANTS``.
@@ -169,12 +169,12 @@ class _Task:
     def learned_before(self) -> list[Example]:
         """What every earlier step learned, with the pseudo masks that it learned from.
 
-        Ours: without the photographs that are gone.
+        Ours: without the images that are gone.
         """
         examples: list[Example] = []
         for version in self.lineage[1:]:
             scene = _clicks_of(version)
-            there = photographs(self.workspace, scene)
+            there = image_paths(self.workspace, scene)
             for clicked_one, kept in zip(
                 scene, kept_pseudo_masks(version.folder, scene), strict=True
             ):
@@ -188,7 +188,7 @@ class _Task:
         Paper: Sec. 3.4: the pool is all that was learned before.
         """
         pool = Pool(self.source.examples).merged_with(self.learned_before)
-        scene = placed(self.scene, photographs(self.workspace, self.scene))
+        scene = placed(self.scene, image_paths(self.workspace, self.scene))
         return evolve(
             self.parent.load(self.study), pool, scene, self.config,
             run_context(self.study, SEED), folder=folder, label=self.step,
@@ -217,11 +217,11 @@ def _too_few(parts: Split) -> str:
     left_out = [
         (len(parts.held_out), "held out to judge with"),
         (len(parts.learned), "learned already"),
-        (len(parts.missing), "without their photograph"),
+        (len(parts.missing), "without their image"),
     ]
     why = ", ".join(f"{n} {reason}" for n, reason in left_out if n) or "no others accepted"
     n = len(parts.learnable)
     return (
         f"There {'is 1 object' if n == 1 else f'are {n} objects'} to evolve on ({why}), and at "
-        f"least {FEWEST} are wanted; accept more objects, best some twenty in several photographs."
+        f"least {FEWEST} are wanted; accept more objects, best some twenty in several images."
     )

@@ -75,7 +75,7 @@ def prospect(workspace: Workspace, study: Study, accepted: Sequence[Snapshot]) -
 
 
 def apart(study: Study) -> Study:
-    """The same study with decoded photographs of its own: two threads share no cache."""
+    """The same study with decoded images of its own: two threads share no cache."""
     return replace(study, cache=ImageCache(study.cache.max_bytes), memory=dict(study.memory))
 
 
@@ -120,7 +120,7 @@ def judge(
     Ours: where the person corrected a mask, the accepted one stands for the truth, although an
     earlier version drew its first draft; where not, accepting says little about a better mask,
     and measures that need none are taken. Intervals are of objects drawn with replacement, as in
-    the study, which takes objects of one photograph for independent.
+    the study, which takes objects of one image for independent.
 
     Args:
         held_out: objects that neither version has learned; their further clicks are not given.

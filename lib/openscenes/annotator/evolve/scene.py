@@ -16,19 +16,19 @@ from openscenes.annotator.store.workspace import Workspace, located
 from openscenes.data.records import ClickedObject
 
 SCENE = "annotations"
-ONE_IN = 4  # photographs that are kept apart
+ONE_IN = 4  # images that are kept apart
 _PARTS = ("learnable", "held_out", "learned", "missing")
 
 
 @dataclass(frozen=True)
 class Split:
-    """Accepted objects, divided by photograph; each part is ordered by photograph and object.
+    """Accepted objects, divided by image; each part is ordered by image and object.
 
     Attributes:
         learnable: what the next step of evolution gets.
         held_out: never learned, only judged on.
         learned: what earlier versions of the lineage have learned already.
-        missing: objects whose photograph is gone or has changed.
+        missing: objects whose image is gone or has changed.
     """
 
     learnable: tuple[Snapshot, ...]
@@ -40,14 +40,14 @@ class Split:
 def split(
     accepted: Sequence[Snapshot], there: Collection[str], learned: Collection[str] = ()
 ) -> Split:
-    """Divide accepted objects; a photograph falls on one side, whatever else is clicked.
+    """Divide accepted objects; an image falls on one side, whatever else is clicked.
 
-    Ours: about one photograph in four is held out, by its digest alone, so that a later version
-    is judged on photographs that no earlier one has seen either.
+    Ours: about one image in four is held out, by its digest alone, so that a later version
+    is judged on images that no earlier one has seen either.
 
     Args:
         accepted: in any order.
-        there: digests of the photographs that can be read.
+        there: digests of the images that can be read.
         learned: ids of objects that the lineage has learned; they are in its pool, and judge
             nothing.
     """
@@ -66,13 +66,13 @@ def _part(item: Snapshot, there: Collection[str], learned: Collection[str]) -> s
 
 
 def is_held_out(image_digest: str) -> bool:
-    """Whether a photograph is kept apart to judge with; the same in every window and year."""
+    """Whether an image is kept apart to judge with; the same in every window and year."""
     drawn = sha256(f"held out\x1f{image_digest}".encode()).hexdigest()
     return int(drawn[:8], 16) % ONE_IN == 0
 
 
 def clicked(item: Snapshot) -> ClickedObject:
-    """Photograph and interaction of an object, and nothing that knows its mask.
+    """Image and interaction of an object, and nothing that knows its mask.
 
     Paper: Sec. 3.1: a new scene gives images and interactions; clicks that correct are left out.
     Ours: the path is the log's, so that a moved folder is the same scene; ``placed`` finds it.
@@ -82,13 +82,11 @@ def clicked(item: Snapshot) -> ClickedObject:
     )
 
 
-def photographs(workspace: Workspace, scene: Sequence[ClickedObject]) -> dict[str, Path]:
-    """Where the photographs of objects lie, by their digest; those that are gone are left out."""
+def image_paths(workspace: Workspace, scene: Sequence[ClickedObject]) -> dict[str, Path]:
+    """Where the images of objects lie, by their digest; those that are gone are left out."""
     return located(workspace, {one.image_id: one.image.as_posix() for one in scene})[0]
 
 
-def placed(
-    scene: Sequence[ClickedObject], photographs: Mapping[str, Path]
-) -> tuple[ClickedObject, ...]:
-    """The same objects with the paths where their photographs lie now."""
-    return tuple(replace(one, image=photographs[one.image_id]) for one in scene)
+def placed(scene: Sequence[ClickedObject], images: Mapping[str, Path]) -> tuple[ClickedObject, ...]:
+    """The same objects with the paths where their images lie now."""
+    return tuple(replace(one, image=images[one.image_id]) for one in scene)

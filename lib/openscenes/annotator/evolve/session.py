@@ -28,7 +28,7 @@ from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.prediction.predict import checked_interaction, mean_inside
 from openscenes.study.runs.data import Study
 
-Click = tuple[float, float, int]  # row, col in pixels of the photograph; +1 inside, -1 outside
+Click = tuple[float, float, int]  # row, col in pixels of the image; +1 inside, -1 outside
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Answer:
     """What the model says of one object.
 
     Attributes:
-        mask: (H, W) bool, in the photograph's pixels.
+        mask: (H, W) bool, in the image's pixels.
         confidence: mean probability over the mask, in [0, 1].
         seconds: from the question to the mask.
         encoded: the backbone ran for this answer.
@@ -79,7 +79,7 @@ class Session:
         self._looked: _Looked | None = None
 
     def image(self, path: Path) -> NDArray[np.uint8]:
-        """A photograph's pixels, decoded once while there is room.
+        """An image's pixels, decoded once while there is room.
 
         Returns:
             (H, W, 3) uint8 RGB; not to be written to.
@@ -100,7 +100,7 @@ class Session:
         Paper: Sec. 3.1 (box and point). IOG: further clicks go through its refinement branch.
 
         Args:
-            path: the photograph.
+            path: the image.
             box: (row0, col0, row1, col1), half-open in its pixels.
             point: (row, col) inside the box.
             further: clicks after the first answer, in their order.
@@ -177,7 +177,7 @@ class Session:
 
 
 class Window(NamedTuple):
-    """A rectangle of a photograph, and the probability in it; outside it is 0."""
+    """A rectangle of an image, and the probability in it; outside it is 0."""
 
     row0: int
     col0: int
@@ -186,7 +186,7 @@ class Window(NamedTuple):
     def mask(self, threshold: float, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Where the probability is above a threshold, (height, width) bool.
 
-        Ours: column by column in memory, as run-length codes are; for a photograph of 24
+        Ours: column by column in memory, as run-length codes are; for an image of 24
         megapixels the log then waits for no transposition.
         """
         height, width = self.probability.shape
@@ -199,12 +199,12 @@ class Window(NamedTuple):
 def pasted(answer: NDArray[np.float32], affine: Affine, shape: tuple[int, int]) -> Window:
     """``crops.paste`` of a crop's answer, with the work done around the crop only.
 
-    Ours: of a photograph of 24 megapixels an object's window is a small part.
+    Ours: of an image of 24 megapixels an object's window is a small part.
 
     Args:
         answer: (S, S) probabilities of the crop.
-        affine: from the photograph to the crop.
-        shape: (height, width) of the photograph.
+        affine: from the image to the crop.
+        shape: (height, width) of the image.
     """
     corners = crops.box_corners(Box(0.0, 0.0, float(answer.shape[0]), float(answer.shape[1])))
     reach = np.array(crops.hull_box(crops.apply(crops.invert(affine), corners)))

@@ -1,4 +1,4 @@
-"""The COCO layout: photographs, and two annotation files that pycocotools and our reader load.
+"""The COCO layout: images, and two annotation files that pycocotools and our reader load.
 
 ``annotations/instances_<split>2017.json`` has run-length codes, which are the masks exactly;
 ``annotations/polygons_<split>2017.json`` has the same objects as outlines.
@@ -15,34 +15,45 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from openscenes.annotator.exchange.exported import Loose, Picture, Placing, about, is_about, place
+from openscenes.annotator.exchange.exported import (
+    SPLIT,
+    UNNAMED,
+    Described,
+    ExportedImage,
+    ImportedObject,
+    Placing,
+    about,
+    class_of,
+    is_about,
+    place,
+)
 from openscenes.annotator.store.snapshot import Rle, Snapshot
 from openscenes.data.datasets.annotations import USABLE, Annotations, read_annotations
 from openscenes.errors import DataError
 from openscenes.masks import BoolMask, decode, tight_box
 
-SPLIT = "train"
-UNNAMED = "object"
 OURS = "openscenes"  # the key under which an annotation holds what COCO has no field for
 Outline = list[list[int]]
 
 
-def write_coco(pictures: Sequence[Picture], folder: Path, placing: Placing) -> list[str]:
-    """Write photographs and both annotation files into an empty folder; sentences to tell."""
-    images = folder / f"{SPLIT}2017"
-    images.mkdir()
-    for picture in pictures:
-        place(picture.path, images / _file_name(picture), placing)
-    exact = _content(pictures)
+def write_coco(
+    images: Sequence[ExportedImage], folder: Path, placing: Placing
+) -> tuple[Described, list[str]]:
+    """Write images and both annotation files into an empty folder; sentences to tell."""
+    target = folder / f"{SPLIT}2017"
+    target.mkdir()
+    for image in images:
+        place(image.path, target / _file_name(image), placing)
+    exact = _content(images)
     outlined, notes = _with_outlines(exact)
     (folder / "annotations").mkdir()
     for name, content in (("instances", exact), ("polygons", outlined)):
         path = folder / f"annotations/{name}_{SPLIT}2017.json"
         path.write_text(json.dumps(content), encoding="utf-8")
-    return notes
+    return [], notes
 
 
-def read_coco(path: Path) -> tuple[list[Loose], list[str]]:
+def read_coco(path: Path) -> tuple[list[ImportedObject], list[str]]:
     """The objects of any COCO instances file, and what was left out, in sentences.
 
     Raises:
@@ -52,18 +63,16 @@ def read_coco(path: Path) -> tuple[list[Loose], list[str]]:
     table = annotations.table
     usable = (table.states == USABLE) & (table.areas > 0)
     ours = _ours(path)
-    found = [_loose(annotations, int(row), ours) for row in np.flatnonzero(usable)]
-    n_left_out = int((~usable).sum())
-    return found, [f"{n_left_out} annotation(s) are crowds, empty or unreadable."] * bool(
-        n_left_out
-    )
+    found = [_imported(annotations, int(row), ours) for row in np.flatnonzero(usable)]
+    n_out = int((~usable).sum())
+    return found, [f"{n_out} annotation(s) are crowds, empty or unreadable."] * bool(n_out)
 
 
 def outlines(mask: BoolMask) -> Outline:
     """The outer outlines of a (H, W) mask as COCO polygons [x, y, x, y, ...] along pixel edges.
 
-    Ours: the contour of the mask at twice its size, brought back, gives the edges of the pixels;
-    drawn by pycocotools, they give the mask exactly, but for holes, which polygons cannot have.
+    The contour of the mask at twice its size, brought back, gives the edges of the pixels; drawn
+    by pycocotools, they give the mask exactly, but for holes, which polygons cannot have.
     """
     box = tight_box(mask)
     if box is None:
@@ -75,31 +84,29 @@ def outlines(mask: BoolMask) -> Outline:
     return [((one[:, 0, :] + 1) // 2 + corner).ravel().tolist() for one in contours]
 
 
-def _content(pictures: Sequence[Picture]) -> dict[str, Any]:
-    names = sorted({_class_of(one) for picture in pictures for one in picture.objects})
+def _content(images: Sequence[ExportedImage]) -> dict[str, Any]:
+    names = sorted({class_of(one) for image in images for one in image.objects})
     categories = {name: number for number, name in enumerate(names, start=1)}
     numbered = [
-        (image_id, one)
-        for image_id, picture in enumerate(pictures, start=1)
-        for one in picture.objects
+        (image_id, one) for image_id, image in enumerate(images, start=1) for one in image.objects
     ]
     return {
         "info": {"description": "Objects clicked and accepted in the openscenes annotator"},
         "licenses": [],
-        "images": [_image(number, picture) for number, picture in enumerate(pictures, start=1)],
+        "images": [_image(number, image) for number, image in enumerate(images, start=1)],
         "categories": [
             {"id": number, "name": name, "supercategory": ""} for name, number in categories.items()
         ],
         "annotations": [
-            _annotation(number, image_id, categories[_class_of(one)], one)
+            _annotation(number, image_id, categories[class_of(one)], one)
             for number, (image_id, one) in enumerate(numbered, start=1)
         ],
     }
 
 
-def _image(number: int, picture: Picture) -> dict[str, Any]:
-    height, width = picture.facts.size
-    return {"id": number, "file_name": _file_name(picture), "height": height, "width": width}
+def _image(number: int, image: ExportedImage) -> dict[str, Any]:
+    height, width = image.facts.size
+    return {"id": number, "file_name": _file_name(image), "height": height, "width": width}
 
 
 def _annotation(number: int, image_id: int, category: int, one: Snapshot) -> dict[str, Any]:
@@ -130,15 +137,13 @@ def _area(polygons: Outline, code: Rle) -> int:
     return int(coco_mask.area(coco_mask.merge(coco_mask.frPyObjects(polygons, *code["size"]))))
 
 
-def _file_name(picture: Picture) -> str:
-    return picture.name + picture.path.suffix.lower()
+def _file_name(image: ExportedImage) -> str:
+    return image.name + image.path.suffix.lower()
 
 
-def _class_of(one: Snapshot) -> str:
-    return one.class_name or UNNAMED
-
-
-def _loose(annotations: Annotations, row: int, ours: dict[int, dict[str, Any]]) -> Loose:
+def _imported(
+    annotations: Annotations, row: int, ours: dict[int, dict[str, Any]]
+) -> ImportedObject:
     table = annotations.table
     image = int(table.image_numbers[row])
     height, width = table.image_sizes[image].tolist()
@@ -147,7 +152,7 @@ def _loose(annotations: Annotations, row: int, ours: dict[int, dict[str, Any]]) 
     if known and class_name == (known.get("class_name") or UNNAMED):
         class_name = known.get("class_name")
     mask = {"size": [height, width], "counts": annotations.code(row).decode()}
-    return Loose(str(table.image_names[image]), (height, width), mask, class_name, known)
+    return ImportedObject(str(table.image_names[image]), (height, width), mask, class_name, known)
 
 
 def _ours(path: Path) -> dict[int, dict[str, Any]]:

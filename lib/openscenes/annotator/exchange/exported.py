@@ -1,4 +1,4 @@
-"""What an export takes: accepted objects whose photograph is there, under names of their own."""
+"""What an export takes: accepted objects whose image is there, under names of their own."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
 
@@ -19,19 +18,23 @@ from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.snapshot import ImageFacts, Snapshot, to_json
 from openscenes.annotator.store.workspace import Workspace, located
 from openscenes.data.datasets import read_image
-from openscenes.masks import BoolMask
+from openscenes.errors import DataError
+from openscenes.masks import BoolMask, encode
 
 Placing = Literal["link", "copy"]
+Described = list[dict[str, Any]]  # per object, what an import needs to know
 JPEG_QUALITY = 95
+SPLIT = "train"
+UNNAMED = "object"
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One photograph of an export.
+class ExportedImage:
+    """One image of an export.
 
     Attributes:
         name: unique in the export, without suffix, blanks and folders.
-        path: where the photograph lies.
+        path: where the image lies.
         objects: its accepted objects in the order of acceptance; none has an empty mask.
     """
 
@@ -42,8 +45,8 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Loose:
-    """One object that an import finds, before it is tied to a photograph.
+class ImportedObject:
+    """One object that an import finds, before it is tied to an image.
 
     Attributes:
         image: file name or relative path as the source has it.
@@ -58,11 +61,19 @@ class Loose:
     class_name: str | None
     about: dict[str, Any] | None
 
+    @classmethod
+    def described(cls, known: dict[str, Any], mask: BoolMask, file: Path) -> Self:
+        """The object of a mask file of ours, with what the export wrote of it."""
+        size = tuple(known["size"])
+        if mask.shape != size:
+            raise DataError(f"{file} has another size than its image; export anew.")
+        return cls(known["image"], size, encode(mask), known["class_name"], known)
 
-def pictures(
+
+def exported_images(
     annotations: Annotations, workspace: Workspace
-) -> tuple[tuple[Picture, ...], list[str]]:
-    """The photographs with accepted objects, by path, and what was left out, in sentences."""
+) -> tuple[tuple[ExportedImage, ...], list[str]]:
+    """The images with accepted objects, by path, and what was left out, in sentences."""
     accepted = annotations.accepted()
     filled = [one for one in accepted if coco_mask.area(one.mask)]
     found, notes = located(workspace, {one.image_digest: one.image for one in filled})
@@ -74,9 +85,14 @@ def pictures(
     by_path = sorted(found.items(), key=lambda pair: pair[1])
     names = _names([path.relative_to(workspace.images) for _, path in by_path])
     return tuple(
-        Picture(name, path, workspace.facts(path), tuple(grouped[digest]))
+        ExportedImage(name, path, workspace.facts(path), tuple(grouped[digest]))
         for name, (digest, path) in zip(names, by_path, strict=True)
     ), notes
+
+
+def class_of(one: Snapshot) -> str:
+    """The name of an object's class in files that want one."""
+    return one.class_name or UNNAMED
 
 
 def about(snapshot: Snapshot) -> dict[str, Any]:
@@ -91,10 +107,7 @@ def is_about(value: object) -> bool:
 
 
 def place(image: Path, target: Path, placing: Placing) -> None:
-    """Put a photograph's bytes at ``target``: as a second name of the same file, or as a copy.
-
-    Ours: a hard link costs no room and outlives a move; other disks get a copy.
-    """
+    """Put an image's bytes at ``target``: as a hard link where the disk can, else as a copy."""
     if placing == "link":
         try:
             return os.link(image.resolve(), target)
@@ -112,11 +125,6 @@ def place_as_jpeg(image: Path, target: Path, placing: Placing) -> bool:
     else:
         Image.fromarray(read_image(image)).save(target, quality=JPEG_QUALITY)
     return not is_jpeg
-
-
-def write_mask(mask: BoolMask, path: Path) -> None:
-    """A (H, W) bool mask as a PNG of one channel, 255 inside and 0 outside."""
-    Image.fromarray(mask.astype(np.uint8) * np.uint8(255)).save(path)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -1,8 +1,8 @@
 """Objects from files into a log: our own exports, and COCO annotations of anybody.
 
-Ours: an object of our exports keeps its id and all that was clicked; one of other files gets an id
-that follows from its photograph and mask, and the box and point that the simulated user gives. So
-an import for the second time adds nothing.
+An object of our exports keeps its id and all that was clicked; one of other files gets an id that
+follows from its image and mask, and the box and point that the simulated user gives. So a second
+import adds nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from openscenes.annotator.exchange.coco_layout import read_coco
 from openscenes.annotator.exchange.export import read_png
-from openscenes.annotator.exchange.exported import Loose, is_about
+from openscenes.annotator.exchange.exported import ImportedObject, is_about
 from openscenes.annotator.exchange.voc_layout import read_voc
 from openscenes.annotator.exchange.whole_folder import read_mark
 from openscenes.annotator.store.objects import Annotations
@@ -31,12 +32,7 @@ from openscenes.masks import decode
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import added.
-
-    Attributes:
-        n_known: objects that the log has already, as they are or changed since; left alone.
-        notes: one sentence each for what was left out.
-    """
+    """What an import added, and what it left alone, since the log knew it, or left out."""
 
     source: Path
     n_added: int
@@ -54,13 +50,13 @@ def import_objects(
 ) -> ImportReport:
     """Add the objects of an export, or of a COCO instances file, as accepted.
 
-    Photographs are recognised by their bytes, and for files of others by relative path or name.
+    Images are recognised by their bytes, and for files of others by relative path or name.
 
     Args:
         source: a COCO annotation file, or the folder of an export.
     Raises:
         InputError: if it is neither.
-        DataError: if it is damaged, or no object lies on a photograph of the workspace.
+        DataError: if it is damaged, or no object lies on an image of the workspace.
     """
     path = Path(source).expanduser().absolute()
     found, notes = _read(path)
@@ -68,7 +64,7 @@ def import_objects(
     if found and not placed:
         why = " ".join(lost)
         raise DataError(
-            f"None of the {len(found)} object(s) of {path} lies on a photograph in "
+            f"None of the {len(found)} object(s) of {path} lies on an image in "
             f"{workspace.images}; open the folder that they were made for. {why}"
         )
     annotations.refresh()
@@ -77,7 +73,7 @@ def import_objects(
     return ImportReport(path, len(added), len(placed) - len(added), (*notes, *lost))
 
 
-def _read(path: Path) -> tuple[list[Loose], list[str]]:
+def _read(path: Path) -> tuple[list[ImportedObject], list[str]]:
     if path.is_file():
         return read_coco(path)
     if not path.is_dir():
@@ -97,88 +93,80 @@ def _read(path: Path) -> tuple[list[Loose], list[str]]:
 
 
 def _placed(
-    found: Sequence[Loose], workspace: Workspace
-) -> tuple[list[tuple[Loose, ImageFacts]], list[str]]:
-    """The objects with their photograph, and sentences for those that have none."""
+    found: Sequence[ImportedObject], workspace: Workspace
+) -> tuple[list[tuple[ImportedObject, ImageFacts]], list[str]]:
+    """The objects with their image, and sentences for those that have none."""
     own = {one.about["image_digest"]: one.about["image"] for one in found if one.about}
     by_digest, lost = located(workspace, own)
     by_name = {} if all(one.about for one in found) else _by_name(workspace)
-    known: dict[Path, ImageFacts | str] = {}
-    placed: list[tuple[Loose, ImageFacts]] = []
+    facts_of = cache(partial(_facts, workspace))
+    placed: list[tuple[ImportedObject, ImageFacts]] = []
     missed: Counter[str] = Counter()
-    for loose in found:
-        path = (
-            by_digest.get(loose.about["image_digest"]) if loose.about else by_name.get(loose.image)
-        )
-        facts = "have no photograph here" if path is None else _facts(path, workspace, known)
-        if isinstance(facts, ImageFacts) and facts.size != loose.size:
-            facts = "are of another size than their photograph"
-        if isinstance(facts, ImageFacts):
-            placed.append((loose, facts))
-        else:
+    for one in found:
+        named = one.about["image_digest"] if one.about else one.image
+        facts = facts_of((by_digest if one.about else by_name).get(named))
+        if isinstance(facts, str):
             missed[facts] += 1
+        elif facts.size != one.size:
+            missed["are of another size than their image"] += 1
+        else:
+            placed.append((one, facts))
     return placed, [*lost, *(f"{times} object(s) {why}." for why, times in missed.items())]
 
 
-def _facts(
-    path: Path, workspace: Workspace, known: dict[Path, ImageFacts | str]
-) -> ImageFacts | str:
-    """Facts of a photograph, asked for once, or why there are none."""
-    if path not in known:
-        try:
-            known[path] = workspace.facts(path)
-        except DataError:
-            known[path] = "lie on a photograph that cannot be read"
-    return known[path]
+def _facts(workspace: Workspace, path: Path | None) -> ImageFacts | str:
+    """Facts of an image, or why there are none."""
+    try:
+        return "have no image here" if path is None else workspace.facts(path)
+    except DataError:
+        return "lie on an image that cannot be read"
 
 
 def _by_name(workspace: Workspace) -> dict[str, Path]:
-    """Photographs by relative path, and by file name where only one has it."""
+    """Images by relative path, and by file name where only one has it."""
     images = workspace.list_images()
     times = Counter(path.name for path in images)
     names = {path.name: path for path in images if times[path.name] == 1}
     return names | {path.relative_to(workspace.images).as_posix(): path for path in images}
 
 
-def _object_id(loose: Loose, facts: ImageFacts) -> str:
+def _object_id(one: ImportedObject, facts: ImageFacts) -> str:
     """The object's own id, or for files of others one that follows from what they say."""
-    if loose.about is not None:
-        return str(loose.about.get("object"))
-    identity = "\x1f".join([facts.digest, loose.mask["counts"], loose.class_name or ""])
+    if one.about is not None:
+        return str(one.about.get("object"))
+    identity = "\x1f".join([facts.digest, one.mask["counts"], one.class_name or ""])
     return sha256(identity.encode()).hexdigest()[:12]
 
 
-def _snapshot(loose: Loose, facts: ImageFacts) -> Snapshot:
-    if loose.about is None:
-        return _foreign(loose, facts)
+def _snapshot(one: ImportedObject, facts: ImageFacts) -> Snapshot:
+    if one.about is None:
+        return _foreign(one, facts)
     try:
-        kept = from_json(loose.about | {"mask": loose.mask})
+        kept = from_json(one.about | {"mask": one.mask})
     except (LookupError, TypeError, ValueError) as error:
         raise DataError(
-            f"What the export says of an object on {loose.image} is damaged ({error}); export anew."
+            f"What the export says of an object on {one.image} is damaged ({error}); export anew."
         ) from error
-    return replace(
-        kept, image=facts.path, class_name=loose.class_name, accepted=True, deleted=False
-    )
+    return replace(kept, image=facts.path, class_name=one.class_name, accepted=True, deleted=False)
 
 
-def _foreign(loose: Loose, facts: ImageFacts) -> Snapshot:
+def _foreign(one: ImportedObject, facts: ImageFacts) -> Snapshot:
     """An object that nobody clicked here, with the simulated user's box and point."""
     unused = np.random.default_rng(0)  # this user looks at the mask alone
-    interaction = simulate(decode(loose.mask), ClickConfig(), CropConfig(), unused)
+    interaction = simulate(decode(one.mask), ClickConfig(), CropConfig(), unused)
     return Snapshot(
         time="",
         action="imported",
         image=facts.path,
         image_digest=facts.digest,
         size=facts.size,
-        object_id=_object_id(loose, facts),
+        object_id=_object_id(one, facts),
         box=interaction.box,
         clicks=(Click(*interaction.point, 1, 0.0),),
-        class_name=loose.class_name,
+        class_name=one.class_name,
         model="",
         first_mask=None,
-        mask=loose.mask,
+        mask=one.mask,
         accepted=True,
         deleted=False,
         window="",

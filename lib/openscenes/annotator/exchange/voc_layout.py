@@ -8,59 +8,69 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from openscenes.annotator.exchange.exported import Loose, Picture, Placing, about, place_as_jpeg
-from openscenes.annotator.store.snapshot import Snapshot
+from openscenes.annotator.exchange.exported import (
+    SPLIT,
+    Described,
+    ExportedImage,
+    ImportedObject,
+    Placing,
+    about,
+    class_of,
+    place_as_jpeg,
+)
 from openscenes.data.datasets import VOC_CLASSES
 from openscenes.data.datasets.labels import read_labels
 from openscenes.data.datasets.voc import LAYOUT, VOID
-from openscenes.errors import DataError, InputError
-from openscenes.masks import decode, encode
+from openscenes.errors import InputError
+from openscenes.masks import decode
 
-SPLIT = "train"
-UNNAMED = "object"
 Labels = NDArray[np.uint8]
 
 
 def write_voc(
-    pictures: Sequence[Picture], folder: Path, placing: Placing
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Write the layout into an empty folder.
-
-    Ours: where objects overlap, the one accepted later covers the one accepted earlier.
+    images: Sequence[ExportedImage], folder: Path, placing: Placing
+) -> tuple[Described, list[str]]:
+    """Write the layout into an empty folder; objects accepted later cover earlier ones.
 
     Returns:
         What an import needs to know of each object, and sentences to tell.
     Raises:
-        InputError: if a photograph has more objects than a palette has colours.
+        InputError: if an image has more objects than a palette has colours.
     """
     root = folder / LAYOUT
     for name in ("JPEGImages", "SegmentationObject", "SegmentationClass", "ImageSets/Segmentation"):
         (root / name).mkdir(parents=True)
-    numbers = class_numbers([_class_of(one) for picture in pictures for one in picture.objects])
-    n_coded = sum(_place(picture, root, placing) for picture in pictures)
+    numbers = class_numbers([class_of(one) for image in images for one in image.objects])
+    n_coded = sum(
+        place_as_jpeg(image.path, root / f"JPEGImages/{image.name}.jpg", placing)
+        for image in images
+    )
     described, left = [], []
-    for picture in pictures:
-        labels = label_map(picture)
-        _write_palettes(labels, _class_map(labels, picture, numbers), root, picture.name)
+    for image in images:
+        labels = label_map(image)
+        classes = np.array([0, *(numbers[class_of(one)] for one in image.objects)], dtype=np.uint8)
+        for name, content in (("Object", labels), ("Class", classes[labels])):
+            coloured = Image.fromarray(content)
+            coloured.putpalette(palette())
+            coloured.save(root / f"Segmentation{name}/{image.name}.png")
         counts = np.bincount(labels.ravel(), minlength=VOID)
-        for label, one in enumerate(picture.objects, start=1):
+        for label, one in enumerate(image.objects, start=1):
             left.append(float(counts[label] / coco_mask.area(one.mask)))
-            described.append({"file": picture.name, "label": label, "object": about(one)})
-    listed = "".join(f"{picture.name}\n" for picture in pictures)
+            described.append({"file": image.name, "label": label, "object": about(one)})
+    listed = "".join(f"{image.name}\n" for image in images)
     (root / f"ImageSets/Segmentation/{SPLIT}.txt").write_text(listed, encoding="utf-8")
     lines = "".join(f"{number} {name}\n" for name, number in numbers.items())
     (root / "labels.txt").write_text(lines, encoding="utf-8")
     return described, _notes(left, n_coded, numbers)
 
 
-def read_voc(folder: Path, described: Sequence[dict[str, Any]]) -> tuple[list[Loose], list[str]]:
+def read_voc(folder: Path, described: Described) -> tuple[list[ImportedObject], list[str]]:
     """The objects of an export of ours, and what was left out, in sentences.
 
     Raises:
@@ -68,29 +78,23 @@ def read_voc(folder: Path, described: Sequence[dict[str, Any]]) -> tuple[list[Lo
     """
     found, n_gone = [], 0
     for entry in described:
-        known = entry["object"]
-        labels = read_labels(folder / LAYOUT / f"SegmentationObject/{entry['file']}.png")
-        mask = labels == entry["label"]
-        if labels.shape != tuple(known["size"]):
-            raise DataError(
-                f"The mask of {entry['file']} has another size than its photograph; export anew."
-            )
-        if mask.any():
-            size = (int(labels.shape[0]), int(labels.shape[1]))
-            found.append(Loose(known["image"], size, encode(mask), known["class_name"], known))
+        file = folder / LAYOUT / f"SegmentationObject/{entry['file']}.png"
+        mask = read_labels(file) == entry["label"]
+        one = ImportedObject.described(entry["object"], mask, file)
+        found += [one] * bool(mask.any())
         n_gone += not mask.any()
     return found, [f"{n_gone} object(s) lie wholly under others."] * bool(n_gone)
 
 
-def label_map(picture: Picture) -> Labels:
+def label_map(image: ExportedImage) -> Labels:
     """(H, W) uint8: 0 is background, 1, 2, ... the objects in the order of acceptance."""
-    if len(picture.objects) >= VOID:
+    if len(image.objects) >= VOID:
         raise InputError(
-            f"{picture.path} has {len(picture.objects)} accepted objects, and a VOC mask holds "
+            f"{image.path} has {len(image.objects)} accepted objects, and a VOC mask holds "
             f"{VOID - 1}; export to COCO or PNG."
         )
-    labels = np.zeros(picture.facts.size, dtype=np.uint8)
-    for label, one in enumerate(picture.objects, start=1):
+    labels = np.zeros(image.facts.size, dtype=np.uint8)
+    for label, one in enumerate(image.objects, start=1):
         labels[decode(one.mask)] = label
     return labels
 
@@ -98,7 +102,7 @@ def label_map(picture: Picture) -> Labels:
 def class_numbers(names: Sequence[str]) -> dict[str, int]:
     """A number for each class: VOC's own for its classes, for others the free ones from 1 on.
 
-    Ours: readers, our own too, know the numbers 1 to 20 only, so these are used up first.
+    Readers know the numbers 1 to 20 only, so these are used up first.
 
     Raises:
         InputError: if there are more classes than a palette has colours.
@@ -123,33 +127,13 @@ def palette() -> list[int]:
     return [int(value) for value in colours.ravel()]
 
 
-def _class_map(labels: Labels, picture: Picture, numbers: dict[str, int]) -> Labels:
-    classes = [0, *(numbers[_class_of(one)] for one in picture.objects)]
-    return np.array(classes, dtype=np.uint8)[labels]
-
-
-def _write_palettes(labels: Labels, classes: Labels, root: Path, name: str) -> None:
-    for folder, content in (("SegmentationObject", labels), ("SegmentationClass", classes)):
-        image = Image.fromarray(content)
-        image.putpalette(palette())
-        image.save(root / folder / f"{name}.png")
-
-
-def _place(picture: Picture, root: Path, placing: Placing) -> bool:
-    return place_as_jpeg(picture.path, root / f"JPEGImages/{picture.name}.jpg", placing)
-
-
-def _class_of(one: Snapshot) -> str:
-    return one.class_name or UNNAMED
-
-
 def _notes(left: Sequence[float], n_coded: int, numbers: dict[str, int]) -> list[str]:
     n_cut, n_gone = sum(0 < share < 1 for share in left), left.count(0.0)
     foreign = [name for name in numbers if name not in VOC_CLASSES]
     notes = {
         f"{n_cut} object(s) lost pixels to an object that was accepted later.": n_cut,
         f"{n_gone} object(s) lie wholly under others and are not in the masks.": n_gone,
-        f"{n_coded} photograph(s) were no JPEG and were coded anew.": n_coded,
+        f"{n_coded} image(s) were no JPEG and were coded anew.": n_coded,
         f"{len(foreign)} class(es) are none of VOC's 20 and have a number that is free here "
         "(labels.txt); a reader of VOC calls them by other names, and leaves out numbers above "
         f"{len(VOC_CLASSES)}.": len(foreign),

@@ -17,14 +17,14 @@ from openscenes.annotator.store.versions import Versions
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.study.runs.data import Study
 
-COLUMNS = ("photograph", "object", "class", "clicks", "mask px", "state", "answered by")
+COLUMNS = ("image", "object", "class", "clicks", "mask px", "state", "answered by")
 
 
 def objects_table(workspace: Workspace) -> pd.DataFrame:
     """One row per object that is not deleted, as the log has it now.
 
     Returns:
-        Columns ``COLUMNS``; "object" numbers the objects of a photograph, as the annotator does.
+        Columns ``COLUMNS``; "object" numbers the objects of an image, as the annotator does.
     """
     rows, counts = [], dict[str, int]()
     for one in Annotations(Log(workspace.log_path)).objects():
@@ -42,7 +42,7 @@ def log_tail(workspace: Workspace, n: int = 5) -> pd.DataFrame:
     lines = Log(workspace.log_path).read_new()[-n:]
     return pd.DataFrame(
         [(one.action, one.image, len(one.clicks), one.accepted, one.model) for one in lines],
-        columns=["action", "photograph", "clicks", "accepted", "answered by"],
+        columns=["action", "image", "clicks", "accepted", "answered by"],
     )
 
 

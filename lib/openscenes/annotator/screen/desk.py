@@ -1,6 +1,6 @@
 """What a person at the annotator sees and does, without any widget.
 
-A photograph lies on the desk; on it an object is chosen, or a box is drawn that still waits for
+An image lies on the desk; on it an object is chosen, or a box is drawn that still waits for
 its inside point.  Every action is asked of the model, then kept in the log, then seen.
 """
 
@@ -22,54 +22,54 @@ from openscenes.annotator.store.workspace import Workspace
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
 
-LONGEST_SHOWN_PX = 1024  # a canvas is at most 640 px wide, and screens have up to twice the pixels
+LONGEST_DISPLAYED_PX = 1024  # a canvas is at most 640 px wide, screens have up to twice that
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A photograph as the canvas has it, and the way between both grids.
+class DisplayedImage:
+    """An image as the canvas has it, and the way between both grids.
 
-    Ours: a photograph of more than 1024 px is shown smaller; the model is asked for its own
+    Ours: an image of more than 1024 px is shown smaller; the model is asked for its own
     pixels all the same, and what is kept is in its own pixels.
 
     Attributes:
-        picture: (h, w, 3) uint8 RGB, what is painted.
-        shape: (height, width) of the photograph itself.
+        pixels: (h, w, 3) uint8 RGB, what is painted.
+        shape: (height, width) of the image itself.
     """
 
-    picture: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]
     shape: tuple[int, int]
 
     @property
     def scale(self) -> tuple[float, float]:
-        """Photograph pixels per shown pixel, down and across."""
-        return self.shape[0] / self.picture.shape[0], self.shape[1] / self.picture.shape[1]
+        """Image pixels per shown pixel, down and across."""
+        return self.shape[0] / self.pixels.shape[0], self.shape[1] / self.pixels.shape[1]
 
     def point_in_image(self, row: float, col: float) -> Point:
-        """A shown point in the photograph's pixels; pixel centres lie at integers on both."""
+        """A shown point in the image's pixels; pixel centres lie at integers on both."""
         down, across = self.scale
         return Point((row + 0.5) * down - 0.5, (col + 0.5) * across - 0.5)
 
-    def point_shown(self, row: float, col: float) -> Point:
+    def point_displayed(self, row: float, col: float) -> Point:
         """The inverse of ``point_in_image``."""
         down, across = self.scale
         return Point((row + 0.5) / down - 0.5, (col + 0.5) / across - 0.5)
 
     def box_in_image(self, row0: float, col0: float, row1: float, col1: float) -> Box:
-        """A shown half-open box in the photograph's pixels, cut off at its border."""
+        """A shown half-open box in the image's pixels, cut off at its border."""
         (down, across), (height, width) = self.scale, self.shape
         rows = [min(max(row * down, 0.0), float(height)) for row in (row0, row1)]
         cols = [min(max(col * across, 0.0), float(width)) for col in (col0, col1)]
         return Box(rows[0], cols[0], rows[1], cols[1])
 
-    def box_shown(self, box: Box) -> Box:
+    def box_displayed(self, box: Box) -> Box:
         """The inverse of ``box_in_image``."""
         down, across = self.scale
         return Box(box.row0 / down, box.col0 / across, box.row1 / down, box.col1 / across)
 
-    def mask_shown(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """A (H, W) mask of the photograph on the shown grid: the pixel at each centre."""
-        height, width = self.picture.shape[:2]
+    def mask_displayed(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """A (H, W) mask of the image on the shown grid: the pixel at each centre."""
+        height, width = self.pixels.shape[:2]
         if mask.shape == (height, width):
             return mask
         down, across = self.scale
@@ -78,34 +78,34 @@ class Shown:
         return np.ascontiguousarray(mask[np.ix_(rows, cols)])
 
 
-def shown(image: NDArray[np.uint8], longest_px: int = LONGEST_SHOWN_PX) -> Shown:
-    """Make a photograph, (H, W, 3) uint8 RGB, small enough to be sent to a browser."""
+def displayed(image: NDArray[np.uint8], longest_px: int = LONGEST_DISPLAYED_PX) -> DisplayedImage:
+    """Make an image, (H, W, 3) uint8 RGB, small enough to be sent to a browser."""
     height, width = image.shape[:2]
     share = longest_px / max(height, width)
     if share >= 1.0:
-        return Shown(image, (height, width))
+        return DisplayedImage(image, (height, width))
     size = (max(1, round(width * share)), max(1, round(height * share)))
-    return Shown(cv2.resize(image, size, interpolation=cv2.INTER_AREA), (height, width))
+    return DisplayedImage(cv2.resize(image, size, interpolation=cv2.INTER_AREA), (height, width))
 
 
 class Desk:
-    """One person's place at a folder of photographs.
+    """One person's place at a folder of images.
 
     Attributes:
-        photographs: in the order of their names.
+        images: in the order of their names.
         annotations: all objects of the folder, as the log has them.
         session: the model in use.
-        place: which photograph lies on the desk.
+        place: which image lies on the desk.
         facts: what the log knows of it.
         shown: it, as the canvas has it.
         chosen: the object that further clicks correct, or None.
-        box: drawn, but without its inside point yet, in the photograph's pixels; or None.
+        box: drawn, but without its inside point yet, in the image's pixels; or None.
         answer: the model's last answer, for its time and confidence; None before the first.
     """
 
     def __init__(self, workspace: Workspace, annotations: Annotations, session: Session) -> None:
-        """Begin with the first photograph that has no accepted object."""
-        self.workspace, self.photographs = workspace, workspace.list_images()
+        """Begin with the first image that has no accepted object."""
+        self.workspace, self.images = workspace, workspace.list_images()
         self.annotations, self.session = annotations, session
         self.place = self._first_untouched()
         self.chosen: str | None = None
@@ -115,12 +115,12 @@ class Desk:
 
     @property
     def path(self) -> Path:
-        """The photograph on the desk."""
-        return self.photographs[self.place]
+        """The image on the desk."""
+        return self.images[self.place]
 
     @property
     def objects(self) -> tuple[Snapshot, ...]:
-        """The photograph's objects, the oldest first."""
+        """The image's objects, the oldest first."""
         return self.annotations.objects(self.facts.digest)
 
     @property
@@ -130,14 +130,14 @@ class Desk:
         return chosen[0] if chosen else None
 
     def draw(self, box: Sequence[float]) -> None:
-        """A box of the picture shown: a new object begins."""
-        self.box, self.chosen = self.shown.box_in_image(*box), None
+        """A box of the displayed image: a new object begins."""
+        self.box, self.chosen = self.displayed.box_in_image(*box), None
 
     def point(self, row: float, col: float) -> None:
-        """The inside point of the box, in pixels of the picture shown: the model answers."""
+        """The inside point of the box, in pixels of the displayed image: the model answers."""
         if self.box is None:
             raise InputError("There is no box yet; draw one around the object first.")
-        point = self.shown.point_in_image(row, col)
+        point = self.displayed.point_in_image(row, col)
         self.answer = self.session.answer(self.path, self.box, point)
         self.annotations.refresh()
         made = self.annotations.ask(
@@ -147,9 +147,9 @@ class Desk:
         self._keep(made, self.answer)
 
     def correct(self, row: float, col: float, sign: int) -> None:
-        """A further click on the chosen object, in pixels of the picture shown."""
+        """A further click on the chosen object, in pixels of the displayed image."""
         chosen = self._wanted()
-        click = (*self.shown.point_in_image(row, col), sign)
+        click = (*self.displayed.point_in_image(row, col), sign)
         further = [*((c.row, c.col, c.sign) for c in chosen.clicks[1:]), click]
         point = chosen.interaction.point
         self.answer = self.session.answer(self.path, chosen.box, point, further)
@@ -192,17 +192,17 @@ class Desk:
         self.choose(None)
 
     def go(self, steps: int) -> None:
-        """Put the photograph that many places on, or back, onto the desk."""
+        """Put the image that many places on, or back, onto the desk."""
         wanted = self.place + steps
-        if not 0 <= wanted < len(self.photographs):
+        if not 0 <= wanted < len(self.images):
             raise InputError(
-                f"This is the {'last' if steps > 0 else 'first'} of {len(self.photographs)} "
-                "photographs; there is none further on."
+                f"This is the {'last' if steps > 0 else 'first'} of {len(self.images)} "
+                "images; there is none further on."
             )
         self.lay(wanted)
 
     def lay(self, place: int) -> None:
-        """Put a photograph onto the desk."""
+        """Put an image onto the desk."""
         self.place = place
         self.choose(None)
         self._lay()
@@ -218,7 +218,7 @@ class Desk:
             self.choose(None)
 
     def n_accepted(self) -> int:
-        """Accepted objects of all photographs."""
+        """Accepted objects of all images."""
         return len(self.annotations.accepted())
 
     def names(self) -> list[str]:
@@ -229,19 +229,19 @@ class Desk:
     def progress(self) -> str:
         """Where one is: "image 3 of 40, 12 objects accepted"."""
         n = self.n_accepted()
-        where = f"image {self.place + 1} of {len(self.photographs)}"
+        where = f"image {self.place + 1} of {len(self.images)}"
         return f"{where}, {n} object{'' if n == 1 else 's'} accepted"
 
     def mask_of(self, one: Snapshot) -> masks.BoolMask:
-        """An object's mask on the picture shown, (h, w) bool; kept while the picture lies there."""
+        """An object's mask on the displayed image, (h, w) bool; kept while the image lies there."""
         code = one.mask["counts"]
         if code not in self._masks:
-            self._masks[code] = self.shown.mask_shown(masks.decode(one.mask))
+            self._masks[code] = self.displayed.mask_displayed(masks.decode(one.mask))
         return self._masks[code]
 
     def _keep(self, one: Snapshot, answer: Answer) -> None:
         """Spare decoding what was just encoded."""
-        self._masks[one.mask["counts"]] = self.shown.mask_shown(answer.mask)
+        self._masks[one.mask["counts"]] = self.displayed.mask_displayed(answer.mask)
 
     def _wanted(self) -> Snapshot:
         """The chosen object, in its newest state."""
@@ -251,7 +251,7 @@ class Desk:
         return self.object
 
     def _follow(self, changed: Snapshot | None) -> None:
-        """Choose the object that undo or redo has changed, on its photograph."""
+        """Choose the object that undo or redo has changed, on its image."""
         if changed is None:
             raise InputError("There is nothing left to take back or to do again in this window.")
         if changed.image_digest != self.facts.digest:
@@ -260,22 +260,22 @@ class Desk:
 
     def _lay(self) -> None:
         self.facts: ImageFacts = self.workspace.facts(self.path)
-        self.shown: Shown = shown(self.session.image(self.path))
+        self.displayed: DisplayedImage = displayed(self.session.image(self.path))
         self._masks: dict[str, masks.BoolMask] = {}
 
     def _place_of(self, one: Snapshot) -> int:
-        """Where an object's photograph is: by its name, or by its bytes where it was renamed."""
+        """Where an object's image is: by its name, or by its bytes where it was renamed."""
         named = self.workspace.images / one.image
-        if named in self.photographs:
-            return self.photographs.index(named)
-        for place, path in enumerate(self.photographs):
+        if named in self.images:
+            return self.images.index(named)
+        for place, path in enumerate(self.images):
             if self.workspace.facts(path).digest == one.image_digest:
                 return place
-        raise InputError(f"The photograph {one.image} is gone; bring it back to see the change.")
+        raise InputError(f"The image {one.image} is gone; bring it back to see the change.")
 
     def _first_untouched(self) -> int:
-        """The first photograph without an accepted object, by its name; else the last one."""
+        """The first image without an accepted object, by its name; else the last one."""
         touched = {one.image for one in self.annotations.accepted()}
-        names = [path.relative_to(self.workspace.images).as_posix() for path in self.photographs]
+        names = [path.relative_to(self.workspace.images).as_posix() for path in self.images]
         untouched = [place for place, name in enumerate(names) if name not in touched]
         return untouched[0] if untouched else len(names) - 1

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from openscenes.annotator.exchange.exported import class_of
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.study.figures.tables import PALETTE
@@ -18,10 +19,10 @@ LEGEND = (
     (ACCEPTED, "accepted"),
     (OPEN, "not accepted yet"),
 )
-OUTLINED = 0.3  # opacity inside objects that are not chosen: the photograph is to be seen
+OUTLINED = 0.3  # opacity inside objects that are not chosen: the image is to be seen
 
 
-class Painter:
+class ObjectPainter:
     """Paints a desk's objects; those that are not chosen are painted once, not at every click."""
 
     def __init__(self) -> None:
@@ -35,30 +36,27 @@ class Painter:
         return b"" if layer is None else encode_png(layer)
 
     def layer(self, desk: Desk) -> Layer | None:
-        """All objects of the photograph, the chosen one on top; None where there is none."""
+        """All objects of the image, the chosen one on top; None where there is none."""
         chosen = desk.object
         others = [one for one in desk.objects if one != chosen]
-        layers = [layer for layer in (self._others(desk, others),) if layer is not None]
-        if chosen is not None:
-            layers.append(tint(desk.mask_of(chosen), CHOSEN))
-        return stacked(layers) if layers else None
+        top = [] if chosen is None else [tint(desk.mask_of(chosen), CHOSEN)]
+        ground = self._others(desk, others)
+        return stacked(top if ground is None else [ground, *top])
 
     def _others(self, desk: Desk, others: Sequence[Snapshot]) -> Layer | None:
         key = (desk.path, *((one.mask["counts"], one.accepted) for one in others))
         if key != self._key:
-            layers = [_outlined(desk, one) for one in others]
-            self._key, self._ground = key, stacked(layers) if layers else None
+            colours = [ACCEPTED if one.accepted else OPEN for one in others]
+            layers = [tint(desk.mask_of(one), colour, OUTLINED)
+                      for one, colour in zip(others, colours, strict=True)]  # fmt: skip
+            self._key, self._ground = key, stacked(layers)
         return self._ground
 
 
-def _outlined(desk: Desk, one: Snapshot) -> Layer:
-    return tint(desk.mask_of(one), ACCEPTED if one.accepted else OPEN, OUTLINED)
-
-
-def stacked(layers: Sequence[Layer]) -> Layer:
-    """Layers of one size; where one has colour, it hides those before it."""
-    if len(layers) == 1:
-        return layers[0]
+def stacked(layers: Sequence[Layer]) -> Layer | None:
+    """Layers of one size; where one has colour, it hides those before it; None without any."""
+    if len(layers) < 2:
+        return layers[0] if layers else None
     whole = layers[0].copy()
     for layer in layers[1:]:
         cv2.copyTo(layer, np.ascontiguousarray(layer[..., 3]), whole)
@@ -71,28 +69,26 @@ def marks(desk: Desk) -> tuple[list[int], list[list[int]]]:
     Returns:
         [row0, col0, row1, col1] or [], and [row, col, sign] of each click, in shown pixels.
     """
-    chosen, box = desk.object, desk.box
-    if chosen is not None:
-        box = chosen.box
-    drawn = [] if box is None else [round(side) for side in desk.shown.box_shown(box)]
-    clicks = [] if chosen is None else chosen.clicks
+    chosen = desk.object
+    box, clicks = (desk.box, ()) if chosen is None else (chosen.box, chosen.clicks)
+    drawn = [] if box is None else [round(side) for side in desk.displayed.box_displayed(box)]
     return drawn, [_mark(desk, click.row, click.col, click.sign) for click in clicks]
 
 
 def _mark(desk: Desk, row: float, col: float, sign: int) -> list[int]:
-    height, width = desk.shown.picture.shape[:2]
-    place = desk.shown.point_shown(row, col)
+    height, width = desk.displayed.pixels.shape[:2]
+    place = desk.displayed.point_displayed(row, col)
     return [min(max(round(place.row), 0), height - 1), min(max(round(place.col), 0), width - 1),
             sign]  # fmt: skip
 
 
 def alternative(desk: Desk) -> str:
-    """The picture in words, for who cannot see it."""
-    height, width = desk.shown.shape
+    """The displayed image in words, for who cannot see it."""
+    height, width = desk.displayed.shape
     objects = desk.objects
     n_accepted = sum(one.accepted for one in objects)
     said = [
-        f"Photograph {desk.facts.path}, {width} by {height} pixels, {desk.progress()}.",
+        f"Image {desk.facts.path}, {width} by {height} pixels, {desk.progress()}.",
         f"{len(objects)} object{'' if len(objects) == 1 else 's'} on it, {n_accepted} accepted.",
     ]
     if desk.object is not None:
@@ -107,12 +103,16 @@ def described(desk: Desk, one: Snapshot) -> str:
     """An object in words: name, state, where, how large, how many clicks."""
     row, col = one.interaction.point
     share = 100 * desk.mask_of(one).mean()
-    state = "accepted" if one.accepted else "not accepted"
-    n = len(one.clicks)
     return (
-        f"{one.class_name or 'object'} at row {row:.0f}, column {col:.0f}, mask of {share:.1f} % "
-        f"of the photograph, {n} click{'' if n == 1 else 's'}, {state}"
+        f"{class_of(one)} at row {row:.0f}, column {col:.0f}, mask of {share:.1f} % "
+        f"of the image, {clicks_of(one)}"
     )
+
+
+def clicks_of(one: Snapshot) -> str:
+    """How many clicks, and whether accepted."""
+    n, state = len(one.clicks), "accepted" if one.accepted else "not accepted"
+    return f"{n} click{'s' * (n != 1)}, {state}"
 
 
 def next_step(desk: Desk) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 
-from ipywidgets import HTML, Button, HBox, IntProgress, Layout, VBox
+from ipywidgets import HTML, HBox, IntProgress, Layout, VBox
 
 from openscenes.annotator.evolve.evolving import FEWEST
 from openscenes.annotator.evolve.judgement import (
@@ -18,9 +18,10 @@ from openscenes.annotator.evolve.judgement import (
 )
 from openscenes.annotator.screen.background import Background, Heard
 from openscenes.annotator.screen.judgement_page import JudgementPage, page_of
+from openscenes.annotator.screen.toolbar import WIDE, button
 from openscenes.annotator.store.history import Decision, in_use
 from openscenes.annotator.store.objects import Annotations
-from openscenes.annotator.store.versions import Versions
+from openscenes.annotator.store.versions import NEWEST, Version, Versions
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.study.runs.data import Study
 from openscenes.widgets.callbacks import Callbacks
@@ -29,14 +30,9 @@ from openscenes.widgets.callbacks import Callbacks
 def version_table(versions: Versions) -> str:
     """One row per version, the newest first, as HTML."""
     history = versions.history()
-    rows = [
-        _row(version.name, version.label, *_state(history, version.name))
-        for version in reversed(versions.all())
-    ]
-    head = "".join(
-        f'<th scope="col" style="text-align:left">{name}</th>'
-        for name in ("version", "what", "state", "since")
-    )
+    rows = [_row(version, *_state(history, version.name)) for version in reversed(versions.all())]
+    head = "".join(f'<th scope="col" style="text-align:left">{name}</th>'
+                   for name in ("version", "what", "state", "since"))  # fmt: skip
     return (
         '<table class="os-version-table" cellpadding="3" style="line-height:1.3">'
         '<caption style="text-align:left">Versions; nothing is overwritten</caption>'
@@ -46,22 +42,19 @@ def version_table(versions: Versions) -> str:
 
 def _state(history: list[Decision], name: str) -> tuple[str, str]:
     """What a version is now, and since when."""
-    mine = [one for one in history if one.version == name]
-    taken, last = in_use(history), mine[-1]
-    if taken[-1:] == [name]:
+    last = [one for one in history if one.version == name][-1]
+    if in_use(history)[-1:] == [name]:
         return "in use", last.time
-    words = {"added": "waits", "accepted": "was in use", "refused": "refused",
-             "rolled back": "rolled back"}  # fmt: skip
-    return words[last.what], last.time
+    return {"added": "waits", "accepted": "was in use"}.get(last.what, last.what), last.time
 
 
-def _row(name: str, label: str, state: str, since: str) -> str:
-    cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in (label, state, since))
+def _row(version: Version, state: str, since: str) -> str:
+    cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in (version.label, state, since))
     bold = ' style="font-weight:bold"' if state == "in use" else ""
+    name = version.name
     return f'<tr{bold} data-version="{name}"><td><code>{name}</code></td>{cells}</tr>'
 
 
-WIDE = Layout(width="auto", min_width="0")
 MEANWHILE = (
     "You can go on annotating, though answers are slower; what you accept now counts for the "
     "next evolution."
@@ -85,11 +78,11 @@ class EvolvePanel:
         self.background = Background(callbacks, self._progressed)
         self.page: JudgementPage | None = None
         guarded = callbacks.guarded
-        self.evolve = _button("Evolve", "os-evolve", guarded(self._evolve))
-        self.judge = _button("Judge", "os-judge", guarded(self._judge))
-        self.accept = _button("Accept the new model", "os-accept-version", guarded(self._accept))
-        self.refuse = _button("Refuse it", "os-refuse-version", guarded(self._refuse))
-        self.rollback = _button("Roll back", "os-rollback", guarded(self._rollback))
+        self.evolve = button("Evolve", "evolve", guarded(self._evolve))
+        self.judge = button("Judge", "judge", guarded(self._judge))
+        self.accept = button("Accept the new model", "accept-version", guarded(self._accept))
+        self.refuse = button("Refuse it", "refuse-version", guarded(self._refuse))
+        self.rollback = button("Roll back", "rollback", guarded(self._rollback))
         self.status = HTML(layout=WIDE).add_class("os-evolve-status")
         self.bar = IntProgress(layout=Layout(width="auto", display="none"))
         self.judgement = HTML(layout=WIDE).add_class("os-judgement-page")
@@ -125,7 +118,7 @@ class EvolvePanel:
             return f"Version {candidate.name} waits: judge it, then accept or refuse it."
         parts = prospect(self.workspace, self.study, self.annotations.accepted())
         said = (
-            f"{len(parts.learnable)} objects to learn, {len(parts.held_out)} on photographs that "
+            f"{len(parts.learnable)} objects to learn, {len(parts.held_out)} on images that "
             f"are held out to judge with, {len(parts.learned)} learned already."
         )
         few = f" At least {FEWEST} to learn are wanted, better some twenty."
@@ -138,16 +131,15 @@ class EvolvePanel:
             return ""
         return self.page.html if self.page.candidate.new.name == candidate.name else ""
 
-    def _evolve(self, _: Button) -> None:
+    def _evolve(self) -> None:
         self.annotations.refresh()
-        accepted = self.annotations.accepted()
-        self._begin("Evolving", lambda: self._page(evolved(self.workspace, self.study, accepted)))
+        given = self.workspace, self.study, self.annotations.accepted()
+        self._begin("Evolving", lambda: self._page(evolved(*given)))
 
-    def _judge(self, _: Button) -> None:
-        new, accepted = self.versions.named("newest"), self.annotations.accepted()
-        self._begin(
-            "Judging", lambda: self._page(judged(self.workspace, self.study, accepted, new))
-        )
+    def _judge(self) -> None:
+        given = self.workspace, self.study, self.annotations.accepted()
+        new = self.versions.named(NEWEST)
+        self._begin("Judging", lambda: self._page(judged(*given, new)))
 
     def _page(self, candidate: Candidate) -> JudgementPage:
         return page_of(self.workspace, apart(self.study), candidate)
@@ -171,29 +163,19 @@ class EvolvePanel:
         self.page = page or self.page
         self.show()
 
-    def _accept(self, _: Button) -> None:
-        self.versions.accept(self._decided())
+    def _accept(self) -> None:
+        self.versions.accept(NEWEST)
         self._changed()
 
-    def _refuse(self, _: Button) -> None:
-        self.versions.refuse(self._decided())
+    def _refuse(self) -> None:
+        self.versions.refuse(NEWEST)
         self.show()
 
-    def _rollback(self, _: Button) -> None:
+    def _rollback(self) -> None:
         current = self.versions.current()
         self.versions.rollback(leaving=None if current is None else current.name)
         self._changed()
 
-    def _decided(self) -> str:
-        """The name of the version that the user sees and decides about."""
-        return self.versions.named("newest").name
-
     def _changed(self) -> None:
         self.taken_up()
         self.show()
-
-
-def _button(label: str, name: str, pressed: Callable[..., None]) -> Button:
-    button = Button(description=label, layout=Layout(width="auto")).add_class(name)
-    button.on_click(pressed)
-    return button

@@ -1,4 +1,4 @@
-"""A judgement as pictures: what changed on average, and what changed for single objects."""
+"""A judgement as figures: what changed on average, and what changed for single objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from openscenes import masks
 from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, Measure
 from openscenes.annotator.evolve.answers import answers
 from openscenes.annotator.evolve.judgement import Candidate, Judgement, is_truth
-from openscenes.annotator.evolve.scene import clicked, photographs
+from openscenes.annotator.evolve.scene import clicked, image_paths
 from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.annotator.store.versions import Version
 from openscenes.annotator.store.workspace import Workspace
@@ -167,7 +167,7 @@ def objects_figure(
         versions: the old and the new one.
         n: how many objects.
     Returns:
-        One row per object: photograph with box and click, old answer, new answer.
+        One row per object: image with box and click, old answer, new answer.
     """
     ranks = ranked(judgement.objects["change"], n)
     items = [held_out[rank] for rank in ranks]
@@ -176,7 +176,7 @@ def objects_figure(
     panels = figure.subplots(max(len(items), 1), 3, squeeze=False)
     for panel in panels.flat:
         panel.set_axis_off()
-    there = photographs(workspace, [clicked(item) for item in items])
+    there = image_paths(workspace, [clicked(item) for item in items])
     rows = zip(panels, ranks, items, given[0], given[1], strict=False)
     for line, rank, item, old, new in rows:
         image = study.cache.image(there[item.image_digest])
@@ -214,7 +214,7 @@ def ranked(change: pd.Series, n: int) -> list[int]:
 def _draw_row(
     line: Sequence[Axes], image: NDArray[np.uint8], item: Snapshot, given: Sequence[BoolMask]
 ) -> None:
-    """The window around the object, cut out of the photograph and both masks."""
+    """The window around the object, cut out of the image and both masks."""
     top, left, bottom, right = window(item.box, item.size)
     inside = (slice(top, bottom), slice(left, right))
     move = np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]])

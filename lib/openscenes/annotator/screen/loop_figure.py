@@ -1,4 +1,4 @@
-"""The annotator as pictures: the whole loop as a drawing, and the desk as it stands."""
+"""The annotator as figures: the whole loop as a drawing, and the desk as it stands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch
 
 from openscenes.annotator.screen.desk import Desk
-from openscenes.annotator.screen.drawing import LEGEND, Painter, alternative
+from openscenes.annotator.screen.drawing import LEGEND, ObjectPainter, alternative
 from openscenes.study.figures.tables import PALETTE
 
 WIDTH, HEIGHT = 9.2, 3.5  # inches
@@ -40,7 +40,7 @@ ARROWS = (
     ("click", "mask", "ask"),
     ("mask", "log", "accept"),
     ("log", "export", ""),
-    ("log", "evolve", "3 of 4 photographs"),
+    ("log", "evolve", "3 of 4 images"),
     ("log", "judge", "1 of 4"),
     ("evolve", "judge", ""),
     ("judge", "use", "accept"),
@@ -50,7 +50,7 @@ ARROWS = (
 TEXT = (
     "The loop: box, inside point and corrections give a mask of the version in use; what is "
     "accepted goes into the log, line by line, and from there into exports. Evolve learns from "
-    "the images and clicks of about three in four photographs; the candidate is judged beside "
+    "the images and clicks of about three in four images; the candidate is judged beside "
     "the version in use on the others. Accepted, it answers from then on; refused or rolled "
     "back, it is kept and not used."
 )
@@ -68,8 +68,8 @@ def loop_figure() -> Figure:
     return figure
 
 
-def first_photograph(desk: Desk) -> tuple[Figure, str]:
-    """The folder's first photograph with its objects, and words for it; the desk stays as it is."""
+def first_image(desk: Desk) -> tuple[Figure, str]:
+    """The folder's first image with its objects, and words for it; the desk stays as it is."""
     place, chosen, box = desk.place, desk.chosen, desk.box
     desk.lay(0)
     drawn = desk_figure(desk), alternative(desk)
@@ -79,12 +79,12 @@ def first_photograph(desk: Desk) -> tuple[Figure, str]:
 
 
 def desk_figure(desk: Desk) -> Figure:
-    """The photograph on the desk with all its objects, painted as on the canvas."""
-    height, width = desk.shown.picture.shape[:2]
+    """The image on the desk with all its objects, painted as on the canvas."""
+    height, width = desk.displayed.pixels.shape[:2]
     figure = Figure(figsize=(6.2, 0.7 + 6.2 * height / width), layout="constrained")
     panel = figure.subplots()
-    panel.imshow(desk.shown.picture)
-    layer = Painter().layer(desk)
+    panel.imshow(desk.displayed.pixels)
+    layer = ObjectPainter().layer(desk)
     if layer is not None:
         panel.imshow(layer)
     panel.set_axis_off()

@@ -1,4 +1,4 @@
-"""The objects of the photograph in a list: go back to one, name it, begin a new one."""
+"""Lists and buttons beside the image: its objects with their classes, exports and imports."""
 
 from __future__ import annotations
 
@@ -6,55 +6,55 @@ import html
 from collections.abc import Callable
 from functools import partial
 
-from ipywidgets import HTML, Button, Combobox, HBox, Layout, Select, VBox
+from ipywidgets import HTML, Combobox, HBox, Layout, Select, Text, VBox
 
-from openscenes.annotator.exchange.export import KINDS, Kind, export
+from openscenes.annotator.exchange.export import Kind, export
+from openscenes.annotator.exchange.exported import class_of
+from openscenes.annotator.exchange.imports import import_objects
 from openscenes.annotator.screen.desk import Desk
-from openscenes.annotator.screen.drawing import LEGEND
+from openscenes.annotator.screen.drawing import LEGEND, clicks_of
+from openscenes.annotator.screen.toolbar import WIDE, Acted, button
 from openscenes.annotator.store.objects import Annotations
-from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.annotator.store.workspace import Workspace
 
 WORDS: dict[Kind, tuple[str, str]] = {
-    "coco": ("Export COCO", "photographs, run-length codes and polygons in COCO's files"),
+    "coco": ("Export COCO", "images, run-length codes and polygons in COCO's files"),
     "voc": ("Export VOC", "label maps in the layout of PASCAL VOC"),
     "png": ("Export PNG", "one black and white PNG per object"),
 }
 
 
 class ExportPanel:
-    """One button per layout, and a line that says what was written, and where."""
+    """One button per layout, one to import, and a line that says what was written or added."""
 
-    def __init__(
-        self,
-        annotations: Annotations,
-        workspace: Workspace,
-        guarded: Callable[[Callable[..., object]], Callable[..., None]],
-    ) -> None:
+    def __init__(self, annotations: Annotations, workspace: Workspace, acted: Acted) -> None:
         """Write into ``<workspace>/exports``; an older export of the same kind is replaced."""
         self.annotations, self.workspace = annotations, workspace
-        self.buttons = {kind: self._button(kind, guarded) for kind in KINDS}
+        self.buttons = {
+            kind: button(label, f"export-{kind}", acted(partial(self._export, kind)), tooltip=tip)
+            for kind, (label, tip) in WORDS.items()
+        }
+        self.source = Text(placeholder="folder of an export, or any COCO annotation file")
+        self.source.add_class("os-import-source")
+        self.importing = button("Import", "import", acted(self._import), tooltip="as accepted")
         self.report = HTML().add_class("os-export-report")
-        row = HBox(list(self.buttons.values()), layout=Layout(flex_flow="row wrap"))
-        self.widget = VBox([row, self.report], layout=Layout(width="auto", min_width="0"))
+        parts = [*self.buttons.values(), self.source, self.importing]
+        row = HBox(parts, layout=Layout(flex_flow="row wrap"))
+        self.widget = VBox([row, self.report], layout=WIDE)
 
-    def _button(
-        self, kind: Kind, guarded: Callable[[Callable[..., object]], Callable[..., None]]
-    ) -> Button:
-        label, tooltip = WORDS[kind]
-        button = Button(description=label, tooltip=tooltip, layout=Layout(width="auto"))
-        button.add_class(f"os-export-{kind}")
-        button.on_click(guarded(partial(self._write, kind)))
-        return button
+    def _export(self, kind: Kind) -> None:
+        self._say(export, kind)
 
-    def _write(self, kind: Kind, _: Button) -> None:
+    def _import(self) -> None:
+        self._say(import_objects, self.source.value)
+
+    def _say(self, what: Callable[..., object], given: str) -> None:
+        """Do it, and show its report; nothing where it fails."""
         self.report.value = ""
-        self.report.value = html.escape(str(export(self.annotations, self.workspace, kind)))
+        self.report.value = html.escape(str(what(self.annotations, self.workspace, given)))
 
 
 NEW = ""  # the value of the list's first line
-WIDE = Layout(width="auto", min_width="0")
-UNNAMED = "object"
 
 
 class ObjectPanel:
@@ -64,23 +64,23 @@ class ObjectPanel:
         self, choose: Callable[[str | None], object], name: Callable[[str], object]
     ) -> None:
         """``choose`` gets an object's id or None, ``name`` a class name."""
-        self._choose, self._name, self._following = choose, name, False
+        self._following = False
         self.list = Select(options=[("a new object", NEW)], value=NEW, rows=6, layout=WIDE)
         self.list.add_class("os-objects")
         self.class_name = Combobox(
             placeholder="class of the chosen object (optional)",
             ensure_option=False, continuous_update=False, layout=WIDE,
         ).add_class("os-class")  # fmt: skip
-        self.list.observe(self._chosen, "value")
-        self.class_name.observe(self._named, "value")
-        head = HTML("<b>Objects of this photograph</b>")
+        self.list.observe(self._told(lambda chosen: choose(chosen or None)), "value")
+        self.class_name.observe(self._told(name), "value")
+        head = HTML("<b>Objects of this image</b>")
         self.widget = VBox([head, self.list, HTML(_legend()), self.class_name], layout=WIDE)
 
     def show(self, desk: Desk) -> None:
         """Follow the desk."""
         self._following = True
         try:
-            lines = [(_line(number, one), one.object_id)
+            lines = [(f"{number}. {class_of(one)}, {clicks_of(one)}", one.object_id)
                      for number, one in enumerate(desk.objects, start=1)]  # fmt: skip
             chosen, options = desk.object, (("a new object", NEW), *lines)
             if tuple(self.list.options) != options:
@@ -92,20 +92,14 @@ class ObjectPanel:
         finally:
             self._following = False
 
-    def _chosen(self, change: dict[str, str]) -> None:
-        if not self._following:
-            self._choose(change["new"] or None)
+    def _told(self, tell: Callable[[str], object]) -> Callable[[dict[str, str]], None]:
+        """What the user changed is told; what follows the desk is not."""
 
-    def _named(self, change: dict[str, str]) -> None:
-        if not self._following:
-            self._name(change["new"])
+        def changed(change: dict[str, str]) -> None:
+            if not self._following:
+                tell(change["new"])
 
-
-def _line(number: int, one: Snapshot) -> str:
-    n = len(one.clicks)
-    state = "accepted" if one.accepted else "not accepted"
-    name = one.class_name or UNNAMED
-    return f"{number}. {name}, {n} click{'' if n == 1 else 's'}, {state}"
+        return changed
 
 
 def _legend() -> str:

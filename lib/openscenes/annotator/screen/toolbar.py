@@ -1,4 +1,4 @@
-"""The buttons beside the canvas: accept, undo, redo, delete, and from photograph to photograph."""
+"""The buttons beside the canvas: accept, undo, redo, delete, and from image to image."""
 
 from __future__ import annotations
 
@@ -56,7 +56,15 @@ _COMMANDS: dict[str, Callable[[Desk], None]] = {
 }
 
 
-Acted = Callable[[Callable[..., object]], Callable[..., None]]
+WIDE = Layout(width="auto", min_width="0")
+Acted = Callable[[Callable[..., object]], Callable[..., None]]  # an action as a guarded callback
+
+
+def button(label: str, name: str, pressed: Callable[[], object], **looks: str) -> Button:
+    """A button as wide as its label, found on the page as ``.os-<name>``."""
+    made = Button(description=label, layout=Layout(width="auto"), **looks).add_class(f"os-{name}")
+    made.on_click(lambda _: pressed())
+    return made
 
 
 class Toolbar:
@@ -74,19 +82,22 @@ class Toolbar:
             "Undo": ("take back this window's last action (key u)", desk.undo),
             "Redo": ("bring it back (key r)", desk.redo),
             "Delete": ("delete the chosen object (Delete)", desk.delete),
-            "Previous": ("the photograph before", lambda: desk.go(-1)),
-            "Next": ("the next photograph (key n)", lambda: desk.go(1)),
+            "Previous": ("the image before", lambda: desk.go(-1)),
+            "Next": ("the next image (key n)", lambda: desk.go(1)),
         }
         self.buttons = {
-            name: _button(name, tooltip, acted(_without_button(action)))
+            name: button(
+                name, name.lower(), acted(action), tooltip=tooltip,
+                button_style="primary" if name == "Accept" else "",
+            )
             for name, (tooltip, action) in actions.items()
-        }
+        }  # fmt: skip
         self.progress = HTML().add_class("os-progress")
         self.widget = HBox(list(self.buttons.values()), layout=Layout(flex_flow="row wrap"))
 
     def show(self, desk: Desk) -> None:
         """Follow the desk."""
-        chosen, last = desk.object, len(desk.photographs) - 1
+        chosen, last = desk.object, len(desk.images) - 1
         name = html.escape(desk.facts.path)
         self.progress.value = (
             f'<div style="line-height:1.4"><b>{desk.progress()}</b><br>{name}</div>'
@@ -101,16 +112,3 @@ class Toolbar:
         }
         for label, disabled in off.items():
             self.buttons[label].disabled = disabled
-
-
-def _without_button(action: Callable[[], object]) -> Callable[[Button], object]:
-    return lambda _: action()
-
-
-def _button(name: str, tooltip: str, pressed: Callable[..., None]) -> Button:
-    style = "primary" if name == "Accept" else ""
-    button = Button(
-        description=name, tooltip=tooltip, button_style=style, layout=Layout(width="auto")
-    ).add_class(f"os-{name.lower()}")
-    button.on_click(pressed)
-    return button

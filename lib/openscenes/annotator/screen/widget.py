@@ -11,7 +11,7 @@ from ipywidgets import HTML, HBox, Layout, VBox
 
 from openscenes.annotator.evolve.opening import session_in_use
 from openscenes.annotator.screen.desk import Desk
-from openscenes.annotator.screen.drawing import Painter, alternative, marks, next_step
+from openscenes.annotator.screen.drawing import ObjectPainter, alternative, marks, next_step
 from openscenes.annotator.screen.evolve_panel import EvolvePanel
 from openscenes.annotator.screen.panels import ExportPanel, ObjectPanel
 from openscenes.annotator.screen.toolbar import HELP, Toolbar, follow
@@ -36,18 +36,18 @@ def annotator(
     data: str = "",
     device: str = "auto",
 ) -> VBox:
-    """The annotator of a folder of photographs, as a widget.
+    """The annotator of a folder of images, as a widget.
 
     What is missing of the first model is trained before, and said. Nothing goes over the network.
 
     Args:
-        folder: the photographs; they are never changed.
+        folder: the images; they are never changed.
         workspace: where everything that is collected lies; empty for ``<folder>/openscenes``.
         profile: of the model that a new workspace begins with.
-        data: folder of the study's data sets, for profiles of real photographs.
+        data: folder of the study's data sets, for profiles of real images.
         device: "auto", "cpu" or "cuda".
     Raises:
-        InputError: if there is no photograph, or the workspace cannot be used.
+        InputError: if there is no image, or the workspace cannot be used.
     """
     opened = open_workspace(folder, workspace or None)
     return Annotator(lesson_study(profile, data, device), opened).widget
@@ -67,28 +67,28 @@ class Annotator:
         self.callbacks, self.versions = Callbacks(), Versions(workspace.folder)
         annotations = Annotations(Log(workspace.log_path))
         self.desk = Desk(workspace, annotations, session_in_use(study, workspace))
-        self.painter, acted = Painter(), self._acted
+        self.painter, acted = ObjectPainter(), self._acted
         self.canvas = canvas(
-            self.desk.shown.picture, label="", width_px=CANVAS_PX, mode="interaction"
+            self.desk.displayed.pixels, label="", width_px=CANVAS_PX, mode="interaction"
         )
         self.toolbar = Toolbar(self.desk, acted)
         self.objects = ObjectPanel(acted(self.desk.choose), acted(self.desk.name))
-        self.exports = ExportPanel(annotations, workspace, self.callbacks.guarded)
+        self.exports = ExportPanel(annotations, workspace, acted)
         self.evolving = EvolvePanel(study, workspace, annotations, self.callbacks, self.take_up)
         self.hint = HTML().add_class("os-hint")
         self.readout = HTML().add_class("os-readout-box")
         self.notice = HTML(html.escape(annotations.log.complaint())).add_class("os-notice")
         self.canvas.observe(acted(self._gestured), "gesture")
-        self._laid = self.desk.shown
+        self._laid = self.desk.displayed
         self.widget = self._assembled()
         self.draw(0.0)
 
     def draw(self, seconds: float) -> None:
         """Show the desk as it is; ``seconds`` is how long the action took so far."""
         desk, start = self.desk, time.perf_counter()
-        if desk.shown is not self._laid:
-            self._laid = desk.shown
-            self.canvas.show(desk.shown.picture, label="", width_px=CANVAS_PX)
+        if desk.displayed is not self._laid:
+            self._laid = desk.displayed
+            self.canvas.show(desk.displayed.pixels, label="", width_px=CANVAS_PX)
         layer, (box, clicks) = self.painter.overlay(desk), marks(desk)
         with self.canvas.hold_sync():
             self.canvas.overlay, self.canvas.box, self.canvas.clicks = layer, box, clicks
@@ -130,7 +130,7 @@ class Annotator:
         rows = {"model": desk.session.label}
         if desk.object is not None:
             share = 100 * desk.mask_of(desk.object).mean()
-            rows |= {"mask": f"{share:.1f} % of the photograph"}
+            rows |= {"mask": f"{share:.1f} % of the image"}
         if desk.answer is not None:
             rows |= {
                 "confidence": f"{desk.answer.confidence:.2f}",

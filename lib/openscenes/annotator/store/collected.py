@@ -15,7 +15,7 @@ class Statistics:
     """What has been collected; deleted objects count in ``n_deleted`` only.
 
     Attributes:
-        n_images: photographs with an object, by their bytes.
+        n_images: images with an object, by their bytes.
         n_corrected: accepted objects that needed more than box and point.
         clicks_per_object: mean clicks of accepted objects, the inside point included.
         seconds_per_object: median time from an accepted object's first action to its last click.

@@ -1,6 +1,6 @@
-"""The current state of all objects of all photographs, read from the log and written to it.
+"""The current state of all objects of all images, read from the log and written to it.
 
-Ours: a photograph is known by its bytes, so that a renamed or doubled file keeps its objects. Undo
+Ours: an image is known by its bytes, so that a renamed or doubled file keeps its objects. Undo
 and redo write a new line that restores the former snapshot; nothing is ever erased.
 """
 
@@ -67,14 +67,14 @@ class Annotations:
         return self._objects[object_id]
 
     def objects(self, digest: str | None = None) -> tuple[Snapshot, ...]:
-        """Objects that are not deleted, oldest first, of one photograph or of all."""
+        """Objects that are not deleted, oldest first, of one image or of all."""
         everything = self._objects.values()
         return tuple(
             one for one in everything if not one.deleted and digest in (None, one.image_digest)
         )
 
     def accepted(self, digest: str | None = None) -> tuple[Snapshot, ...]:
-        """Accepted objects in the order of acceptance, of one photograph or of all."""
+        """Accepted objects in the order of acceptance, of one image or of all."""
         newest = (self._objects[object_id] for object_id in self._accepted)
         return tuple(one for one in newest if digest in (None, one.image_digest))
 
@@ -256,6 +256,6 @@ def _code(mask: BoolMask, size: tuple[int, int]) -> Rle:
     if mask.shape != tuple(size):
         raise InputError(
             f"A mask of {mask.shape} does not lie on an image of {tuple(size)}, both "
-            "(height, width); give the mask in the photograph's own pixels."
+            "(height, width); give the mask in the image's own pixels."
         )
     return encode(mask)

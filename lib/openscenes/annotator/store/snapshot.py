@@ -28,7 +28,7 @@ class Click(NamedTuple):
 
 
 class ImageFacts(NamedTuple):
-    """What the log knows of a photograph.
+    """What the log knows of an image.
 
     Attributes:
         path: relative to the folder of images, with "/" between folders.
@@ -50,7 +50,7 @@ class Snapshot:
         action: what was done.
         image: path relative to the folder of images, with "/" between folders.
         image_digest: first 16 hexadecimal digits of the SHA-256 of the file's bytes.
-        size: (height, width) of the photograph.
+        size: (height, width) of the image.
         object_id: 12 hexadecimal digits, unique.
         box: half-open, in image pixels.
         clicks: the first is the inside point, the others correct the answer.

@@ -1,4 +1,4 @@
-"""A folder of photographs and the workspace beside them: what is there, and what may be used."""
+"""A folder of images and the workspace beside them: what is there, and what may be used."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where the photographs lie, and where what is collected on them lies."""
+    """Where the images lie, and where what is collected on them lies."""
 
     images: Path
     folder: Path
@@ -40,7 +40,7 @@ class Workspace:
         return images_of(self.images, self.folder)
 
     def facts(self, image: Path | str) -> ImageFacts:
-        """What the log keeps of a photograph: relative path, digest, size.
+        """What the log keeps of an image: relative path, digest, size.
 
         Raises:
             DataError: if the file is missing, unreadable or cut short.
@@ -56,15 +56,15 @@ class Workspace:
 
 
 def open_workspace(images: Path | str, folder: Path | str | None = None) -> Workspace:
-    """The workspace of a folder of photographs, made where there is none.
+    """The workspace of a folder of images, made where there is none.
 
     A line that a crash left open in its log is closed, so that whoever reads it can tell.
 
     Args:
-        images: the photographs; they are never changed.
+        images: the images; they are never changed.
         folder: where to keep what is collected, ``<images>/openscenes`` if None.
     Raises:
-        InputError: if ``images`` is no folder or holds no photograph, or the workspace cannot be
+        InputError: if ``images`` is no folder or holds no image, or the workspace cannot be
             written to, belongs to other images or was made by a newer format.
     """
     root = _absolute(images)
@@ -103,19 +103,19 @@ def workspace_of(log: Path | str) -> Workspace:
 
 
 def images_of(folder: Path | str, workspace: Path | str | None = None) -> tuple[Path, ...]:
-    """All photographs below a folder, sorted; none of hidden folders, workspaces and exports.
+    """All images below a folder, sorted; none of hidden folders, workspaces and exports.
 
     Raises:
-        InputError: if it is no folder, or holds no photograph.
+        InputError: if it is no folder, or holds no image.
     """
     root = _absolute(folder)
     if not root.is_dir():
-        raise InputError(f"There is no folder {root}; give the folder that holds your photographs.")
+        raise InputError(f"There is no folder {root}; give the folder that holds your images.")
     left_out = root / DEFAULT_NAME if workspace is None else _absolute(workspace)
-    found = tuple(sorted(_photographs(root, left_out)))
+    found = tuple(sorted(_images_below(root, left_out)))
     if not found:
         kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-        raise InputError(f"{root} holds no photograph; put files of a kind among {kinds} there.")
+        raise InputError(f"{root} holds no image; put files of a kind among {kinds} there.")
     return found
 
 
@@ -135,12 +135,12 @@ def digest_of(image: Path) -> str:
 
 
 def located(workspace: Workspace, wanted: Mapping[str, str]) -> tuple[dict[str, Path], list[str]]:
-    """Find photographs by their bytes: where they were, else anywhere in the folder of images.
+    """Find images by their bytes: where they were, else anywhere in the folder of images.
 
     Args:
         wanted: path by digest, as the log has them.
     Returns:
-        Path by digest, and one sentence for each photograph that is gone or has changed.
+        Path by digest, and one sentence for each image that is gone or has changed.
     """
     there = {digest: workspace.images / path for digest, path in wanted.items()}
     found = {digest: path for digest, path in there.items() if _is(path, digest)}
@@ -169,11 +169,11 @@ def _digest(image: Path, _n_bytes: int, _modified: int) -> str:
     return digest.hexdigest()[:16]
 
 
-def _photographs(root: Path, left_out: Path) -> Iterator[Path]:
+def _images_below(root: Path, left_out: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(root):
         folder = Path(place)
         folders[:] = [name for name in folders if not _hidden(folder / name, left_out)]
-        yield from (folder / name for name in files if _is_photograph(name))
+        yield from (folder / name for name in files if _is_image(name))
 
 
 def _hidden(folder: Path, left_out: Path) -> bool:
@@ -181,7 +181,7 @@ def _hidden(folder: Path, left_out: Path) -> bool:
     return folder.name.startswith(".") or folder == left_out or ours
 
 
-def _is_photograph(name: str) -> bool:
+def _is_image(name: str) -> bool:
     return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
 
 
