@@ -101,5 +101,5 @@ def test_too_few_objects_cannot_tell() -> None:
 def test_what_a_variant_was_taught_is_no_witness() -> None:
     gained = measures(hit=5, box=5)
     assert advised(gained)[0] == "better"
-    assert advised(gained, "together")[0] == "cannot be told"
-    assert advised(gained, "confined")[0] == "better"
+    assert advised(gained, "combined")[0] == "cannot be told"
+    assert advised(gained, "clipped to the box")[0] == "better"

@@ -13,7 +13,7 @@ from openscenes.widgets.callbacks import Callbacks
 from openscenes.widgets.canvas import after
 from openscenes.widgets.canvas import canvas
 from openscenes.widgets.readout import readout
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 """,
     """
 picture = np.full((256, 256, 3), 120, np.uint8)

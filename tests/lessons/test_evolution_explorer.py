@@ -13,7 +13,7 @@ from openscenes.lessons.evolution import evolution_figures
 from openscenes.lessons.evolution.explorer import EvolutionExplorer
 from openscenes.lessons.evolution.scrubber import ObjectChoice, ObjectView, Panel
 from openscenes.lessons.evolution.sequences import FORGOTTEN, GAINED
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 
 SIDE = 12
 SCORES = {"long": np.array([[0.8, 0.5], [0.6, 0.5], [0.3, 0.9]]),

@@ -23,7 +23,7 @@ from openscenes.study.profiles import profile_named
 from openscenes.study.runs.data import open_study, validation
 from openscenes.study.runs.recipes import evolved, initial
 from openscenes.study.runs.runs import train
-from openscenes.study.scores.queries import Question, answer, recipes_of
+from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
 from openscenes.study.scores.statistics import estimate
 
 FIRST = initial("voc+sbd", 0)
@@ -122,7 +122,7 @@ def choice():
 
 def test_scores_are_the_studys_own(scrubber):
     scores = scrubber.scores("back", "coco")
-    alone = answer(scrubber.study, Question(SECOND, "coco"))["iou"]
+    alone = score(scrubber.study, Evaluation(SECOND, "coco"))["iou"]
     np.testing.assert_array_equal(scores[1], alone)
     np.testing.assert_array_equal(scores[0], scores[2])
 

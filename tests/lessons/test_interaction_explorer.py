@@ -18,7 +18,7 @@ from openscenes.lessons.interactions.controls import CLICK_MAP
 from openscenes.lessons.interactions.explorer import InteractionExplorer, interaction_explorer
 from openscenes.lessons.interactions.maps import click_map
 from openscenes.lessons.interactions.words import numbers, spoken
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.study.runs.data import validation
 
 tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))

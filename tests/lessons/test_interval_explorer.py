@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from openscenes.lessons.intervals import interval_figures
 from openscenes.lessons.intervals.explorer import IntervalExplorer, StudiesPainter
 from openscenes.lessons.intervals.sampling import SimulatedStudies, StudyDesign, simulate_studies
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.study.scores.statistics import Estimate
 
 WORLD = np.random.default_rng(0).normal(0.0, 3.0, (3, 60))

@@ -2,8 +2,8 @@
 
 import pytest
 
+from openscenes.study.scores.results import Block, Row, cells, change, mean, numbers, title_of
 from openscenes.study.scores.statistics import Estimate
-from openscenes.study.scores.tables import Block, Row, cells, change, mean, numbers, title_of
 
 NAN = float("nan")
 

@@ -21,8 +21,8 @@ from openscenes.study.scores.clicks import (
     first_iou,
     threshold_sweep,
 )
+from openscenes.study.scores.evaluation import Evaluation, score
 from openscenes.study.scores.masks import object_iou
-from openscenes.study.scores.queries import Question, answer
 
 FIRST = initial("voc+sbd", 0)
 SECOND = evolved(FIRST, "coco", "st")
@@ -82,7 +82,7 @@ def test_no_object_chooses_the_threshold_that_it_is_judged_at(study, monkeypatch
 
 def test_a_sweep_at_one_half_is_the_first_answers_score_on_the_source(study):
     sweep = threshold_sweep(study, FIRST, train(study, FIRST))
-    plain = answer(study, Question(FIRST, "voc"))["iou"]
+    plain = score(study, Evaluation(FIRST, "voc"))["iou"]
     assert sweep["0.5"].mean() == pytest.approx(plain.mean(), abs=2e-3)
     assert sweep[[f"{t:g}" for t in THRESHOLDS]].mean().nunique() > 1
 

@@ -295,5 +295,5 @@ def test_the_evolution_reaches_the_equations_and_no_peer_of_table_1():
 
 def test_a_digest_takes_no_time():
     start = time.process_time()
-    Sources(Path(openscenes.__file__).parent).digest("openscenes.study.scores.queries:answer")
+    Sources(Path(openscenes.__file__).parent).digest("openscenes.study.scores.evaluation:score")
     assert time.process_time() - start < 3

@@ -21,7 +21,7 @@ from openscenes.study.plan.requirements import OBJECTS
 from openscenes.study.profiles import DEMO, PAPER, profile_named
 from openscenes.study.runs import recipes
 from openscenes.study.runs.data import open_study
-from openscenes.study.scores.queries import Question
+from openscenes.study.scores.evaluation import Evaluation
 
 FIRST = recipes.initial("voc+sbd", 0)
 
@@ -47,12 +47,12 @@ def test_crops_by_hand():
 
 def test_six_views_and_moving_averages_label_more_often():
     n = OBJECTS["coco"]
-    assert work(recipes.evolved(FIRST, "coco", "six views")).forwards == 6 * n
-    assert work(recipes.evolved(FIRST, "coco", "average")).forwards == 10 * n
+    assert work(recipes.evolved(FIRST, "coco", "TTA")).forwards == 6 * n
+    assert work(recipes.evolved(FIRST, "coco", "EMA teacher")).forwards == 10 * n
 
 
 def test_the_control_is_shown_everything_and_learns_nothing():
-    control = work(recipes.evolved(FIRST, "cityscapes", recipes.STATISTICS))
+    control = work(recipes.evolved(FIRST, "cityscapes", recipes.BN_ONLY))
     assert control == Work(PAIRS, 0, 52_004 + 2 * 52_004 * 20)
 
 
@@ -66,15 +66,15 @@ def test_peers_by_hand():
 
 def test_answers_by_hand():
     seen = {"val coco": 10}
-    assert scoring_of(PAPER, Question(FIRST, "coco", views=True), seen) == (Work(OURS, 0, 60),)
-    ours, corrections = scoring_of(PAPER, Question(FIRST, "coco", "clicks"), seen)
+    assert scoring_of(PAPER, Evaluation(FIRST, "coco", views=True), seen) == (Work(OURS, 0, 60),)
+    ours, corrections = scoring_of(PAPER, Evaluation(FIRST, "coco", "clicks"), seen)
     assert (ours.forwards, corrections.network, corrections.forwards) == (10, REFINEMENT, 190)
-    (free,) = scoring_of(PAPER, Question(recipes.peer("iFCN", 0), "coco", "clicks"), seen)
+    (free,) = scoring_of(PAPER, Evaluation(recipes.peer("iFCN", 0), "coco", "clicks"), seen)
     assert (free.asked, free.forwards) == ("iFCN", 200)
-    at_home = Question(recipes.peer("iFCN", 0), "voc", "clicks")
+    at_home = Evaluation(recipes.peer("iFCN", 0), "voc", "clicks")
     (swept,) = scoring_of(PAPER, at_home, {"val voc": 10})
     assert swept.forwards == 10 * (20 + 5 * 3)  # five thresholds, three clicks
-    (extreme,) = scoring_of(PAPER, Question(recipes.peer("DEXTR", 0), "coco", "clicks"), seen)
+    (extreme,) = scoring_of(PAPER, Evaluation(recipes.peer("DEXTR", 0), "coco", "clicks"), seen)
     assert extreme.forwards == 10
 
 

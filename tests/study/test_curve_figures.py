@@ -18,10 +18,10 @@ from openscenes.study.figures.curves import (
     subset_figure,
     system_styles,
 )
-from openscenes.study.figures.tables import PALETTE, SERIES
+from openscenes.study.figures.palette import PALETTE, SERIES
 from openscenes.study.scores.noc import ClickCurve
+from openscenes.study.scores.results import Block, Row, Table
 from openscenes.study.scores.statistics import estimate, paired_difference
-from openscenes.study.scores.tables import Block, Row, Table
 
 # Two seeds, two objects, three clicks.
 IOU = np.array([[[0.2, 0.9, 0.8], [0.4, 0.5, 0.6]], [[0.2, 0.3, 0.8], [0.4, 0.5, 0.8]]])

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from openscenes.study.figures.distributions import _changes, objects_figure
+from openscenes.study.scores.results import Block, Row, Table
 from openscenes.study.scores.statistics import Estimate
-from openscenes.study.scores.tables import Block, Row, Table
 
 ESTIMATE = Estimate(50.0, 1.0, 49.0, 51.0, 2, 2)
 BLOCK = Block("COCO", tuple(Row(name, None, ESTIMATE, None, None) for name in ("first", "second")))

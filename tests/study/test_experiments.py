@@ -17,16 +17,16 @@ from openscenes.study.experiments import (
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.profiles import DEMO, PAPER
 from openscenes.study.runs.recipes import (
+    BN_ONLY,
     FULL,
-    SLOWER,
-    STATISTICS,
+    LOW_RATE,
     evolved,
     finetuned,
     initial,
     peer,
 )
-from openscenes.study.scores.queries import Question
-from openscenes.study.scores.tables import PAPER_VALUES, paper_value
+from openscenes.study.scores.evaluation import Evaluation
+from openscenes.study.scores.results import PAPER_VALUES, paper_value
 
 PLANNED = {
     "2": table_2.plans, "4": table_4.plans, "4_plus": table_4_plus.plans, "5": table_5.plans,
@@ -55,7 +55,7 @@ def test_a_key_that_is_none_names_those_that_are():
 def test_every_experiment_asks_something_and_the_plans_ask_it_once(key):
     asked = EXPERIMENTS[key].questions(DEMO, 2)
     assert asked
-    assert all(isinstance(question, Question) for question in asked)
+    assert all(isinstance(question, Evaluation) for question in asked)
     assert {question.recipe.seed for question in asked} == {0, 1}
 
 
@@ -126,11 +126,11 @@ def test_the_cells_of_table_2():
                           "Cityscapes, t = 2*", "COCO, t = 2"]  # fmt: skip
     first = initial("voc+sbd", 0)
     dextr, iog, ours, careful = rows["Cityscapes, t = 1"]
-    assert dextr == Question(peer("DEXTR", 0), "cityscapes")
-    assert iog == Question(first, "cityscapes")
-    assert ours == Question(evolved(first, "cityscapes", FULL), "cityscapes")
-    seen = evolved(first, "cityscapes", STATISTICS)
-    assert careful == Question(evolved(seen, "cityscapes", SLOWER), "cityscapes")
+    assert dextr == Evaluation(peer("DEXTR", 0), "cityscapes")
+    assert iog == Evaluation(first, "cityscapes")
+    assert ours == Evaluation(evolved(first, "cityscapes", FULL), "cityscapes")
+    seen = evolved(first, "cityscapes", BN_ONLY)
+    assert careful == Evaluation(evolved(seen, "cityscapes", LOW_RATE), "cityscapes")
     _, iog, ours, _ = rows["VOC, t = 2*"]
     assert iog.recipe == finetuned(finetuned(first, "cityscapes"), "coco")
     assert ours.recipe == evolved(evolved(first, "cityscapes", FULL), "coco", FULL)
@@ -150,9 +150,9 @@ def test_table_4_has_a_block_for_each_set_and_scene_and_a_bound():
         "Cityscapes, initial model on VOC+SBD", "COCO, initial model on VOC+SBD",
     ]  # fmt: skip
     first = initial("voc+sbd", 0)
-    assert plans[1].lines[-1].asking(0) == Question(finetuned(first, "coco"), "coco")
-    assert plans[1].lines[-2].source(0) == Question(evolved(first, "coco", FULL), "voc")
-    assert [line.label for line in plans[0].lines[:3]] == ["Baseline", "statistics alone", "+ST"]
+    assert plans[1].lines[-1].asking(0) == Evaluation(finetuned(first, "coco"), "coco")
+    assert plans[1].lines[-2].source(0) == Evaluation(evolved(first, "coco", FULL), "voc")
+    assert [line.label for line in plans[0].lines[:3]] == ["Baseline", "BN re-estimation", "+ST"]
 
 
 def test_table_4_plus_asks_students_plainly_unless_the_row_says_so():
@@ -182,7 +182,7 @@ def test_table_7_grows_by_a_quarter_of_photographs():
     assert [step.part for step in lives[4][1:]] == [(0, 4), (1, 4), (2, 4), (3, 4)]
     assert lives[0][0] == initial("voc", 0)
     steps = careful.lines[4].asking(0).recipe.lineage()[1:]
-    assert [step.variant for step in steps] == [STATISTICS, SLOWER] * 4
+    assert [step.variant for step in steps] == [BN_ONLY, LOW_RATE] * 4
     assert [step.part[0] for step in steps] == [0, 0, 1, 1, 2, 2, 3, 3]
     assert not any(line.column for line in careful.lines)
 

@@ -8,9 +8,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from openscenes.study.figures.distributions import objects_figure
-from openscenes.study.figures.tables import table_figure
+from openscenes.study.figures.forest import table_figure
+from openscenes.study.scores.results import Block, Row, Table
 from openscenes.study.scores.statistics import estimate, paired_difference
-from openscenes.study.scores.tables import Block, Row, Table
 
 LONG = "a student told of boxes and clicks; answer in the box"
 

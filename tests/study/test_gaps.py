@@ -6,8 +6,8 @@ import pytest
 
 from openscenes.errors import InputError
 from openscenes.study.experiments.table_6 import gap_markdown
+from openscenes.study.scores.results import Block, Row, Table
 from openscenes.study.scores.statistics import estimate
-from openscenes.study.scores.tables import Block, Row, Table
 
 
 def make_table(worth: dict[str, float]) -> Table:

@@ -8,8 +8,8 @@ import pytest
 from openscenes.errors import InputError
 from openscenes.study.pages import tables
 from openscenes.study.pages.latex import escaped, floating, latex, tabular
+from openscenes.study.scores.results import Block, Row, Table
 from openscenes.study.scores.statistics import Estimate
-from openscenes.study.scores.tables import Block, Row, Table
 
 NAN = float("nan")
 

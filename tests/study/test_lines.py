@@ -8,7 +8,7 @@ from openscenes.study.experiments import rows
 from openscenes.study.experiments.rows import Line, Plan, asks, block_of, in_words, questions_of
 from openscenes.study.profiles import DEMO
 from openscenes.study.runs.recipes import evolved, initial
-from openscenes.study.scores.queries import Question
+from openscenes.study.scores.evaluation import Evaluation
 
 SCORES = {  # per variant: seeds x objects
     "": [[0.50, 0.60], [0.52, 0.58]],
@@ -50,7 +50,7 @@ def answers(monkeypatch):
 
 def test_asking_passes_on_how():
     question = asks(recipe("st"), "coco", clipped=True, user="human")(3)
-    assert question == Question(recipe("st")(3), "coco", "masks", "human", True)
+    assert question == Evaluation(recipe("st")(3), "coco", "masks", "human", True)
 
 
 def test_questions_are_asked_once_each():

@@ -23,7 +23,7 @@ from openscenes.study.plan.scheduler import (
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs.data import Study, open_study
 from openscenes.study.runs.recipes import evolved, in_parts, initial, peer
-from openscenes.study.scores.queries import Question
+from openscenes.study.scores.evaluation import Evaluation
 
 FIRST = initial("voc+sbd", 0)
 SECOND = evolved(FIRST, "coco", "st")
@@ -57,7 +57,7 @@ def test_no_more_jobs_begin_than_memory_holds(study: Study, monkeypatch, memory_
 def test_a_task_is_ready_when_its_parent_neither_waits_nor_runs() -> None:
     steps = in_parts(FIRST, "coco", 2, "st")
     first, one, two, other = map(Training, (FIRST, *steps, peer("DEXTR", 0)))
-    scoring = Scoring((Question(FIRST, "coco"),))
+    scoring = Scoring((Evaluation(FIRST, "coco"),))
     assert _ready([first, one, two, other], []) == [first, other]
     assert _ready([one, two, scoring], [first]) == [scoring]
     assert _ready([one, two], []) == [one]
@@ -66,7 +66,7 @@ def test_a_task_is_ready_when_its_parent_neither_waits_nor_runs() -> None:
 
 
 def test_what_many_wait_for_begins_first() -> None:
-    lonely, scoring = Training(peer("DEXTR", 0)), Scoring((Question(FIRST, "coco"),))
+    lonely, scoring = Training(peer("DEXTR", 0)), Scoring((Evaluation(FIRST, "coco"),))
     first, second = initial("voc", 0), initial("voc+sbd", 0)
     heirs = [
         Training(step)
@@ -78,8 +78,8 @@ def test_what_many_wait_for_begins_first() -> None:
 
 def test_questions_about_one_model_are_one_task() -> None:
     asked = [
-        Question(FIRST, "coco"), Question(SECOND, "coco"), Question(FIRST, "voc"),
-        Question(FIRST, "coco"),
+        Evaluation(FIRST, "coco"), Evaluation(SECOND, "coco"), Evaluation(FIRST, "voc"),
+        Evaluation(FIRST, "coco"),
     ]  # fmt: skip
     assert _by_model(asked) == [(asked[0], asked[2]), (asked[1],)]
 
@@ -87,10 +87,10 @@ def test_questions_about_one_model_are_one_task() -> None:
 def test_parents_are_trained_first_and_then_every_question_is_answered(
     alone: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    questions = [Question(SECOND, "coco"), Question(SECOND, "voc"), Question(FIRST, "coco")]
+    questions = [Evaluation(SECOND, "coco"), Evaluation(SECOND, "voc"), Evaluation(FIRST, "coco")]
     answered, real = [], scheduler.answer
 
-    def counting(study: Study, question: Question) -> object:
+    def counting(study: Study, question: Evaluation) -> object:
         answered.append(question)
         return real(study, question)
 
@@ -109,12 +109,12 @@ def test_parents_are_trained_first_and_then_every_question_is_answered(
 
 
 def test_what_decides_an_answer_is_asked_again(alone: Study) -> None:
-    asked = [Question(FIRST, "coco")]
+    asked = [Evaluation(FIRST, "coco")]
     digests = {scheduler._digest(alone, asked)}
     digests.add(scheduler._digest(alone, [replace(asked[0], clipped=True)]))
     digests.add(scheduler._digest(alone, [replace(asked[0], user="human")]))
     digests.add(scheduler._digest(alone, [replace(asked[0], where="voc")]))
-    digests.add(scheduler._digest(alone, [Question(initial("voc", 0), "coco")]))
+    digests.add(scheduler._digest(alone, [Evaluation(initial("voc", 0), "coco")]))
     inference = replace(alone.profile.inference, threshold=0.4)
     profile = replace(alone.profile, inference=inference,
                       reasons={**alone.profile.reasons, "inference": "test"})  # fmt: skip

@@ -26,7 +26,7 @@ from openscenes.study.runs.recipes import (
     peer,
     refiner_of,
 )
-from openscenes.study.scores.queries import recipes_of
+from openscenes.study.scores.evaluation import recipes_of
 
 FIRST = initial("voc+sbd", 0)
 SECOND = evolved(FIRST, "cityscapes", "st")
@@ -118,12 +118,12 @@ def test_more_seeds_ask_for_more_of_the_same():
 def test_a_life_of_ours_sees_no_ground_truth_of_a_new_scene():
     for name in ("Ours", table_2.CAREFULLY):
         kinds = {step.kind for step in table_2.LIVES[name](0)[2].lineage()}
-        assert kinds - {"renewed"} == {"initial", "evolved"}, name
+        assert kinds - {"re-estimated"} == {"initial", "evolved"}, name
     assert {step.kind for step in table_2.LIVES["IOG"](0)} == {"initial", "fine-tuned"}
     assert {step.kind for step in table_2.LIVES["DEXTR"](0)} == {"peer", "fine-tuned peer"}
     for name, life in table_2.LIVES.items():
         assert len(life(0)) == 3, name
-        learned = tuple(step for step in life(0)[2].lineage() if step.kind != "renewed")
+        learned = tuple(step for step in life(0)[2].lineage() if step.kind != "re-estimated")
         assert [step.name for step in learned[1:]] == ["cityscapes", "coco"], name
         assert set(life(0)) <= set(life(0)[2].lineage()), name
 
@@ -137,14 +137,14 @@ def test_every_variant_is_a_configuration_of_every_profile(profile, variant):
         config = evolution_config(profile, scene, variant)
         assert isinstance(config, EvolutionConfig)
         usual = profile.evolving(scene).train
-        rate = usual.learning_rate / (5 if variant == recipes.SLOWER else 1)
+        rate = usual.learning_rate / (5 if variant == recipes.LOW_RATE else 1)
         assert config.train == replace(usual, learning_rate=rate)
         assert config.augmentation_old == profile.augmentation
         assert config.class_loss_weight == profile.class_loss_weight
         assert config.old_data
 
 
-HINTED = ("side and click losses", recipes.TOGETHER)
+HINTED = ("box-projection and point losses", recipes.ALL_BEYOND)
 
 
 def test_no_two_variants_are_the_same():
@@ -153,8 +153,8 @@ def test_no_two_variants_are_the_same():
 
 
 def test_the_control_is_the_step_that_it_controls_with_nothing_learned():
-    control = evolved(FIRST, "coco", recipes.STATISTICS)
-    assert control.kind == "renewed"
+    control = evolved(FIRST, "coco", recipes.BN_ONLY)
+    assert control.kind == "re-estimated"
     assert evolution_config(DEMO, "coco", control.variant) == evolution_config(DEMO, "coco", "st")
 
 
@@ -189,19 +189,19 @@ def test_each_hint_changes_what_it_says():
             for name in EvolutionConfig.__dataclass_fields__
             if getattr(evolution_config(DEMO, "coco", variant), name) != getattr(plain, name)
         } - {"teacher"}
-        for variant in recipes.HINT_VARIANTS
+        for variant in recipes.BEYOND_VARIANTS
     }  # fmt: skip
     assert changed == {
-        "confined": set(), "six views": set(), "side and click losses": {"box_losses"},
-        "average": {"average_decay"},
+        "clipped to the box": set(), "TTA": set(), "EMA teacher": {"ema_decay"},
+        "box-projection and point losses": {"box_losses"},
     }  # fmt: skip
-    teachers = {v: evolution_config(DEMO, "coco", v).teacher for v in recipes.HINT_VARIANTS}
-    assert {v for v, t in teachers.items() if t.clip_to_box} == {"confined"}
-    assert {v for v, t in teachers.items() if t.tta == "six views"} == {"six views"}
+    teachers = {v: evolution_config(DEMO, "coco", v).teacher for v in recipes.BEYOND_VARIANTS}
+    assert {v for v, t in teachers.items() if t.clip_to_box} == {"clipped to the box"}
+    assert {v for v, t in teachers.items() if t.tta == "six views"} == {"TTA"}
 
 
 def test_together_is_all_of_it_but_the_average():
-    config = evolution_config(DEMO, "coco", recipes.TOGETHER)
+    config = evolution_config(DEMO, "coco", recipes.ALL_BEYOND)
     assert (config.teacher.clip_to_box, config.teacher.tta) == (True, "six views")
     assert config.box_losses == BoxLossConfig()
     assert config.alignment == DEMO.alignment
@@ -221,13 +221,13 @@ def test_a_humans_box_is_widened_before_it_confines():
     assert exact.clip_margin == 0.0
     assert human.clip_margin == pytest.approx(2 * DEMO.clicks.box_jitter)
     assert inference_config(DEMO, clipped=False, views=False, user="human") == DEMO.inference
-    config = evolution_config(DEMO, "coco", "confined", "human")
+    config = evolution_config(DEMO, "coco", "clipped to the box", "human")
     assert config.teacher == human
 
 
 def test_the_sides_of_a_humans_box_are_looked_for_as_far_off_as_it_misses():
     exact, human = (
-        evolution_config(DEMO, "coco", recipes.TOGETHER, u).box_losses for u in ("iog", "human")
+        evolution_config(DEMO, "coco", recipes.ALL_BEYOND, u).box_losses for u in ("iog", "human")
     )
     assert exact == BoxLossConfig()
     assert human == BoxLossConfig(band_px=2 * DEMO.clicks.box_jitter * 512)

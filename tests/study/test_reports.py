@@ -10,8 +10,8 @@ import pytest
 from openscenes.paths import PROJECT
 from openscenes.study.pages import tables
 from openscenes.study.profiles import profile_named
+from openscenes.study.scores.results import Block, Claim, Row, Table
 from openscenes.study.scores.statistics import Estimate
-from openscenes.study.scores.tables import Block, Claim, Row, Table
 
 NAN = float("nan")
 

@@ -20,8 +20,8 @@ from openscenes.study.runs.data import Study, new_scene, open_study, source
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.peers import load_peer
 from openscenes.study.runs.recipes import (
+    BN_ONLY,
     FULL,
-    STATISTICS,
     evolved,
     finetuned,
     in_parts,
@@ -93,8 +93,8 @@ def test_whatever_makes_a_model_changes_its_name(study: Study) -> None:
         initial("voc", 5), initial("voc", 6), initial("voc+sbd", 5), FIRST,
         evolved(FIRST, "coco", "st"), evolved(FIRST, "cityscapes", "st"),
         evolved(FIRST, "coco", "st+fa"), evolved(FIRST, "coco", "st", user="human"),
-        evolved(FIRST, "coco", "average"), evolved(FIRST, "coco", "confined"),
-        evolved(FIRST, "coco", "confined", user="human"), finetuned(FIRST, "coco"),
+        evolved(FIRST, "coco", "EMA teacher"), evolved(FIRST, "coco", "clipped to the box"),
+        evolved(FIRST, "coco", "clipped to the box", user="human"), finetuned(FIRST, "coco"),
         finetuned(evolved(FIRST, "coco", "st"), "coco"), refiner_of(FIRST),
         peer("DEXTR", 0), peer("DEXTR", 1), peer("iFCN", 0), finetuned(peer("DEXTR", 0), "coco"),
         *in_parts(FIRST, "coco", 2, "st"), *in_parts(FIRST, "coco", 3, "st"),
@@ -162,7 +162,7 @@ def test_a_longer_life_has_all_its_scenes_in_its_pool(study: Study) -> None:
 
 def test_the_control_moves_no_weight_but_renews_the_statistics_of_the_heads(study: Study) -> None:
     before = train(study, FIRST).load(study).state_dict()
-    after = train(study, evolved(FIRST, "coco", STATISTICS)).load(study).state_dict()
+    after = train(study, evolved(FIRST, "coco", BN_ONLY)).load(study).state_dict()
     changed = {
         name for name, value in before.items()
         if value.shape == after[name].shape and not torch.equal(value, after[name])
@@ -177,7 +177,7 @@ def test_the_control_moves_no_weight_but_renews_the_statistics_of_the_heads(stud
 
 
 def test_what_learned_nothing_leaves_nothing_in_the_pool(study: Study) -> None:
-    second = evolved(evolved(FIRST, "coco", STATISTICS), "coco", "st")
+    second = evolved(evolved(FIRST, "coco", BN_ONLY), "coco", "st")
     assert runs._pool(study, second).examples == source(study, "voc+sbd").examples
 
 

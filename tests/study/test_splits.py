@@ -7,7 +7,7 @@ import pytest
 from openscenes.data.records import Index
 from openscenes.study.runs.recipes import FULL, evolved, initial, peer
 from openscenes.study.scores import splits
-from openscenes.study.scores.queries import Question
+from openscenes.study.scores.evaluation import Evaluation
 
 
 def index(scene, n, **dropped):
@@ -30,7 +30,7 @@ def study(monkeypatch):
 
 
 def test_an_evolved_model_touches_its_source_its_scene_and_its_test(study):
-    question = Question(evolved(initial("voc", 0), "coco", FULL), "coco")
+    question = Evaluation(evolved(initial("voc", 0), "coco", FULL), "coco")
     assert splits.objects_as_found(study, [question]) == {
         "coco/train": {"images": 14, "objects": 7, "dropped": {"crowd": 3}, "drawn": 5},
         "coco/val": {"images": 4, "objects": 2, "dropped": {}},
@@ -39,5 +39,5 @@ def test_an_evolved_model_touches_its_source_its_scene_and_its_test(study):
 
 
 def test_peers_learn_from_the_larger_source(study):
-    found = splits.objects_as_found(study, [Question(peer("DEXTR", 0), "voc", "clicks")])
+    found = splits.objects_as_found(study, [Evaluation(peer("DEXTR", 0), "voc", "clicks")])
     assert list(found) == ["voc+sbd/train", "voc/val"]

@@ -13,8 +13,8 @@ from openscenes.study.experiments.table_4_plus import (
     transfer_markdown,
     transfers,
 )
+from openscenes.study.scores.results import Block, Row, Table
 from openscenes.study.scores.statistics import estimate
-from openscenes.study.scores.tables import Block, Row, Table
 
 STUDENTS = {steps[0]: label for label, steps in TRAINED["iog"].items() if len(steps) == 1}
 TITLE = "COCO, exact boxes"
@@ -38,7 +38,7 @@ def make_table(gains: dict[str, float], n_seeds: int = 2, n_objects: int = 30) -
 @pytest.fixture(scope="module")
 def found():
     """Of the box 4 points reach the student as 1; of the views, nothing is there to give."""
-    boxed = {"+ST": 0.02, "answer in the box": 0.04, STUDENTS["confined"]: 0.01}
+    boxed = {"+ST": 0.02, "answer in the box": 0.04, STUDENTS["clipped to the box"]: 0.01}
     return transfers(make_table(boxed))
 
 
@@ -65,7 +65,7 @@ def test_a_teacher_that_harms_has_no_share():
 
 def test_a_share_is_the_ratio_of_mean_gains_not_the_mean_of_ratios():
     table = make_table({"answer in the box": 0.04})
-    row = table.objects["row"] == STUDENTS["confined"]
+    row = table.objects["row"] == STUDENTS["clipped to the box"]
     first = row & (table.objects["seed"] == 0)
     table.objects.loc[first, "iou"] += 0.04  # all of it in one seed, none in the other
     assert transfers(table)[0].share.mean == pytest.approx(50)

@@ -5,7 +5,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.widgets import overlays
 
 

@@ -139,7 +139,7 @@ def _write_figures(
 ) -> list[Path]:
     """Write both figures of a judgement as PNG files into the workspace."""
     from openscenes.annotator.screen import judgement_page as figures
-    from openscenes.study.figures.save import picture
+    from openscenes.study.figures.save import show_figure
 
     folder = workspace.folder / "judgements" / f"{judgement.old}-{judgement.new}"
     drawn = {"differences.png": (figures.differences_figure(judgement),
@@ -148,7 +148,7 @@ def _write_figures(
         gallery = figures.objects_figure(workspace, study, versions, held_out, judgement)
         drawn["objects.png"] = gallery, figures.objects_text(judgement)
     for name, (figure, text) in drawn.items():
-        picture(figure, text, folder / name)
+        show_figure(figure, text, folder / name)
     return [folder / name for name in drawn]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from openscenes.data.records import Interaction
 from openscenes.study.figures.galleries import draw_interaction
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 
 Pixels = NDArray[np.uint8]
 ERRORS = ("right", "too much", "missed")  # colours of the palette

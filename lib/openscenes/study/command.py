@@ -18,7 +18,7 @@ from openscenes.study.profiles import Profile, profile_named
 from openscenes.study.runs import finished
 from openscenes.study.runs.data import Study, open_study
 from openscenes.study.runs.runs import find
-from openscenes.study.scores.queries import Question, recipes_of
+from openscenes.study.scores.evaluation import Evaluation, recipes_of
 from openscenes.study.status.page import write_status
 
 PATTERNS = ("00_*.ipynb", "lesson_*.ipynb")
@@ -132,7 +132,7 @@ def make_table(
     return 0
 
 
-def to_train(study: Study, what: str, questions: Sequence[Question]) -> str:
+def to_train(study: Study, what: str, questions: Sequence[Evaluation]) -> str:
     """One line: how many of the models behind some questions are still to be trained."""
     models = [find(study, recipe) for recipe in recipes_of(questions)]
     n_missing = sum(not one.weights.exists() for one in models)
@@ -151,7 +151,7 @@ def _profile(name: str, seeds: int) -> Profile:
 
 
 def _prepared(
-    study: Study, what: str, questions: Sequence[Question], data: Path | None, device: str
+    study: Study, what: str, questions: Sequence[Evaluation], data: Path | None, device: str
 ) -> bool:
     """Train and score in the open; False in those processes that leave the pages to another."""
     if study.fabric.world_size > 1:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from openscenes.data.records import Interaction
 from openscenes.errors import InputError
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.widgets.overlays import encode_jpeg
 
 MAX_WIDTH_PX, MAX_HEIGHT_PX = 640, 640  # Ours: fits beside its controls in a window of 900 px

@@ -17,7 +17,7 @@ from PIL import Image
 
 from openscenes.errors import InputError
 from openscenes.masks import BoolMask
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 
 Layer = NDArray[np.uint8]
 HEAT_ALPHA = 0.8

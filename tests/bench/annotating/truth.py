@@ -4,7 +4,7 @@ import numpy as np
 
 from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, advised, measured
 from openscenes.annotator.screen import judgement_page as figures
-from openscenes.study.figures.save import picture
+from openscenes.study.figures.save import show_figure
 from openscenes.study.scores.masks import object_iou
 from openscenes.study.scores.statistics import paired_difference
 
@@ -25,11 +25,11 @@ def _draw(candidate, workspace, study):
     """Write the images of a judgement; the folder."""
     judgement, folder = candidate.judgement, workspace.folder / "judgements"
     bars = figures.differences_figure(judgement)
-    picture(bars, figures.differences_text(judgement), folder / "differences.png")
+    show_figure(bars, figures.differences_text(judgement), folder / "differences.png")
     if candidate.held_out:
         versions = candidate.old, candidate.new
         drawn = figures.objects_figure(workspace, study, versions, candidate.held_out, judgement)
-        picture(drawn, figures.objects_text(judgement), folder / "objects.png")
+        show_figure(drawn, figures.objects_text(judgement), folder / "objects.png")
     return folder
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from openscenes.study.runs.recipes import TOGETHER
+from openscenes.study.runs.recipes import ALL_BEYOND
 from openscenes.study.scores.statistics import Estimate, paired_difference
 
 Verdict = Literal["better", "worse", "cannot be told"]
@@ -29,8 +29,10 @@ FEWEST = 5  # objects that a measure needs before it says anything
 FORGIVEN = 1.0  # points of the labelled source that a gain on new images may cost
 WITNESSES = (STABILITY, "hit", "box")  # sides: as noisy as a hand-drawn box
 TAUGHT = {  # what a variant was trained on is no witness of what it has learned
-    "side and click losses": ("hit", "box"), TOGETHER: ("hit", "box"), "confined": ("box",),
-}  # fmt: skip
+    "box-projection and point losses": ("hit", "box"),
+    ALL_BEYOND: ("hit", "box"),
+    "clipped to the box": ("box",),
+}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from openscenes.annotator.exchange.exported import class_of
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.store.snapshot import Snapshot
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.widgets.overlays import Layer, encode_png, tint
 
 CHOSEN, ACCEPTED, OPEN = PALETTE["mask"], PALETTE["truth"], PALETTE["neutral"]

@@ -27,8 +27,8 @@ from openscenes.annotator.store.workspace import Workspace
 from openscenes.data.crops import CropConfig, move_box, move_point
 from openscenes.data.records import Box
 from openscenes.study.figures.galleries import draw_interaction
-from openscenes.study.figures.save import picture
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
+from openscenes.study.figures.save import show_figure
 from openscenes.study.runs.data import Study
 from openscenes.widgets import overlays
 
@@ -52,7 +52,7 @@ def page_of(workspace: Workspace, study: Study, candidate: Candidate) -> Judgeme
         gallery = objects_figure(workspace, study, versions, candidate.held_out, judgement)
         shown.append((gallery, objects_text(judgement)))
     parts = [_advice(judgement), _table(judgement)]
-    parts += [_image(bytes(picture(figure, alt).data), alt) for figure, alt in shown]
+    parts += [_image(bytes(show_figure(figure, alt).data), alt) for figure, alt in shown]
     return JudgementPage(candidate, "\n".join(parts))
 
 

@@ -11,7 +11,7 @@ from matplotlib.patches import FancyBboxPatch, Patch
 
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.screen.drawing import LEGEND, ObjectPainter, alternative
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 
 WIDTH, HEIGHT = 9.2, 3.5  # inches
 _BOX = (1.62, 0.92)

@@ -17,7 +17,7 @@ from openscenes.lessons.alignment.pairs import BEFORE, SHOWN, Alignment
 from openscenes.lessons.alignment.state import terms
 from openscenes.lessons.alignment.view import clouds_of
 from openscenes.paths import PROJECT
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.study.pages.tables import reports_folder
 from openscenes.study.profiles import DEMO, SCENE_NAMES, Profile
 from openscenes.study.scores.statistics import Estimate, paired_difference

@@ -22,7 +22,7 @@ from openscenes.lessons.alignment.layers import LAYERS, Drawn, draw, draw_old
 from openscenes.lessons.alignment.state import Clouds, FloatMap
 from openscenes.method.alignment import AlignmentConfig, maximum_squares_loss
 from openscenes.method.evolution import EvolutionConfig, old_weight
-from openscenes.study.figures.tables import PALETTE, SERIES
+from openscenes.study.figures.palette import PALETTE, SERIES
 from openscenes.widgets.overlays import Layer
 
 OLD, NEW = PALETTE["truth"], PALETTE["mask"]  # the old have ground truth, the new a pseudo mask

@@ -10,7 +10,7 @@ import numpy as np
 
 from openscenes.lessons.alignment.pairs import Pairing
 from openscenes.lessons.alignment.state import FloatMap, Layers
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.widgets import overlays
 from openscenes.widgets.overlays import Layer
 

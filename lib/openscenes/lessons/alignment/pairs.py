@@ -23,7 +23,7 @@ from openscenes.study.profiles import InitialSet, Profile, Scene
 from openscenes.study.runs.data import Labelled, Study, new_scene, source
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.recipes import FULL, Recipe, evolution_config
-from openscenes.study.scores.tables import SCENES
+from openscenes.study.scores.results import SCENES
 
 BEFORE, ALL_MODULES = "Baseline", "+ST +IPT +FA"
 SHOWN = (BEFORE, "+ST", "+ST +FA", ALL_MODULES)  # rows of Table 4

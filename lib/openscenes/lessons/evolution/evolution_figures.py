@@ -15,7 +15,7 @@ from openscenes.lessons.evolution.scrubber import ObjectChoice, ObjectView, Pane
 from openscenes.lessons.evolution.sequences import ALONE, FINE_TUNED, OURS, TIMES, Scores
 from openscenes.lessons.panels import error_legend, plain, show_image, signed
 from openscenes.study.experiments.rows import TITLES
-from openscenes.study.figures.tables import PALETTE, SERIES
+from openscenes.study.figures.palette import PALETTE, SERIES
 from openscenes.widgets.overlays import Layer, comparison, tint
 
 ERRORS, MASK, TRUTH = "right, too much, missed", "the mask", "ground truth"

@@ -20,7 +20,7 @@ from openscenes.lessons.evolution.scrubber import ObjectChoice, ObjectView, Pane
 from openscenes.lessons.evolution.sequences import ORDERS, TIMES, forgetting
 from openscenes.lessons.panels import signed
 from openscenes.study.experiments.rows import TITLES
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.widgets.callbacks import Callbacks
 from openscenes.widgets.canvas import Canvas, canvas, marks
 from openscenes.widgets.controls import Control, Controls, buttons, column, row

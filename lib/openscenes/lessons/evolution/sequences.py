@@ -15,9 +15,9 @@ from openscenes.study.pages.markdown import grid
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.recipes import Recipe, evolved, in_order, initial
 from openscenes.study.scores.continual import METRICS, continual, difference
-from openscenes.study.scores.queries import Question, answer
+from openscenes.study.scores.evaluation import Evaluation, score
+from openscenes.study.scores.results import change, long
 from openscenes.study.scores.statistics import Estimate, estimate
-from openscenes.study.scores.tables import change, long
 
 Scores = NDArray[np.float64]  # (n_times, n_objects) IoU in 0-1
 Cells = Mapping[tuple[int, int], Scores]  # (step, set) -> (n_seeds, n_objects)
@@ -61,7 +61,7 @@ def scores_of(study: Study, sequence: TaskSequence, where: str) -> Scores:
     Returns:
         (n_times, n_objects) in 0-1, objects in the set's own order.
     """
-    return np.stack([answer(study, Question(step, where))["iou"].to_numpy() for step in sequence])
+    return np.stack([score(study, Evaluation(step, where))["iou"].to_numpy() for step in sequence])
 
 
 def cells_of(study: Study, name: str, seeds: int = 1) -> Cells:
@@ -90,7 +90,7 @@ def objects_over_time(study: Study, name: str, where: str, seeds: int = 1) -> pd
     """
     found = np.stack([scores_of(study, task_sequences(seed)[name], where) for seed in range(seeds)])
     rows = {f"after {time}": found[:, step] for step, time in enumerate(TIMES[: found.shape[1]])}
-    first = answer(study, Question(initial("voc+sbd", 0), where))
+    first = score(study, Evaluation(initial("voc+sbd", 0), where))
     return long(f"{name}, on {TITLES[where]}", rows, first)
 
 

@@ -22,7 +22,7 @@ from openscenes.lessons.interactions.maps import ClickMap
 from openscenes.lessons.interactions.state import BoolMask, Subject
 from openscenes.masks import distance_to_outside
 from openscenes.study.figures.galleries import draw_interaction
-from openscenes.study.figures.tables import PALETTE, SERIES
+from openscenes.study.figures.palette import PALETTE, SERIES
 from openscenes.study.scores.statistics import Estimate, estimate
 
 PANEL_INCHES = 2.2

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from openscenes.data import crops
 from openscenes.lessons.interactions.answers import Answer
 from openscenes.lessons.interactions.state import Subject
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.widgets import overlays
 
 Picture = NDArray[np.uint8]

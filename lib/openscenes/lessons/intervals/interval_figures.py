@@ -18,7 +18,7 @@ from openscenes.lessons.intervals.sampling import (
     percentiles,
     studies_by_size,
 )
-from openscenes.study.figures.tables import PALETTE, SERIES
+from openscenes.study.figures.palette import PALETTE, SERIES
 from openscenes.study.scores.breakdown import draw_interval, finish_dot_plot
 from openscenes.study.scores.statistics import Estimate
 

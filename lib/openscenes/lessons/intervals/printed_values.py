@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openscenes.study.pages.markdown import grid
-from openscenes.study.scores.tables import paper_value
+from openscenes.study.scores.results import paper_value
 
 Cell = tuple[str, str, str]  # table, row, column
 

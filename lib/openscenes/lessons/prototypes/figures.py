@@ -15,7 +15,7 @@ from openscenes.data.records import Point
 from openscenes.lessons.prototypes.layers import LAYERS, draw
 from openscenes.lessons.prototypes.state import Look, Reading, read
 from openscenes.study.figures.galleries import draw_interaction
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 
 STORY = (
     "coarse", "predictor", "selection edge", "global", "center", "edge", "merged",

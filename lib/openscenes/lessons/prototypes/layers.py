@@ -16,7 +16,7 @@ from torch import Tensor
 
 from openscenes.lessons.prototypes.asked import Asked
 from openscenes.lessons.prototypes.state import Look, Reading
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.widgets import overlays
 
 RGBA = NDArray[np.uint8]

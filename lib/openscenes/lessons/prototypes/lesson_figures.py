@@ -14,7 +14,7 @@ from torch import Tensor
 
 from openscenes.lessons.prototypes.asked import Asked
 from openscenes.lessons.prototypes.state import Settings, look
-from openscenes.study.figures.tables import PALETTE, SERIES
+from openscenes.study.figures.palette import PALETTE, SERIES
 
 UNDERFLOW = 103.97  # exp(-d) is 0 in float32 from here on: half of its least number, 2 ** -149
 LEFT = 0.1  # points; a mask that is pasted back without its probability differs by as much

@@ -19,8 +19,8 @@ from openscenes.study.experiments import (
 from openscenes.study.experiments.rows import Plan, questions_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import Study
-from openscenes.study.scores.queries import Question
-from openscenes.study.scores.tables import Table
+from openscenes.study.scores.evaluation import Evaluation
+from openscenes.study.scores.results import Table
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ class Experiment:
     key: str
     notebook: str
     about: str
-    questions: Callable[[Profile, int], list[Question]]
+    questions: Callable[[Profile, int], list[Evaluation]]
     table: Callable[[Study, int], Table] | None
 
 
-def _asked(plans: Callable[[Profile], list[Plan]]) -> Callable[[Profile, int], list[Question]]:
+def _asked(plans: Callable[[Profile], list[Plan]]) -> Callable[[Profile, int], list[Evaluation]]:
     return lambda profile, seeds: questions_of(plans(profile), seeds)
 
 
-def _sequence(profile: Profile, seeds: int) -> list[Question]:
+def _sequence(profile: Profile, seeds: int) -> list[Evaluation]:
     return [*questions_of(table_2.plans(profile), seeds), *table_2.matrix_questions(seeds)]
 
 

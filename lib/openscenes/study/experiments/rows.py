@@ -12,11 +12,11 @@ from openscenes.study.profiles import SCENE_NAMES
 from openscenes.study.runs.data import SOURCE, Study
 from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.runs import find
-from openscenes.study.scores.queries import Question, answer, recipes_of
+from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
+from openscenes.study.scores.results import Block, Row, Scores, Table, claims_of, long, paper_value
 from openscenes.study.scores.statistics import Estimate, estimate, paired_difference
-from openscenes.study.scores.tables import Block, Row, Scores, Table, claims_of, long, paper_value
 
-Asking = Callable[[int], Question]  # seed -> question
+Asking = Callable[[int], Evaluation]  # seed -> question
 TITLES = {SOURCE: "VOC", **SCENE_NAMES}
 
 
@@ -51,9 +51,9 @@ class Plan:
     claims: tuple[tuple[str, str], ...] = ()
 
 
-def questions_of(plans: Iterable[Plan], seeds: int) -> list[Question]:
+def questions_of(plans: Iterable[Plan], seeds: int) -> list[Evaluation]:
     """Everything that the blocks ask, each question once."""
-    asked: dict[Question, None] = {}
+    asked: dict[Evaluation, None] = {}
     for plan in plans:
         for line in plan.lines:
             for seed in range(seeds):
@@ -104,7 +104,7 @@ def block_of(study: Study, key: str, plan: Plan, seeds: int) -> tuple[Block, pd.
 
 
 def _scores(study: Study, asking: Asking, seeds: int) -> tuple[Scores, pd.DataFrame]:
-    frames = [answer(study, asking(seed)) for seed in range(seeds)]
+    frames = [score(study, asking(seed)) for seed in range(seeds)]
     return np.stack([frame["iou"].to_numpy() for frame in frames]), frames[0]
 
 
@@ -114,7 +114,7 @@ def _difference(scores: dict[str, Scores], label: str, other: str) -> Estimate |
 
 def asks(recipe: Callable[[int], Recipe], where: str, **how: bool | str) -> Asking:
     """Seed -> the question about that seed's model."""
-    return lambda seed: Question(recipe(seed), where, **how)  # type: ignore[arg-type]
+    return lambda seed: Evaluation(recipe(seed), where, **how)  # type: ignore[arg-type]
 
 
 def in_words(study: Study, seeds: int) -> str:

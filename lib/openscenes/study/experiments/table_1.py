@@ -19,10 +19,10 @@ from openscenes.study.runs.data import SOURCE, Study
 from openscenes.study.runs.recipes import FULL, Recipe, evolved, initial, peer
 from openscenes.study.runs.runs import find
 from openscenes.study.scores import clicks as click_study
+from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
 from openscenes.study.scores.noc import MAX_CLICKS, ClickCurve, never_reached, noc
-from openscenes.study.scores.queries import Question, answer, recipes_of
+from openscenes.study.scores.results import Block, Row, Scores, Table, claims_of, long, paper_value
 from openscenes.study.scores.statistics import Estimate, estimate, paired_difference
-from openscenes.study.scores.tables import Block, Row, Scores, Table, claims_of, long, paper_value
 
 PUBLISHED_IOG = 52.1  # millions, counted in the published state dict
 
@@ -89,10 +89,10 @@ def recipe(system: str, where: str, seed: int) -> Recipe:
     return evolved(first, "cityscapes" if where == "cityscapes" else "coco", FULL)
 
 
-def questions(_profile: Profile, seeds: int) -> list[Question]:
+def questions(_profile: Profile, seeds: int) -> list[Evaluation]:
     """Every system on every set, click by click."""
     return [
-        Question(recipe(system, where, seed), where, "clicks")
+        Evaluation(recipe(system, where, seed), where, "clicks")
         for seed in range(seeds)
         for system in SYSTEMS
         for where in TARGETS
@@ -151,7 +151,7 @@ def _block(
         )
         for before, system in zip(("", *SYSTEMS), SYSTEMS, strict=False)
     )
-    frame = answer(study, Question(recipe("IOG", where, 0), where, "clicks"))
+    frame = score(study, Evaluation(recipe("IOG", where, 0), where, "clicks"))
     return rows, (scores, frame)
 
 
@@ -177,7 +177,7 @@ def _plain(value: Estimate) -> str:
 
 def _values(study: Study, seeds: int, system: str, where: str) -> NDArray[np.float64]:
     frames = [
-        answer(study, Question(recipe(system, where, seed), where, "clicks"))
+        score(study, Evaluation(recipe(system, where, seed), where, "clicks"))
         for seed in range(seeds)
     ]
     clicks = [f"click_{k + 1}" for k in range(study.profile.n_clicks)]

@@ -10,10 +10,18 @@ import numpy as np
 from openscenes.study.experiments.rows import TITLES, Line, Plan, asks, in_words, table_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import Study
-from openscenes.study.runs.recipes import CAREFUL, FULL, Recipe, evolved, finetuned, initial, peer
+from openscenes.study.runs.recipes import (
+    FULL,
+    LOW_RATE_STEPS,
+    Recipe,
+    evolved,
+    finetuned,
+    initial,
+    peer,
+)
 from openscenes.study.scores.continual import SEQUENCE, Continual, continual, continual_markdown
-from openscenes.study.scores.queries import Question, answer
-from openscenes.study.scores.tables import Table
+from openscenes.study.scores.evaluation import Evaluation, score
+from openscenes.study.scores.results import Table
 
 Life = Callable[[int], tuple[Recipe, ...]]  # seed -> the models after t = 0, 1, 2
 WHERE = ("voc", "cityscapes", "coco")
@@ -40,8 +48,8 @@ def _ours(seed: int) -> tuple[Recipe, ...]:
 def _careful(seed: int) -> tuple[Recipe, ...]:
     """Ours: the normalisations see a scene before its masks are made; then it learns slowly."""
     first = initial("voc+sbd", seed)
-    second = evolved(first, "cityscapes", *CAREFUL)
-    return first, second, evolved(second, "coco", *CAREFUL)
+    second = evolved(first, "cityscapes", *LOW_RATE_STEPS)
+    return first, second, evolved(second, "coco", *LOW_RATE_STEPS)
 
 
 CAREFULLY = "Ours, statistics first, a fifth of the rate"
@@ -74,14 +82,14 @@ def _lines(where: str, time: str, steps: dict[str, int]) -> tuple[Line, ...]:
     )
 
 
-def _asking(life: Life, step: int, where: str) -> Callable[[int], Question]:
+def _asking(life: Life, step: int, where: str) -> Callable[[int], Evaluation]:
     return asks(lambda seed: life(seed)[step], where)
 
 
-def matrix_questions(seeds: int) -> list[Question]:
+def matrix_questions(seeds: int) -> list[Evaluation]:
     """Every model of every life on every set."""
     return [
-        Question(recipe, where)
+        Evaluation(recipe, where)
         for life in LIVES.values()
         for seed in range(seeds)
         for recipe in life(seed)
@@ -96,7 +104,7 @@ def matrices(study: Study, seeds: int) -> dict[str, Continual]:
             {
                 (step, place): np.stack(
                     [
-                        answer(study, Question(life(seed)[step], where))["iou"].to_numpy()
+                        score(study, Evaluation(life(seed)[step], where))["iou"].to_numpy()
                         for seed in range(seeds)
                     ]
                 )

@@ -13,10 +13,9 @@ from openscenes.study.profiles import SCENE_NAMES, Profile
 from openscenes.study.runs.data import SOURCE, Study
 from openscenes.study.runs.recipes import initial
 from openscenes.study.runs.runs import find
+from openscenes.study.scores.evaluation import Evaluation, score
 from openscenes.study.scores.masks import CHOSEN, PAPER_ROWS, ipt_variants
-from openscenes.study.scores.queries import Question, answer
-from openscenes.study.scores.statistics import Estimate, estimate, paired_difference
-from openscenes.study.scores.tables import (
+from openscenes.study.scores.results import (
     SCENES,
     Block,
     Row,
@@ -26,16 +25,17 @@ from openscenes.study.scores.tables import (
     long,
     paper_value,
 )
+from openscenes.study.scores.statistics import Estimate, estimate, paired_difference
 
 N_PAPER_ROWS = 1 + len(PAPER_ROWS)
 Sensitivity = list[tuple[str, str, Estimate]]
 
 
-def questions(profile: Profile, seeds: int) -> list[Question]:
+def questions(profile: Profile, seeds: int) -> list[Evaluation]:
     """One question per scene and seed answers all rows; the source's set chose the reading."""
     initial_set = profile.initial_sets[0]
     return [
-        Question(initial(initial_set, seed), where, "ipt")
+        Evaluation(initial(initial_set, seed), where, "ipt")
         for seed in range(seeds)
         for where in (*SCENES, SOURCE)
     ]
@@ -84,7 +84,7 @@ def sensitivity(study: Study, seeds: int, where: str) -> Sensitivity:
 def _scores(study: Study, where: str, seeds: int) -> tuple[dict[str, Scores], pd.DataFrame]:
     initial_set = study.profile.initial_sets[0]
     frames = [
-        answer(study, Question(initial(initial_set, seed), where, "ipt")) for seed in range(seeds)
+        score(study, Evaluation(initial(initial_set, seed), where, "ipt")) for seed in range(seeds)
     ]
     scores = {"coarse mask": np.stack([frame["iou"] for frame in frames])}
     for name in ipt_variants(study.profile):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from openscenes.study.experiments.rows import Line, Plan, asks, in_words, table_of
 from openscenes.study.profiles import SCENE_NAMES, InitialSet, Profile, Scene
 from openscenes.study.runs.data import SOURCE, Study
-from openscenes.study.runs.recipes import FULL, STATISTICS, Recipe, evolved, finetuned, initial
-from openscenes.study.scores.tables import SCENES, Table
+from openscenes.study.runs.recipes import BN_ONLY, FULL, Recipe, evolved, finetuned, initial
+from openscenes.study.scores.results import SCENES, Table
 
 ROWS = {
     "Baseline": "",
-    STATISTICS: STATISTICS,
+    BN_ONLY: BN_ONLY,
     "+ST": "st",
     "+ST +IPT": "st+ipt",
     "+ST +FA": "st+fa",
@@ -21,8 +21,8 @@ CLAIMS = (
     ("+ST", "Baseline"), ("+ST +IPT", "Baseline"), ("+ST +FA", "Baseline"),
     ("+ST +IPT +FA", "Baseline"), ("+ST +IPT", "+ST"), ("+ST +FA", "+ST"),
     ("+ST +IPT +FA", "+ST"), ("+ST +IPT +FA", "+ST +IPT"), ("+ST +IPT +FA", "+ST +FA"),
-    ("Upperbound", "+ST +IPT +FA"), (STATISTICS, "Baseline"), ("+ST", STATISTICS),
-    ("+ST +IPT +FA", STATISTICS), ("Upperbound", STATISTICS),
+    ("Upperbound", "+ST +IPT +FA"), (BN_ONLY, "Baseline"), ("+ST", BN_ONLY),
+    ("+ST +IPT +FA", BN_ONLY), ("Upperbound", BN_ONLY),
 )  # fmt: skip
 
 

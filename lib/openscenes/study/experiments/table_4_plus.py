@@ -15,22 +15,22 @@ from openscenes.study.pages.markdown import grid
 from openscenes.study.profiles import SCENE_NAMES, Profile, Scene
 from openscenes.study.runs.data import SOURCE, Study, User
 from openscenes.study.runs.recipes import (
+    ALL_BEYOND,
+    BN_ONLY,
     LITERAL_IPT,
-    STATISTICS,
-    TOGETHER,
     Recipe,
     evolved,
     initial,
 )
 from openscenes.study.scores.continual import Means, Values, bootstrap
-from openscenes.study.scores.queries import Question
+from openscenes.study.scores.evaluation import Evaluation
+from openscenes.study.scores.results import SCENES, Block, Table, change
 from openscenes.study.scores.statistics import Estimate
-from openscenes.study.scores.tables import SCENES, Block, Table, change
 
 BASELINE, PLAIN_STUDENT = "Baseline", "+ST"
 # What a student learned from is a reading of the model before it: variant -> the reading's row.
 TEACHERS = {
-    "confined": "answer in the box", "six views": "answer from six views", TOGETHER: "both",
+    "clipped to the box": "answer in the box", "TTA": "answer from six views", ALL_BEYOND: "both",
 }  # fmt: skip
 
 
@@ -149,16 +149,16 @@ ASKED_ONLY = {
 PRINTED = "+ST, IPT as printed"
 # Row -> the steps of evolution behind it.
 _EXACT: dict[str, tuple[str, ...]] = {
-    STATISTICS: (STATISTICS,),
+    BN_ONLY: (BN_ONLY,),
     "+ST": ("st",),
-    RENEWED_FIRST: (STATISTICS, "st"),
-    "+ST, masks in the box": ("confined",),
-    "+ST, masks from six views": ("six views",),
+    RENEWED_FIRST: (BN_ONLY, "st"),
+    "+ST, masks in the box": ("clipped to the box",),
+    "+ST, masks from six views": ("TTA",),
     "+ST, IPT as a sum with the coarse probability": ("st+ipt",),
     PRINTED: (LITERAL_IPT,),
-    "+ST, sides and click": ("side and click losses",),
-    "+ST, moving average labels": ("average",),
-    "+ST, box, views, sides and click, +FA": (TOGETHER,),
+    "+ST, sides and click": ("box-projection and point losses",),
+    "+ST, moving average labels": ("EMA teacher",),
+    "+ST, box, views, sides and click, +FA": (ALL_BEYOND,),
 }
 # Ours: every option with both kinds of boxes; what is none of them with exact ones alone.
 _JITTERED = {row: steps for row, steps in _EXACT.items() if row not in (RENEWED_FIRST, PRINTED)}
@@ -184,15 +184,15 @@ def _claims(user: User) -> tuple[tuple[str, str], ...]:
 
     What was learned is also held against the control, which learns nothing.
     """
-    taught = [label for label in TRAINED[user] if label not in (STATISTICS, "+ST")]
+    taught = [label for label in TRAINED[user] if label not in (BN_ONLY, "+ST")]
     together = taught[-1]
     return (
-        *((label, "Baseline") for label in (*ASKED_ONLY, STATISTICS, "+ST") if label != "Baseline"),
+        *((label, "Baseline") for label in (*ASKED_ONLY, BN_ONLY, "+ST") if label != "Baseline"),
         *((label, "+ST") for label in taught),
-        *((label, STATISTICS) for label in ("+ST", *taught)),
-        *((f"{label}; {BOXED}", BOXED) for label in (STATISTICS, "+ST", together)),
+        *((label, BN_ONLY) for label in ("+ST", *taught)),
+        *((f"{label}; {BOXED}", BOXED) for label in (BN_ONLY, "+ST", together)),
         (f"{together}; {BOXED}", f"+ST; {BOXED}"),
-        (f"{together}; {BOXED}", f"{STATISTICS}; {BOXED}"),
+        (f"{together}; {BOXED}", f"{BN_ONLY}; {BOXED}"),
     )
 
 
@@ -207,7 +207,7 @@ def _lines(scene: Scene, user: User) -> tuple[Line, ...]:
     boxed = [
         _line(f"{label}; {BOXED}", scene, user, steps, True, False)
         for label, steps in TRAINED[user].items()
-        if steps in ((STATISTICS,), ("st",), (TOGETHER,))
+        if steps in ((BN_ONLY,), ("st",), (ALL_BEYOND,))
     ]
     return (*asked, *trained, *boxed)
 
@@ -220,8 +220,8 @@ def _line(
 
     return Line(
         label,
-        lambda seed: Question(recipe(seed), scene, "masks", user, clipped, views),
-        (lambda seed: Question(recipe(seed), SOURCE)) if steps else None,
+        lambda seed: Evaluation(recipe(seed), scene, "masks", user, clipped, views),
+        (lambda seed: Evaluation(recipe(seed), SOURCE)) if steps else None,
     )
 
 

@@ -7,7 +7,7 @@ from openscenes.study.experiments.table_4 import line
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.recipes import CLAMP_VARIANTS, FULL, TABLE_5_VARIANTS
-from openscenes.study.scores.tables import Table
+from openscenes.study.scores.results import Table
 
 
 def plans(_profile: Profile) -> list[Plan]:

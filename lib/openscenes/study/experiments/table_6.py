@@ -11,8 +11,8 @@ from openscenes.study.pages.markdown import grid
 from openscenes.study.profiles import SCENE_NAMES, InitialSet, Profile
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.recipes import FULL
+from openscenes.study.scores.results import SCENES, Block, Row, Scores, Table, change
 from openscenes.study.scores.statistics import paired_difference
-from openscenes.study.scores.tables import SCENES, Block, Row, Scores, Table, change
 
 
 def gap_markdown(table: Table) -> str:

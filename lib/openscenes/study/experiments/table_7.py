@@ -5,8 +5,8 @@ from __future__ import annotations
 from openscenes.study.experiments.rows import Line, Plan, asks, in_words, table_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import SOURCE, Study
-from openscenes.study.runs.recipes import CAREFUL, FULL, Recipe, in_parts, initial
-from openscenes.study.scores.tables import Table
+from openscenes.study.runs.recipes import FULL, LOW_RATE_STEPS, Recipe, in_parts, initial
+from openscenes.study.scores.results import Table
 
 N_PARTS = 4
 LABELS = ("None", "25%", "50%", "75%", "Full")
@@ -25,7 +25,9 @@ def plans(_profile: Profile) -> list[Plan]:
     pairs = (*((label, "None") for label in LABELS[1:]), ("Full", "25%"))
     return [
         Plan(title, _lines((FULL,), "cityscapes"), pairs),
-        Plan(f"{title}; ours: statistics first, a fifth of the rate", _lines(CAREFUL), pairs),
+        Plan(
+            f"{title}; ours: statistics first, a fifth of the rate", _lines(LOW_RATE_STEPS), pairs
+        ),
     ]
 
 

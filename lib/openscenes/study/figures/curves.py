@@ -15,11 +15,11 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from openscenes.errors import InputError
-from openscenes.study.figures.tables import PALETTE, SERIES
+from openscenes.study.figures.palette import PALETTE, SERIES
 from openscenes.study.scores.continual import Means, Values, bootstrap
 from openscenes.study.scores.noc import MAX_CLICKS, ClickCurve
+from openscenes.study.scores.results import Block, Table
 from openscenes.study.scores.statistics import Estimate
-from openscenes.study.scores.tables import Block, Table
 
 OURS = "Ours"
 TARGETS = {"VOC": 0.85, "Cityscapes": 0.80, "COCO": 0.85}  # Table 1

@@ -8,8 +8,9 @@ import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
 
-from openscenes.study.figures.tables import PALETTE, WRAPPED, block_panels
-from openscenes.study.scores.tables import Block, Table
+from openscenes.study.figures.forest import WRAPPED, block_panels
+from openscenes.study.figures.palette import PALETTE
+from openscenes.study.scores.results import Block, Table
 
 
 def objects_figure(table: Table) -> Figure:

@@ -22,7 +22,7 @@ from openscenes.method.pool import Pool
 from openscenes.method.pseudo import known_classes, refine_batch
 from openscenes.method.training import TrainConfig
 from openscenes.study.figures.galleries import draw_interaction
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.study.profiles import SCENE_NAMES, Profile, Scene
 from openscenes.study.runs.data import Labelled, Study, source
 from openscenes.study.runs.models import Model, run_context
@@ -95,8 +95,8 @@ def framework_figure(
         labelled, position: the object; ``position_by_gain`` finds one by rank.
         old: what the model was initialised on; None reads the profile's first initial set.
     """
-    old = source(study, study.profile.initial_sets[0]) if old is None else old
-    made, sheet = _trace(study, model, labelled, position, old), _Sheet()
+    old, sheet = old or source(study, study.profile.initial_sets[0]), _Sheet()
+    made = _trace(study, model, labelled, position, old)
     scene: Scene = "cityscapes" if "cityscapes" in labelled.index.scene else "coco"
     sheet.words(0.1, 0.22, f"One object of {SCENE_NAMES[scene]} through the framework", fontsize=12)
     sheet.words(0.1, 0.5, f"{study.profile.data}; {model.label}")
@@ -267,8 +267,7 @@ def _draw_step(sheet: _Sheet, made: _Trace, config: EvolutionConfig) -> None:
         sheet.arrow(2.38, y + 0.25, 2.75, y + 0.25)
         sheet.arrow(7.3, y + 0.25, 7.67, y + 0.25)
     sheet.bar(7.67, _TOPS[3], (2.35, height), _training(config.train), "ours")
-    back = [8.8, 8.8, 0.08, 0.08], [8.4, 8.6, 8.6, _middle(3)]
-    sheet.canvas.plot(*back, color="0.25", linewidth=1)
+    sheet.canvas.plot([8.8, 8.8, 0.08, 0.08], [8.4, 8.6, 8.6, _middle(3)], color="0.25", lw=1)
     sheet.across(0.08, 0.2, 3)
     sheet.words(2.1, 8.73, "next scene: the evolved network, and A with B as its pool (Sec. 3.4)")
 

@@ -20,7 +20,7 @@ from openscenes.data.samples import Sample
 from openscenes.method.inference import Feature, predictions
 from openscenes.method.ipt import IPTConfig, Refinement
 from openscenes.method.pseudo import refine_batch
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.study.runs.data import Labelled, Study, validation
 from openscenes.study.runs.models import Model, run_context
 from openscenes.study.scores.masks import IPTVariant, ipt_iou

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from openscenes.errors import InputError
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.study.scores.breakdown import draw_interval, finish_dot_plot
 from openscenes.study.scores.continual import SEQUENCE, Continual, learned
 from openscenes.study.scores.statistics import Estimate

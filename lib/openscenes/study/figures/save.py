@@ -14,7 +14,7 @@ from openscenes.paths import atomic
 from openscenes.study.runs.data import Study
 
 
-def picture(figure: Figure, alt: str, path: Path | None = None) -> Image:
+def show_figure(figure: Figure, alt: str, path: Path | None = None) -> Image:
     """A drawn figure as PNG for a notebook cell, and as a file of its own.
 
     On a page alone, a figure that holds pictures becomes a JPEG, where that has less than half
@@ -42,7 +42,7 @@ def _encoded(figure: Figure, kind: Literal["png", "jpeg"], alt: str, path: Path 
     return Image(buffer.getvalue(), format=kind, alt=alt)
 
 
-def photographs(
+def show_data(
     study: Study,
     draw: Callable[..., Figure],
     *arguments: object,
@@ -52,17 +52,17 @@ def photographs(
 ) -> Image | Markdown:
     """A figure that shows the data itself, as JPEG, or the reason why it is not drawn.
 
-    Ours: synthetic scenes are always shown; photographs belong to others and would be copied with
+    Ours: synthetic scenes are always shown; real images belong to others and would be copied with
     the page, so a page keeps them only where its reader asks for it.
 
     Args:
         draw: called as ``draw(study, *arguments)``.
-        alt, path: as for ``picture``.
-        keep: show photographs, too.
+        alt, path: as for ``show_figure``.
+        keep: show real images, too.
     """
     if study.profile.synthetic is None and not keep:
         return Markdown(
-            f"*Not drawn: {alt} These are photographs of others; set `photographs = True` in the "
+            f"*Not drawn: {alt} These images belong to others; set `real_images = True` in the "
             "second cell to see them.*"
         )
     return _encoded(draw(study, *arguments), "jpeg", alt, path)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from openscenes.errors import InputError
-from openscenes.study.scores.tables import Block, Table, cells
+from openscenes.study.scores.results import Block, Table, cells
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",

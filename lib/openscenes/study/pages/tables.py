@@ -20,8 +20,8 @@ from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.provenance import peak_memory_mb, provenance
 from openscenes.study.runs.store import digest_of
+from openscenes.study.scores.results import Block, Claim, Table, cells, numbers, title_of
 from openscenes.study.scores.splits import objects_as_found
-from openscenes.study.scores.tables import Block, Claim, Table, cells, numbers, title_of
 
 IN_ONE_LINE = 3  # claims of one verdict; more are told apart by what they are compared with
 

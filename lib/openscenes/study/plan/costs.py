@@ -32,7 +32,7 @@ from openscenes.study.runs.models import run_context
 from openscenes.study.runs.recipes import FULL, Recipe, evolution_config
 from openscenes.study.runs.refinement import refiner_training
 from openscenes.study.scores.clicks import SWEPT, THRESHOLDS
-from openscenes.study.scores.queries import Question
+from openscenes.study.scores.evaluation import Evaluation
 
 N_CROPS = 8
 
@@ -174,7 +174,7 @@ def work_of(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) -> Wor
         return Work(OURS, n * epochs)
     if recipe.kind == "fine-tuned peer":
         return Work(recipe.lineage()[0].name, n * epochs)
-    if recipe.kind == "renewed":
+    if recipe.kind == "re-estimated":
         return Work(PAIRS, 0, n + 2 * n * epochs)
     return Work(PAIRS, 2 * n * epochs, n * _labellings(profile, recipe))
 
@@ -194,7 +194,7 @@ def _labellings(profile: Profile, recipe: Recipe) -> int:
 
 
 def scoring_of(
-    profile: Profile, question: Question, objects: Mapping[str, int]
+    profile: Profile, question: Evaluation, objects: Mapping[str, int]
 ) -> tuple[Work, ...]:
     """The forward passes of one answer; pasting and counting pixels are left out."""
     n, n_clicks = objects[f"val {question.where}"], profile.n_clicks

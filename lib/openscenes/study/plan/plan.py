@@ -25,11 +25,11 @@ from openscenes.study.profiles import InitialSet, Profile
 from openscenes.study.runs.data import SOURCE, Study, new_scene, open_study, source, validation
 from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.runs import find
-from openscenes.study.scores.queries import Question, recipes_of
-from openscenes.study.scores.tables import SCENES
+from openscenes.study.scores.evaluation import Evaluation, recipes_of
+from openscenes.study.scores.results import SCENES
 
 INITIAL_SETS: tuple[InitialSet, ...] = ("voc", "voc+sbd")
-Asked = Mapping[str, Sequence[Question]]  # key of an experiment -> its questions
+Asked = Mapping[str, Sequence[Evaluation]]  # key of an experiment -> its questions
 
 
 @dataclass(frozen=True)

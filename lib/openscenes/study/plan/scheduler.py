@@ -23,13 +23,13 @@ from openscenes.study.runs.data import Study, open_study, validation
 from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.runs import find, train
 from openscenes.study.runs.store import digest_of
-from openscenes.study.scores.queries import Question, answer, recipes_of
+from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
 
-_CODE = (answer,)  # what decides what an answer is
+_CODE = (score,)  # what decides what an answer is
 
 
 def prepare(
-    study: Study, questions: Sequence[Question], data: Path | None, device: str
+    study: Study, questions: Sequence[Evaluation], data: Path | None, device: str
 ) -> Iterator[str]:
     """Train every model that is missing, parents first, then answer every question.
 
@@ -65,27 +65,27 @@ class Training:
 class Scoring:
     """Questions about one model, which is then loaded by one process only."""
 
-    questions: tuple[Question, ...]
+    questions: tuple[Evaluation, ...]
     recipe: None = None
 
     def __call__(self, study: Study) -> str:
         """Answer, or find answered meanwhile."""
         for question in self.questions:
-            answer(study, question)
+            score(study, question)
         return f"scored: {self.questions[0].recipe.words()} seed {self.questions[0].recipe.seed}"
 
 
 Task = Training | Scoring
 
 
-def _by_model(questions: Sequence[Question]) -> list[tuple[Question, ...]]:
-    groups: dict[Recipe, list[Question]] = {}
+def _by_model(questions: Sequence[Evaluation]) -> list[tuple[Evaluation, ...]]:
+    groups: dict[Recipe, list[Evaluation]] = {}
     for question in questions:
         groups.setdefault(question.recipe, []).append(question)
     return [tuple(dict.fromkeys(group)) for group in groups.values()]
 
 
-def _digest(study: Study, questions: Sequence[Question]) -> str:
+def _digest(study: Study, questions: Sequence[Evaluation]) -> str:
     asked = [
         [q.where, q.kind, q.user, q.clipped, q.views]
         + [find(study, recipe).digest for recipe in q.needs()]

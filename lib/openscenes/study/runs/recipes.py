@@ -18,7 +18,9 @@ from openscenes.method.ipt import IPTConfig
 from openscenes.study.profiles import InitialSet, Profile, Scene
 from openscenes.study.runs.data import User
 
-Kind = Literal["initial", "evolved", "renewed", "fine-tuned", "peer", "fine-tuned peer", "refiner"]
+Kind = Literal[
+    "initial", "evolved", "re-estimated", "fine-tuned", "peer", "fine-tuned peer", "refiner"
+]
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Recipe:
     """One model to train.
 
     Attributes:
-        kind: how it is trained; "fine-tuned" learns a scene's ground truth alone, "renewed" sees a
-            scene and learns nothing.
+        kind: how it is trained; "fine-tuned" learns a scene's ground truth alone, "re-estimated"
+            only re-estimates the BN statistics on a scene.
         name: the initial set, the scene, or the peer.
         seed: of everything drawn.
         parent: what it starts from; for a peer None.
@@ -61,7 +63,7 @@ class Recipe:
         own = {
             "initial": f"initial {self.name}",
             "evolved": step,
-            "renewed": step,
+            "re-estimated": step,
             "fine-tuned": f"{self.name} ground truth{user}",
             "peer": f"peer {self.name}",
             "fine-tuned peer": f"{self.name} ground truth",
@@ -85,7 +87,7 @@ def evolved(
     """A model after more steps of evolution onto a scene, one for each variant in turn."""
     made = parent
     for variant in variants:
-        kind: Kind = "renewed" if variant == STATISTICS else "evolved"
+        kind: Kind = "re-estimated" if variant == BN_ONLY else "evolved"
         made = Recipe(kind, scene, parent.seed, made, variant, part, user)
     return made
 
@@ -131,15 +133,15 @@ FULL = "st+ipt+fa"
 TABLE_4_VARIANTS = ("st", "st+ipt", "st+fa", FULL)
 TABLE_5_VARIANTS = (f"{FULL}, pixels of unseen classes too", f"{FULL}, unseen classes left out")
 CLAMP_VARIANTS = (f"{FULL}, 1/M' up to 1000",)
-HINT_VARIANTS = ("confined", "six views", "side and click losses", "average")
+BEYOND_VARIANTS = ("clipped to the box", "TTA", "box-projection and point losses", "EMA teacher")
 LITERAL_IPT = "st+ipt as printed"
-TOGETHER = "together"
-STATISTICS = "statistics alone"
-SLOWER = f"{FULL}, a fifth of the rate"
-CAREFUL = (STATISTICS, SLOWER)  # the steps of ours that keep a long life from falling
+ALL_BEYOND = "combined"
+BN_ONLY = "BN re-estimation"
+LOW_RATE = f"{FULL}, low rate"  # a fifth of the usual one
+LOW_RATE_STEPS = (BN_ONLY, LOW_RATE)  # ours: keep a long task sequence from falling
 VARIANTS = (
-    *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS, *HINT_VARIANTS, LITERAL_IPT, TOGETHER,
-    STATISTICS, SLOWER,
+    *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS, *BEYOND_VARIANTS, LITERAL_IPT,
+    ALL_BEYOND, BN_ONLY, LOW_RATE,
 )  # fmt: skip
 HUMAN_MARGIN = 2.0  # confine a human's box after widening it by twice the typical error
 
@@ -150,7 +152,7 @@ def evolution_config(
     """The rows of Tables 4 and 5 and those beyond the paper, as parameters of one function.
 
     Paper: Table 4, Table 5. Ours: everything that is not one of their rows.
-    Ours: ``STATISTICS`` is the control of +ST (``method.beyond.bn_adaptation``): what +ST shows,
+    Ours: ``BN_ONLY`` is the control of +ST (``method.beyond.bn_adaptation``): what +ST shows,
     unlearned.
     """
     plain = EvolutionConfig(
@@ -163,9 +165,9 @@ def evolution_config(
         return _module_by_module(plain, profile, variant)
     if variant in (*TABLE_5_VARIANTS, *CLAMP_VARIANTS):
         return _other_alignment(_module_by_module(plain, profile, FULL), profile, variant)
-    if variant == STATISTICS:
+    if variant == BN_ONLY:
         return plain
-    if variant == SLOWER:
+    if variant == LOW_RATE:
         slower = replace(plain.train, learning_rate=plain.train.learning_rate / 5)
         return _module_by_module(replace(plain, train=slower), profile, FULL)
     if variant == LITERAL_IPT:
@@ -196,20 +198,20 @@ def _with_hints(
 ) -> EvolutionConfig:
     """Self-training with what else the same three clicks tell.
 
-    ``TOGETHER`` takes what costs no further passes over the scene during training, with FA.
+    ``ALL_BEYOND`` takes what costs no further passes over the scene during training, with FA.
     A turned box does not touch its object, so that with these losses new crops are not turned;
     a human's touches it only nearly, so that its sides are looked for farther off.
     """
-    asked = HINT_VARIANTS[:3] if variant == TOGETHER else (variant,)
-    hinted = "side and click losses" in asked
+    asked = BEYOND_VARIANTS[:3] if variant == ALL_BEYOND else (variant,)
+    hinted = "box-projection and point losses" in asked
     new = plain.augmentation_new
     return replace(
         plain,
         augmentation_new=replace(new, rotation_deg=0.0) if hinted else new,
-        teacher=inference_config(profile, "confined" in asked, "six views" in asked, user),
+        teacher=inference_config(profile, "clipped to the box" in asked, "TTA" in asked, user),
         box_losses=_hints(profile, user) if hinted else None,
-        ema_decay=0.98 if "average" in asked else None,
-        alignment=profile.alignment if variant == TOGETHER else None,
+        ema_decay=0.98 if "EMA teacher" in asked else None,
+        alignment=profile.alignment if variant == ALL_BEYOND else None,
     )
 
 

@@ -171,7 +171,7 @@ def _evolved(study: Study, recipe: Recipe, model: Model) -> Trained:
     return step.network, step.history
 
 
-def _renewed(study: Study, recipe: Recipe, model: Model) -> Trained:
+def _reestimated(study: Study, recipe: Recipe, model: Model) -> Trained:
     """Ours: the control of self-training, which moves no weight."""
     network = reestimate_bn(
         _parent(study, recipe), _pool(study, recipe), _scene_data(study, recipe).clicked,
@@ -221,7 +221,7 @@ _FINETUNED_CODE = (align, Pool)
 _NAMES: dict[str, Callable[[Study, Recipe], dict[str, Any]]] = {
     "initial": _initial_names,
     "evolved": _step_names,
-    "renewed": _step_names,
+    "re-estimated": _step_names,
     "fine-tuned": _finetuned_names,
     "peer": peers.names,
     "fine-tuned peer": peers.names,
@@ -230,7 +230,7 @@ _NAMES: dict[str, Callable[[Study, Recipe], dict[str, Any]]] = {
 _TRAIN: dict[str, Callable[[Study, Recipe, Model], Trained]] = {
     "initial": _initial,
     "evolved": _evolved,
-    "renewed": _renewed,
+    "re-estimated": _reestimated,
     "fine-tuned": _finetuned,
     "peer": _peer,
     "fine-tuned peer": _finetuned_peer,
@@ -269,7 +269,7 @@ def _pool(study: Study, recipe: Recipe) -> Pool:
     """
     pool = Pool(_labelled(study, recipe).examples)
     for step in recipe.lineage()[1:-1]:
-        if step.kind == "renewed":
+        if step.kind == "re-estimated":
             continue
         clicked = _scene_data(study, step).clicked
         pool = pool.merged_with(kept_pseudo_masks(find(study, step).folder, clicked))

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from openscenes.errors import InputError
-from openscenes.study.figures.tables import PALETTE
+from openscenes.study.figures.palette import PALETTE
 from openscenes.study.profiles import Profile
 from openscenes.study.scores.continual import Means, Values, bootstrap
 

@@ -10,10 +10,10 @@ from openscenes.study.profiles import InitialSet
 from openscenes.study.runs.data import Study, new_scene, source, validation
 from openscenes.study.runs.peers import SOURCE_SET
 from openscenes.study.runs.recipes import Recipe
-from openscenes.study.scores.queries import Question, recipes_of
+from openscenes.study.scores.evaluation import Evaluation, recipes_of
 
 
-def objects_as_found(study: Study, questions: Iterable[Question]) -> dict[str, dict[str, Any]]:
+def objects_as_found(study: Study, questions: Iterable[Evaluation]) -> dict[str, dict[str, Any]]:
     """What lies in every split that the questions touch; the study remembers most of it.
 
     Ours: counted, not quoted, since readers differ in what they leave out.

@@ -11,7 +11,7 @@ import pandas as pd
 
 from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.pages.markdown import counted, folded, grid
-from openscenes.study.scores.tables import PAPER_VALUES, title_of
+from openscenes.study.scores.results import PAPER_VALUES, title_of
 from openscenes.study.status.verification import (
     FAILS,
     HOLDS,

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from openscenes.errors import DataError
 from openscenes.study.pages.tables import claim_facts
 from openscenes.study.profiles import PAPER, PROFILES
+from openscenes.study.scores.results import Claim, title_of
 from openscenes.study.scores.statistics import Estimate, over_trainings
-from openscenes.study.scores.tables import Claim, title_of
 
 # Fewer objects than these are a sample of the official split, which verifies nothing.
 FULL_SPLIT = {"VOC": 3_400, "Cityscapes": 9_000, "COCO": 36_000}

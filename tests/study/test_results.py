@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from openscenes.study.scores import tables
+from openscenes.study.scores import results
+from openscenes.study.scores.results import Block, Claim, Row, Table, claims_of, long, paper_value
 from openscenes.study.scores.statistics import Estimate
-from openscenes.study.scores.tables import Block, Claim, Row, Table, claims_of, long, paper_value
 
 TABLE_3 = {
     "coarse mask": 73.7, "global": 74.5, "center": 74.1, "edge": 74.3, "all three": 74.8,
@@ -56,7 +56,7 @@ def test_a_table_beyond_the_paper_has_no_published_value():
 
 
 def test_the_file_names_no_cell_twice_and_holds_no_other_value_of_table_3_and_4():
-    frame = pd.read_csv(tables.PAPER_VALUES, dtype={"table": str})
+    frame = pd.read_csv(results.PAPER_VALUES, dtype={"table": str})
     assert not frame.duplicated(["table", "row", "column"]).any()
     counts = frame.groupby("table").size()
     assert (counts["3"], counts["4"]) == (len(TABLE_3), 2 * len(TABLE_4))

@@ -22,7 +22,7 @@ Kind = Literal["masks", "ipt", "clicks"]
 
 
 @dataclass(frozen=True)
-class Question:
+class Evaluation:
     """How good is this model there?
 
     Attributes:
@@ -47,12 +47,12 @@ class Question:
         return (self.recipe,)
 
 
-def recipes_of(questions: Iterable[Question]) -> tuple[Recipe, ...]:
+def recipes_of(questions: Iterable[Evaluation]) -> tuple[Recipe, ...]:
     """Every model that the questions need, parents before children."""
     return in_order(recipe for question in questions for recipe in question.needs())
 
 
-def answer(study: Study, question: Question) -> pd.DataFrame:
+def score(study: Study, question: Evaluation) -> pd.DataFrame:
     """Scores per object, computed once and kept; nothing is trained.
 
     Returns:

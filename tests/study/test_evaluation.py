@@ -16,9 +16,9 @@ from openscenes.study.runs.data import Study, open_study, validation
 from openscenes.study.runs.models import run_context
 from openscenes.study.runs.recipes import evolved, inference_config, initial, peer, refiner_of
 from openscenes.study.runs.runs import find, train, train_all
-from openscenes.study.scores import masks, queries
+from openscenes.study.scores import evaluation, masks
+from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
 from openscenes.study.scores.masks import ipt_iou, ipt_variants, object_iou
-from openscenes.study.scores.queries import Question, answer, recipes_of
 
 FIRST = initial("voc+sbd", 0)
 SECOND = evolved(FIRST, "coco", "st")
@@ -36,33 +36,33 @@ def test_a_score_of_a_model_that_is_not_trained_trains_nothing_and_says_what_doe
     missing = initial("voc", 78)
     sentence = "smoke seed 78 initial voc is not trained yet; `make models`"
     for question in (
-        Question(missing, "coco"), Question(missing, "coco", "ipt"),
-        Question(missing, "coco", "clicks"), Question(evolved(missing, "coco", "st"), "coco"),
-        Question(peer("iFCN", 78), "voc", "clicks"),
+        Evaluation(missing, "coco"), Evaluation(missing, "coco", "ipt"),
+        Evaluation(missing, "coco", "clicks"), Evaluation(evolved(missing, "coco", "st"), "coco"),
+        Evaluation(peer("iFCN", 78), "voc", "clicks"),
     ):  # fmt: skip
         with pytest.raises(WeightsError, match="seed 78 .*is not trained yet"):
-            answer(study, question)
+            score(study, question)
     with pytest.raises(WeightsError, match=sentence):
-        answer(study, Question(missing, "voc"))
+        score(study, Evaluation(missing, "voc"))
     assert not find(study, missing).folder.exists()
 
 
 def test_what_a_question_needs():
-    assert Question(SECOND, "coco").needs() == (SECOND,)
-    assert Question(SECOND, "coco", "clicks").needs() == (SECOND, refiner_of(FIRST))
-    assert Question(peer("ITIS", 0), "coco", "clicks").needs() == (peer("ITIS", 0),)
-    assert Question(FIRST, "voc", "ipt").needs() == (FIRST,)
+    assert Evaluation(SECOND, "coco").needs() == (SECOND,)
+    assert Evaluation(SECOND, "coco", "clicks").needs() == (SECOND, refiner_of(FIRST))
+    assert Evaluation(peer("ITIS", 0), "coco", "clicks").needs() == (peer("ITIS", 0),)
+    assert Evaluation(FIRST, "voc", "ipt").needs() == (FIRST,)
 
 
 def test_recipes_of_questions_are_in_order():
-    asked = [Question(SECOND, "coco", "clicks"), Question(FIRST, "voc")]
+    asked = [Evaluation(SECOND, "coco", "clicks"), Evaluation(FIRST, "voc")]
     assert recipes_of(asked) == (FIRST, SECOND, refiner_of(FIRST))
     assert recipes_of([]) == ()
 
 
 def test_an_answer_has_a_line_for_every_object_of_the_set(study):
     for where in ("voc", "cityscapes", "coco"):
-        frame = answer(study, Question(FIRST, where))
+        frame = score(study, Evaluation(FIRST, where))
         assert list(frame.columns) == [*IDENTITY, "iou"]
         examples = validation(study, where).examples
         assert list(frame["object_id"]) == [example.object_id for example in examples]
@@ -71,36 +71,36 @@ def test_an_answer_has_a_line_for_every_object_of_the_set(study):
 
 
 def test_a_kept_answer_equals_a_fresh_one(study, monkeypatch):
-    asked = Question(FIRST, "coco")
-    kept = answer(study, asked)
+    asked = Evaluation(FIRST, "coco")
+    kept = score(study, asked)
     with monkeypatch.context() as patch:
         patch.setattr(masks, "predictions", None)  # asking a network again would fail
-        again = answer(study, asked)
+        again = score(study, asked)
     pd.testing.assert_frame_equal(kept, again)
     monkeypatch.setattr(store, "cache_dir", lambda: cache_dir() / "elsewhere")
-    fresh = answer(study, asked)
+    fresh = score(study, asked)
     pd.testing.assert_frame_equal(kept, fresh)
 
 
 def test_the_kinds_and_the_ways_of_asking_have_answers_of_their_own(study):
-    plain = answer(study, Question(FIRST, "coco"))["iou"]
+    plain = score(study, Evaluation(FIRST, "coco"))["iou"]
     ways = {
-        "confined": answer(study, Question(FIRST, "coco", clipped=True))["iou"],
-        "views": answer(study, Question(FIRST, "coco", views=True))["iou"],
-        "both": answer(study, Question(FIRST, "coco", clipped=True, views=True))["iou"],
-        "human": answer(study, Question(FIRST, "coco", user="human"))["iou"],
-        "later": answer(study, Question(SECOND, "coco"))["iou"],
+        "clipped to the box": score(study, Evaluation(FIRST, "coco", clipped=True))["iou"],
+        "views": score(study, Evaluation(FIRST, "coco", views=True))["iou"],
+        "both": score(study, Evaluation(FIRST, "coco", clipped=True, views=True))["iou"],
+        "human": score(study, Evaluation(FIRST, "coco", user="human"))["iou"],
+        "later": score(study, Evaluation(SECOND, "coco"))["iou"],
     }
     for name, scores in ways.items():
         assert not np.allclose(scores, plain), name
-    assert not np.allclose(ways["both"], ways["confined"])
+    assert not np.allclose(ways["both"], ways["clipped to the box"])
     assert not np.allclose(ways["both"], ways["views"])
 
 
 def test_an_exact_box_can_only_help_a_mask_that_is_confined_to_it(study):
     """Ground truth never leaves its tight box, so nothing right is lost."""
-    plain = answer(study, Question(FIRST, "coco"))["iou"]
-    clipped = answer(study, Question(FIRST, "coco", clipped=True))["iou"]
+    plain = score(study, Evaluation(FIRST, "coco"))["iou"]
+    clipped = score(study, Evaluation(FIRST, "coco", clipped=True))["iou"]
     assert (clipped >= plain - 0.02).all()  # pasting smooths the edge of the box
     assert clipped.mean() > plain.mean()
 
@@ -140,7 +140,7 @@ def test_six_views_are_a_mean_of_more_than_the_plain_one(study):
 
 
 def test_masks_are_read_as_the_profile_says(study):
-    frame = answer(study, Question(FIRST, "voc"))
+    frame = score(study, Evaluation(FIRST, "voc"))
     made, labelled = train(study, FIRST), validation(study, "voc")
     pd.testing.assert_frame_equal(frame, object_iou(study, made, labelled))
     strict = replace(study.profile.inference, threshold=0.9)
@@ -148,9 +148,9 @@ def test_masks_are_read_as_the_profile_says(study):
 
 
 def test_ipt_answers_every_variant_at_once(study):
-    frame = answer(study, Question(FIRST, "voc", "ipt"))
+    frame = score(study, Evaluation(FIRST, "voc", "ipt"))
     assert list(frame.columns) == [*IDENTITY, "iou", *ipt_variants(study.profile)]
-    assert np.allclose(frame["iou"], answer(study, Question(FIRST, "voc"))["iou"])
+    assert np.allclose(frame["iou"], score(study, Evaluation(FIRST, "voc"))["iou"])
     some = {"edge": ipt_variants(study.profile)["edge"]}
     alone = ipt_iou(study, train(study, FIRST), validation(study, "voc"), some)
     assert np.allclose(alone["edge"], frame["edge"])
@@ -158,10 +158,10 @@ def test_ipt_answers_every_variant_at_once(study):
 
 def test_a_peer_is_asked_by_clicks_whatever_the_kind(study, monkeypatch):
     seen = []
-    monkeypatch.setattr(queries.clicks, "first_iou", lambda *a: seen.append(a) or "first")
-    monkeypatch.setattr(queries.clicks, "click_iou", lambda *a: seen.append(a) or "clicks")
+    monkeypatch.setattr(evaluation.clicks, "first_iou", lambda *a: seen.append(a) or "first")
+    monkeypatch.setattr(evaluation.clicks, "click_iou", lambda *a: seen.append(a) or "clicks")
     dextr = peer("DEXTR", 0)
-    assert answer(study, Question(dextr, "coco")) == "first"
-    assert answer(study, Question(dextr, "coco", "clicks")) == "clicks"
-    assert answer(study, Question(FIRST, "coco", "clicks")) == "clicks"
+    assert score(study, Evaluation(dextr, "coco")) == "first"
+    assert score(study, Evaluation(dextr, "coco", "clicks")) == "clicks"
+    assert score(study, Evaluation(FIRST, "coco", "clicks")) == "clicks"
     assert [recipe for _, recipe, _, _ in seen] == [dextr, dextr, FIRST]

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from openscenes.study.figures.save import picture
+from openscenes.study.figures.save import show_figure
 
 PNG, JPEG = b"\x89PNG", b"\xff\xd8\xff"
 
@@ -21,14 +21,14 @@ def lines():
 
 
 def test_lines_stay_sharp_and_pictures_become_small():
-    assert picture(lines(), "a line").data.startswith(PNG)
-    assert picture(noise(), "noise").data.startswith(JPEG)
+    assert show_figure(lines(), "a line").data.startswith(PNG)
+    assert show_figure(noise(), "noise").data.startswith(JPEG)
 
 
 def test_what_is_kept_as_a_file_is_a_png_of_the_same_bytes(tmp_path):
     kept = tmp_path / "noise.png"
-    shown = picture(noise(), "noise", kept)
+    shown = show_figure(noise(), "noise", kept)
     assert shown.data == kept.read_bytes()
     assert shown.data.startswith(PNG)
-    assert picture(noise(), "noise", kept).data == shown.data
+    assert show_figure(noise(), "noise", kept).data == shown.data
     assert shown.alt == "noise"
