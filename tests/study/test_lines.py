@@ -45,7 +45,7 @@ def answers(monkeypatch):
              "iou": values / (2 if question.where == "voc" else 1)}
         )  # fmt: skip
 
-    monkeypatch.setattr(rows, "answer", answer)
+    monkeypatch.setattr(rows, "score", answer)
 
 
 def test_asking_passes_on_how():
