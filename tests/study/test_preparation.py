@@ -94,7 +94,7 @@ def test_parents_are_trained_first_and_then_every_question_is_answered(
         answered.append(question)
         return real(study, question)
 
-    monkeypatch.setattr(scheduler, "answer", counting)
+    monkeypatch.setattr(scheduler, "score", counting)
     lines = list(prepare(alone, questions, None, "cpu"))
     ready = [line.split(" (")[0] for line in lines if line.startswith("ready")]
     # another test may have trained them already
