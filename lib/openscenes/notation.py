@@ -169,3 +169,23 @@ def _row(symbol: Symbol) -> str:
     glyph = "" if symbol.glyph == "-" else f"${symbol.glyph}$"
     code = f"`{symbol.module}`: `{symbol.name}`"
     return f"| {glyph} | {code} | {symbol.shape} | {symbol.meaning} | {symbol.where} |"
+
+
+GLOSSARY: dict[str, str] = {
+    "interaction": "a box around an object and one click inside it",
+    "initial model": "trained with ground truth on VOC, with or without SBD",
+    "pseudo mask": "a prediction on a new scene that the model then trains on",
+    "ST": "self-training on pseudo masks",
+    "IPT": "interactive prototypes: three prototypes and a vote refine a mask (Eq. 1-6)",
+    "FA": "feature alignment of old and new objects (Eq. 7-10)",
+    "pool": "replay buffer of everything learned before",
+    "task sequence": "scenes learned one after another",
+    "BN re-estimation": "new batch-norm statistics, no weight trained (AdaBN); a control",
+    "NoC": "number of clicks to a target IoU",
+    "significant": "the 95 % interval of a paired difference leaves out zero",
+}
+
+
+def glossary() -> str:
+    """The words of the study as a Markdown list."""
+    return "\n".join(f"- **{word}**: {meaning}" for word, meaning in GLOSSARY.items())

@@ -10,14 +10,20 @@ import pytest
 
 from openscenes.errors import DataError
 from openscenes.method.ipt import IPTConfig
-from openscenes.study.pages.markdown import grid
+from openscenes.notation import glossary
+from openscenes.paths import PROJECT
+from openscenes.study.pages.markdown import block_of, grid, marked
+from openscenes.study.plan.requirements import paper_flops
 from openscenes.study.profiles import differences, profile_named
 from openscenes.study.runs.provenance import PACKAGE
-from openscenes.study.status.decisions import decisions, ours, settings_of
-from openscenes.study.status.findings import overview, published_cells
-from openscenes.study.status.page import paper_flops, write_status
-from openscenes.study.status.verification import claims, direction, read_reports, set_of, verified
+from openscenes.study.runs.recipes import STATISTICS
+from openscenes.study.status.decisions import FOLDERS, decisions, ours, settings_of
+from openscenes.study.status.findings import every_claim, overview, published_values
+from openscenes.study.status.page import write_status
+from openscenes.study.status.summary import STATEMENTS, SUMMARY, summary
+from openscenes.study.status.verification import direction, read_reports, set_of, verified
 
+SCENES = ("Cityscapes, initial model on VOC+SBD", "COCO, initial model on VOC+SBD")
 CELL = {
     "block": "COCO, initial model on VOC", "row": "+ST", "paper": 76.8, "ours": 76.5,
     "ours_std": 0.2, "ours_low": 76.0, "ours_high": 77.0, "to_first": 5.0, "to_first_low": 4.0,
@@ -47,6 +53,11 @@ def put(folder, cells=(FIRST, CELL), **what):
     stem = f"table_{run['table']}"
     pd.DataFrame(cells).to_csv(tables / f"{stem}.csv", index=False)
     (tables / f"{stem}_run.json").write_text(json.dumps(run))
+
+
+def page_of(folder, name="README.md"):
+    """A page as `make status` writes it."""
+    return (write_status(folder).parent / name).read_text(encoding="utf-8")
 
 
 def cell(**changes):
@@ -99,50 +110,67 @@ def test_facts_without_a_table_are_an_error(tmp_path):
         read_reports(tmp_path)
 
 
-def test_the_page_has_a_line_per_cell_and_the_command_of_each_run(tmp_path):
+def test_the_pages_have_a_line_per_cell_and_the_command_of_each_run(tmp_path):
     put(tmp_path)
     put(tmp_path / "study", profile="study")
-    page = write_status(tmp_path)
-    assert page == tmp_path / "README.md"
-    lines = page.read_text(encoding="utf-8").splitlines()
+    assert write_status(tmp_path) == tmp_path / "README.md"
     assert (
         "| COCO, initial model on VOC | +ST | mIoU | 76.8 | 76.5 ± 0.2 (3 seeds) | -0.3 | "
         "no: synthetic scenes | yes |"
-    ) in lines
+    ) in page_of(tmp_path, "findings.md").splitlines()
+    lines = page_of(tmp_path).splitlines()
     run = next(line for line in lines if line.startswith("| [table 4, demo](tables/table_4.md)"))
-    assert "`make table-4 SEEDS=3` | 3 | 33 s |  | 2 models, 4 min | Some CPU, 2 threads |" in run
-    assert any("`make table-4 PROFILE=study DATA=path/to/data SEEDS=3`" in line for line in lines)
-    assert "| demo | COCO, validation |  | 36335 |  |  |" in lines
+    assert "`make table-4 SEEDS=3` | 33 s |  | 2 models, 4 min | Some CPU, 2 threads |" in run
+    assert any("`make table-4 PROFILE=study DATA=folder SEEDS=3`" in line for line in lines)
     sizes = [f"{profile_named(name).crop.size} px square" for name in ("demo", "study")]
-    crop = next(line for line in lines if line.startswith("| crop |"))
+    settings = page_of(tmp_path, "settings.md").splitlines()
+    crop = next(line for line in settings if line.startswith("| crop |"))
     assert re.findall(r"\d+ px square", crop) == sizes
 
 
 def test_the_same_reports_give_the_same_bytes(tmp_path):
     put(tmp_path)
-    first = write_status(tmp_path).read_bytes()
-    assert write_status(tmp_path).read_bytes() == first
+    contents = []
+    for _ in range(2):
+        write_status(tmp_path)
+        contents.append({path.name: path.read_bytes() for path in tmp_path.glob("*.*")})
+    assert contents[0] == contents[1]
+    assert set(contents[0]) == {"README.md", "claims.csv", "values.csv", *PAGES}
 
 
 def test_without_a_report_the_page_says_so(tmp_path):
-    text = write_status(tmp_path).read_text(encoding="utf-8")
+    text = page_of(tmp_path)
     assert "No table has been made yet" in text
-    assert "# Our decisions" in text
+    assert "not measured" in block_of(SUMMARY, text)
+    assert page_of(tmp_path, "decisions.md").startswith("# Where we depart from the paper")
 
 
-def test_tables_of_the_page_are_whole_and_links_lead_somewhere(tmp_path):
-    put(tmp_path)
-    text = write_status(tmp_path).read_text(encoding="utf-8")
+PAGES = ("findings.md", "decisions.md", "settings.md")
+
+
+@pytest.mark.parametrize("name", ["README.md", *PAGES])
+def test_tables_of_the_pages_are_whole_and_links_lead_somewhere(tmp_path, name):
+    put(tmp_path, claims=[CLAIM], objects={"voc/val": {"images": 1, "objects": 2, "dropped": {}}})
+    (tmp_path / "tables" / "table_4.md").touch()
+    text = page_of(tmp_path, name)
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         counts = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
         assert len(counts) == 1
     for target in re.findall(r"\]\(\.\./lib/([^)]*)\)", text):
         assert (PACKAGE.parent / target).is_file()
+    for target in re.findall(r"\]\((?!\.\.)([^)#]*)\)", text):
+        assert (tmp_path / target).is_file(), target
+    assert text.count("<details>\n<summary>") == text.count("\n\n</details>")
+
+
+def test_the_status_page_is_one_page(tmp_path):
+    committed = PROJECT / "reports" / "README.md"
+    assert len(committed.read_text(encoding="utf-8").split()) <= 2_500
 
 
 @pytest.mark.parametrize("name", ["demo", "study"])
 def test_every_departure_of_a_profile_is_listed_with_its_reason(tmp_path, name):
-    text = write_status(tmp_path).read_text(encoding="utf-8")
+    text = page_of(tmp_path, "settings.md")
     section = text.partition(f"## Profile `{name}`")[2].partition("\n## ")[0]
     profile = profile_named(name)
     for field in differences(profile):
@@ -168,24 +196,26 @@ def test_what_follows_the_word_up_to_the_next_label_or_paragraph():
     assert ours("Nothing to say about ``Ours:`` lines.") == []
 
 
-def test_decisions_name_module_and_owner(tmp_path):
+def test_decisions_name_module_and_owner_where_numbers_are_decided(tmp_path):
     package = tmp_path / "pack"
-    (package / "sub").mkdir(parents=True)
-    (package / "b.py").write_text('"""Ours: a module."""\n')
-    (package / "sub" / "a.py").write_text(
+    for name in ("method/beyond", "data", "widgets"):
+        (package / name).mkdir(parents=True)
+    (package / "data" / "b.py").write_text('"""Ours: a module."""\n')
+    (package / "method" / "beyond" / "a.py").write_text(
         'class A:\n    def b(self):\n        """Do.\n\n        Ours: a method.\n        """\n'
     )
+    (package / "widgets" / "c.py").write_text('"""Ours: a slider."""\n')
     found = [(d.module, d.owner, d.text) for d in decisions(package)]
     assert found == [
-        ("pack/b.py", "", "a module."),
-        ("pack/sub/a.py", "A.b", "a method."),
+        ("pack/data/b.py", "", "a module."),
+        ("pack/method/beyond/a.py", "A.b", "a method."),
     ]
 
 
 def test_no_decision_of_the_code_is_overlooked():
     """A literal count: a line of a docstring that begins with the label, or follows a sentence."""
     counted = 0
-    for path in PACKAGE.rglob("*.py"):
+    for path in (path for name in FOLDERS for path in (PACKAGE / name).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
                 text = ast.get_docstring(node) or ""
@@ -208,7 +238,7 @@ def test_cost_of_the_paper_by_hand():
 
 
 def test_the_page_names_what_the_papers_profile_needs(tmp_path):
-    text = write_status(tmp_path).read_text(encoding="utf-8").partition("needs\n")[2]
+    text = page_of(tmp_path, "settings.md").partition("needs\n")[2]
     for word in ("VOCdevkit/VOC2012", "benchmark_RELEASE", "cityscapes", "coco", "ImageNet", "GPU"):
         assert word in text
 
@@ -240,17 +270,25 @@ def test_where_the_paper_found_no_difference_no_sign_can_agree():
     assert direction(cell(paper=FIRST["paper"]), pd.Series(FIRST)) == ""
 
 
-def test_claims_are_read_from_the_run_and_older_runs_are_compared_with_their_first_row(tmp_path):
-    put(tmp_path, claims=[CLAIM | {"verdict": "Cannot be told here"}])
+def test_claims_are_those_of_the_run_and_a_gain_may_also_be_that_over_the_first_row(tmp_path):
+    put(tmp_path, claims=[CLAIM | {"verdict": "Cannot be told here", "ours": 4.5}])
     put(tmp_path / "study", profile="study")
-    new, old = read_reports(tmp_path)
-    assert [claim["verdict"] for claim in claims(new)] == ["Cannot be told here"]
-    assert claims(old) == [CLAIM]
-    text = write_status(tmp_path).read_text(encoding="utf-8")
+    told, untold = read_reports(tmp_path)
+    gains = [report.gain("COCO, initial", "+ST", "Baseline") for report in (told, untold)]
+    assert [(gain.ours.mean, gain.paper) for gain in gains] == [(4.5, 6.0), (5.0, 6.0)]
+    assert told.gain("COCO, initial", "Baseline", "+ST") is None
+    text = page_of(tmp_path, "findings.md")
     assert "<summary>table 4, demo: cannot be told here 1</summary>" in text
-    line = "| COCO, initial model on VOC | +ST against Baseline | +6.0 | +5.00 [+4.00, +6.00] |"
+    assert "<summary>table 4, study: no claims</summary>" in text
+    line = "| COCO, initial model on VOC | +ST against Baseline | +6.0 | +4.50 [+4.00, +6.00] |"
     assert f"| Cannot be told here {line}" in text
-    assert f"| Holds here {line}" in text
+    (row,) = pd.read_csv(tmp_path / "claims.csv").to_dict("records")
+    assert (row["better"], row["ours"], row["verdict"]) == ("+ST", 4.5, "Cannot be told here")
+
+
+def overview_of(folder):
+    reports = read_reports(folder)
+    return overview(reports, published_values(reports), every_claim(reports)).splitlines()
 
 
 def test_the_overview_counts_by_hand(tmp_path):
@@ -259,12 +297,11 @@ def test_the_overview_counts_by_hand(tmp_path):
     quarter, other = row | {"row": "25%", "paper": 78.3}, row | {"row": "ours", "paper": None}
     told = [CLAIM, CLAIM | {"verdict": "Does not hold here"}, CLAIM | {"paper": None}]
     put(tmp_path, cells=(first, quarter, other), number="7", claims=told)
-    lines = overview(read_reports(tmp_path)).splitlines()
+    lines = overview_of(tmp_path)
     (line,) = [line for line in lines if line.startswith("| Table 7 ")]
-    assert line.endswith("| [demo](tables/table_7.md) | 5 | 2 | 0 | 2 | 1 | 0 | 1 |  |")
+    assert line.endswith("| [demo](tables/table_7.md) | 2 of 5 | 0 | 1 | 0 | 1 |  |")
     (missing,) = [line for line in lines if line.startswith("| Table 4 ")]
-    assert "| not made yet | 12 |" in missing
-    assert any(line.startswith("| Table 4+ ") and "nothing published" in line for line in lines)
+    assert "| not made yet |" in missing
 
 
 def test_clicks_needed_are_cells_and_the_protocols_own_are_nominal(tmp_path):
@@ -273,11 +310,10 @@ def test_clicks_needed_are_cells_and_the_protocols_own_are_nominal(tmp_path):
                             "NoC, measured": "8.0 ± 0.5"}  # fmt: skip
     iog = CELL | clicks | {"row": "IOG", "NoC, paper": "3 (nominal)", "NoC, measured": "4.5"}
     put(tmp_path, cells=(ifcn, iog), number="1")
-    found = {(cell.row, cell.measure): cell for cell in published_cells(read_reports(tmp_path)[0])}
-    assert list(found) == [("iFCN", "NoC"), ("IOG", "mIoU"), ("IOG", "NoC")]
-    assert found["iFCN", "NoC"].difference == "+1.1"
-    assert found["IOG", "NoC"].difference == "nominal"
-    assert (found["IOG", "NoC"].paper, found["IOG", "NoC"].ours) == (3.0, "4.5 (3 seeds)")
+    found = published_values(read_reports(tmp_path)).set_index(["row", "measure"])
+    assert list(found.index) == [("iFCN", "NoC"), ("IOG", "mIoU"), ("IOG", "NoC")]
+    assert list(found["ours - paper"])[::2] == ["+1.1", "nominal"]
+    assert tuple(found.loc[("IOG", "NoC"), ["paper", "ours"]]) == (3.0, "4.5 (3 seeds)")
 
 
 def test_clicks_of_the_whole_split_verify_by_their_interval(tmp_path):
@@ -285,7 +321,7 @@ def test_clicks_of_the_whole_split_verify_by_their_interval(tmp_path):
     for system, interval in (("iFCN", "[6.5, 7.4]"), ("ITIS", "[7.5, 8.4]")):
         about |= {"row": system, "NoC, measured": f"7.0 ± 0.5 {interval}"}
         put(tmp_path, cells=(about,), number="1", profile="paper")
-        (found,) = published_cells(read_reports(tmp_path)[0])
+        (found,) = published_values(read_reports(tmp_path)).itertuples()
         assert found.ours == "7.0 ± 0.5 (3 seeds)"
         assert found.verified == {"iFCN": "yes", "ITIS": "no: differs"}[system]
 
@@ -296,19 +332,19 @@ def test_the_protocols_own_clicks_verify_nothing_wherever_the_interval_lies(tmp_
     for interval in ("[2.5, 3.5]", "[9.5, 11.5]"):
         put(tmp_path, cells=(about | {"NoC, measured": f"3.0 ± 0.5 {interval}"},), number="1",
             profile="paper")  # fmt: skip
-        (found,) = published_cells(read_reports(tmp_path)[0])
+        (found,) = published_values(read_reports(tmp_path)).itertuples()
         assert found.verified == "no: nominal, the protocol's own clicks"
 
 
 def test_a_claim_is_listed_by_seed(tmp_path):
     put(tmp_path, claims=[CLAIM])
-    text = write_status(tmp_path).read_text(encoding="utf-8")
+    text = page_of(tmp_path, "findings.md")
     assert "| +6.0 | +5.00 [+4.00, +6.00] |  |  |" in text  # no objects were kept
     scores = {"block": [CLAIM["block"]] * 4 + ["another"], "seed": [0, 0, 1, 1, 0],
               "object_id": list("ababc"), "Baseline": [0.5, 0.5, 0.5, 0.5, 0.9],
               "+ST": [0.6, 0.5, 0.5, 0.48, 0.1]}  # fmt: skip
     pd.DataFrame(scores).to_csv(tmp_path / "tables" / "table_4_objects.csv", index=False)
-    text = write_status(tmp_path).read_text(encoding="utf-8")
+    text = page_of(tmp_path, "findings.md")
     assert "| +6.0 | +5.00 [+4.00, +6.00] | +5.00, -1.00 | [" in text
 
 
@@ -319,7 +355,7 @@ def test_a_claim_that_one_more_training_may_turn_is_counted_apart(tmp_path):
         scores = {"block": CLAIM["block"], "seed": seeds, "object_id": objects, "Baseline": 0.5,
                   "+ST": [0.55] * 40 + [0.5 + second] * 40}  # fmt: skip
         pd.DataFrame(scores).to_csv(tmp_path / "tables" / "table_4_objects.csv", index=False)
-        (line,) = [x for x in overview(read_reports(tmp_path)).splitlines() if "table_4.md" in x]
+        (line,) = [x for x in overview_of(tmp_path) if "table_4.md" in x]
         assert line.endswith(f"| {counted} |")
 
 
@@ -328,36 +364,95 @@ def test_a_row_that_another_should_beat_says_so(tmp_path):
             for name, paper in (("iFCN", None), ("DEXTR", 91.5), ("Ours", 93.2))]  # fmt: skip
     claim = CLAIM | {"block": "VOC@85%", "better": "Ours", "worse": "DEXTR"}
     put(tmp_path, cells=rows, number="1", claims=[claim])
-    cells = list(published_cells(read_reports(tmp_path)[0]))
-    assert [cell.direction for cell in cells] == ["yes, Ours over it", ""]
+    values = published_values(read_reports(tmp_path))
+    assert list(values["direction agrees"]) == ["yes, Ours over it", ""]
 
 
 def test_objects_are_those_that_the_run_has_counted(tmp_path):
     counted = {"images": 9, "objects": 412, "dropped": {"crowd": 3, "tiny": 0}, "drawn": 300}
     put(tmp_path, objects={"coco/train": counted})
-    text = write_status(tmp_path).read_text(encoding="utf-8")
-    assert "| demo | coco/train | 9 | 412 | 300 | crowd 3 |" in text
-    assert "COCO, validation" not in text
+    assert "| demo | coco/train | 9 | 412 | 300 | crowd 3 |" in page_of(tmp_path, "settings.md")
 
 
 def test_a_key_with_an_underscore_is_a_target_with_a_dash(tmp_path):
     put(tmp_path, number="4_plus")
-    text = write_status(tmp_path).read_text(encoding="utf-8")
+    text = page_of(tmp_path)
     assert "[table 4+, demo](tables/table_4_plus.md)" in text
     assert "`make table-4-plus SEEDS=3`" in text
 
 
 def test_every_system_of_table_1_says_what_it_sees(tmp_path):
-    text = write_status(tmp_path).read_text(encoding="utf-8").partition("### Systems")[2]
+    text = page_of(tmp_path, "settings.md").partition("## Systems")[2]
     for system in ("iFCN", "Latent diversity", "ITIS", "FCTSFN", "DEXTR", "IOG, ours"):
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {system} |")]
         assert line.count("|") == 6
 
 
-def test_the_contents_lead_to_every_section_and_folds_are_closed(tmp_path):
-    put(tmp_path)
-    text = write_status(tmp_path).read_text(encoding="utf-8")
-    titles = re.findall(r"^## (.*)$", text, re.MULTILINE)
-    assert [title for title in titles if f"- [{title}](#" not in text] == []
-    assert text.count("<details>\n<summary>") == text.count("\n\n</details>") > 5
-    assert len(re.findall(r"<summary>openscenes/networks: \d+ decisions</summary>", text)) == 1
+def told(better, worse, *gains, blocks=SCENES, paper=None):
+    """A claim in each block: gains are (low, ours, high)."""
+    return [CLAIM | {"block": block, "better": better, "worse": worse, "paper": paper, "low": low,
+                     "ours": ours, "high": high} for block, (low, ours, high) in
+            zip(blocks, gains, strict=True)]  # fmt: skip
+
+
+def test_what_holds_and_what_does_not_is_counted_over_all_data(tmp_path):
+    up, open_, down = (0.5, 1.0, 1.5), (-0.5, 0.5, 1.5), (-2.0, -1.0, -0.5)
+    put(tmp_path, claims=[
+        *told("+ST", "Baseline", up, open_, paper=0.9), *told("+ST", STATISTICS, down, open_),
+        *told("+ST +IPT +FA", "+ST", up, down),
+    ])  # fmt: skip
+    put(tmp_path / "study", profile="study", claims=[
+        *told("+ST", "Baseline", up, up), *told("+ST", STATISTICS, up, up),
+        *told("+ST +IPT +FA", "+ST", down, open_),
+    ])  # fmt: skip
+    lines = summary(read_reports(tmp_path), 0, "reports/").splitlines()
+    first, control, modules, ipt, _ = lines[2:7]
+    assert first == (
+        f"| [{STATEMENTS[0].words}](reports/tables/table_4.md) | +0.9, +0.9 | **+1.0**, +0.5 | "
+        "**+1.0**, **+1.0** | holds: 3 of 4 |"
+    )
+    assert control.endswith("| in part: 2 of 4, 1 worse |")
+    assert modules.endswith("| in part: 1 of 4, 2 worse |")
+    assert ipt.endswith(" masks | –, – | not measured | not measured | not measured |")
+    assert lines[8] == (
+        f"- **Holds:** {STATEMENTS[0].words}; on real images only: {STATEMENTS[1].words}; on "
+        f"synthetic scenes only: {STATEMENTS[2].words}."
+    )
+    assert lines[9] == "- **Does not hold:** nothing."
+    put(tmp_path, claims=told("+ST +IPT +FA", "+ST", open_, down))
+    assert f"- **Does not hold:** {STATEMENTS[2].words}." in summary(read_reports(tmp_path), 0)
+
+
+def test_the_third_sentence_tells_what_the_rows_of_ours_gain(tmp_path):
+    control = told(STATISTICS, "Baseline", (0.5, 2.2, 3.0), (-1.0, -0.6, 0.1))
+    put(tmp_path, claims=control)
+    (line,) = [x for x in summary(read_reports(tmp_path), 0).splitlines() if "**Ours:**" in x]
+    assert "learns nothing, gains +2.2, -0.6 on synthetic scenes; done" in line
+    assert line.endswith("lift it to what was not measured yet.")
+
+
+def test_every_row_that_the_summary_speaks_of_is_a_row_of_its_table():
+    reports = read_reports(PROJECT / "reports")
+    text = summary(reports, 0)
+    assert text.count("not measured") == 1  # forgetting, on real images
+
+
+def test_the_front_page_has_the_summary_and_nothing_else_of_it_changes(tmp_path):
+    reports = tmp_path / "reports"
+    put(reports, claims=told("+ST", "Baseline", (0.5, 1.0, 1.5), (0.5, 1.0, 1.5)))
+    front = tmp_path / "README.md"
+    front.write_text(f"# Mine\n\n{marked(SUMMARY, 'old')}\n\nMore.\n", encoding="utf-8")
+    status = block_of(SUMMARY, page_of(reports))
+    assert "holds: 2 of 2" in status
+    led = status.replace("](tables/", "](reports/tables/")
+    assert front.read_text(encoding="utf-8") == f"# Mine\n\n{marked(SUMMARY, led)}\n\nMore.\n"
+
+
+def test_the_committed_pages_are_what_the_committed_tables_give():
+    reports = read_reports(PROJECT / "reports")
+    values = published_values(reports)
+    n_verified = int((values["verified"] == "yes").sum())
+    for name, folder in (("README.md", "reports/"), ("reports/README.md", "")):
+        text = (PROJECT / name).read_text(encoding="utf-8")
+        assert block_of(SUMMARY, text) == summary(reports, n_verified, folder), "run `make status`"
+    assert block_of("glossary", (PROJECT / "README.md").read_text(encoding="utf-8")) == glossary()

@@ -1,4 +1,4 @@
-"""Where we chose, approximated or left out: the ``Ours`` lines of the code, found by reading it."""
+"""Where data, networks, method and peers depart from the paper: ``Ours`` in their docstrings."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from openscenes.settings import sources
+from openscenes.study.pages.markdown import counted, folded
 
+FOLDERS = ("data", "networks", "method", "peers")
 # A label only where a line or a sentence begins: a docstring may also speak about the word.
 _LABEL = re.compile(r"(?:^|(?<=[.;:)]\s)|(?<=\s\s))Ours:\s+", re.MULTILINE)
 _END = re.compile(
@@ -30,13 +33,9 @@ class Decision:
 
 
 def decisions(package: Path) -> list[Decision]:
-    """Every choice named in the docstrings of a package, by module, in order of appearance.
-
-    Args:
-        package: the folder of a Python package.
-    """
+    """Every choice named in the docstrings of a package's ``FOLDERS``, in order of appearance."""
     found = []
-    for path in sorted(package.rglob("*.py")):
+    for path in (p for name in FOLDERS for p in sorted((package / name).rglob("*.py"))):
         module = path.relative_to(package.parent).as_posix()
         for owner, docstring in _docstrings(ast.parse(path.read_text(encoding="utf-8"))):
             found += [Decision(module, owner, text) for text in ours(docstring)]
@@ -62,6 +61,24 @@ def _docstrings(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from _docstrings(node, f"{prefix}{node.name}.")
 
 
+def decisions_page(package: Path) -> str:
+    """Markdown: every decision, a fold for each folder of the package."""
+    parts = [
+        "# Where we depart from the paper\n\nCollected from the docstrings of the code that decides"
+        " numbers: what the paper leaves open and we chose, what we approximate, what is ours."
+    ]
+    for folder, group in groupby(decisions(package), lambda each: each.module.split("/")[1]):
+        mine = list(group)
+        modules = groupby(mine, lambda each: each.module)
+        body = "\n\n".join(
+            f"**[{module}](../lib/{module})**\n\n"
+            + "\n".join(f"- `{each.owner or 'module'}`: {each.text}" for each in those)
+            for module, those in modules
+        )
+        parts.append(folded(f"{folder}: {counted(len(mine), 'decision')}", body))
+    return "\n\n".join(parts)
+
+
 @dataclass(frozen=True)
 class Setting:
     """One field of a configuration: its default, and where that default comes from."""
@@ -74,12 +91,11 @@ class Setting:
 def settings_of(*configs: Any) -> list[Setting]:
     """Every sourced field of configurations and of those inside them, each class once."""
     found: dict[str, Setting] = {}
-    for config in configs:
-        for owner in _nested(config):
-            defaults = {item.name: item.default for item in dataclasses.fields(owner)}
-            for field, source in sources(owner).items():
-                name = f"{owner.__name__}.{field}"
-                found[name] = Setting(name, defaults[field], source)
+    for owner in (owner for config in configs for owner in _nested(config)):
+        defaults = {item.name: item.default for item in dataclasses.fields(owner)}
+        for field, source in sources(owner).items():
+            name = f"{owner.__name__}.{field}"
+            found[name] = Setting(name, defaults[field], source)
     return list(found.values())
 
 

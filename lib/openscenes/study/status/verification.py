@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from openscenes.errors import DataError
-from openscenes.study.pages.tables import claim_facts
 from openscenes.study.profiles import PAPER, PROFILES
 from openscenes.study.scores.results import Claim, title_of
 from openscenes.study.scores.statistics import Estimate, over_trainings
@@ -54,6 +53,27 @@ class Report:
         """Trainings behind each value."""
         return int(self.cells["n_seeds"].max())
 
+    @property
+    def claims(self) -> list[dict[str, Any]]:
+        """What the table compares: block, better, worse, paper, ours, low, high, verdict."""
+        return list(self.run.get("claims", ()))
+
+    def gain(self, block: str, better: str, worse: str) -> Claim | None:
+        """One row over another in the block whose title begins so; None where not measured."""
+        for found in self.claims:
+            if found["block"].startswith(block) and names(found) == (better, worse):
+                ours = Estimate(found["ours"], np.nan, found["low"], found["high"], 0, 0)
+                return Claim(better, worse, found["paper"], ours)
+        rows = ((cell, first) for cell, first in with_first(self.cells)
+                if cell["block"].startswith(block)
+                and (cell["row"], first["row"]) == (better, worse))  # fmt: skip
+        return next((over_first(*pair) for pair in rows), None)
+
+
+def names(claim: Mapping[str, Any]) -> tuple[str, str]:
+    """The better and the worse row of a claim."""
+    return claim["better"], claim["worse"]
+
 
 def read_reports(folder: Path) -> list[Report]:
     """Every finished table below a folder, the known profiles first."""
@@ -68,15 +88,11 @@ def read_reports(folder: Path) -> list[Report]:
         run = json.loads(path.read_text(encoding="utf-8"))
         file = table.with_suffix(".md").relative_to(folder).as_posix()
         cells = pd.read_csv(table, keep_default_na=False, na_values=[""])  # one row is "None"
-        found.append(Report(cells, run, file, _objects(table)))
-    known = list(PROFILES)
-    rank = {name: place for place, name in enumerate(known)}
-    return sorted(found, key=lambda r: (rank.get(r.profile, len(known)), r.profile, r.file))
-
-
-def _objects(table: Path) -> pd.DataFrame | None:
-    path = table.with_name(f"{table.stem}_objects.csv")
-    return pd.read_csv(path, dtype={"object_id": str}) if path.is_file() else None
+        objects = table.with_name(f"{table.stem}_objects.csv")
+        scores = pd.read_csv(objects, dtype={"object_id": str}) if objects.is_file() else None
+        found.append(Report(cells, run, file, scores))
+    rank = {name: place for place, name in enumerate(PROFILES)}
+    return sorted(found, key=lambda r: (rank.get(r.profile, len(rank)), r.profile, r.file))
 
 
 def gains_of(report: Report, claim: Mapping[str, Any]) -> NDArray[np.float64] | None:
@@ -91,9 +107,8 @@ def gains_of(report: Report, claim: Mapping[str, Any]) -> NDArray[np.float64] | 
     return np.stack([of_seed.to_numpy() for _, of_seed in gains.groupby(mine["seed"])])
 
 
-def repeatable(report: Report, claim: Mapping[str, Any]) -> Estimate | None:
-    """The claim's difference with its interval over further trainings; None with one seed."""
-    gains = gains_of(report, claim)
+def repeatable(gains: NDArray[np.float64] | None) -> Estimate | None:
+    """The gains' mean with its interval over further trainings; None with one seed or object."""
     return None if gains is None or min(gains.shape) < 2 else over_trainings(gains)
 
 
@@ -102,6 +117,14 @@ def with_first(cells: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.Series]]:
     for _, block in cells.groupby("block", sort=False):
         for position in range(len(block)):
             yield block.iloc[position], block.iloc[0]
+
+
+def over_first(cell: pd.Series, first: pd.Series) -> Claim:
+    """The gain of a row over the first row of its block; the paper's is None where it has none."""
+    paper = float(cell["paper"] - first["paper"])
+    gain, low, high = (float(cell[f"to_first{end}"]) for end in ("", "_low", "_high"))
+    ours = Estimate(gain, np.nan, low, high, int(cell["n_seeds"]), int(cell["n_objects"]))
+    return Claim(cell["row"], first["row"], None if np.isnan(paper) else paper, ours)
 
 
 def set_of(block: str) -> str:
@@ -116,8 +139,8 @@ def set_of(block: str) -> str:
 def verified(cell: pd.Series, run: dict[str, Any]) -> str:
     """Whether a cell verifies the published value, and why not.
 
-    Ours: yes where the paper's value lies in our 95 % interval and profile ``paper`` ran on as
-    many objects as the official split has.
+    Yes where the paper's value lies in our 95 % interval and profile ``paper`` ran on as many
+    objects as the official split has.
     """
     if pd.isna(cell["paper"]):
         return "nothing published"
@@ -143,35 +166,8 @@ def unlike_the_paper(run: dict[str, Any]) -> str:
 def direction(cell: pd.Series, first: pd.Series) -> str:
     """Whether a gain over the first row has the paper's sign: yes, no, open, or "" for none.
 
-    Ours: where the paper found no difference there is no sign to share.
+    Where the paper found no difference there is no sign to share.
     """
-    gain = cell["paper"] - first["paper"]
-    if pd.isna(gain) or gain == 0 or pd.isna(cell.get("to_first")):
+    if not cell["paper"] - first["paper"] or pd.isna(cell.get("to_first")):
         return ""
-    return WORDS[_over_first(cell, first).verdict]
-
-
-def claims(report: Report) -> list[dict[str, Any]]:
-    """What the table compares: block, better, worse, paper, ours, low, high, verdict.
-
-    Ours: reports of an earlier version kept no claims; theirs are each row against the first,
-    where the paper has both.
-    """
-    if "claims" in report.run:
-        return list(report.run["claims"])
-    return [
-        claim_facts(cell["block"], _over_first(cell, first))
-        for cell, first in with_first(report.cells)
-        if not pd.isna(cell["paper"] - first["paper"]) and not pd.isna(cell.get("to_first"))
-    ]
-
-
-def _over_first(cell: pd.Series, first: pd.Series) -> Claim:
-    gain = float(cell["paper"] - first["paper"])
-    return Claim(cell["row"], first["row"], gain, _difference(cell))
-
-
-def _difference(cell: pd.Series) -> Estimate:
-    low, high = float(cell["to_first_low"]), float(cell["to_first_high"])
-    seeds, objects = int(cell["n_seeds"]), int(cell["n_objects"])
-    return Estimate(float(cell["to_first"]), float("nan"), low, high, seeds, objects)
+    return WORDS.get(over_first(cell, first).verdict, "")
