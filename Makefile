@@ -1,7 +1,7 @@
 # The whole study by name; `make` alone lists the targets. Needs only make and Python >= 3.11.
 #
 # An active conda or virtual environment is used as it is, and only `make setup` installs into
-# it. Without one every target first makes .venv from lib/requirements.txt.
+# it. Without one every target first makes .venv: lib/requirements.txt, and openscenes from lib/.
 
 PROFILE ?= demo
 DATA ?=
@@ -19,9 +19,11 @@ export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
-INSTALL = -m pip install --disable-pip-version-check --no-input -r lib/requirements.txt
 # In a terminal one sees what is being fetched; a log stays short.
-INSTALL += $$(test -t 1 || echo --quiet)
+INSTALL = -m pip install --disable-pip-version-check --no-input $$(test -t 1 || echo --quiet)
+# Edits in lib/ count at once; everything that the package needs is in the lock.
+PACKAGE = $(INSTALL) --no-deps --no-build-isolation -e ./lib
+LOCKED = $(INSTALL) -r lib/requirements.txt
 ACTIVE := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),$(CONDA_PREFIX))
 
 ifneq ($(ACTIVE),)
@@ -34,7 +36,6 @@ endif
 
 OPTIONS = --profile "$(PROFILE)" --seeds "$(SEEDS)" --device "$(DEVICE)" \
 	$(if $(DATA),--data "$(DATA)")
-TABLE = $(PYTHON) -m openscenes table $(1) $(OPTIONS)
 
 TABLES = table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures
 
@@ -50,67 +51,53 @@ help: ## list the targets and variables (default)
 	@echo
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  PROFILE  demo: synthetic scenes; study: photographs from DATA; paper: its full size"
+	@echo "  PROFILE  demo: synthetic scenes; study: real images from DATA; paper: its full size"
 	@echo "  DATA     folder that holds the data sets (study, paper)"
 	@echo "  SEEDS    how many seeds each row is trained with"
 	@echo "  DEVICE   auto, cpu or cuda"
 
-setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locked packages into .venv, or into the active environment
-	$(if $(ACTIVE),$(PYTHON) $(INSTALL),@echo "The environment in .venv is complete.")
+setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locked packages and openscenes into .venv, or into the active environment
+	$(if $(ACTIVE),$(PYTHON) $(LOCKED),@echo "The environment in .venv is complete.")
+	$(if $(ACTIVE),$(PYTHON) $(PACKAGE))
 
 plan: $(ENVIRONMENT) ## print what would be trained, how long that takes, and what data it needs
 	$(PYTHON) -m openscenes plan $(OPTIONS)
 
-dry-run: $(ENVIRONMENT) ## walk every table at the paper's size on a few embedded pictures (about an hour on two cores)
+dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about an hour on two cores)
 	$(PYTHON) -m openscenes dry-run --device "$(DEVICE)"
 
-tables: models ## train what is missing and make all of these (safe with -j2)
+tables: models ## train what is missing and make every table and figure below (safe with -j2)
 	@$(MAKE) --no-print-directory $(TABLES)
 
-models: $(ENVIRONMENT) ## train and score all that the tables ask, as many side by side as there are cores
+models: $(ENVIRONMENT) ## train and score all that the tables need, as many side by side as there are cores
 	$(PYTHON) -m openscenes models $(OPTIONS)
 
-table-1: $(ENVIRONMENT) ## Table 1: every system after three clicks, and the clicks that each needs
-	$(call TABLE,1)
-
-table-2: $(ENVIRONMENT) ## Table 2: a life over three scenes, beside fine-tuned systems
-	$(call TABLE,2)
-
-table-3: $(ENVIRONMENT) ## Table 3: which prototypes refine a pseudo mask (IPT)
-	$(call TABLE,3)
-
-table-4: $(ENVIRONMENT) ## Table 4: self-training, IPT, feature alignment and both
-	$(call TABLE,4)
-
-table-4-plus: $(ENVIRONMENT) ## Table 4+, ours: what the same three clicks still tell
-	$(call TABLE,4_plus)
-
-table-5: $(ENVIRONMENT) ## Table 5: components of the alignment loss
-	$(call TABLE,5)
-
-table-6: $(ENVIRONMENT) ## Table 6: how much ground truth the initial model needs
-	$(call TABLE,6)
-
-table-7: $(ENVIRONMENT) ## Table 7: evolving on more and more of one scene
-	$(call TABLE,7)
-
-figures: $(ENVIRONMENT) ## Figures 3 and 4: the framework as it ran, masks before and after
-	$(call TABLE,figures)
+table-1: ## Table 1: every system after three clicks, and the clicks that each needs (NoC)
+table-2: ## Table 2: a sequence of three scenes, beside fine-tuned systems
+table-3: ## Table 3: which prototypes refine a pseudo mask (IPT)
+table-4: ## Table 4: self-training, IPT, feature alignment and both
+table-4-plus: ## Table 4+, ours: how much more the same box and clicks can teach
+table-5: ## Table 5: components of the alignment loss
+table-6: ## Table 6: how much ground truth the initial model needs
+table-7: ## Table 7: evolving on more and more of one scene
+figures: ## Figures 3 and 4: the framework on one object, masks before and after IPT
+$(TABLES): $(ENVIRONMENT)
+	$(PYTHON) -m openscenes table $(subst -,_,$(@:table-%=%)) $(OPTIONS)
 
 lessons: $(ENVIRONMENT) ## run the lessons and keep their pages in reports/notebooks
 	$(PYTHON) -m openscenes lessons --profile "$(PROFILE)" --device "$(DEVICE)" \
 		$(if $(DATA),--data "$(DATA)")
 
-evolve: $(ENVIRONMENT) ## evolve on your own clicks and judge the result: LOG=folder/openscenes/log.jsonl
+evolve: $(ENVIRONMENT) ## evolve on your own clicks and score the result: LOG=folder/openscenes/log.jsonl
 	@test -n "$(LOG)" || { echo "make evolve needs the log of your clicks:" \
-		"LOG=path/to/pictures/openscenes/log.jsonl" >&2; exit 2; }
+		"LOG=path/to/images/openscenes/log.jsonl" >&2; exit 2; }
 	$(PYTHON) -m openscenes evolve --log "$(LOG)" --profile "$(PROFILE)" --device "$(DEVICE)" \
 		$(if $(DATA),--data "$(DATA)") $(EVOLVE)
 
-site: $(ENVIRONMENT) ## write what lies in reports/ as web pages to browse, without running anything
+site: $(ENVIRONMENT) ## write reports/ as web pages to browse, without running anything
 	$(PYTHON) -m openscenes site
 
-status: $(ENVIRONMENT) ## rewrite reports/README.md: what is verified, what was decided
+status: $(ENVIRONMENT) ## rewrite reports/README.md: what holds, what is verified, what departs from the paper
 	$(PYTHON) -m openscenes status
 
 test: $(ENVIRONMENT) ## run the tests; those of a real browser where Chromium is installed
@@ -152,7 +139,7 @@ clean: ## remove tool caches and build outputs; .venv and trained models stay
 	@echo "Kept: .venv (the environment) and .cache (data, trained models)."
 
 # The stamp is written last: an interrupted install is taken up again by the next make.
-.venv/.installed: lib/requirements.txt
+.venv/.installed: lib/requirements.txt lib/pyproject.toml
 	@rm -f $@
 	@for candidate in $(PYTHON3); do \
 		if "$$candidate" -c "$(SUPPORTED)" 2>/dev/null; then found="$$candidate"; break; fi; \
@@ -163,7 +150,8 @@ clean: ## remove tool caches and build outputs; .venv and trained models stay
 	fi; \
 	.venv/bin/python -c "import pip; $(SUPPORTED)" 2>/dev/null || "$$found" -m venv --clear .venv
 	@echo "Installing lib/requirements.txt into .venv, which takes minutes the first time ..."
-	.venv/bin/python $(INSTALL)
+	.venv/bin/python $(LOCKED)
+	.venv/bin/python $(PACKAGE)
 	@touch $@
 
 supported-environment:
@@ -178,17 +166,23 @@ active-environment: supported-environment
 define UNFIT
 import re, sys, tomllib
 from importlib.metadata import distributions
+from importlib.util import find_spec
+from pathlib import Path
 with open("lib/pyproject.toml", "rb") as file:
     project = tomllib.load(file)["project"]
-wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+wanted = sum(project["optional-dependencies"].values(), project["dependencies"])
 plain = lambda name: re.sub("[-_.]+", "-", name).lower()
 there = {plain(found.name): found.version for found in distributions() if found.name}
-named = {plain(re.match("[A-Za-z0-9._-]+", line).group()): line for line in wanted}
+named = {plain(re.match("[A-Za-z0-9._-]+", line).group()): line for line in wanted
+         if not line.startswith("openscenes[")}
 unfit = [line for name, line in named.items() if name not in there]
 if not unfit:
     from packaging.requirements import Requirement
     unfit = [line + " (has " + there[name] + ")" for name, line in named.items()
              if not Requirement(line).specifier.contains(there[name], prereleases=True)]
+ours = find_spec("openscenes")
+if ours is None or Path(ours.origin).resolve().parent != Path("lib/openscenes").resolve():
+    unfit.append("openscenes itself, installed from this folder")
 if unfit:
     sys.exit("The active environment " + sys.prefix + " lacks " + ", ".join(unfit)
              + ": run `make setup` to install into it, or deactivate it and make uses .venv.")

@@ -32,10 +32,10 @@ TOP_LEVEL = {"notebooks", "lib", "reports", "tests", "environment.yml", "Makefil
 
 
 def wanted() -> list[Requirement]:
-    """Return what lib/pyproject.toml asks for, the tools of `make check test` included."""
+    """Return what lib/pyproject.toml asks for, all extras included."""
     project = PYPROJECT["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["dev"]
-    return [Requirement(line) for line in lines]
+    lines = sum(project["optional-dependencies"].values(), project["dependencies"])
+    return [found for line in lines if (found := Requirement(line)).name != "openscenes"]
 
 
 def locked(python: str, platform: str) -> dict[str, list[str]]:
@@ -85,6 +85,13 @@ def test_this_environment_is_a_supported_one():
     assert SpecifierSet(PYPROJECT["project"]["requires-python"]).contains(sys.version.split()[0])
 
 
+def test_the_lock_is_of_all_extras():
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    assert extras["interactive"][0] == "openscenes[study]"
+    assert extras["dev"][0] == "openscenes[interactive]"
+    assert "--extra dev" in MAKEFILE and set(extras) == {"study", "interactive", "dev"}
+
+
 def test_every_dependency_says_who_needs_it():
     text = (PROJECT / "lib" / "pyproject.toml").read_text(encoding="utf-8")
     for requirement in wanted():
@@ -104,10 +111,10 @@ def test_the_supported_pythons_are_said_once_and_repeated_faithfully():
     assert "python_version = 3.11" in (PROJECT / ".mypy.ini").read_text(encoding="utf-8")
 
 
-def test_conda_users_get_the_same_lock():
+def test_conda_users_get_the_same_lock_and_the_package():
     items = [line.strip() for line in CONDA.splitlines() if line.strip().startswith("- ")]
     assert items[0] == "- conda-forge"
-    assert items[2:] == ["- pip", "- pip:", "- -r lib/requirements.txt"]
+    assert items[2:] == ["- pip", "- pip:", "- -r lib/requirements.txt", "- -e ./lib"]
 
 
 @pytest.mark.parametrize("name", ["lib/requirements.txt", "lib/pyproject.toml", "environment.yml"])
@@ -172,7 +179,9 @@ def test_an_active_environment_is_used_as_it_is(checkout, variable):
         assert ".venv/bin" not in answer.stdout
         assert "pip install" not in answer.stdout
     answer = make(checkout, "-n", "setup", **{variable: "/some where/env"})
-    assert '"/some where/env/bin/python" -m pip install' in answer.stdout
+    installs = [line for line in answer.stdout.splitlines() if "pip install" in line]
+    assert all(line.startswith('"/some where/env/bin/python" -m pip ') for line in installs)
+    assert [line.split()[-1] for line in installs] == ["lib/requirements.txt", "./lib"]
 
 
 @needs_make
@@ -207,7 +216,10 @@ def test_an_active_environment_without_the_packages_gets_one_sentence(checkout):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
     answer = make(checkout, "test", VIRTUAL_ENV=str(bare))
     assert answer.returncode != 0
-    assert re.search(r"lacks anywidget>=.*, torch>=2\.11, .*: run `make setup` to", answer.stderr)
+    assert re.search(
+        r"lacks .*, torch>=2\.11, .*, anywidget>=.*, openscenes itself, .*: run `make setup` to",
+        answer.stderr,
+    )
     assert "Traceback" not in answer.stderr
 
 
@@ -231,7 +243,8 @@ FAKE_PYTHON = """#!/bin/sh
 here="$(pwd)"
 case "$2" in
 venv) mkdir -p .venv/bin && cp "$0" .venv/bin/python && echo made >>"$here/log" ;;
-pip) echo installing >>"$here/log"; test -e "$here/allowed" ;;
+pip) case "$*" in *" -e ./lib") echo package ;; *) echo lock ;; esac >>"$here/log"
+    test -e "$here/allowed" ;;
 pytest) case "$*" in *"-m browser"*) echo browsed ;; *) echo tested ;; esac >>"$here/log" ;;
 esac
 """
@@ -249,13 +262,14 @@ def test_an_interrupted_install_is_taken_up_again_and_a_finished_one_is_not(chec
         assert bool(answer.returncode) == bool(expected_code), answer.stderr
         return (checkout / "log").read_text().split()
 
-    assert happened(2) == ["made", "installing"]
-    assert happened(2) == ["installing"]
+    assert happened(2) == ["made", "lock"]
+    assert happened(2) == ["lock"]
     (checkout / "allowed").touch()
-    assert happened(0) == ["installing", "tested", "browsed"]
-    assert happened(0) == ["tested", "browsed"]
-    (checkout / "lib" / "requirements.txt").touch()
-    assert happened(0) == ["installing", "tested", "browsed"]
+    assert happened(0) == ["lock", "package", "tested", "browsed"]
+    for name in ("requirements.txt", "pyproject.toml"):
+        assert happened(0) == ["tested", "browsed"]
+        (checkout / "lib" / name).touch()
+        assert happened(0) == ["lock", "package", "tested", "browsed"]
 
 
 @needs_make
@@ -267,8 +281,8 @@ def test_two_targets_at_once_share_one_install(checkout):
     answer = make(checkout, "-j2", "table-3", "table-4", "test", f"PYTHON3={fake}")
     assert answer.returncode == 0, answer.stderr
     assert (checkout / "log").read_text().split() == [
-        "made", "installing", "tested", "browsed",
-    ]  # fmt: skip
+        *("made", "lock", "package", "tested", "browsed"),
+    ]
 
 
 @needs_make

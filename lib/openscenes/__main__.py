@@ -1,4 +1,7 @@
-"""Command line: ``python -m openscenes table 4``, ``plan``, ``site``, ``predict`` and others."""
+"""Interactive segmentation that evolves on clicks: predict, evolve, reproduce the study.
+
+The command ``openscenes`` and ``python -m openscenes`` are the same.
+"""
 
 from __future__ import annotations
 
@@ -10,56 +13,69 @@ from pathlib import Path
 
 import openscenes  # noqa: F401  (sets what must be set before torch is imported)
 from openscenes.errors import OpenScenesError
+from openscenes.paths import PROJECT, check_checkout
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; a mistake that the user can mend ends in one sentence and code 2."""
     parsed = _parser().parse_args(arguments)
     try:
+        if parsed.in_checkout:
+            check_checkout()
         return int(parsed.run(parsed) or 0)
     except OpenScenesError as error:
         print(f"openscenes: {error}", file=sys.stderr)
-        return 2
+    except ModuleNotFoundError as error:
+        if parsed.extra is None or str(error.name).startswith("openscenes"):
+            raise
+        print(
+            f"openscenes: `{parsed.command}` needs {error.name}, which a plain install leaves out:"
+            f' install the package with its extra, pip install "./lib[{parsed.extra}]"',
+            file=sys.stderr,
+        )
     except KeyboardInterrupt:
         print("openscenes: stopped; the same command goes on where it was", file=sys.stderr)
         return 130
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
     from openscenes.annotator import command as evolve_command
     from openscenes.prediction import command as predict_command
 
-    parser = argparse.ArgumentParser(prog="openscenes", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser = argparse.ArgumentParser(prog="openscenes", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    # What a command needs beyond the plain install: an extra, and the checkout's notebooks.
+    parser.set_defaults(extra=None, in_checkout=False)
+    predict_command.add_parser(commands)
+    evolve_command.add_parser(commands).set_defaults(extra="study")
     table = commands.add_parser("table", help="train what a table needs, then make the table")
     table.add_argument("key", type=_key, help="1 to 7, 4+ (or 4-plus), or figures")
     _add_study(table)
     table.add_argument("--reports", type=Path, default=None, help="default: reports/")
-    table.set_defaults(run=_table)
-    models = commands.add_parser("models", help="train and score all that the tables ask")
+    table.set_defaults(run=_table, extra="study", in_checkout=True)
+    models = commands.add_parser("models", help="train and score all that the tables need")
     _add_study(models)
-    models.set_defaults(run=_models)
+    models.set_defaults(run=_models, extra="study")
     lessons = commands.add_parser("lessons", help="run the lessons and keep their pages")
     _add_study(lessons, seeds=False)
     lessons.add_argument("--reports", type=Path, default=None, help="default: reports/")
-    lessons.set_defaults(run=_lessons)
+    lessons.set_defaults(run=_lessons, extra="interactive", in_checkout=True)
     plan = commands.add_parser("plan", help="print what would be trained, and what it needs")
     _add_study(plan)
-    plan.set_defaults(run=_plan)
-    dry_run = commands.add_parser("dry-run", help="walk every table at the paper's size")
+    plan.set_defaults(run=_plan, extra="study")
+    dry_run = commands.add_parser("dry-run", help="run every table at the paper's size, briefly")
     dry_run.add_argument("--device", default="auto", help="auto, cpu or cuda")
     dry_run.add_argument("keys", nargs="*", type=_key, help="tables; all by default")
-    dry_run.set_defaults(run=_dry_run)
+    dry_run.set_defaults(run=_dry_run, extra="study")
     site = commands.add_parser("site", help="write the reports as web pages")
-    site.set_defaults(run=_site)
+    site.set_defaults(run=_site, extra="study", in_checkout=True)
+    status = commands.add_parser("status", help="rewrite reports/README.md")
+    status.set_defaults(run=_status, extra="study", in_checkout=True)
     scenes = commands.add_parser("scenes", help="write the synthetic scenes into a folder")
     scenes.add_argument("folder", type=Path)
     scenes.add_argument("--seed", type=int, default=0)
     scenes.set_defaults(run=_scenes)
-    status = commands.add_parser("status", help="rewrite reports/README.md")
-    status.set_defaults(run=_status)
-    predict_command.add_parser(commands)
-    evolve_command.add_parser(commands)
     return parser
 
 
@@ -148,7 +164,6 @@ def _dry_run(parsed: argparse.Namespace) -> None:
 
 
 def _site(_parsed: argparse.Namespace) -> int:
-    from openscenes.paths import PROJECT
     from openscenes.study.pages.site import write_site
 
     print(write_site(PROJECT / "reports", PROJECT / ".cache" / "site"))
@@ -164,7 +179,6 @@ def _scenes(parsed: argparse.Namespace) -> int:
 
 
 def _status(parsed: argparse.Namespace) -> int:
-    from openscenes.paths import PROJECT
     from openscenes.study.status.page import write_status
 
     print(write_status(PROJECT / "reports"))

@@ -51,11 +51,6 @@ FLAGS = (
 HEIGHT_PX = 1000
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "browser: needs Chromium and Playwright, takes seconds")
-    config.addinivalue_line("markers", "xdist_group(name): tests that one process runs")
-
-
 def pytest_collection_modifyitems(items):
     for item in items:
         if HERE in item.path.parents:
