@@ -14,8 +14,9 @@ from openscenes.data.interactions import ClickConfig
 from openscenes.data.records import ClickedObject
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.method.inference import InferenceConfig, RunContext
-from openscenes.method.training import TrainConfig, make_fabric
+from openscenes.method.training import TrainConfig
 from openscenes.networks.config import NetworkConfig
+from openscenes.networks.devices import make_fabric
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs.data import open_study

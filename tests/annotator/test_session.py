@@ -13,7 +13,7 @@ from openscenes.data.crops import CropConfig
 from openscenes.data.examples import ImageCache
 from openscenes.data.records import Box
 from openscenes.errors import InputError, WeightsError
-from openscenes.method.training import make_fabric
+from openscenes.networks.devices import make_fabric
 from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.prediction.model_files import interactive

@@ -13,9 +13,8 @@ from openscenes.lessons.alignment import census, pairs, state
 from openscenes.lessons.alignment import view as views
 from openscenes.lessons.alignment.pairs import Alignment, Pairing, Seen
 from openscenes.method.alignment import AlignmentConfig
-from openscenes.method.evolution import old_weight
+from openscenes.method.evolution import Pool, old_weight
 from openscenes.method.objective import alignment_losses
-from openscenes.method.pool import Pool
 from openscenes.study.runs.data import new_scene, source
 
 CONFIG = AlignmentConfig(feature_weight=0.1)

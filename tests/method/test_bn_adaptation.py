@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from openscenes.errors import InputError
-from openscenes.method import checkpoints
 from openscenes.method.beyond import bn_adaptation
 from openscenes.method.beyond.bn_adaptation import reestimate_bn
 from openscenes.method.evolution import evolve
+from openscenes.networks import checkpoints
 
 # pycocotools 2.0.11 under NumPy 2
 FILTER = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"

@@ -13,12 +13,12 @@ from openscenes.data import clicks, datasets
 from openscenes.data.crops import Augmentation
 from openscenes.data.examples import NO_CLASS
 from openscenes.errors import DataError, InputError
-from openscenes.method import checkpoints, evolution
+from openscenes.method import evolution
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.beyond.box_losses import BoxLossConfig
-from openscenes.method.evolution import EvolutionConfig, align, evolve, old_weight
+from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, old_weight
 from openscenes.method.ipt import IPTConfig
-from openscenes.method.pool import Pool
+from openscenes.networks import checkpoints
 from openscenes.settings import sources
 
 # pycocotools 2.0.11 under NumPy 2

@@ -8,7 +8,7 @@ import pytest
 from openscenes.data.examples import NO_CLASS, Example
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
-from openscenes.method.pool import Pool
+from openscenes.method.evolution import Pool
 
 
 def example(name, class_index=NO_CLASS):

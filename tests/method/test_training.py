@@ -18,9 +18,11 @@ import pytest
 import torch
 
 from openscenes.errors import InputError, TrainingError
-from openscenes.method import checkpoints, training
+from openscenes.method import training
 from openscenes.method.objective import mask_cross_entropy
-from openscenes.method.training import TrainConfig, make_fabric, train
+from openscenes.method.training import TrainConfig, train
+from openscenes.networks import checkpoints
+from openscenes.networks.devices import make_fabric
 from openscenes.networks.weights import load_weights
 from openscenes.settings import sources
 

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 
 import torch
 
-from openscenes.method import checkpoints
 from openscenes.method.objective import mask_cross_entropy
-from openscenes.method.training import TrainConfig, make_fabric, train
+from openscenes.method.training import TrainConfig, train
+from openscenes.networks import checkpoints
+from openscenes.networks.devices import make_fabric
 from openscenes.networks.weights import save_weights
 
 tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))

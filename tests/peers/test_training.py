@@ -9,8 +9,8 @@ import torch
 from openscenes.data import samples
 from openscenes.data.crops import CropConfig
 from openscenes.errors import InputError
-from openscenes.method import checkpoints
-from openscenes.method.training import make_fabric
+from openscenes.networks import checkpoints
+from openscenes.networks.devices import make_fabric
 from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.peers import training
 from openscenes.peers.click_sampling import IFCN_SAMPLING

@@ -19,10 +19,9 @@ from openscenes.data.interactions import ClickConfig
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError, WeightsError
 from openscenes.method.inference import InferenceConfig, RunContext, image_probability
-from openscenes.method.training import make_fabric
 from openscenes.networks.config import NetworkConfig
+from openscenes.networks.devices import make_fabric, multiplies_bf16_fast
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.networks.precision import multiplies_bf16_fast
 from openscenes.networks.weights import save_weights
 from openscenes.prediction import command as predict_command
 from openscenes.prediction import model_files, predict

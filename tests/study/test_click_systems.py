@@ -14,7 +14,7 @@ from openscenes.data import crops
 from openscenes.data.crops import CropConfig
 from openscenes.data.examples import ImageCache
 from openscenes.method.evolution import initialise
-from openscenes.method.training import make_fabric
+from openscenes.networks.devices import make_fabric
 from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights

@@ -5,9 +5,9 @@ Paper: Sec. 3.1 (framework), Sec. 3.3 (training), Sec. 3.4 (sequence), Eq. 11.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -25,15 +25,59 @@ from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.inference import InferenceConfig, RunContext
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.objective import pair_losses, supervised_losses
-from openscenes.method.pool import Pool
-from openscenes.method.pseudo import pseudo_examples
+from openscenes.method.pseudo import PSEUDO_MASKS, once, pseudo_examples
 from openscenes.method.training import TrainConfig, train
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.paths import atomic
-from openscenes.seeding import torch_generator
+from openscenes.seeding import numpy_generator, torch_generator
 from openscenes.settings import setting
 
-PSEUDO_MASKS = "pseudo.json"
+
+@dataclass(frozen=True)
+class Pool:
+    """Examples learned so far; ``class_index`` is true for labelled and predicted for others.
+
+    Paper: Sec. 3.4.
+    """
+
+    examples: tuple[Example, ...]
+
+    def __post_init__(self) -> None:
+        if not self.examples:
+            raise InputError("the pool is empty: evolution needs at least one earlier object")
+
+    @cached_property
+    def by_class(self) -> dict[int, list[int]]:
+        """Class channel -> positions in the pool."""
+        found: dict[int, list[int]] = {}
+        for position, example in enumerate(self.examples):
+            found.setdefault(example.class_index, []).append(position)
+        return found
+
+    def knows(self, class_index: int) -> bool:
+        """Whether an object of that class can be sampled.
+
+        Paper: Sec. 3.3.
+        """
+        return class_index != NO_CLASS and class_index in self.by_class
+
+    def partner(self, example: Example, seed: int, epoch: int) -> Example:
+        """An object of the same class where there is one, any object else.
+
+        Paper: Sec. 3.3.
+        Ours: drawn uniformly over objects, anew in each epoch.
+        """
+        generator = numpy_generator("partner", seed, epoch, example.object_id)
+        if self.knows(example.class_index):
+            positions = self.by_class[example.class_index]
+            return self.examples[positions[int(generator.integers(len(positions)))]]
+        return self.examples[int(generator.integers(len(self.examples)))]
+
+    def merged_with(self, examples: Sequence[Example]) -> Pool:
+        """Everything learned before and now.
+
+        Paper: Sec. 3.4.
+        """
+        return Pool(self.examples + tuple(examples))
 
 
 @dataclass(frozen=True)
@@ -138,7 +182,7 @@ def evolve(
     examples = [from_clicks(clicked) for clicked in scene]
 
     def labelled_by(teacher: OpenSceneNet, name: str) -> list[Example]:
-        return _once(folder, name, lambda: pseudo_examples(
+        return once(folder, name, lambda: pseudo_examples(
             teacher, examples, context, config.ipt, config.teacher, label=f"{label}: pseudo masks"
         ), examples)  # fmt: skip
 
@@ -158,36 +202,6 @@ def evolve(
         ),
     )  # fmt: skip
     return Step(grown, pool.merged_with(pseudo), history)
-
-
-def kept_pseudo_masks(folder: Path, scene: Sequence[ClickedObject]) -> list[Example]:
-    """The examples that a finished step of evolution learned from.
-
-    Ours: a later step, in another process, needs them for its pool (Sec. 3.4).
-    """
-    return _kept(folder / PSEUDO_MASKS, [from_clicks(clicked) for clicked in scene])
-
-
-def _once(
-    folder: Path | None, name: str, make: Callable[[], list[Example]], examples: Sequence[Example]
-) -> list[Example]:
-    """Make pseudo masks once per run folder; an interrupted run finds them again."""
-    path = None if folder is None else folder / name
-    if path is not None and path.exists():
-        return _kept(path, examples)
-    made = make()
-    if path is not None:
-        with atomic(path) as partial:
-            partial.write_text(json.dumps([[e.supervision, e.class_index] for e in made]))
-    return made
-
-
-def _kept(path: Path, examples: Sequence[Example]) -> list[Example]:
-    kept = json.loads(path.read_text())
-    return [
-        replace(example, supervision=code, class_index=class_index)
-        for example, (code, class_index) in zip(examples, kept, strict=True)
-    ]
 
 
 def align(

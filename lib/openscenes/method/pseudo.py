@@ -5,14 +5,17 @@ Paper: Sec. 3.2 (offline: the network does not change), Sec. 3.3 (known or unkno
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from openscenes import masks
-from openscenes.data.examples import NO_CLASS, Example
+from openscenes.data.examples import NO_CLASS, Example, from_clicks
+from openscenes.data.records import ClickedObject
 from openscenes.data.samples import Batch
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.inference import (
@@ -25,8 +28,11 @@ from openscenes.method.inference import (
 )
 from openscenes.method.ipt import IPTConfig, Refinement, refine
 from openscenes.networks.openscene import OpenSceneNet
+from openscenes.paths import atomic
 from openscenes.progress import progress
 from openscenes.seeding import torch_generator
+
+PSEUDO_MASKS = "pseudo.json"  # beside the model that learned from them
 
 
 def refine_batch(
@@ -97,3 +103,36 @@ def known_classes(probability: Tensor, unknown_below: float) -> Tensor:
     """
     best, channel = probability.max(dim=1)
     return torch.where((best >= unknown_below) & (channel > 0), channel, NO_CLASS)
+
+
+def kept_pseudo_masks(folder: Path, scene: Sequence[ClickedObject]) -> list[Example]:
+    """The examples that a finished step of evolution learned from.
+
+    Ours: a later step, in another process, needs them for its pool (Sec. 3.4).
+    """
+    return _kept(folder / PSEUDO_MASKS, [from_clicks(clicked) for clicked in scene])
+
+
+def once(
+    folder: Path | None, name: str, make: Callable[[], list[Example]], examples: Sequence[Example]
+) -> list[Example]:
+    """Make pseudo masks once per run folder; an interrupted run finds them again.
+
+    Paper: Sec. 3.2 (offline).
+    """
+    path = None if folder is None else folder / name
+    if path is not None and path.exists():
+        return _kept(path, examples)
+    made = make()
+    if path is not None:
+        with atomic(path) as partial:
+            partial.write_text(json.dumps([[e.supervision, e.class_index] for e in made]))
+    return made
+
+
+def _kept(path: Path, examples: Sequence[Example]) -> list[Example]:
+    kept = json.loads(path.read_text())
+    return [
+        replace(example, supervision=code, class_index=class_index)
+        for example, (code, class_index) in zip(examples, kept, strict=True)
+    ]

@@ -14,7 +14,6 @@ from typing import Literal
 import lightning_fabric as fabric_module
 import numpy as np
 import torch
-from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -22,18 +21,17 @@ from openscenes.data import crops, samples
 from openscenes.data.examples import Example
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError, TrainingError
-from openscenes.method import checkpoints
 from openscenes.method.inference import RunContext
+from openscenes.networks import checkpoints
+from openscenes.networks.devices import Precision
 from openscenes.networks.freezing import freeze_batchnorm, freeze_first_stages, thaw
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.networks.precision import multiplies_bf16_fast
 from openscenes.networks.weights import parameter_groups
 from openscenes.progress import progress
 from openscenes.settings import setting
 
 Objective = Callable[[nn.Module, Sequence[Batch], int], Mapping[str, Tensor]]
 Groups = Sequence[tuple[Example, ...]]
-Precision = Literal["auto", "32-true", "bf16-mixed"]
 
 
 @dataclass(frozen=True)
@@ -64,45 +62,6 @@ class TrainConfig:
                 f"1x1 pooling has nothing to average over 1), got {self.epochs} and "
                 f"{self.batch_size}"
             )
-
-
-def make_fabric(device: str = "auto", precision: Precision = "32-true") -> fabric_module.Fabric:
-    """Fabric for "auto", "cpu" or "cuda"; "cpu:N" and "cuda:N" share the work among N of them.
-
-    Ours: one or many devices by the same loop, and bfloat16 where the machine multiplies it
-    fast; the paper names neither.
-
-    Raises:
-        InputError: for another word.
-    """
-    kind, _, count = device.partition(":")
-    if kind not in ("auto", "cpu", "cuda") or (count and not count.isdigit()):
-        raise InputError(
-            f'device must be "auto", "cpu", "cuda", "cpu:N" or "cuda:N", got "{device}"'
-        )
-    if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "cpu"
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise InputError('device "cuda" was asked for but torch sees none; use "cpu" or "auto"')
-    n_devices = int(count or 1)
-    # IOG's published parameters include a module that it never uses
-    strategy = DDPStrategy(find_unused_parameters=True) if n_devices > 1 else "auto"
-    return fabric_module.Fabric(
-        accelerator=kind,
-        devices=n_devices,
-        strategy=strategy,
-        precision=chosen_precision(precision, kind),
-    )
-
-
-def chosen_precision(precision: Precision, kind: str) -> Literal["32-true", "bf16-mixed"]:
-    """What "auto" means on a "cpu" or "cuda" device.
-
-    Ours: bfloat16 where the machine multiplies it fast, float32 elsewhere.
-    """
-    if precision != "auto":
-        return precision
-    return "bf16-mixed" if multiplies_bf16_fast(torch.device(kind)) else "32-true"
 
 
 def train(

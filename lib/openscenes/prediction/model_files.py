@@ -24,8 +24,8 @@ from openscenes.data.samples import Batch
 from openscenes.errors import InputError, WeightsError
 from openscenes.method.inference import InferenceConfig, Prediction, forward
 from openscenes.networks.config import NetworkConfig
+from openscenes.networks.devices import multiplies_bf16_fast
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.networks.precision import multiplies_bf16_fast
 from openscenes.networks.weights import load_published_iog, load_weights
 from openscenes.paths import cache_dir
 

@@ -40,7 +40,7 @@ def make_lessons(
     Args:
         profile: name of a profile.
         data: folder of the four data sets, None for the synthetic scenes.
-        device: as for ``training.make_fabric``.
+        device: as for ``devices.make_fabric``.
         reports: where pages go; None is the profile's own folder, or the cache where the
             pictures are photographs of others, which no report may hold.
     """
@@ -99,7 +99,7 @@ def make_table(
         profile: name of a profile.
         data: folder of the four data sets, None for the synthetic scenes.
         seeds: how many trainings of each model.
-        device: as for ``training.make_fabric``.
+        device: as for ``devices.make_fabric``.
         reports: where tables and executed notebooks go.
     Returns:
         Exit code 0.

@@ -18,8 +18,8 @@ from openscenes.data import clicks
 from openscenes.data.examples import Example
 from openscenes.data.records import ClickedObject
 from openscenes.errors import InputError
-from openscenes.method.evolution import EvolutionConfig, Step, evolve, kept_pseudo_masks
-from openscenes.method.pool import Pool
+from openscenes.method.evolution import EvolutionConfig, Pool, Step, evolve
+from openscenes.method.pseudo import kept_pseudo_masks
 from openscenes.networks.weights import save_weights
 from openscenes.prediction.model_files import description
 from openscenes.study.runs import store

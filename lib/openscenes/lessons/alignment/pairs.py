@@ -14,8 +14,8 @@ from openscenes.data.examples import NO_CLASS, Example
 from openscenes.data.records import ObjectRecord
 from openscenes.data.samples import Batch
 from openscenes.method.alignment import AlignmentConfig
-from openscenes.method.evolution import EvolutionConfig, kept_pseudo_masks
-from openscenes.method.pool import Pool
+from openscenes.method.evolution import EvolutionConfig, Pool
+from openscenes.method.pseudo import kept_pseudo_masks
 from openscenes.networks.openscene import NetworkOutput, OpenSceneNet
 from openscenes.study.experiments.table_4 import ROWS, after
 from openscenes.study.plan.on_demand import trained

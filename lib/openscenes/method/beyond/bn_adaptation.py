@@ -16,9 +16,8 @@ from openscenes.data.examples import Example, from_clicks
 from openscenes.data.records import ClickedObject
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError
-from openscenes.method.evolution import EvolutionConfig
+from openscenes.method.evolution import EvolutionConfig, Pool
 from openscenes.method.inference import RunContext
-from openscenes.method.pool import Pool
 from openscenes.method.pseudo import pseudo_examples
 from openscenes.method.training import train
 from openscenes.networks.openscene import OpenSceneNet

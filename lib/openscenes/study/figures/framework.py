@@ -15,10 +15,9 @@ from torch import Tensor
 
 from openscenes.data import samples
 from openscenes.data.samples import Sample
-from openscenes.method.evolution import EvolutionConfig
+from openscenes.method.evolution import EvolutionConfig, Pool
 from openscenes.method.inference import Prediction, predictions
 from openscenes.method.ipt import IPTConfig, Refinement
-from openscenes.method.pool import Pool
 from openscenes.method.pseudo import known_classes, refine_batch
 from openscenes.method.training import TrainConfig
 from openscenes.study.figures.galleries import draw_interaction

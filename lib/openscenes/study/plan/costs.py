@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from openscenes.data.examples import Example
-from openscenes.method.evolution import align, initialise
-from openscenes.method.pool import Pool
+from openscenes.method.evolution import Pool, align, initialise
 from openscenes.method.training import TrainConfig
 from openscenes.networks.backbones import INPUT_CHANNELS
 from openscenes.networks.iog_refinement import CLICK_CHANNELS, RefinableIOG

@@ -71,7 +71,7 @@ def dry_run(
     Args:
         profile: ``DRY_RUN``, or smaller; its trainings run one after the other.
         folder: where the tables go.
-        device: as for ``training.make_fabric``.
+        device: as for ``devices.make_fabric``.
         keys: of the experiments to walk.
     """
     asked = [experiment(key) for key in keys]

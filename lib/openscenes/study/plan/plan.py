@@ -65,7 +65,7 @@ def plan_text(profile: Profile, seeds: int, data: Path | None, device: str) -> s
     Args:
         seeds: how many trainings of each model.
         data: folder of the four data sets, None for the synthetic scenes.
-        device: as for ``training.make_fabric``.
+        device: as for ``devices.make_fabric``.
     """
     asked = {key: found.questions(profile, seeds) for key, found in EXPERIMENTS.items()}
     recipes = recipes_of(question for questions in asked.values() for question in questions)

@@ -18,7 +18,7 @@ from openscenes.data.datasets.layout import data_root
 from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
 from openscenes.data.records import ClickedObject, Index, ObjectRecord
 from openscenes.errors import DataError
-from openscenes.method.training import chosen_precision, make_fabric
+from openscenes.networks.devices import chosen_precision, make_fabric
 from openscenes.paths import cache_dir
 from openscenes.seeding import numpy_generator
 from openscenes.study.profiles import InitialSet, Profile, Scene

@@ -14,14 +14,8 @@ import torch
 from torch import nn
 
 from openscenes.method.beyond.bn_adaptation import reestimate_bn
-from openscenes.method.evolution import (
-    EvolutionConfig,
-    align,
-    evolve,
-    initialise,
-    kept_pseudo_masks,
-)
-from openscenes.method.pool import Pool
+from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, initialise
+from openscenes.method.pseudo import kept_pseudo_masks
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import load_imagenet, save_weights
 from openscenes.paths import cache_dir

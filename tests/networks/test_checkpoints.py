@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from openscenes.method import checkpoints
-from openscenes.method.checkpoints import Keeper, TrainState, restore, save
+from openscenes.networks import checkpoints
+from openscenes.networks.checkpoints import Keeper, TrainState, restore, save
 
 
 def make(optimiser="adamw"):
