@@ -15,7 +15,7 @@ from openscenes.lessons.alignment.explorer import AlignmentExplorer
 from openscenes.study.plan.on_demand import lesson_study
 from openscenes.study.plan.on_demand import trained
 study, scene = lesson_study("smoke"), "cityscapes"
-wanted = pairs.wanted(study.profile, scene)
+wanted = pairs.compared_recipes(study.profile, scene)
 models = dict(zip(wanted, trained(study, list(wanted.values()))))
 explorer = AlignmentExplorer({scene: pairs.Alignment(study, scene, models, n_pairs=6)})
 """,

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from openscenes.errors import DataError
-from openscenes.lessons.alignment import effect, figures, pairs
-from openscenes.lessons.alignment import view as views
+from openscenes.errors import InputError
+from openscenes.lessons.alignment import alignment_figures, effect, pairs
+from openscenes.lessons.alignment import pair_view as views
 from openscenes.lessons.alignment.explorer import AlignmentExplorer
 from openscenes.lessons.alignment.layers import LAYERS, draw
 from openscenes.lessons.alignment.pairs import Alignment
+from openscenes.lessons.intervals import sampling
 from openscenes.study.profiles import DEMO, SMOKE
 from openscenes.study.scores.statistics import paired_difference
 
@@ -42,11 +43,11 @@ def overlay(canvas):
 
 def test_a_click_on_a_prototype_chooses_its_pair(alignment, explorer):
     shown = views.scatter_of(alignment, pairs.BEFORE, 0)
-    for wanted in (3, 0):
-        row, col = shown.new[wanted]
+    for expected in (3, 0):
+        row, col = shown.new[expected]
         gesture(explorer, kind="point", row=int(row), col=int(col), sign=1)
-        assert explorer.choice.pair == wanted
-        assert explorer.controls["pair"].value == wanted
+        assert explorer.choice.pair == expected
+        assert explorer.controls["pair"].value == expected
     assert f"pair {explorer.choice.pair}," in explorer.scatter.label
 
 
@@ -62,11 +63,11 @@ def test_undo_redo_and_next_on_the_scatter(explorer):
 
 
 def test_the_floor_moves_b_and_not_a(explorer):
-    before = explorer.seen
+    before = explorer.view
     explorer.controls["floor"].value = 1.0
-    assert explorer.seen.terms.pixel < before.terms.pixel
-    assert explorer.seen.proto == before.proto
-    explorer.buttons["own settings"].click()
+    assert explorer.view.terms.pixel < before.terms.pixel
+    assert explorer.view.proto == before.proto
+    explorer.buttons["own_settings"].click()
     assert explorer.choice.floor == SMOKE.alignment.probability_floor
     assert explorer.controls["floor"].value == pytest.approx(explorer.choice.floor)
 
@@ -76,13 +77,13 @@ def test_another_model_is_another_picture_of_the_same_pair(explorer):
     explorer.controls["model"].value = "+ST +FA"
     assert explorer.scatter.image != picture
     assert explorer.choice.pair == pair
-    assert explorer.seen.proto != explorer.seen.before
+    assert explorer.view.proto != explorer.view.before
 
 
 def test_every_layer_is_drawn_and_said(explorer):
     drawn = set()
     for name, picture in LAYERS.items():
-        explorer.layer.value = name
+        explorer.controls["layer"].value = name
         assert picture.title in explorer.new.label
         assert overlay(explorer.new).shape == (32, 32, 4)
         drawn.add(explorer.new.overlay)
@@ -98,23 +99,23 @@ def test_the_readout_follows_the_pictures(explorer):
 
 def test_an_error_in_a_callback_is_shown_and_kept(alignment, monkeypatch):
     explorer = AlignmentExplorer({"coco": alignment})
-    monkeypatch.setattr("openscenes.lessons.alignment.explorer.view", None)
+    monkeypatch.setattr("openscenes.lessons.alignment.explorer.view_pair", None)
     explorer.controls["floor"].value = 0.5
     (failure,) = explorer._callbacks.failures.outputs
     assert failure["output_type"] == "error"
 
 
 def test_layers_are_clear_where_no_cell_counts(alignment):
-    seen = views.view(alignment, views.first_choice({"coco": alignment}))
-    layer = draw("distance", seen.drawn)
-    outside = cv2.resize(seen.drawn.maps.share, (32, 32), interpolation=cv2.INTER_NEAREST) == 0
+    outputs = views.view_pair(alignment, views.first_choice({"coco": alignment}))
+    layer = draw("distance", outputs.drawn)
+    outside = cv2.resize(outputs.drawn.maps.share, (32, 32), interpolation=cv2.INTER_NEAREST) == 0
     assert (layer[outside] == 0).all() and (layer[~outside][:, 3] > 0).all()
 
 
 def test_prototypes_lie_in_the_picture_where_they_are_drawn(alignment):
     shown = views.scatter_of(alignment, pairs.BEFORE, 0)
     for marks in (shown.old, shown.new):
-        assert (marks >= 0).all() and (marks < figures.SCATTER_PX).all()
+        assert (marks >= 0).all() and (marks < alignment_figures.SCATTER_PX).all()
         rows, cols = marks.round().astype(int).T
         assert (shown.image[rows, cols] != 255).any(axis=1).all()
 
@@ -130,7 +131,7 @@ def test_static_pictures_show_what_the_explorer_shows(alignment):
 
 
 def test_the_gradient_of_maximum_squares_is_a_line():
-    panel = figures.indecision_figure().axes[1]
+    panel = alignment_figures.indecision_figure().axes[1]
     p, gradient = panel.lines[0].get_data()
     np.testing.assert_allclose(gradient, 2 - 4 * p, atol=1e-9)
     p, gradient = panel.lines[1].get_data()
@@ -138,7 +139,7 @@ def test_the_gradient_of_maximum_squares_is_a_line():
 
 
 def test_the_weight_falls_to_a_tenth_in_a_line(alignment):
-    ends = figures.decay_figure({"one": alignment.evolution}).axes[0].lines[0].get_ydata()
+    ends = alignment_figures.decay_figure({"one": alignment.evolution}).axes[0].lines[0].get_ydata()
     assert ends[0] == 1
     assert len(ends) == alignment.evolution.train.epochs
 
@@ -164,7 +165,7 @@ def test_gains_are_paired_differences_of_the_report(tmp_path, monkeypatch):
     ]  # fmt: skip
     (tmp_path / "tables").mkdir()
     pd.DataFrame(lines).to_csv(tmp_path / "tables" / "table_4_objects.csv", index=False)
-    monkeypatch.setattr(effect, "reports_folder", lambda profile: tmp_path)
+    monkeypatch.setattr(sampling, "reports_folder", lambda profile: tmp_path)
     monkeypatch.setattr(effect, "PROJECT", tmp_path)
     frame = effect.gains(DEMO)
     assert list(frame["scene"]) == ["Cityscapes", "Cityscapes", "COCO", "COCO"]
@@ -176,13 +177,13 @@ def test_gains_are_paired_differences_of_the_report(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("low", "high", "words"),
-    [(0.1, 0.3, "helps"), (-0.3, -0.1, "harms"), (-0.1, 0.1, "cannot be told")],
+    [(0.1, 0.3, "helps"), (-0.3, -0.1, "harms"), (-0.1, 0.1, "not significant")],
 )
 def test_an_interval_decides_the_verdict(low, high, words):
     assert words in effect._verdict(pd.Series({"low": low, "high": high}))
 
 
 def test_without_a_report_the_error_says_how_to_make_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(effect, "reports_folder", lambda profile: tmp_path)
-    with pytest.raises(DataError, match="make table-4"):
+    monkeypatch.setattr(sampling, "reports_folder", lambda profile: tmp_path)
+    with pytest.raises(InputError, match="make table-4"):
         effect.gains(DEMO)

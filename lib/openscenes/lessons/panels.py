@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Literal
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from openscenes.data.records import Interaction
 from openscenes.study.figures.galleries import draw_interaction
 from openscenes.study.figures.palette import PALETTE
+from openscenes.study.scores.breakdown import draw_interval, finish_dot_plot
 
 Pixels = NDArray[np.uint8]
 ERRORS = ("right", "too much", "missed")  # colours of the palette
@@ -86,6 +87,20 @@ def plain(
     panel.spines[["top", "right"]].set_visible(False)
     panel.set_xlabel(across or panel.get_xlabel(), fontsize=9)
     panel.set_ylabel(up or panel.get_ylabel(), fontsize=9)
+
+
+def dot_plot(panel: Axes, rows: Mapping[str, Sequence[float]]) -> None:
+    """Estimates below each other around a line at zero; a dot is hollow where zero is inside.
+
+    Args:
+        rows: name -> mean, low, high.
+    """
+    panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2)
+    for height, (mean, low, high) in enumerate(rows.values()):
+        draw_interval(panel, height, mean, low, high)
+    panel.set_yticks(range(len(rows)), list(rows))
+    panel.set_ylim(len(rows) - 0.4, -0.6)
+    finish_dot_plot(panel)
 
 
 def grey(image: Pixels) -> Pixels:

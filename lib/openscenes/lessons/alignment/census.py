@@ -1,4 +1,4 @@
-"""Who is paired with whom, how often the model named the class rightly, what each term weighs."""
+"""Which objects are paired, how often the predicted class is right, what each term weighs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from openscenes.lessons.alignment.pair_terms import terms
 from openscenes.lessons.alignment.pairs import BEFORE, UNKNOWN, Alignment
-from openscenes.lessons.alignment.state import terms
 from openscenes.study.profiles import SCENE_NAMES
 from openscenes.synthetic.catalogue import CITYSCAPES_NAMES, COCO_NAMES
 
@@ -15,37 +15,35 @@ from openscenes.synthetic.catalogue import CITYSCAPES_NAMES, COCO_NAMES
 def pair_list(alignment: Alignment, epoch: int = 0) -> pd.DataFrame:
     """One row per pair before evolution: names, whether right, terms A and B, L_feat."""
     pairing = alignment.pairing(epoch)
-    found = terms(alignment.seen(BEFORE, epoch), pairing, alignment.config)
-    names = zip(pairing.said, pairing.true_names, strict=True)
+    found = terms(alignment.outputs(BEFORE, epoch), pairing, alignment.config)
+    names = zip(pairing.predicted, pairing.true_names, strict=True)
     return pd.DataFrame(
         {
-            "new object": pairing.true_names, "the model says": pairing.said,
-            "right": [is_right(said, true) for said, true in names],
-            "old object": pairing.old_names, "loss": _equations(alignment, epoch),
+            "new object": pairing.true_names, "predicted class": pairing.predicted,
+            "right": [is_right(*both) for both in names],
+            "old object": pairing.old_names,
+            "loss": ["Eq. 7" if known else "Eq. 8" for known in pairing.known.tolist()],
             "A": found.proto.numpy(), "B": found.pixel.numpy(), "L_feat": found.feat.numpy(),
             "L_max": found.max.numpy(), "L_ce, new": found.ce_new.numpy(),
         }
     )  # fmt: skip
 
 
-def _equations(alignment: Alignment, epoch: int) -> list[str]:
-    return ["Eq. 7" if known else "Eq. 8" for known in alignment.pairing(epoch).known.tolist()]
-
-
-def is_right(said: str, true: str) -> bool:
+def is_right(predicted: str, true: str) -> bool:
     """Whether a class of VOC is the new scene's class, whatever the two data sets call it."""
-    return said != UNKNOWN and true in (said, COCO_NAMES.get(said), CITYSCAPES_NAMES.get(said))
+    names = predicted, COCO_NAMES.get(predicted), CITYSCAPES_NAMES.get(predicted)
+    return predicted != UNKNOWN and true in names
 
 
 def naming(alignments: Mapping[str, Alignment]) -> pd.DataFrame:
-    """How many new objects the model named, and how many of the names are right, by scene."""
+    """How many new objects got a predicted class, and how many of these are right, by scene."""
     rows = []
     for scene, alignment in alignments.items():
         pairs = pair_list(alignment)
         rows.append(
             {"new scene": SCENE_NAMES[scene], "pairs": len(pairs),
-             "named (Eq. 7)": int((pairs["loss"] == "Eq. 7").sum()),
-             "rightly": int(pairs["right"].sum())}
+             "predicted (Eq. 7)": int((pairs["loss"] == "Eq. 7").sum()),
+             "rightly predicted": int(pairs["right"].sum())}
         )  # fmt: skip
     return pd.DataFrame(rows).set_index("new scene")
 

@@ -1,25 +1,22 @@
 """The alignment explorer: choose a pair among the clouds and see what Eq. 7-11 make of it.
 
-A network is asked when a scene, a model or an epoch is first chosen, and at no other time.
+A network runs when a scene, a model or an epoch is first chosen, and at no other time.
 """
 
 from __future__ import annotations
 
-import html
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 
-from openscenes.data.samples import Batch
-from openscenes.lessons.alignment.figures import NEW, OLD, SCATTER_PX, marked
-from openscenes.lessons.alignment.layers import LAYERS, draw, draw_old
-from openscenes.lessons.alignment.pairs import Alignment
-from openscenes.lessons.alignment.view import (
-    Choice,
+from openscenes.lessons.alignment.alignment_figures import NEW, OLD, SCATTER_PX, marked
+from openscenes.lessons.alignment.layers import LAYERS, crop_of, draw, draw_old
+from openscenes.lessons.alignment.pair_view import (
+    PairChoice,
     clouds_of,
     first_choice,
     nearest_pair,
@@ -27,18 +24,23 @@ from openscenes.lessons.alignment.view import (
     scatter_of,
     scatter_words,
     sentence,
-    view,
+    view_pair,
 )
+from openscenes.lessons.alignment.pairs import Alignment
 from openscenes.study.profiles import SCENE_NAMES
 from openscenes.widgets.callbacks import Callbacks
 from openscenes.widgets.canvas import Canvas, canvas
+from openscenes.widgets.controls import Control, Controls, buttons, column, controls_of, row
 from openscenes.widgets.history import History
 from openscenes.widgets.overlays import encode_png
-from openscenes.widgets.readout import readout
+from openscenes.widgets.readout import caption, readout
 
-SCATTER_WIDTH_PX, CROP_PX = 372, 152  # Ours: side by side in a window of 900 px
-_STYLE = {"description_width": "6.5em"}
-_FILL = widgets.Layout(width="auto", min_width="0")
+SCATTER_WIDTH_PX, CROP_PX = 372, 152  # side by side in a window of 900 px
+_KEY = (
+    f'<div style="line-height:1.35;font-size:90%"><span style="color:{OLD}">●</span> old objects, '
+    f'c_a; <span style="color:{NEW}">▲</span> new objects, c_b; dots: their cells.<br>Solid line: '
+    "class known; dotted: unknown.</div>"
+)
 
 
 class AlignmentExplorer:
@@ -47,23 +49,32 @@ class AlignmentExplorer:
     Attributes:
         widget: what a cell shows.
         choice: what is shown.
-        seen: what followed from it.
+        view: what follows from it.
     """
 
-    def __init__(self, alignments: Mapping[str, Alignment], first: Choice | None = None) -> None:
-        self._alignments, self._callbacks, self._quiet = alignments, Callbacks(), False
+    def __init__(
+        self, alignments: Mapping[str, Alignment], first: PairChoice | None = None
+    ) -> None:
+        self._alignments, self._callbacks = alignments, Callbacks()
         self._history = History(first or first_choice(alignments))
-        self._scattered: tuple[object, ...] = ()
-        self._scatter = scatter_of(self._alignment, self.choice.model, self.choice.epoch)
-        self.seen = view(self._alignment, self.choice)
-        self._make_parts()
-        self._show_choice()
-        self._draw(time.perf_counter())
-        self._connect()
-        self.widget = self._laid_out()
+        self._shown_clouds: tuple[object, ...] = ()
+        self._shown_pair: tuple[object, ...] = ()
+        self.scatter = _canvas(SCATTER_PX, SCATTER_WIDTH_PX, "scatter", mode="point")
+        self.old, self.new = _canvas(CROP_PX, CROP_PX, "old"), _canvas(CROP_PX, CROP_PX, "new")
+        self.captions, self.legend, self.numbers = self._made_texts()
+        self.controls = self._made_controls()
+        self.buttons = buttons(self._callbacks, {
+            "undo": ("undo", "One step back; u on the scatter", self._undo),
+            "redo": ("redo", "One step forth; r on the scatter", self._redo),
+            "next_pair": ("next pair", "n on the scatter", self._next),
+            "own_settings": ("own settings", "Floor and weight of this study", self._own_settings),
+        }, "os-alignment-")  # fmt: skip
+        self.scatter.observe(self._callbacks.guarded(self._gestured), "gesture")
+        self._show()
+        self.widget = self._laid_out().add_class("os-alignment-explorer")
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> PairChoice:
         """What is shown."""
         return self._history.now
 
@@ -71,82 +82,36 @@ class AlignmentExplorer:
     def _alignment(self) -> Alignment:
         return self._alignments[self.choice.scene]
 
-    # ---- parts ----
-    def _make_parts(self) -> None:
-        blank = np.full((SCATTER_PX, SCATTER_PX, 3), 255, np.uint8)
-        self.scatter = canvas(blank, label="", width_px=SCATTER_WIDTH_PX, mode="point")
-        self.scatter.add_class("os-alignment-scatter")
-        self.old, self.new = (self._crop_canvas(side) for side in ("old", "new"))
-        self.captions = widgets.HTML(), widgets.HTML()
-        self.legend = widgets.HTML(layout=widgets.Layout(min_height="3.2em"))
-        self.legend.add_class("os-alignment-legend")
-        self.numbers = widgets.HTML(layout=widgets.Layout(flex="1 1 300px", min_width="0"))
-        self.numbers.add_class("os-numbers")
+    def _made_texts(self) -> tuple[tuple[widgets.HTML, widgets.HTML], widgets.HTML, widgets.HTML]:
+        legend = widgets.HTML(layout=widgets.Layout(min_height="3.2em"))
+        numbers = widgets.HTML(layout=widgets.Layout(flex="1 1 300px", min_width="0"))
+        captions = widgets.HTML(), widgets.HTML()
+        return captions, legend.add_class("os-alignment-legend"), numbers.add_class("os-numbers")
+
+    def _made_controls(self) -> Controls:
+        layers = [(layer.title, name) for name, layer in LAYERS.items()]
+        declared = {"layer": Control("layer", choices=layers)} | controls_of(PairChoice)
+        made = Controls(declared, "os-alignment-", "6.5em")
+        made["layer"].value = "distance"
         scenes = [(SCENE_NAMES[scene], scene) for scene in self._alignments]
-        layers = [(picture.title, name) for name, picture in LAYERS.items()]
-        self.layer = _menu("layer", layers, "os-alignment-layer")
-        self.layer.value = "distance"
-        self.controls: dict[str, Any] = {
-            "scene": _menu("new scene", scenes, "os-alignment-scene"),
-            "model": _menu("model", list(self._alignment.models), "os-alignment-model"),
-            "pair": _slider("pair", "os-alignment-pair"),
-            "epoch": _slider("epoch", "os-alignment-epoch"),
-            "floor": widgets.FloatLogSlider(
-                min=-3, max=0, step=0.05, description="floor of M'_b", readout_format=".3f",
-                style=_STYLE, layout=_FILL,
-            ).add_class("os-alignment-floor"),
-            "weight": widgets.FloatSlider(
-                min=0, max=1, step=0.01, description="FA weight", style=_STYLE, layout=_FILL
-            ).add_class("os-alignment-weight"),
-        }  # fmt: skip
-        self.buttons = {
-            name: widgets.Button(
-                description=name, tooltip=tip, layout=widgets.Layout(width="auto")
-            ).add_class(f"os-alignment-{name.split()[0]}")
-            for name, tip in (
-                ("undo", "One step back; u on the scatter"),
-                ("redo", "One step forth; r on the scatter"),
-                ("next pair", "n on the scatter"),
-                ("own settings", "Floor and weight that this study trains with"),
-            )
-        }
-
-    def _crop_canvas(self, side: str) -> Canvas:
-        batch = getattr(self.seen.drawn.pairing, side)
-        made = canvas(batch.images[0].permute(1, 2, 0).numpy(), label="", width_px=CROP_PX)
-        return made.add_class(f"os-alignment-{side}")
-
-    def _connect(self) -> None:
-        guarded = self._callbacks.guarded
-        self.scatter.observe(guarded(self._gestured), "gesture")
-        self.layer.observe(guarded(lambda _: self._draw(time.perf_counter())), "value")
-        for name, control in self.controls.items():
-            control.observe(guarded(self._mover(name)), "value")
-        actions: tuple[Callable[[], None], ...] = (
-            self._undo, self._redo, self._next, self._own_settings
-        )  # fmt: skip
-        for button, action in zip(self.buttons.values(), actions, strict=True):
-            button.on_click(guarded(lambda _, action=action: action()))
+        made.offer("scene", scenes, self.choice.scene)
+        made.offer("model", list(self._alignment.models), self.choice.model)
+        made.observe(self._callbacks, self._moved)
+        return made
 
     def _laid_out(self) -> widgets.VBox:
-        wrapped = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
-        fixed = widgets.Layout(flex="0 0 auto", max_width="100%", margin="0 8px 0 0")
         crops = [
-            widgets.VBox([shown, caption], layout=widgets.Layout(width=f"{CROP_PX + 8}px"))
-            for caption, shown in zip(self.captions, (self.old, self.new), strict=True)
+            column(shown, words, width=f"{CROP_PX + 8}px")
+            for words, shown in zip(self.captions, (self.old, self.new), strict=True)
         ]
-        names = ("pair", "epoch", "floor", "weight")
-        side = widgets.VBox(
-            [widgets.HBox(crops, layout=wrapped), self.legend, self.layer,
-             *(self.controls[name] for name in names),
-             widgets.HBox(list(self.buttons.values()), layout=wrapped)],
-            layout=widgets.Layout(flex="1 1 320px", min_width="0", margin="0 12px 0 0"),
+        side = column(
+            row(*crops), self.legend,
+            *self.controls.named("layer", "pair", "epoch", "floor", "weight"),
+            row(*self.buttons.values()), flex="1 1 320px", min_width="0", margin="0 12px 0 0",
         )  # fmt: skip
-        menus = widgets.HBox([self.controls["scene"], self.controls["model"]], layout=wrapped)
-        left = widgets.VBox([self.scatter, widgets.HTML(_KEY)], layout=fixed)
-        body = widgets.HBox([left, side, self.numbers], layout=wrapped)
-        made = widgets.VBox([menus, body, self._callbacks.shown])
-        return made.add_class("os-alignment-explorer")
+        left = column(self.scatter, widgets.HTML(_KEY), flex="0 0 auto", margin="0 8px 0 0")
+        menus = row(*self.controls.named("scene", "model"))
+        return column(menus, row(left, side, self.numbers), self._callbacks.shown)
 
     # ---- what the reader does ----
     def _gestured(self, change: Mapping[str, Any]) -> None:
@@ -157,25 +122,20 @@ class AlignmentExplorer:
         elif gesture["kind"] in ("point", "click"):
             found = clouds_of(self._alignment, self.choice.model, self.choice.epoch)
             pair = nearest_pair(self._scatter, found, gesture["row"], gesture["col"])
-            self._choose(replace(self.choice, pair=pair), "scatter")
+            self._choose("scatter", pair=pair)
 
-    def _mover(self, name: str) -> Callable[[Mapping[str, Any]], None]:
-        def moved(change: Mapping[str, Any]) -> None:
-            if not self._quiet:
-                anew = {"pair": 0, "epoch": 0} if name == "scene" else {}
-                self._choose(replace(self.choice, **{**anew, name: change["new"]}), name)
-
-        return moved
+    def _moved(self, name: str, value: Any) -> None:
+        if name == "layer":
+            return self._draw(time.perf_counter())
+        anew = {"pair": 0, "epoch": 0} if name == "scene" else {}
+        self._choose(name, **anew | {name: value})
 
     def _next(self) -> None:
-        n_pairs = len(self._alignment.pairing())
-        self._choose(replace(self.choice, pair=(self.choice.pair + 1) % n_pairs), "")
+        self._choose("", pair=(self.choice.pair + 1) % len(self._alignment.pairing()))
 
     def _own_settings(self) -> None:
         config = self._alignment.config
-        self._choose(
-            replace(self.choice, floor=config.probability_floor, weight=config.feature_weight), ""
-        )
+        self._choose("", floor=config.probability_floor, weight=config.feature_weight)
 
     def _undo(self) -> None:
         self._history.back()
@@ -185,81 +145,50 @@ class AlignmentExplorer:
         self._history.forward()
         self._show()
 
-    def _choose(self, choice: Choice, control: str) -> None:
-        self._history.put(choice, control)
+    def _choose(self, control: str, **changes: Any) -> None:
+        self._history.put(replace(self.choice, **changes), control)
         self._show()
 
     # ---- what is shown ----
     def _show(self) -> None:
         began = time.perf_counter()
-        self._show_choice()
-        self.seen = view(self._alignment, self.choice)
-        self._draw(began)
-
-    def _show_choice(self) -> None:
-        """Controls follow the choice, without being taken for the reader's hand."""
-        self._quiet = True
         self.controls["pair"].max = len(self._alignment.pairing()) - 1
         self.controls["epoch"].max = self._alignment.evolution.train.epochs - 1
-        for name, control in self.controls.items():
-            control.value = getattr(self.choice, name)
-        self._quiet = False
+        self.controls.show(vars(self.choice))
+        self.view = view_pair(self._alignment, self.choice)
+        self._draw(began)
 
     def _draw(self, began: float) -> None:
-        """Pictures are sent anew where another pair is shown; maps and numbers always."""
-        choice, drawn, picture = self.choice, self.seen.drawn, LAYERS[self.layer.value]
-        pair, legend = drawn.pairing, picture.legend(drawn)
+        """Send images again where another pair is shown; maps and numbers always."""
+        drawn, name = self.view.drawn, self.controls["layer"].value
+        self._draw_scatter()
+        title, legend = LAYERS[name].title, LAYERS[name].legend(drawn)
+        words = f"New object, {sentence(self.view)}. Shown: {title}: {legend}."
+        self.old.paint()
+        self.new.paint(overlay=encode_png(draw(name, drawn)), label=words)
+        self.captions[0].value = caption("old", drawn.pairing.old_names[0])
+        self.captions[1].value = caption("new", drawn.pairing.true_names[0])
+        self.legend.value = caption(title, f"{legend}. Green, old: ground truth")
+        ms = 1e3 * (time.perf_counter() - began)
+        self.numbers.value = readout(rows(self.view), self.scatter.seq, ms)
+
+    def _draw_scatter(self) -> None:
+        choice, drawn = self.choice, self.view.drawn
         clouds = (choice.scene, choice.model, choice.epoch)
-        if self._scattered[:3] != clouds:
+        if self._shown_clouds != clouds:
             self._scatter = scatter_of(self._alignment, choice.model, choice.epoch)
             self.scatter.show(self._scatter.image, label="", width_px=SCATTER_WIDTH_PX)
-        if self._scattered != (*clouds, choice.pair):
-            self._scattered = (*clouds, choice.pair)
+        if (self._shown_clouds, self._shown_pair) != (clouds, (choice.pair,)):
+            self._shown_clouds, self._shown_pair = clouds, (choice.pair,)
             self.scatter.overlay = encode_png(marked(self._scatter, choice.pair))
-            words = f"Old object, {pair.old_names[0]}, with its ground truth."
-            _put_up(self.old, pair.old, words)
-            _put_up(self.new, pair.new, "")
+            words = f"Old object, {drawn.pairing.old_names[0]}, with its ground truth."
+            self.old.show(crop_of(drawn.pairing.old), label=words, width_px=CROP_PX)
+            self.new.show(crop_of(drawn.pairing.new), label="", width_px=CROP_PX)
             self.old.overlay = encode_png(draw_old(drawn))
-        with self.new.hold_sync():
-            self.new.overlay = encode_png(draw(self.layer.value, drawn))
-            self.new.label = f"New object, {sentence(self.seen)}. Shown: {picture.title}: {legend}."
-        self.captions[0].value = _caption("old", pair.old_names[0])
-        self.captions[1].value = _caption("new", pair.true_names[0])
-        self.legend.value = _caption(picture.title, f"{legend}. Green, old: ground truth")
-        self._finish(began)
-
-    def _finish(self, began: float) -> None:
-        self.scatter.clicks, self.scatter.label = [], scatter_words(self.seen)
-        for shown in (self.scatter, self.old, self.new):
-            shown.seq += 1
-        ms = 1e3 * (time.perf_counter() - began)
-        self.numbers.value = readout(rows(self.seen), self.scatter.seq, ms)
+        self.scatter.paint(clicks=[], label=scatter_words(self.view))
 
 
-def _put_up(shown: Canvas, batch: Batch, words: str) -> None:
-    shown.show(batch.images[0].permute(1, 2, 0).numpy(), label=words, width_px=CROP_PX)
-
-
-def _caption(name: str, words: str) -> str:
-    return f'<div style="{_SMALL}"><b>{html.escape(name)}</b>: {html.escape(words)}</div>'
-
-
-def _menu(words: str, options: list[Any], name: str) -> widgets.Dropdown:
-    return widgets.Dropdown(
-        description=words, options=options, style=_STYLE, layout=_FILL
-    ).add_class(name)  # fmt: skip
-
-
-def _slider(words: str, name: str) -> widgets.IntSlider:
-    """Its upper end is set when a scene is shown."""
-    made = widgets.IntSlider(0, min=0, max=0, description=words, style=_STYLE, layout=_FILL)
-    return made.add_class(name)
-
-
-_SMALL = "line-height:1.35;font-size:90%"
-_KEY = (
-    f'<div style="{_SMALL}">'
-    f'<span style="color:{OLD}">●</span> old objects, c_a; '
-    f'<span style="color:{NEW}">▲</span> new objects, c_b; dots: their cells.<br>Solid line: class '
-    "known; dotted: unknown.</div>"
-)
+def _canvas(side: int, width_px: int, name: str, **how: Any) -> Canvas:
+    """A white square until the first drawing."""
+    blank = np.full((side, side, 3), 255, np.uint8)
+    return canvas(blank, label="", width_px=width_px, **how).add_class(f"os-alignment-{name}")

@@ -21,6 +21,7 @@ from openscenes.lessons.evolution.sequences import (
     ranking,
     scores_of,
 )
+from openscenes.lessons.loading import loaded
 from openscenes.masks import BoolMask
 from openscenes.method.inference import image_probability
 from openscenes.study.runs.data import Study, validation
@@ -127,7 +128,7 @@ class Scrubber:
 
     def _predict(self, recipe: Recipe, example: Example) -> BoolMask:
         study = self.study
-        network = study.remembered(("network", recipe), lambda: find(study, recipe).load(study))
+        network = loaded(study, find(study, recipe))
         probability = image_probability(network, example, run_context(study))
         return probability > study.profile.inference.threshold
 

@@ -18,8 +18,8 @@ from openscenes.lessons.intervals.sampling import (
     percentiles,
     studies_by_size,
 )
+from openscenes.lessons.panels import dot_plot, plain
 from openscenes.study.figures.palette import PALETTE, SERIES
-from openscenes.study.scores.breakdown import draw_interval, finish_dot_plot
 from openscenes.study.scores.statistics import Estimate
 
 
@@ -42,7 +42,7 @@ def resample_figure(values: Sequence[float]) -> Figure:
     for panel in (above, below):
         panel.axvline(0, color=PALETTE["neutral"], linewidth=1)
         panel.axvline(float(np.mean(values)), color="black", linewidth=1.2, linestyle=":")
-        _finish(panel)
+        plain(panel, "x")
     above.set_title(
         f"mean {np.mean(values):+.2f}, 95 % of all resamples in [{low:+.2f}, {high:+.2f}]",
         fontsize=10,
@@ -58,16 +58,12 @@ def intervals_figure(rows: Mapping[str, Estimate], title: str) -> Figure:
     """
     figure = Figure(figsize=(7.6, 1.1 + 0.42 * len(rows)), layout="constrained")
     panel = figure.subplots()
-    panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2)
+    dot_plot(panel, {name: (value.mean, value.low, value.high) for name, value in rows.items()})
     for height, value in enumerate(rows.values()):
-        draw_interval(panel, height, value.mean, value.low, value.high)
         words = f"{value.mean:+.2f} [{value.low:+.2f}, {value.high:+.2f}]"
         panel.text(1.01, height, words, transform=panel.get_yaxis_transform(), va="center",
                    fontsize=8.5)  # fmt: skip
-    panel.set_yticks(range(len(rows)), list(rows))
-    panel.set_ylim(len(rows) - 0.4, -0.6)
     panel.set_xlabel("difference, points of mIoU", fontsize=9)
-    finish_dot_plot(panel)
     figure.suptitle(title, fontsize=11)
     return figure
 
@@ -94,8 +90,7 @@ def studies_frame(limits: tuple[float, float], n_studies: int) -> Figure:
     panel.set_ylim(-1, n_studies)
     panel.set_yticks([])
     panel.set_xlabel("difference found, points of mIoU, with its 95 % interval", fontsize=9)
-    panel.grid(axis="x", color="0.92")
-    _finish(panel)
+    plain(panel, "x")
     figure.legend(handles=_studies_legend(), loc="lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
@@ -183,11 +178,4 @@ def _finish_by_size(panel: Axes, wanted: float, n_here: int) -> None:
     panel.set_xticks(SIZES, [str(n) for n in SIZES], fontsize=8)
     panel.minorticks_off()
     panel.set_ylim(-4, 104)
-    panel.grid(color="0.93")
-    _finish(panel)
-
-
-def _finish(panel: Axes) -> None:
-    panel.set_axisbelow(True)
-    panel.tick_params(labelsize=8.5)
-    panel.spines[["top", "right"]].set_visible(False)
+    plain(panel)

@@ -25,14 +25,12 @@ MOST_BY_HAND = 6
 SIZES = (10, 20, 50, 100, 200, 500, 1000, 2000)
 
 
-def report_scores(number: str, profile: Profile, folder: Path | None = None) -> pd.DataFrame:
-    """The per-object scores that stand behind a table of the reports.
+def scores_file(number: str, profile: Profile, folder: Path | None = None) -> Path:
+    """Where the per-object scores behind a table lie.
 
     Args:
         number: of the table, such as "4".
         folder: of reports; if None the profile's own, or the demo's where it has none.
-    Returns:
-        Columns block, seed, object_id, class_name, area, and one per row of the table.
     Raises:
         InputError: if there are no such scores.
     """
@@ -43,7 +41,13 @@ def report_scores(number: str, profile: Profile, folder: Path | None = None) -> 
         raise InputError(
             f"no scores of table {number} lie at {paths[0]}; make them with `make table-{number}`"
         )
-    return pd.read_csv(found, dtype={"object_id": str, "class_name": str})
+    return found
+
+
+def report_scores(number: str, profile: Profile, folder: Path | None = None) -> pd.DataFrame:
+    """The scores in ``scores_file``: block, seed, object_id, class_name, area, the table's rows."""
+    path = scores_file(number, profile, folder)
+    return pd.read_csv(path, dtype={"object_id": str, "class_name": str})
 
 
 def scores_in(frame: pd.DataFrame, block: str, row: str) -> Values:

@@ -1,7 +1,7 @@
 """What feature alignment computes for a pair: its terms, their maps over cells, a plane to see it.
 
 Everything is computed by the functions that train (``method.alignment``, ``method.objective``);
-a map over cells is the same loss asked cell by cell.
+a map over cells is the same loss cell by cell.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from openscenes.lessons.alignment.pairs import Pairing, Seen
+from openscenes.lessons.alignment.pairs import Outputs, Pairing
 from openscenes.method.alignment import (
     AlignmentConfig,
     feature_alignment_loss,
@@ -27,15 +27,15 @@ from openscenes.networks.enlargement import enlarge
 from openscenes.networks.openscene import NetworkOutput
 
 FloatMap = NDArray[np.float32]
-MOST_CELLS = 700  # of each side that a picture of the clouds shows
-_ONLY_A: dict[str, Any] = {
-    "feature_weight": 1.0, "proto_term": True, "class_agnostic_proto_term": True,
-    "pixel_term": False, "class_agnostic_pixel_term": False,
-}  # fmt: skip
-_ONLY_B: dict[str, Any] = {
-    "feature_weight": 1.0, "proto_term": False, "class_agnostic_proto_term": False,
-    "pixel_term": True, "class_agnostic_pixel_term": True,
-}  # fmt: skip
+MOST_CELLS = 700  # of each side that a figure of the clouds shows
+
+
+def _only(term: str) -> dict[str, Any]:
+    """Settings under which L_feat is one term, unweighted, for known and unknown classes."""
+    terms = {name: term in name for name in (
+        "proto_term", "class_agnostic_proto_term", "pixel_term", "class_agnostic_pixel_term"
+    )}  # fmt: skip
+    return {"feature_weight": 1.0, **terms}
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Layers:
+class CellMaps:
     """Maps of one pair's new object on F's grid, (h, w) float32; nan where a cell counts nowhere.
 
     Attributes:
@@ -125,7 +125,7 @@ class Clouds:
 
 
 def terms(
-    seen: Seen,
+    outputs: Outputs,
     pairing: Pairing,
     config: AlignmentConfig,
     *,
@@ -138,34 +138,33 @@ def terms(
         weight_old: of the old data's cross entropy in an epoch (``evolution.old_weight``).
         class_weight: of the class head's.
     """
-    both = (seen.old, pairing.old, seen.new, pairing.new)
-    whole = pair_losses(seen.together(), pairing.old, pairing.new, config, weight_old, class_weight)
+    both = (outputs.old, pairing.old, outputs.new, pairing.new)
+    whole = pair_losses(
+        outputs.together(), pairing.old, pairing.new, config, weight_old, class_weight
+    )
     return Terms(
-        proto=alignment_losses(*both, replace(config, **_ONLY_A))["feat"],
-        pixel=alignment_losses(*both, replace(config, **_ONLY_B))["feat"],
+        proto=alignment_losses(*both, replace(config, **_only("proto")))["feat"],
+        pixel=alignment_losses(*both, replace(config, **_only("pixel")))["feat"],
         **{name: whole[name] for name in ("feat", "max", "ce_old", "ce_new")},
     )
 
 
-def layers(seen: Seen, pairing: Pairing, config: AlignmentConfig) -> Layers:
-    """The maps of a single pair: each cell is its own pair of Eq. 7 and its own map of Eq. 9, 10.
-
-    The maps are sums' parts whatever ``config.reduction`` and weights say.
-    """
-    features = as_full_precision(seen.new.features)
+def cell_maps(outputs: Outputs, pairing: Pairing, config: AlignmentConfig) -> CellMaps:
+    """The maps of a single pair: what each cell adds to the sums of Eq. 7, 9 and 10."""
+    features = as_full_precision(outputs.new.features)
     share = on_grid(pairing.new.masks, features).flatten()
-    probability = torch.sigmoid(seen.new.predictor.float()).flatten()
-    partner, inside = prototypes_of(seen, pairing).old, (share > 0).float()
+    probability = torch.sigmoid(outputs.new.predictor.float()).flatten()
+    partner, inside = prototypes_of(outputs, pairing).old, (share > 0).float()
     distance = _by_cell(features, partner, inside, torch.ones_like(share), config)
     pixel = _by_cell(features, partner, share, probability, config)
     weight = torch.where(distance > 0, pixel / distance, 0.0)
-    square = _squares(seen.new, pairing.known, config)
+    square = _squares(outputs.new, pairing.known, config)
 
     def drawn(values: Tensor, *, everywhere: bool = False) -> FloatMap:
         shown = values if everywhere else torch.where(share > 0, values, torch.nan)
         return shown.reshape(features.shape[2:]).numpy()
 
-    return Layers(
+    return CellMaps(
         share=drawn(share, everywhere=True),
         probability=drawn(probability, everywhere=True),
         distance=drawn(distance), weight=drawn(weight), pixel=drawn(pixel),
@@ -173,18 +172,18 @@ def layers(seen: Seen, pairing: Pairing, config: AlignmentConfig) -> Layers:
     )  # fmt: skip
 
 
-def prototypes_of(seen: Seen, pairing: Pairing) -> Prototypes:
+def prototypes_of(outputs: Outputs, pairing: Pairing) -> Prototypes:
     """c_a over ground truth and c_b over the pseudo mask, each where the predictor agrees."""
-    old, new = as_full_precision(seen.old.features), as_full_precision(seen.new.features)
-    on_old = on_grid(_agreed(pairing.old.masks, seen.old), old)
-    on_new = on_grid(_agreed(pairing.new.masks, seen.new), new)
+    old, new = as_full_precision(outputs.old.features), as_full_precision(outputs.new.features)
+    on_old = on_grid(_agreed(pairing.old.masks, outputs.old), old)
+    on_new = on_grid(_agreed(pairing.new.masks, outputs.new), new)
     empty = (on_old.flatten(1).amax(1) == 0) | (on_new.flatten(1).amax(1) == 0)
     return Prototypes(prototypes(old, on_old)[:, 0], prototypes(new, on_new)[:, 0], empty)
 
 
-def plane_of(seen: Seen, pairing: Pairing) -> Plane:
+def plane_of(outputs: Outputs, pairing: Pairing) -> Plane:
     """The two leading principal components of the cells of old and new objects together."""
-    cells = torch.cat(_both_sides(seen, pairing))
+    cells = torch.cat(_both_sides(outputs, pairing))
     mean = cells.mean(0)
     variances, directions = torch.linalg.eigh((cells - mean).T @ (cells - mean))
     axes = directions[:, [-1, -2]]
@@ -192,10 +191,10 @@ def plane_of(seen: Seen, pairing: Pairing) -> Plane:
     return Plane(mean, axes * signs, float(variances[-2:].sum() / variances.sum().clamp(min=1e-12)))
 
 
-def clouds(seen: Seen, pairing: Pairing, plane: Plane) -> Clouds:
+def clouds(outputs: Outputs, pairing: Pairing, plane: Plane) -> Clouds:
     """Cells and prototypes of all pairs in a plane, which may have been fitted to another model."""
-    old, new = _both_sides(seen, pairing)
-    both, found = torch.cat([old, new]), prototypes_of(seen, pairing)
+    old, new = _both_sides(outputs, pairing)
+    both, found = torch.cat([old, new]), prototypes_of(outputs, pairing)
     return Clouds(
         plane.project(_some(old)), plane.project(_some(new)),
         plane.project(found.old), plane.project(found.new), found.empty.numpy(),
@@ -203,8 +202,10 @@ def clouds(seen: Seen, pairing: Pairing, plane: Plane) -> Clouds:
     )  # fmt: skip
 
 
-def _both_sides(seen: Seen, pairing: Pairing) -> tuple[Tensor, Tensor]:
-    return object_cells(seen.old, pairing.old.masks), object_cells(seen.new, pairing.new.masks)
+def _both_sides(outputs: Outputs, pairing: Pairing) -> tuple[Tensor, Tensor]:
+    return object_cells(outputs.old, pairing.old.masks), object_cells(
+        outputs.new, pairing.new.masks
+    )
 
 
 def object_cells(output: NetworkOutput, masks: Tensor) -> Tensor:
@@ -224,7 +225,7 @@ def _by_cell(
         _cells(partner[:, :, None, None]).expand_as(cells), one, cells, one,
         share[:, None, None, None], probability[:, None, None, None],
         torch.ones(len(cells), dtype=torch.bool),
-        replace(config, **_ONLY_B, reduction="sum"),
+        replace(config, **_only("pixel"), reduction="sum"),
     )  # fmt: skip
 
 

@@ -1,10 +1,9 @@
-"""Static pictures of feature alignment, drawn from the explorer's own layers and clouds."""
+"""Figures of feature alignment, drawn from the explorer's own layers and clouds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import fill
 
 import cv2
 import numpy as np
@@ -16,10 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from torch import Tensor
 
-from openscenes.lessons.alignment.layers import LAYERS, Drawn, draw, draw_old
-from openscenes.lessons.alignment.state import Clouds, FloatMap
+from openscenes.lessons.alignment.layers import LAYERS, DrawnPair, crop_of, draw, draw_old
+from openscenes.lessons.alignment.pair_terms import Clouds, FloatMap
+from openscenes.lessons.panels import image_grid, plain, show_image
 from openscenes.method.alignment import AlignmentConfig, maximum_squares_loss
 from openscenes.method.evolution import EvolutionConfig, old_weight
 from openscenes.study.figures.palette import PALETTE, SERIES
@@ -80,8 +79,7 @@ def draw_clouds(panel: Axes, found: Clouds, known: NDArray[np.bool_]) -> None:
             *places[~found.empty].T, mark, color=colour, markersize=7, markeredgecolor="black",
             markeredgewidth=0.8, linestyle="",
         )  # fmt: skip
-    panel.tick_params(labelsize=8)
-    panel.spines[["top", "right"]].set_visible(False)
+    plain(panel)
 
 
 def limits_of(found: Sequence[Clouds], margin: float = 0.1) -> Limits:
@@ -116,7 +114,7 @@ def scatter(found: Clouds, known: NDArray[np.bool_], limits: Limits) -> Scatter:
 
 
 def _pixels(panel: Axes, places: FloatMap) -> FloatMap:
-    """Positions in the plane as (row, col) of the picture."""
+    """Positions in the plane as (row, col) of the image."""
     x, y = panel.transData.transform(places).T
     return np.stack([SCATTER_PX - y, x], axis=1).astype(np.float32)
 
@@ -144,93 +142,60 @@ def _cloud_legend() -> list[Line2D]:
     return [
         mark(OLD, ".", "cell of an old object"), mark(OLD, "o", "c_a, its prototype"),
         mark(NEW, ".", "cell of a new object"), mark(NEW, "^", "c_b, its prototype"),
-        Line2D([], [], color="black", linewidth=1, label="pair of a class that the model named"),
+        Line2D([], [], color="black", linewidth=1, label="pair of a predicted class"),
         Line2D([], [], color="black", linewidth=1, linestyle=":", label="pair of unknown class"),
     ]  # fmt: skip
 
 
-def pair_figure(drawn: Drawn, title: str) -> Figure:
-    """Both crops of a pair and every layer: the explorer's pictures without its sliders."""
-    names = list(LAYERS)
-    figure = Figure(figsize=(11.2, 6.4), layout="constrained")
-    panels = figure.subplots(2, 4).flat
-    _show(panels[0], drawn.pairing.old.images[0].permute(1, 2, 0).numpy(), draw_old(drawn))
-    panels[0].set_title(f"old object: {drawn.pairing.old_names[0]}", fontsize=9)
-    panels[0].set_xlabel("ground truth", fontsize=8)
-    crop = drawn.pairing.new.images[0].permute(1, 2, 0).numpy()
-    for panel, name in zip(panels[1:], names, strict=False):
-        _show(panel, crop, draw(name, drawn))
-        panel.set_title(LAYERS[name].title, fontsize=9)
-        panel.set_xlabel(fill(LAYERS[name].legend(drawn), 38), fontsize=8)
-    for panel in panels[1 + len(names) :]:
-        panel.set_axis_off()
-    figure.suptitle(title, fontsize=10.5)
-    return figure
-
-
-def _show(panel: Axes, crop: NDArray[np.uint8], layer: NDArray[np.uint8]) -> None:
-    panel.imshow(crop)
-    panel.imshow(layer, interpolation="nearest")
-    panel.set_xticks([])
-    panel.set_yticks([])
-
-
-def indecision_figure() -> Figure:
-    """Two losses against indecision about one pixel, their gradients in p and in the logit.
-
-    Paper: Eq. 10 against the entropy -p log p - (1 - p) log(1 - p). Ours: both shifted to zero
-    where the pixel is undecided; the gradients are autograd's.
-    """
-    logit = torch.linspace(-7, 7, 701, dtype=torch.float64, requires_grad=True)
-    p = torch.sigmoid(logit)
-    unknown = torch.zeros(len(p), dtype=torch.bool)
-    squares = maximum_squares_loss(p[:, None, None, None], None, unknown, AlignmentConfig()) + 0.5
-    entropy = torch.special.entr(p) + torch.special.entr(1 - p) - np.log(2)
-    figure = Figure(figsize=(11.0, 3.2), layout="constrained")
-    panels = figure.subplots(1, 3)
-    _draw_indecision(panels, logit, p, squares, "maximum squares (Eq. 10)", SERIES[0], "-")
-    _draw_indecision(panels, logit, p, entropy, "entropy", SERIES[1], "--")
-    for panel, up in zip(panels, _INDECISION, strict=True):
-        _label(panel, "p, probability of foreground", up)
-    panels[0].legend(fontsize=8, frameon=False)
+def pair_figure(drawn: DrawnPair, title: str) -> Figure:
+    """Both crops of a pair and every layer: the explorer's images without its sliders."""
+    figure, panels = image_grid(1 + len(LAYERS), 4, (2.8, 3.2), title=title)
+    old = f"old object: {drawn.pairing.old_names[0]}"
+    show_image(panels[0], crop_of(drawn.pairing.old), draw_old(drawn), title=old,
+               below="ground truth")  # fmt: skip
+    for panel, (name, layer) in zip(panels[1:], LAYERS.items(), strict=True):
+        show_image(panel, crop_of(drawn.pairing.new), draw(name, drawn), title=layer.title,
+                   below=layer.legend(drawn))  # fmt: skip
     return figure
 
 
 _INDECISION = ("loss, shifted to 0 at p = 1/2", "gradient in p", "gradient in the logit of p")
 
 
-def _draw_indecision(
-    panels: Sequence[Axes],
-    logit: Tensor,
-    p: Tensor,
-    loss: Tensor,
-    name: str,
-    colour: str,
-    line: str,
-) -> None:
-    gradients = torch.autograd.grad(loss.sum(), [p, logit], retain_graph=True)
-    for panel, values in zip(panels, (loss.detach(), *gradients), strict=True):
-        panel.plot(p.detach(), values, line, color=colour, label=name)
+def indecision_figure() -> Figure:
+    """Two losses against uncertain predictions of one pixel, their gradients in p and in the logit.
+
+    Paper: Eq. 10 against the entropy -p log p - (1 - p) log(1 - p), both shifted to zero at
+    p = 1/2; the gradients are autograd's.
+    """
+    logit = torch.linspace(-7, 7, 701, dtype=torch.float64, requires_grad=True)
+    p = torch.sigmoid(logit)
+    unknown = torch.zeros(len(p), dtype=torch.bool)
+    squares = maximum_squares_loss(p[:, None, None, None], None, unknown, AlignmentConfig()) + 0.5
+    entropy = torch.special.entr(p) + torch.special.entr(1 - p) - np.log(2)
+    figure, panels = image_grid(3, 3, (3.7, 3.2))
+    losses = {"maximum squares (Eq. 10)": (squares, SERIES[0], "-"),
+              "entropy": (entropy, SERIES[1], "--")}  # fmt: skip
+    for name, (loss, colour, line) in losses.items():
+        gradients = torch.autograd.grad(loss.sum(), [p, logit], retain_graph=True)
+        for panel, values in zip(panels, (loss.detach(), *gradients), strict=True):
+            panel.plot(p.detach(), values, line, color=colour, label=name)
+    for panel, up in zip(panels, _INDECISION, strict=True):
+        plain(panel, across="p, probability of foreground", up=up)
+    panels[0].legend(fontsize=8, frameon=False)
+    return figure
 
 
-def decay_figure(lives: Mapping[str, EvolutionConfig]) -> Figure:
+def decay_figure(trainings: Mapping[str, EvolutionConfig]) -> Figure:
     """The weight of the old data's cross entropy in each epoch of several trainings."""
     figure = Figure(figsize=(6.4, 2.9), layout="constrained")
     panel = figure.subplots()
-    for (name, config), colour in zip(lives.items(), SERIES, strict=False):
+    for (name, config), colour in zip(trainings.items(), SERIES, strict=False):
         epochs = range(config.train.epochs)
         weights = [old_weight(config, epoch) for epoch in epochs]
         panel.plot(epochs, weights, ".-", color=colour, label=f"{name}: {len(epochs)} epochs")
-    _label(panel, "epoch", "weight of the old data's L_ce")
+    plain(panel, across="epoch", up="weight of the old data's L_ce")
     panel.set_ylim(0, 1.05)
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.legend(fontsize=8, frameon=False)
     return figure
-
-
-def _label(panel: Axes, across: str, up: str) -> None:
-    panel.set_xlabel(across, fontsize=9)
-    panel.set_ylabel(up, fontsize=9)
-    panel.tick_params(labelsize=8)
-    panel.grid(color="0.92")
-    panel.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""One look at one pair: which scene, model, pair, epoch and settings, and all that follows."""
+"""One pair under a choice of scene, model, epoch and settings, and all that follows."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from openscenes.lessons.alignment.figures import (
-    Limits,
+from openscenes.lessons.alignment.alignment_figures import (
     Scatter,
     clouds_figure,
     limits_of,
     pair_figure,
     scatter,
 )
-from openscenes.lessons.alignment.layers import Drawn, largest
-from openscenes.lessons.alignment.pairs import BEFORE, Alignment
-from openscenes.lessons.alignment.state import (
+from openscenes.lessons.alignment.layers import DrawnPair, largest
+from openscenes.lessons.alignment.pair_terms import (
     Clouds,
     Plane,
     Terms,
+    cell_maps,
     clouds,
-    layers,
     plane_of,
     prototypes_of,
     terms,
 )
+from openscenes.lessons.alignment.pairs import BEFORE, Alignment
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.evolution import old_weight
 from openscenes.study.profiles import SCENE_NAMES
+from openscenes.widgets.controls import control
 
 
 @dataclass(frozen=True)
-class Choice:
+class PairChoice:
     """What the reader has chosen.
 
     Attributes:
@@ -47,17 +47,20 @@ class Choice:
         weight: of L_feat in Eq. 11.
     """
 
-    scene: str
-    model: str = BEFORE
-    pair: int = 0
-    epoch: int = 0
-    floor: float = AlignmentConfig.probability_floor
-    weight: float = AlignmentConfig.feature_weight
+    scene: str = control("new scene", choices=())
+    model: str = control("model", BEFORE, choices=())
+    pair: int = control("pair", 0, high=0, step=1)
+    epoch: int = control("epoch", 0, high=0, step=1)
+    floor: float = control(
+        "floor of M'_b", AlignmentConfig.probability_floor, low=-3, step=0.05, high=0, powers=True,
+        digits=3,
+    )  # fmt: skip
+    weight: float = control("FA weight", AlignmentConfig.feature_weight, step=0.01)
 
 
 @dataclass(frozen=True)
-class View:
-    """What is seen under a choice.
+class PairView:
+    """What is shown under a choice.
 
     Attributes:
         drawn: the pair and its maps.
@@ -68,8 +71,8 @@ class View:
         spread: variance of all pairs' cells.
     """
 
-    choice: Choice
-    drawn: Drawn
+    choice: PairChoice
+    drawn: DrawnPair
     terms: Terms
     before: float
     weight_old: float
@@ -82,67 +85,68 @@ class View:
         return self.terms.proto.item()
 
 
-def first_choice(alignments: Mapping[str, Alignment]) -> Choice:
+def first_choice(alignments: Mapping[str, Alignment]) -> PairChoice:
     """The first pair of a class that the model named, with the study's own settings."""
     scene, alignment = next(iter(alignments.items()))
     named = np.flatnonzero(alignment.pairing().known.numpy())
     pair = int(named[0]) if len(named) else 0
     config = alignment.config
-    return Choice(scene, pair=pair, floor=config.probability_floor, weight=config.feature_weight)
+    return PairChoice(
+        scene, pair=pair, floor=config.probability_floor, weight=config.feature_weight
+    )
 
 
-def view(alignment: Alignment, choice: Choice) -> View:
-    """Everything about the chosen pair; the network is asked only where it has not been yet."""
+def view_pair(alignment: Alignment, choice: PairChoice) -> PairView:
+    """Everything about the chosen pair; a network runs only where it has not yet."""
     config = replace(alignment.config, probability_floor=choice.floor, feature_weight=choice.weight)
     pair = alignment.pairing(choice.epoch).pair(choice.pair)
-    seen = alignment.seen(choice.model, choice.epoch).pair(choice.pair)
+    outputs = alignment.outputs(choice.model, choice.epoch).pair(choice.pair)
     weight_old = old_weight(alignment.evolution, choice.epoch)
     found = terms(
-        seen, pair, config, weight_old=weight_old,
+        outputs, pair, config, weight_old=weight_old,
         class_weight=alignment.evolution.class_loss_weight,
     )  # fmt: skip
     before, farthest = _before(alignment, choice)
-    maps = layers(seen, pair, config)
-    drawn = Drawn(pair, maps, choice.floor, farthest, seen.new.classes.shape[1])
+    maps = cell_maps(outputs, pair, config)
+    drawn = DrawnPair(pair, maps, choice.floor, farthest, outputs.new.classes.shape[1])
     cloud = clouds_of(alignment, choice.model, choice.epoch)
     empty = bool(cloud.empty[choice.pair])
-    return View(choice, drawn, found, before, weight_old, empty, cloud.spread)
+    return PairView(choice, drawn, found, before, weight_old, empty, cloud.spread)
 
 
-def _before(alignment: Alignment, choice: Choice) -> tuple[float, float]:
+def _before(alignment: Alignment, choice: PairChoice) -> tuple[float, float]:
     """The pair's A and its farthest cell before evolution."""
 
     def made() -> tuple[float, float]:
         pair = alignment.pairing(choice.epoch).pair(choice.pair)
-        seen = alignment.seen(BEFORE, choice.epoch).pair(choice.pair)
-        found = prototypes_of(seen, pair)
+        outputs = alignment.outputs(BEFORE, choice.epoch).pair(choice.pair)
+        found = prototypes_of(outputs, pair)
         proto = (found.old - found.new).square().sum().item()
-        return proto, largest(layers(seen, pair, alignment.config).distance)
+        return proto, largest(cell_maps(outputs, pair, alignment.config).distance)
 
-    key = ("pair before", *_name(alignment), choice.epoch, choice.pair)
-    return alignment.study.remembered(key, made)
+    return alignment.remembered(made, "pair before", _first(alignment), choice.epoch, choice.pair)
 
 
-def _name(alignment: Alignment) -> tuple[object, ...]:
-    """What tells one alignment's memory from another's."""
-    return alignment.scene, alignment.seed, alignment.n_pairs, alignment.models[BEFORE].digest
+def _first(alignment: Alignment) -> str:
+    return alignment.models[BEFORE].digest
 
 
 def plane(alignment: Alignment) -> Plane:
-    """The plane of all pictures of a scene, fitted once, before evolution, in the first epoch."""
-    key = ("plane", *_name(alignment))
-    return alignment.study.remembered(
-        key, lambda: plane_of(alignment.seen(BEFORE), alignment.pairing())
-    )
+    """The plane of all objects of a scene, fitted once, before evolution, in the first epoch."""
+    return alignment.remembered(
+        lambda: plane_of(alignment.outputs(BEFORE), alignment.pairing()),
+        "plane", _first(alignment),
+    )  # fmt: skip
 
 
 def clouds_of(alignment: Alignment, model: str, epoch: int = 0) -> Clouds:
     """All pairs under a model, in the scene's plane."""
-    key = ("clouds", *_name(alignment), epoch, alignment.models[model].digest)
-    return alignment.study.remembered(
-        key,
-        lambda: clouds(alignment.seen(model, epoch), alignment.pairing(epoch), plane(alignment)),
-    )
+    return alignment.remembered(
+        lambda: clouds(
+            alignment.outputs(model, epoch), alignment.pairing(epoch), plane(alignment)
+        ),
+        "clouds", _first(alignment), epoch, alignment.models[model].digest,
+    )  # fmt: skip
 
 
 def known_of(alignment: Alignment, epoch: int = 0) -> NDArray[np.bool_]:
@@ -152,14 +156,14 @@ def known_of(alignment: Alignment, epoch: int = 0) -> NDArray[np.bool_]:
 
 def scatter_of(alignment: Alignment, model: str, epoch: int) -> Scatter:
     """The clouds as pixels, on axes that are the same for every model and epoch of a scene."""
-    key = ("scatter", *_name(alignment), epoch, alignment.models[model].digest)
-    found, known = clouds_of(alignment, model, epoch), known_of(alignment, epoch)
-    return alignment.study.remembered(key, lambda: scatter(found, known, _limits(alignment)))
 
+    def made() -> Scatter:
+        limits = limits_of([clouds_of(alignment, BEFORE)], margin=0.25)  # room to grow
+        found = clouds_of(alignment, model, epoch)
+        return scatter(found, known_of(alignment, epoch), limits)
 
-def _limits(alignment: Alignment) -> Limits:
-    """With room for a cloud that grows."""
-    return limits_of([clouds_of(alignment, BEFORE)], margin=0.25)
+    digest = alignment.models[model].digest
+    return alignment.remembered(made, "scatter", _first(alignment), epoch, digest)
 
 
 def nearest_pair(shown: Scatter, found: Clouds, row: float, col: float) -> int:
@@ -181,51 +185,51 @@ def clouds_page(alignment: Alignment, models: list[str]) -> Figure:
     return clouds_figure(found, known_of(alignment), title=title)
 
 
-def pair_page(alignment: Alignment, choice: Choice) -> Figure:
+def pair_page(alignment: Alignment, choice: PairChoice) -> Figure:
     """The chosen pair with all its layers and numbers."""
-    seen = view(alignment, choice)
-    return pair_figure(seen.drawn, f"{choice.model}: {sentence(seen)}")
+    view = view_pair(alignment, choice)
+    return pair_figure(view.drawn, f"{choice.model}: {sentence(view)}")
 
 
-def sentence(seen: View) -> str:
+def sentence(view: PairView) -> str:
     """The pair and its numbers in words."""
-    pair, found = seen.drawn.pairing, seen.terms
-    equation = "Eq. 7" if seen.drawn.known else "Eq. 8"
+    pair, found = view.drawn.pairing, view.terms
+    equation = "Eq. 7" if view.drawn.known else "Eq. 8"
     return (
-        f"old {pair.old_names[0]}, new {pair.true_names[0]} (named {pair.said[0]}); "
+        f"old {pair.old_names[0]}, new {pair.true_names[0]} (predicted {pair.predicted[0]}); "
         f"A {found.proto.item():,.0f}, B {found.pixel.item():,.0f}, "
         f"L_feat by {equation} {found.feat.item():,.0f}"
     )
 
 
-def scatter_words(seen: View) -> str:
+def scatter_words(view: PairView) -> str:
     """What the scatter shows, for who cannot see it."""
-    choice = seen.choice
+    choice = view.choice
     return (
         f"Old and new objects' features in a plane, VOC and {SCENE_NAMES[choice.scene]}, "
         f"model {choice.model}, epoch {choice.epoch}. Chosen: pair {choice.pair}, "
-        f"{sentence(seen)}. Click near another prototype to choose its pair."
+        f"{sentence(view)}. Click near another prototype to choose its pair."
     )
 
 
-def rows(seen: View) -> dict[str, str]:
+def rows(view: PairView) -> dict[str, str]:
     """The readout: name -> value."""
-    pair, found, choice = seen.drawn.pairing, seen.terms, seen.choice
-    known, weight = seen.drawn.known, f"{choice.weight:g}"
+    pair, found, choice = view.drawn.pairing, view.terms, view.choice
+    known, weight = view.drawn.known, f"{choice.weight:g}"
     total = found.ce_old + found.ce_new + found.feat + found.max
     return {
         "old object": pair.old_names[0],
-        "new object, as named": pair.said[0],
-        "new object, in truth": pair.true_names[0],
+        "new object, predicted": pair.predicted[0],
+        "new object, true": pair.true_names[0],
         "class": "known: Eq. 7 and 9" if known else "unknown: Eq. 8 and 10",
         "A, between prototypes": f"{found.proto.item():,.0f}",
-        "A before evolution": f"{seen.before:,.0f}",
-        "A / variance of the cells": f"{seen.proto / max(seen.spread, 1e-12):.2f}",
+        "A before evolution": f"{view.before:,.0f}",
+        "A / variance of the cells": f"{view.proto / max(view.spread, 1e-12):.2f}",
         "B, pixels to c_a": f"{found.pixel.item():,.0f}" + ("" if known else " (not counted)"),
         f"L_feat = {weight} × {'(A + B)' if known else 'A'}":
-            "0 (no prototype)" if seen.empty else f"{found.feat.item():,.0f}",
+            "0 (no prototype)" if view.empty else f"{found.feat.item():,.0f}",
         "L_max": f"{found.max.item():,.0f}",
-        f"L_ce, old, times {seen.weight_old:.2f}": f"{found.ce_old.item():,.0f}",
+        f"L_ce, old, times {view.weight_old:.2f}": f"{found.ce_old.item():,.0f}",
         "L_ce, new": f"{found.ce_new.item():,.0f}",
         "sum, Eq. 11": f"{total.item():,.0f}",
     }  # fmt: skip
