@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from openscenes.errors import InputError
 from openscenes.networks.click_output import ClickOutput
 from openscenes.peers.losses import (
-    ClickLossConfig,
+    LossConfig,
     balanced_cross_entropy,
     bootstrapped_cross_entropy,
     click_error,
@@ -74,7 +74,7 @@ def test_balanced_weighs_each_kind_by_the_share_of_the_other():
 
 def test_balanced_may_skip_void():
     wanted = 2 / 3 * BY_PIXEL[0] + 1 / 3 * sum(BY_PIXEL[1:3])
-    config = ClickLossConfig(balanced_skips_void=True)
+    config = LossConfig(balanced_skips_void=True)
     losses = balanced_cross_entropy(output_of(LOGITS), MASK, VOID, NO_CLICKS, config=config)
     assert only(losses).tolist() == pytest.approx([wanted])
 
@@ -93,7 +93,7 @@ def test_balanced_counts_over_the_whole_batch():
 
 @pytest.mark.parametrize(("share", "n_hard"), [(0.25, 1), (0.7, 2), (1.0, 3), (0.0, 1)])
 def test_bootstrapped_counts_the_hardest_pixels_that_are_not_void(share, n_hard):
-    config = ClickLossConfig(hardest_share=share)
+    config = LossConfig(hardest_share=share)
     losses = bootstrapped_cross_entropy(output_of(LOGITS), MASK, VOID, NO_CLICKS, config=config)
     hardest = sorted(BY_PIXEL[:3], reverse=True)
     assert only(losses).tolist() == pytest.approx([sum(hardest[:n_hard])])
@@ -210,4 +210,4 @@ def test_objects_do_not_see_each_other(loss):
 
 def test_a_share_is_a_share():
     with pytest.raises(InputError, match="hardest_share is 2; give a number between 0 and 1"):
-        ClickLossConfig(hardest_share=2)
+        LossConfig(hardest_share=2)

@@ -133,13 +133,13 @@ def test_without_iteration_every_epoch_draws_clicks_anew(learned):
 
 def asked(learned, monkeypatch, epochs):
     """How often the network was asked for its answer in each epoch's steps."""
-    real, calls = training._asked, []
+    real, calls = training._predicted, []
 
     def counting(peer, batch, clicks, previous, fabric):
         calls.append((clicks.clone(), previous.clone()))
         return real(peer, batch, clicks, previous, fabric)
 
-    monkeypatch.setattr(training, "_asked", counting)
+    monkeypatch.setattr(training, "_predicted", counting)
     learned("iterative", epochs=epochs)
     return calls
 
@@ -166,7 +166,7 @@ def batch(tiny, examples):
 
 def errors_of(batch, simulation, answer, monkeypatch, rng_seeds=(0, 1, 2, 3)):
     """What ``_on_errors`` makes of four objects when the network always gives one answer."""
-    monkeypatch.setattr(training, "_asked", lambda *_: answer)
+    monkeypatch.setattr(training, "_predicted", lambda *_: answer)
     clicks = torch.zeros(4, 24, 3)
     clicks[:, 0] = torch.tensor([1.0, 2.0, 1.0])
     clicks[:, 1] = torch.tensor([3.0, 4.0, -1.0])
@@ -211,7 +211,7 @@ def test_asking_leaves_the_network_in_training(tiny, batch):
     network = ITIS(SMALL_ITIS, generator=torch_generator("weights")).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     clicks, nothing = torch.zeros(4, 24, 3), torch.zeros_like(batch.masks)
-    training._asked(network, batch, clicks, nothing, make_fabric("cpu"))
+    training._predicted(network, batch, clicks, nothing, make_fabric("cpu"))
     assert network.training
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), name  # BatchNorm has not counted it

@@ -1,4 +1,4 @@
-"""What the peers of Table 1 learn from: one function per peer, one value per object.
+"""The losses of the peers of Table 1: one function per peer, one value per object.
 
 Every loss is a sum over the pixels of the crop, or scaled to stand beside such sums; the training
 loop divides by the crop's pixels where it wants means.
@@ -21,7 +21,7 @@ Losses = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class ClickLossConfig:
+class LossConfig:
     """Constants of the peers' losses; the defaults are the published ones.
 
     Attributes:
@@ -39,16 +39,11 @@ class ClickLossConfig:
         require_between(self, 0.0, 1.0, "hardest_share")
 
 
-PUBLISHED = ClickLossConfig()
+PUBLISHED = LossConfig()
 
 
 def plain_cross_entropy(
-    output: ClickOutput,
-    masks: Tensor,
-    void: Tensor,
-    clicks: Tensor,
-    *,
-    config: ClickLossConfig = PUBLISHED,
+    output: ClickOutput, masks: Tensor, void: Tensor, clicks: Tensor, config: LossConfig = PUBLISHED
 ) -> Losses:
     """Binary cross entropy of all supervised maps.
 
@@ -62,18 +57,11 @@ def plain_cross_entropy(
     Returns:
         name -> (B,) float32, summed over pixels and maps.
     """
-    losses = [_cross_entropies(logits, masks) for logits in output.supervised]
-    total = torch.stack([(loss * ~void).sum(dim=(1, 2, 3)) for loss in losses]).sum(dim=0)
-    return {"cross_entropy": total}
+    return {"cross_entropy": _weighted(output, masks, ~void)}
 
 
 def balanced_cross_entropy(
-    output: ClickOutput,
-    masks: Tensor,
-    void: Tensor,
-    clicks: Tensor,
-    *,
-    config: ClickLossConfig = PUBLISHED,
+    output: ClickOutput, masks: Tensor, void: Tensor, clicks: Tensor, config: LossConfig = PUBLISHED
 ) -> Losses:
     """Cross entropy in which the rarer of object and background weighs more.
 
@@ -87,18 +75,11 @@ def balanced_cross_entropy(
     inside, outside = masks & counted, ~masks & counted
     share = inside.sum() / counted.sum().clamp_min(1)
     weights = (1.0 - share) * inside + share * outside
-    losses = [_cross_entropies(logits, masks) * weights for logits in output.supervised]
-    total = torch.stack([loss.sum(dim=(1, 2, 3)) for loss in losses]).sum(dim=0)
-    return {"balanced_cross_entropy": total}
+    return {"balanced_cross_entropy": _weighted(output, masks, weights)}
 
 
 def bootstrapped_cross_entropy(
-    output: ClickOutput,
-    masks: Tensor,
-    void: Tensor,
-    clicks: Tensor,
-    *,
-    config: ClickLossConfig = PUBLISHED,
+    output: ClickOutput, masks: Tensor, void: Tensor, clicks: Tensor, config: LossConfig = PUBLISHED
 ) -> Losses:
     """Cross entropy of each object's hardest pixels alone; void excluded (Mahadevan et al. 2018).
 
@@ -118,18 +99,13 @@ def bootstrapped_cross_entropy(
 
 
 def diverse_loss(
-    output: ClickOutput,
-    masks: Tensor,
-    void: Tensor,
-    clicks: Tensor,
-    *,
-    config: ClickLossConfig = PUBLISHED,
+    output: ClickOutput, masks: Tensor, void: Tensor, clicks: Tensor, config: LossConfig = PUBLISHED
 ) -> Losses:
     """Only the best of M candidates must fit, earlier ones a little more, all at the clicks.
 
     Li et al. 2018: ``min_m l_m + .0025 * sum_m 2^(M - m) l_m`` with the soft-IoU loss ``l_m``, and
     the absolute error on clicked pixels, normalised by their share.
-    Ours: the clicks' term is the mean over candidates, and aims at the clicks' signs; the
+    Ours: the clicks' term is the mean over candidates, with the clicks' signs as target; the
     selection learns, by a cross entropy, which candidate has the best IoU, at the same time as
     the candidates; everything is multiplied by the crop's pixels.
 
@@ -180,7 +156,7 @@ def soft_iou_loss(probability: Tensor, masks: Tensor, void: Tensor) -> Tensor:
 def click_error(probability: Tensor, clicks: Tensor) -> Tensor:
     """Mean absolute error of all candidates on the clicked pixels.
 
-    Ours: aims at 1 for positive and 0 for negative clicks, which is what the user said there.
+    Ours: the target is 1 at positive and 0 at negative clicks.
 
     Args:
         probability: (B, M, S, S) in [0, 1].
@@ -196,6 +172,12 @@ def click_error(probability: Tensor, clicks: Tensor) -> Tensor:
     given = (clicks[..., 2] != 0).float()
     errors = (there - (clicks[:, None, :, 2] > 0).float()).abs().mean(dim=1)
     return (errors * given).sum(dim=1) / given.sum(dim=1).clamp_min(1.0)
+
+
+def _weighted(output: ClickOutput, masks: Tensor, weights: Tensor) -> Tensor:
+    """(B,) cross entropy of all supervised maps; each pixel counts by its (B, 1, S, S) weight."""
+    losses = [_cross_entropies(logits, masks) * weights for logits in output.supervised]
+    return torch.stack([loss.sum(dim=(1, 2, 3)) for loss in losses]).sum(dim=0)
 
 
 def _cross_entropies(logits: Tensor, masks: Tensor) -> Tensor:

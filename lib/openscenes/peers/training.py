@@ -1,4 +1,4 @@
-"""Training the systems of Table 1: rows of parameters to the one loop of ``method.training``.
+"""Training the systems of Table 1 with the one loop of ``method.training``.
 
 Ours: all of this; the paper takes its peers' numbers from their papers.
 """
@@ -39,7 +39,7 @@ MOST_CLICKS = 24
 
 @dataclass(frozen=True)
 class ClickSimulation:
-    """How a peer is clicked on while it learns.
+    """How the clicks are simulated that a peer is trained with.
 
     Attributes:
         sampling: the random strategies of systems with free clicks.
@@ -67,8 +67,8 @@ def learn_clicks(
 ) -> list[dict[str, float]]:
     """Train a peer on labelled objects, in place.
 
-    Ours: ITIS keeps each object's clicks from epoch to epoch; here a step itself asks the network
-    up to three times and clicks where it errs, so that an interrupted run loses nothing.
+    Ours: ITIS keeps each object's clicks from epoch to epoch; here a step itself predicts up to
+    three times and clicks on the largest error, so that an interrupted run loses nothing.
     """
     peer = cast(Any, network)
 
@@ -92,9 +92,9 @@ def learn_refinement(
     folder: Path | None = None,
     label: str = "refinement",
 ) -> list[dict[str, float]]:
-    """Teach the refinement branch what clicks after the first answer mean; the rest stays.
+    """Train the refinement branch on clicks after the first prediction; the rest stays frozen.
 
-    IOG: one refinement click.  Ours: one to three, each where the last answer errs most.
+    IOG: one refinement click.  Ours: one to three, each on the largest error of the last mask.
     """
 
     def objective(module: nn.Module, batches: Sequence[Batch], _epoch: int) -> dict[str, Tensor]:
@@ -108,15 +108,9 @@ def learn_refinement(
 
 
 def _fit(
-    network: nn.Module,
-    examples: Sequence[Example],
-    objective: Objective,
-    config: TrainConfig,
-    augmentation: crops.Augmentation,
-    context: RunContext,
-    folder: Path | None,
-    label: str,
-) -> list[dict[str, float]]:
+    network: nn.Module, examples: Sequence[Example], objective: Objective, config: TrainConfig,
+    augmentation: crops.Augmentation, context: RunContext, folder: Path | None, label: str,
+) -> list[dict[str, float]]:  # fmt: skip
     """The one loop, over objects one by one."""
     groups = [(example,) for example in examples]
     return train(
@@ -128,7 +122,7 @@ def _fit(
 def _clicks(
     peer: Any, batch: Batch, simulation: ClickSimulation, epoch: int, fabric: Fabric
 ) -> tuple[Tensor, Tensor | None]:
-    """Clicks of one training step and the answer that they correct, if any."""
+    """Clicks of one training step and the mask that they correct, if any."""
     if simulation.kind == "extremes":
         slack = simulation.slack_px * batch.images.shape[-1] / REFERENCE_PX
         generators = [torch.Generator().manual_seed(int(draw)) for draw in batch.draws]
@@ -142,13 +136,9 @@ def _clicks(
 
 
 def _on_errors(
-    peer: Any,
-    batch: Batch,
-    clicks: Tensor,
-    simulation: ClickSimulation,
-    rngs: list[np.random.Generator],
-    fabric: Fabric,
-) -> tuple[Tensor, Tensor]:
+    peer: Any, batch: Batch, clicks: Tensor, simulation: ClickSimulation,
+    rngs: list[np.random.Generator], fabric: Fabric,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """ITIS: start from one click, then click on the largest error, a random number of times."""
     started = torch.zeros_like(clicks)
     started[:, 0] = clicks[:, 0]
@@ -156,17 +146,17 @@ def _on_errors(
     rounds = torch.tensor([int(rng.integers(simulation.most_errors + 1)) for rng in rngs])
     restarted, rounds = restarted.to(clicks.device), rounds.to(clicks.device)
     current = torch.where(restarted[:, None, None], started, clicks)
-    answer = torch.zeros_like(batch.masks)
+    mask = torch.zeros_like(batch.masks)
     for done in range(int(rounds.max())):
         again = rounds > done
-        seen = _asked(peer, batch, current, answer, fabric)
-        answer = torch.where(again[:, None, None, None], seen, answer)
-        more = add_error_clicks(current, answer, batch.masks, batch.void)
+        predicted = _predicted(peer, batch, current, mask, fabric)
+        mask = torch.where(again[:, None, None, None], predicted, mask)
+        more = add_error_clicks(current, mask, batch.masks, batch.void)
         current = torch.where(again[:, None, None], more, current)
-    return current, answer
+    return current, mask
 
 
-def _asked(peer: Any, batch: Batch, clicks: Tensor, previous: Tensor, fabric: Fabric) -> Tensor:
+def _predicted(peer: Any, batch: Batch, clicks: Tensor, previous: Tensor, fabric: Fabric) -> Tensor:
     """The peer's mask in its present state, (B, 1, S, S) bool."""
     size = batch.images.shape[-1]
     peer.eval()
@@ -179,7 +169,7 @@ def _asked(peer: Any, batch: Batch, clicks: Tensor, previous: Tensor, fabric: Fa
 def _refinement_clicks(
     network: RefinableIOG, inputs: Tensor, batch: Batch, most_clicks: int, fabric: Fabric
 ) -> Tensor:
-    """One to ``most_clicks`` clicks on what the answers before them had wrong."""
+    """One to ``most_clicks`` clicks, each on the largest error of the mask before it."""
     size = batch.images.shape[-1]
     clicks = torch.zeros(len(batch), most_clicks, 3, device=inputs.device)
     rounds = torch.tensor(
