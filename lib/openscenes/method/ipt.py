@@ -87,7 +87,7 @@ def refine(
     with torch.no_grad(), full_precision(features):
         chosen, flags = _select(coarse_mask, predicted_mask, points, config, generators)
         confidence = _confidence(features, coarse_mask, chosen, config)
-        return _decide(coarse_mask, chosen, flags, confidence, config, coarse_probability, region)
+        return decide(coarse_mask, chosen, flags, confidence, config, coarse_probability, region)
 
 
 def _select(
@@ -140,7 +140,7 @@ def _confidence(
     return {**confidence, "merged": merged}
 
 
-def _decide(
+def decide(
     coarse: Tensor,
     chosen: dict[str, Tensor],
     flags: dict[str, Tensor],
@@ -149,7 +149,13 @@ def _decide(
     probability: Tensor | None,
     region: Tensor | None,
 ) -> Refinement:
-    """Eq. 4-6, or a weighted sum, on maps that are already there."""
+    """Refine by confidence maps that are already there.
+
+    Paper: Eq. 4-6, or the weighted sum of Sec. 4.3.1.
+
+    Args:
+        chosen, flags, confidence: as in ``Refinement``; the others as in ``refine``.
+    """
     pair = torch.cat([confidence["global"], confidence["merged"]], 1)
     thresholds = voting.mean_confidence(pair, coarse) * pair.new_tensor([config.m, config.n])
     voters = torch.tensor(_voters(config), device=pair.device)
