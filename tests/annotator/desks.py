@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from openscenes.annotator.evolve.session import Answer
+from openscenes.annotator.evolve.session import ObjectPrediction
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.objects import Annotations
@@ -32,7 +32,7 @@ class BoxModel:
     def image(self, path):
         return self.cache.image(path)
 
-    def answer(self, path, box, point, further=()):
+    def predict(self, path, box, point, further=()):
         image = self.image(path)
         row0, col0, row1, col1 = map(round, checked_interaction(image, box, point).box)
         mask = np.zeros(image.shape[:2], bool)
@@ -40,7 +40,7 @@ class BoxModel:
         for row, _, sign in further:
             mask[round(row), col0:col1] = sign > 0
         self.asked.append((path.name, tuple(box), tuple(point), tuple(further)))
-        return Answer(mask, 0.75, 0.001, encoded=not further)
+        return ObjectPrediction(mask, 0.75, 0.001, encoded=not further)
 
 
 def desk(folder, session=None):

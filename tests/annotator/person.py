@@ -58,7 +58,7 @@ def _accept(workspace, record, path, *, corrected):
     draft = truth.copy()
     draft[: truth.shape[0] // 2] = False
     facts = workspace.facts(path.name)
-    made = annotations.ask(facts, interaction, draft if corrected else truth, model="first")
+    made = annotations.begin(facts, interaction, draft if corrected else truth, model="first")
     if corrected:
         row, col = np.argwhere(truth)[0]
         annotations.correct(made.object_id, (float(row), float(col), 1), truth, model="first")

@@ -59,7 +59,7 @@ def add(world: SimpleNamespace, image: Path, mask: np.ndarray, name: str | None 
     box = Box(*map(float, tight_box(mask) or (0, 0, 1, 1)))
     asked = Interaction(box, Point(*map(float, next(iter(np.argwhere(mask)), (0, 0)))))
     facts = world.workspace.facts(image)
-    object_id = world.annotations.ask(facts, asked, mask, model="v1").object_id
+    object_id = world.annotations.begin(facts, asked, mask, model="v1").object_id
     world.annotations.name(object_id, name)
     world.annotations.accept(object_id)
     world.masks[object_id] = mask

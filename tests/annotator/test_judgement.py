@@ -10,11 +10,11 @@ import pytest
 
 from openscenes import masks
 from openscenes.annotator import command
-from openscenes.annotator.evolve import answers as asking
+from openscenes.annotator.evolve import kept_predictions as asking
 from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, TITLES
-from openscenes.annotator.evolve.answers import Answer, answers, shaken
 from openscenes.annotator.evolve.evolving import evolve_on, split_for, version_in_use
 from openscenes.annotator.evolve.judgement import box_iou, judge, scores, sides_touched
+from openscenes.annotator.evolve.kept_predictions import KeptPrediction, kept_predictions, shaken
 from openscenes.annotator.screen import judgement_page
 from openscenes.annotator.screen.judgement_page import ranked, window
 from openscenes.annotator.store.versions import Versions
@@ -61,11 +61,11 @@ def test_measures_by_hand(case) -> None:
         case[2][0], size=(10, 10), box=Box(2.0, 2.0, 8.0, 8.0), first_mask=None,
         clicks=(case[2][0].clicks[0]._replace(row=3.0, col=3.0),), mask=drawn((2, 2, 8, 8)),
     )  # fmt: skip
-    perfect = scores(plain, Answer(drawn((2, 2, 8, 8)), 0.9))
+    perfect = scores(plain, KeptPrediction(drawn((2, 2, 8, 8)), 0.9))
     assert perfect == {AGREEMENT: 1.0, "hit": 1.0, "box": 1.0, "sides": 1.0, "stability": 0.9}
-    half = scores(plain, Answer(drawn((5, 2, 8, 8)), 0.5))
+    half = scores(plain, KeptPrediction(drawn((5, 2, 8, 8)), 0.5))
     assert half == {AGREEMENT: 0.5, "hit": 0.0, "box": 0.5, "sides": 0.75, "stability": 0.5}
-    nothing = scores(plain, Answer(drawn((0, 0, 0, 0)), 1.0))
+    nothing = scores(plain, KeptPrediction(drawn((0, 0, 0, 0)), 1.0))
     assert [nothing[name] for name in (AGREEMENT, "hit", "box", "sides")] == [0.0] * 4
 
 
@@ -84,14 +84,14 @@ def test_shaken_clicks_stay_near_and_inside() -> None:
 
 def test_answers_are_asked_for_once(case, study, monkeypatch) -> None:
     workspace, (old, _), held_out, _ = case
-    first = answers(workspace, study, old, held_out)
+    first = kept_predictions(workspace, study, old, held_out)
     asked = []
-    real = asking._asked
-    monkeypatch.setattr(asking, "_asked", lambda *a: asked.append(a[-1]) or real(*a))
-    assert answers(workspace, study, old, held_out[::-1]) == first[::-1]
+    real = asking._predicted
+    monkeypatch.setattr(asking, "_predicted", lambda *a: asked.append(a[-1]) or real(*a))
+    assert kept_predictions(workspace, study, old, held_out[::-1]) == first[::-1]
     assert asked == []
     moved = replace(held_out[0], box=Box(*(side + 1.0 for side in held_out[0].box)))
-    assert answers(workspace, study, old, [moved, held_out[1]])[1] == first[1]
+    assert kept_predictions(workspace, study, old, [moved, held_out[1]])[1] == first[1]
     assert asked == [[moved]]
 
 
@@ -99,7 +99,9 @@ def test_what_is_asked_is_box_and_point_alone(case, study) -> None:
     workspace, (old, _), held_out, _ = case
     corrected = next(item for item in held_out if item.corrected)
     plain = replace(corrected, clicks=corrected.clicks[:1])
-    assert answers(workspace, study, old, [plain]) == answers(workspace, study, old, [corrected])
+    assert kept_predictions(workspace, study, old, [plain]) == kept_predictions(
+        workspace, study, old, [corrected]
+    )
 
 
 def test_each_object_counts_where_it_can_tell(case) -> None:

@@ -37,7 +37,7 @@ def annotations(log):
 
 
 def asked(annotations: Annotations, image: ImageFacts = IMAGE) -> str:
-    return annotations.ask(image, ASKED, square(3), model="v1").object_id
+    return annotations.begin(image, ASKED, square(3), model="v1").object_id
 
 
 def reopened(annotations: Annotations, window: str = "here") -> Annotations:
@@ -73,7 +73,7 @@ def test_times_are_utc_and_lines_name_the_window(annotations):
 
 def test_images_are_known_by_their_bytes(annotations):
     first, second = asked(annotations), asked(annotations, OTHER)
-    renamed = annotations.ask(IMAGE._replace(path="copy.jpg"), ASKED, square(1), model="v1")
+    renamed = annotations.begin(IMAGE._replace(path="copy.jpg"), ASKED, square(1), model="v1")
     assert [one.object_id for one in annotations.objects(IMAGE.digest)] == [
         first,
         renamed.object_id,
@@ -96,18 +96,6 @@ def test_accepted_objects_come_in_the_order_of_acceptance(annotations):
         second,
         third,
     ]
-
-
-def test_an_object_asked_for_anew_keeps_id_and_class_only(annotations):
-    object_id = asked(annotations)
-    annotations.correct(object_id, (0, 1, 1), square(1), model="v1")
-    annotations.name(object_id, "cat")
-    annotations.accept(object_id)
-    wide = Interaction(Box(0, 0, 4, 5), Point(2, 2))
-    again = annotations.ask(IMAGE, wide, square(2), model="v3", object_id=object_id)
-    assert (again.object_id, again.class_name, again.accepted) == (object_id, "cat", False)
-    assert (again.interaction, len(again.clicks), again.first_mask) == (wide, 1, again.mask)
-    assert len(annotations.objects()) == 1
 
 
 def test_undo_and_redo_walk_over_every_action(annotations):
@@ -208,34 +196,19 @@ def test_objects_that_are_unknown_or_deleted_are_told(annotations):
 
 def test_a_mask_of_another_size_is_told_and_not_written(annotations):
     with pytest.raises(InputError, match=r"mask of \(2, 2\) does not lie on an image of \(4, 5\)"):
-        annotations.ask(IMAGE, ASKED, np.ones((2, 2), bool), model="v1")
+        annotations.begin(IMAGE, ASKED, np.ones((2, 2), bool), model="v1")
     with pytest.raises(InputError, match="is empty"):
-        annotations.ask(IMAGE, Interaction(Box(1, 1, 1, 3), Point(1, 1)), square(1), model="v1")
+        annotations.begin(IMAGE, Interaction(Box(1, 1, 1, 3), Point(1, 1)), square(1), model="v1")
     assert actions(annotations) == []
 
 
 def test_numbers_of_numpy_are_written_as_numbers(annotations):
     box, point = Box(*np.arange(4, dtype=np.float32)), Point(*np.ones(2, np.float32))
-    made = annotations.ask(IMAGE, Interaction(box, point), square(1), model="v1")
+    made = annotations.begin(IMAGE, Interaction(box, point), square(1), model="v1")
     annotations.correct(
         made.object_id, (np.int64(0), np.int64(1), np.int64(-1)), square(1), model=""
     )
     assert reopened(annotations).get(made.object_id).box == (0, 1, 2, 3)
-
-
-def test_statistics_are_counted_by_hand(annotations):
-    assert annotations.statistics().clicks_per_object == 0
-    first, second, third = asked(annotations), asked(annotations), asked(annotations, OTHER)
-    annotations.correct(first, (0, 1, 1), square(1), model="v2")
-    annotations.accept(first)
-    annotations.name(first, "cat")
-    annotations.accept(third)
-    annotations.delete(asked(annotations, OTHER))
-    counted = annotations.statistics()
-    assert (counted.n_images, counted.n_objects, counted.n_accepted) == (2, 3, 2)
-    assert (counted.n_corrected, counted.n_deleted, counted.clicks_per_object) == (1, 1, 1.5)
-    assert counted.classes == {"": 1, "cat": 1} and counted.models == {"v1": 1, "v2": 1}
-    assert not annotations.get(second).accepted
 
 
 def test_the_memory_needs_no_network():

@@ -16,7 +16,7 @@ from openscenes.errors import InputError, WeightsError
 from openscenes.networks.devices import make_fabric
 from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.prediction.model_files import interactive
+from openscenes.prediction.model_files import loaded_model
 from openscenes.prediction.predict import predict
 from openscenes.seeding import torch_generator
 from openscenes.study.profiles import profile_named
@@ -54,8 +54,8 @@ def counted(session, monkeypatch):
 
 def test_the_first_answer_is_that_of_predict(world, session):
     path = world.folder / "a.png"
-    answer = session.answer(path, BOX, POINT)
-    model = interactive(
+    answer = session.predict(path, BOX, POINT)
+    model = loaded_model(
         world.network, world.study.profile.crop, world.study.profile.clicks, precision="fp32",
         device="cpu",
     )  # fmt: skip
@@ -68,10 +68,10 @@ def test_the_first_answer_is_that_of_predict(world, session):
 def test_the_backbone_runs_once_for_an_object(world, session, monkeypatch):
     runs = counted(session, monkeypatch)
     path = world.folder / "a.png"
-    first = session.answer(path, BOX, POINT)
-    corrected = session.answer(path, BOX, POINT, [(30.0, 50.0, -1)])
-    more = session.answer(path, BOX, POINT, [(30.0, 50.0, -1), (15.0, 25.0, 1)])
-    undone = session.answer(path, BOX, POINT)
+    first = session.predict(path, BOX, POINT)
+    corrected = session.predict(path, BOX, POINT, [(30.0, 50.0, -1)])
+    more = session.predict(path, BOX, POINT, [(30.0, 50.0, -1), (15.0, 25.0, 1)])
+    undone = session.predict(path, BOX, POINT)
     assert [a.encoded for a in (first, corrected, more, undone)] == [True, False, False, False]
     assert len(runs) == 1
     assert np.array_equal(first.mask, undone.mask)
@@ -81,19 +81,19 @@ def test_the_backbone_runs_once_for_an_object(world, session, monkeypatch):
 
 def test_another_point_box_or_image_is_another_object(world, session, monkeypatch):
     runs = counted(session, monkeypatch)
-    session.answer(world.folder / "a.png", BOX, POINT)
-    session.answer(world.folder / "b.png", BOX, POINT)
-    session.answer(world.folder / "b.png", BOX, (26.0, 40.0))
-    session.answer(world.folder / "b.png", (9.0, *BOX[1:]), (26.0, 40.0))
+    session.predict(world.folder / "a.png", BOX, POINT)
+    session.predict(world.folder / "b.png", BOX, POINT)
+    session.predict(world.folder / "b.png", BOX, (26.0, 40.0))
+    session.predict(world.folder / "b.png", (9.0, *BOX[1:]), (26.0, 40.0))
     assert len(runs) == 4
 
 
 def test_an_interaction_that_cannot_be_is_refused_in_words(world, session):
     path = world.folder / "a.png"
     with pytest.raises(InputError, match="leaves the image of 64 x 80 pixels"):
-        session.answer(path, (0, 0, 65, 80), POINT)
+        session.predict(path, (0, 0, 65, 80), POINT)
     with pytest.raises(InputError, match="lies outside the box"):
-        session.answer(path, BOX, (50, 40))
+        session.predict(path, BOX, (50, 40))
 
 
 def test_a_correction_that_the_model_cannot_see_is_refused(world, session):
@@ -101,7 +101,7 @@ def test_a_correction_that_the_model_cannot_see_is_refused(world, session):
     margin = world.study.profile.crop.margin_px
     assert session.reach(box) == pytest.approx((10 - margin, 20 - margin, 40 + margin, 60 + margin))
     with pytest.raises(InputError, match=r"click \(60, 40\) lies outside .*draw a larger one"):
-        session.answer(world.folder / "a.png", BOX, POINT, [(25, 41, 1), (60, 40, -1)])
+        session.predict(world.folder / "a.png", BOX, POINT, [(25, 41, 1), (60, 40, -1)])
 
 
 def test_damaged_weights_are_said(world):
@@ -110,8 +110,8 @@ def test_damaged_weights_are_said(world):
     list(network.parameters())[-1].data.fill_(float("nan"))
     for parameter in network.iog.parameters():
         parameter.data.fill_(float("nan"))
-    with pytest.raises(WeightsError, match="answer of broken is not finite"):
-        broken.answer(world.folder / "a.png", BOX, POINT)
+    with pytest.raises(WeightsError, match="prediction of broken is not finite"):
+        broken.predict(world.folder / "a.png", BOX, POINT)
 
 
 @pytest.mark.parametrize("box", [Box(10, 20, 40, 60), Box(0, 0, 64, 80), Box(0, 70, 5, 80)])

@@ -137,7 +137,7 @@ def test_a_slip_is_one_sentence_and_the_browsers_guess_is_corrected(window):
 
 
 def test_a_failure_of_ours_is_shown_in_the_widget(window, monkeypatch):
-    monkeypatch.setattr(window.desk.session, "answer", lambda *_: 1 / 0)
+    monkeypatch.setattr(window.desk.session, "predict", lambda *_: 1 / 0)
     gesture(window, "box", box=BOX)
     window.canvas.gestures = [{"n": window.canvas.answered + 1, "kind": "point", **POINT}]
     assert window.callbacks.failures.outputs[0]["ename"] == "ZeroDivisionError"
@@ -290,6 +290,8 @@ def test_tables_say_what_the_workspace_holds(window, place):
     gesture(window, "accept")
     table = objects_table(place)
     assert tuple(table.columns) == COLUMNS
+    seconds = table.pop("seconds")[0]
+    assert 0 < seconds < 60
     assert table.iloc[0].tolist() == ["0.png", 1, "cat", 2, 19 * 30, "accepted", "first"]
     assert log_tail(place)["action"].tolist() == ["asked", "corrected", "named", "accepted"]
     files = exported(place).set_index(["folder", "kind"])["files"]
@@ -334,7 +336,7 @@ def test_the_smallest_model_answers_evolves_and_is_judged(study, capsys):
     window = Annotator(study, example)
     begun(window.desk, study)
     accepted = window.desk.annotations.accepted()
-    answer = window.desk.session.answer(
+    answer = window.desk.session.predict(
         window.desk.path, accepted[0].box, accepted[0].interaction.point
     )
     assert answer.mask.dtype == np.bool_

@@ -25,10 +25,10 @@ from annotating.person import Watch, annotate, chosen, collected
 from annotating.truth import judgement_lines, measured_truth
 
 from openscenes import masks
-from openscenes.annotator.evolve.answers import answers
 from openscenes.annotator.evolve.evolving import evolve_on, split_for
 from openscenes.annotator.evolve.judgement import judged
-from openscenes.annotator.evolve.opening import session_in_use
+from openscenes.annotator.evolve.kept_predictions import kept_predictions
+from openscenes.annotator.evolve.session import session_in_use
 from openscenes.annotator.exchange.export import export
 from openscenes.annotator.exchange.imports import import_objects
 from openscenes.annotator.screen.desk import Desk
@@ -70,7 +70,7 @@ def decided(desk, study, workspace, candidate, example):
     def ask(when):
         desk.use(session_in_use(study, workspace))
         place, asked = workspace.images / example.image.name, example.interaction
-        mask = desk.session.answer(place, asked.box, asked.point).mask
+        mask = desk.session.predict(place, asked.box, asked.point).mask
         masks_seen.append(mask)
         return f"- {when}: version {desk.session.label} answers with {mask.sum()} pixels"
 
@@ -89,7 +89,7 @@ def decided(desk, study, workspace, candidate, example):
 
 def agreement(study, workspace, candidate):
     """Whether desk and judgement ask the same model the same thing."""
-    asked = answers(workspace, study, candidate.old, candidate.held_out)
+    asked = kept_predictions(workspace, study, candidate.old, candidate.held_out)
     ious = [
         masks.iou(masks.decode(one.first_mask), masks.decode(answer.mask))
         for one, answer in zip(candidate.held_out, asked, strict=True)

@@ -25,7 +25,7 @@ from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
 from openscenes.prediction import command as predict_command
 from openscenes.prediction import model_files, predict
-from openscenes.prediction.model_files import description, interactive, model_from_file
+from openscenes.prediction.model_files import description, loaded_model, model_from_file
 from openscenes.study.runs import runs
 from openscenes.study.runs.models import Model
 
@@ -50,7 +50,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def asked(network):
-    return interactive(network, CROP, CLICKS, device="cpu", precision="fp32", label="tiny")
+    return loaded_model(network, CROP, CLICKS, device="cpu", precision="fp32", label="tiny")
 
 
 @pytest.fixture
@@ -222,18 +222,18 @@ def test_a_model_of_another_kind_is_refused(image, network):
 
 def test_a_crop_of_another_size_is_refused(network):
     with pytest.raises(InputError, match="The crop is 64 px but the network is built for 32"):
-        interactive(network, CropConfig(size=64))
+        loaded_model(network, CropConfig(size=64))
 
 
 def test_an_answer_that_is_not_finite_is_refused(image, network):
-    broken = interactive(network, CROP, CLICKS, device="cpu", precision="fp32")
+    broken = loaded_model(network, CROP, CLICKS, device="cpu", precision="fp32")
     torch.nn.init.constant_(broken.network.iog.Fine_net.final_predict[1].weight, float("nan"))
-    with pytest.raises(WeightsError, match="The answer of a network is not finite"):
+    with pytest.raises(WeightsError, match="The output of a network is not finite"):
         predict.predict(image, BOX, POINT, model=broken)
 
 
 def test_bf16_comes_near_and_leaves_the_network_alone(image, network, asked):
-    rough = interactive(network, CROP, CLICKS, device="cpu", precision="bf16")
+    rough = loaded_model(network, CROP, CLICKS, device="cpu", precision="bf16")
     exact = predict.predict(image, BOX, POINT, model=asked).probability
     near = predict.predict(image, BOX, POINT, model=rough).probability
     assert 0 < np.abs(near - exact).max() < 0.1
@@ -244,7 +244,7 @@ def test_bf16_comes_near_and_leaves_the_network_alone(image, network, asked):
 def test_auto_is_bf16_only_where_it_pays(network, monkeypatch):
     for pays, precision in ((True, "bf16"), (False, "fp32")):
         monkeypatch.setattr(model_files, "multiplies_bf16_fast", lambda _device, pays=pays: pays)
-        assert interactive(network, device="cpu").precision == precision
+        assert loaded_model(network, device="cpu").precision == precision
 
 
 @pytest.mark.parametrize(

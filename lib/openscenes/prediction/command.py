@@ -11,7 +11,7 @@ from openscenes.errors import DataError, InputError, OpenScenesError
 from openscenes.paths import atomic
 
 if TYPE_CHECKING:
-    from openscenes.prediction.model_files import Interactive
+    from openscenes.prediction.model_files import LoadedModel
     from openscenes.prediction.predict import PredictionResult
 
 
@@ -95,7 +95,7 @@ def _read(path: Path) -> Any:
         ) from error
 
 
-def _model(args: argparse.Namespace) -> Interactive:
+def _model(args: argparse.Namespace) -> LoadedModel:
     from openscenes.prediction.model_files import model_from_file, newest_demo_model
 
     return model_from_file(

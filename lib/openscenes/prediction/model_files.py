@@ -1,7 +1,7 @@
 """Model files: weights that say themselves for which crop and which click they were trained.
 
 A ``.safetensors`` file written by our runs carries the configurations of network, crop and click
-in its header, so one file is enough to ask the model.
+in its header, so one file is enough to predict.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ DEMO = "demo "  # how the label of every model of that profile begins
 
 
 @dataclass(frozen=True)
-class Interactive:
-    """A network ready to be asked: on its device, in its precision, with its crop and click.
+class LoadedModel:
+    """A network ready to predict: on its device, in its precision, with its crop and click.
 
-    ``widgets`` makes one from a network, ``model_from_file`` from a file.
+    ``loaded_model`` makes one from a network, ``model_from_file`` from a file.
 
     Attributes:
         network: in evaluation mode; not to be trained, its kernels may be bfloat16.
@@ -57,14 +57,14 @@ class Interactive:
     precision: Literal["bf16", "fp32"]
     label: str = "a network"
 
-    def ask(self, batch: Batch, config: InferenceConfig) -> Prediction:
-        """What the network says of B crops of ``crop.size``."""
+    def predict(self, batch: Batch, config: InferenceConfig) -> Prediction:
+        """The network's prediction for B crops of ``crop.size``."""
         bf16 = self.precision == "bf16"
         autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=bf16)
         return forward(self.network, batch.to(self.device).inputs(self.clicks), config, autocast)
 
 
-def interactive(
+def loaded_model(
     network: OpenSceneNet,
     crop: CropConfig | None = None,
     clicks: ClickConfig | None = None,
@@ -72,8 +72,8 @@ def interactive(
     device: str = "auto",
     precision: Precision = "auto",
     label: str = "a network",
-) -> Interactive:
-    """A copy of a network, ready to be asked; the network itself stays as it is.
+) -> LoadedModel:
+    """A copy of a network, ready to predict; the network itself stays as it is.
 
     Args:
         network: of any size.
@@ -107,8 +107,8 @@ def model_from_file(
     device: str = "auto",
     precision: Precision = "auto",
     published_iog: bool = False,
-) -> Interactive:
-    """The model of a file; the last two are kept, so that asking again does not read again.
+) -> LoadedModel:
+    """The model of a file; the last two are kept, and not read again.
 
     Args:
         path: a model file of our runs; with ``published_iog`` IOG's published state dict
@@ -147,7 +147,7 @@ def _kept(
     _n_bytes: int,
     device: str,
     precision: Precision,
-) -> Interactive:
+) -> LoadedModel:
     network, crop, clicks, label = build(path)
     return _ready(network, crop, clicks, device, precision, label)
 
@@ -197,10 +197,7 @@ def _configurations(
 
 
 def _is_demo(path: Path) -> bool:
-    """Whether it is a model of profile demo that can be asked; others are passed over.
-
-    Ours: so is what learned a new scene's ground truth, which a user never gives.
-    """
+    """Whether it is a model of profile demo that saw no ground truth of a new scene."""
     try:
         about = _metadata(path)
     except WeightsError:
@@ -216,11 +213,11 @@ def _ready(
     device: str,
     precision: Precision,
     label: str,
-) -> Interactive:
+) -> LoadedModel:
     """Bring a network, in place, to its device and precision.
 
-    Ours: kernels are stored as bfloat16 once, where autocast would round them in every call;
-    the values that it computes with are the same.
+    Kernels are stored as bfloat16 once, where autocast would round them in every call to the
+    same values.
     """
     place = _device(device)
     resolved = _resolved(precision, place)
@@ -230,7 +227,7 @@ def _ready(
             if isinstance(module, nn.Conv2d):
                 module.to(torch.bfloat16)
     network = network.to(memory_format=torch.channels_last)
-    return Interactive(network, crop, clicks, place, resolved, label)
+    return LoadedModel(network, crop, clicks, place, resolved, label)
 
 
 def _device(name: str) -> torch.device:

@@ -15,9 +15,9 @@ from openscenes.data.examples import NO_CLASS
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.data.samples import Sample, collate
 from openscenes.errors import InputError, WeightsError
-from openscenes.method.inference import InferenceConfig
+from openscenes.method.inference import InferenceConfig, paste_back
 from openscenes.prediction.model_files import (
-    Interactive,
+    LoadedModel,
     Precision,
     model_from_file,
     newest_demo_model,
@@ -47,15 +47,14 @@ def predict(
     box: Sequence[float] | NDArray[Any],
     point: Sequence[float] | NDArray[Any],
     *,
-    model: Interactive | Path | str | None = None,
+    model: LoadedModel | Path | str | None = None,
     device: str = "auto",
     precision: Precision = "auto",
 ) -> PredictionResult:
     """Segment the object in a box, pointed at by one click inside it.
 
     Paper: Sec. 3.1 (the interaction); the mask is the coarse one, M_p: IPT refines what a model
-    learns from, not what it answers.
-    Ours: no gradient, one absolute threshold of 0.5 after pasting the crop back.
+    learns from, not what it predicts. One threshold of 0.5 after pasting the crop back.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -71,15 +70,15 @@ def predict(
         WeightsError: if there is no model, or its file cannot be used.
     """
     interaction = checked_interaction(image, box, point)
-    asked = _loaded(model, device, precision)
-    sample = _sample(image, interaction, asked.crop)
+    loaded = _loaded(model, device, precision)
+    sample = _sample(image, interaction, loaded.crop)
     config = InferenceConfig()
-    answer = asked.ask(collate([sample]), config).probability[0, 0].float().cpu().numpy()
-    if not np.isfinite(answer).all():
+    predicted = loaded.predict(collate([sample]), config).probability
+    if not predicted.isfinite().all():
         raise WeightsError(
-            f"The answer of {asked.label} is not finite; its weights are damaged, train it again."
+            f"The output of {loaded.label} is not finite; its weights are damaged, train it again."
         )
-    probability = crops.paste(answer, sample.affine, sample.shape)
+    probability = next(paste_back(predicted, [sample]))
     mask = probability > config.threshold
     return PredictionResult(mask, probability, mean_inside(probability, mask))
 
@@ -90,10 +89,10 @@ def mean_inside(probability: NDArray[np.float32], mask: NDArray[np.bool_]) -> fl
 
 
 def checked_interaction(image: object, box: object, point: object) -> Interaction:
-    """The interaction of a stranger's values.
+    """The interaction of a user's values.
 
-    Ours: a box lies inside the image and a point inside the box, edges included: row 3 covers
-    2.5 to 3.5, so a box from row 3 begins at 2.5.
+    A box lies inside the image and a point inside the box, edges included: row 3 covers 2.5 to
+    3.5, so a box from row 3 begins at 2.5.
 
     Raises:
         InputError: naming what is wrong.
@@ -167,9 +166,9 @@ def _written(values: Sequence[float]) -> str:
 
 
 def _loaded(
-    model: Interactive | Path | str | None, device: str, precision: Precision
-) -> Interactive:
-    if isinstance(model, Interactive):
+    model: LoadedModel | Path | str | None, device: str, precision: Precision
+) -> LoadedModel:
+    if isinstance(model, LoadedModel):
         if (device, precision) != ("auto", "auto"):
             raise InputError(
                 f"A loaded model lies on {model.device} in {model.precision} already; leave out "
@@ -179,7 +178,7 @@ def _loaded(
     if model is not None and not isinstance(model, Path | str):
         raise InputError(
             f"The model is a {type(model).__name__}; give a path, or make a loaded model with "
-            "openscenes.prediction.model_files.interactive(network)."
+            "openscenes.prediction.model_files.loaded_model(network)."
         )
     path = newest_demo_model() if model is None else model
     return model_from_file(path, device=device, precision=precision)

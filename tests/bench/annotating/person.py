@@ -102,7 +102,7 @@ def _click(desk, painter, example, supervision, watch, action):
     with watch(action):
         desk.point(*desk.displayed.point_displayed(*example.interaction.point))
         painter.overlay(desk)
-    watch.answers[action].append(desk.answer.seconds)
+    watch.answers[action].append(desk.prediction.seconds)
     ious, refused = _correct(desk, painter, supervision, watch)
     object_id = desk.chosen
     desk.accept()
@@ -111,9 +111,9 @@ def _click(desk, painter, example, supervision, watch, action):
 
 def _correct(desk, painter, supervision, watch):
     """Click into the larger error until the mask is good enough, or patience ends."""
-    ious, places, refused = [masks.iou(desk.answer.mask, *supervision)], [], 0
+    ious, places, refused = [masks.iou(desk.prediction.mask, *supervision)], [], 0
     while ious[-1] < GOOD_ENOUGH and len(places) < MOST_CORRECTIONS:
-        wanted = next_click(desk.answer.mask, *supervision, clicked=places)
+        wanted = next_click(desk.prediction.mask, *supervision, clicked=places)
         if wanted is None:
             break
         places.append(wanted[:2])
@@ -124,8 +124,8 @@ def _correct(desk, painter, supervision, watch):
         except InputError:
             refused += 1
             continue
-        watch.answers[CORRECTED].append(desk.answer.seconds)
-        ious.append(masks.iou(desk.answer.mask, *supervision))
+        watch.answers[CORRECTED].append(desk.prediction.seconds)
+        ious.append(masks.iou(desk.prediction.mask, *supervision))
     return ious, refused
 
 

@@ -18,8 +18,8 @@ from openscenes.annotator.evolve.advice import (
     advised,
     measured,
 )
-from openscenes.annotator.evolve.answers import Answer, answers
 from openscenes.annotator.evolve.evolving import evolve_on, split_for, version_in_use
+from openscenes.annotator.evolve.kept_predictions import KeptPrediction, kept_predictions
 from openscenes.annotator.evolve.scene import Split
 from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.annotator.store.versions import Version, Versions
@@ -127,7 +127,9 @@ def judge(
     Returns:
         Judgement; what the versions answered is kept in the workspace.
     """
-    before, after = (answers(workspace, study, version, held_out) for version in (old, new))
+    before, after = (
+        kept_predictions(workspace, study, version, held_out) for version in (old, new)
+    )
     objects = _objects(held_out, before, after)
     labelled = validation(study, SOURCE)
     source = [object_iou(study, version.model, labelled)["iou"] for version in (old, new)]
@@ -137,7 +139,7 @@ def judge(
 
 
 def _objects(
-    held_out: Sequence[Snapshot], old: Sequence[Answer], new: Sequence[Answer]
+    held_out: Sequence[Snapshot], old: Sequence[KeptPrediction], new: Sequence[KeptPrediction]
 ) -> pd.DataFrame:
     rows = []
     for item, before, after in zip(held_out, old, new, strict=True):
@@ -164,13 +166,13 @@ def is_truth(item: Snapshot) -> bool:
     return item.corrected or not item.model
 
 
-def scores(item: Snapshot, answer: Answer) -> dict[str, float]:
+def scores(item: Snapshot, prediction: KeptPrediction) -> dict[str, float]:
     """Every measure of one answer, each in 0-1.
 
     Ours: the four label-free ones ask for a mask that a person's box and click allow: it holds
     the click, fills the box from side to side, and does not hang on where exactly was clicked.
     """
-    mask = masks.decode(answer.mask)
+    mask = masks.decode(prediction.mask)
     row, col = (round(value) for value in item.clicks[0][:2])
     tight = masks.tight_box(mask)
     return {
@@ -178,7 +180,7 @@ def scores(item: Snapshot, answer: Answer) -> dict[str, float]:
         "hit": float(mask[row, col]),
         "box": 0.0 if tight is None else box_iou(tight, item.box),
         "sides": 0.0 if tight is None else sides_touched(tight, item.box),
-        "stability": answer.stability,
+        "stability": prediction.stability,
     }
 
 

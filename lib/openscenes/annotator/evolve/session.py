@@ -1,4 +1,4 @@
-"""Asking the model: a box and a point give a mask, further clicks correct it.
+"""The model behind the annotator: a box and a point give a mask, further clicks correct it.
 
 The backbone runs once for an object; its stages are kept, so that a correction runs the pyramid
 pooling and the heads alone (as in ``study.scores.click_systems``, for one object at a time).
@@ -17,29 +17,35 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from openscenes.annotator.evolve.evolving import SEED, version_in_use
+from openscenes.annotator.store.workspace import Workspace
 from openscenes.data import crops, samples
 from openscenes.data.crops import Affine
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction
+from openscenes.data.samples import Sample
 from openscenes.errors import InputError, WeightsError
 from openscenes.networks.backbones import Stages
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.prediction.predict import checked_interaction, mean_inside
+from openscenes.study.plan.on_demand import trained
 from openscenes.study.runs.data import Study
+from openscenes.study.runs.recipes import initial, refiner_of
+from openscenes.study.runs.refinement import load_refinable
 
 Click = tuple[float, float, int]  # row, col in pixels of the image; +1 inside, -1 outside
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the model says of one object.
+class ObjectPrediction:
+    """What the model predicts for one object.
 
     Attributes:
         mask: (H, W) bool, in the image's pixels.
         confidence: mean probability over the mask, in [0, 1].
-        seconds: from the question to the mask.
-        encoded: the backbone ran for this answer.
+        seconds: from the clicks to the mask.
+        encoded: the backbone ran for it.
     """
 
     mask: NDArray[np.bool_]
@@ -49,26 +55,21 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class _Looked:
+class _Encoded:
     """An object that the backbone has seen."""
 
     image: Path
     interaction: Interaction
-    affine: Affine
-    shape: tuple[int, int]
+    sample: Sample
     inputs: Tensor
     stages: Stages
 
 
 class Session:
-    """One model in use, and the object that it looked at last.
-
-    Ours: one object's stages are kept. Whoever comes back to an earlier object waits for the
-    backbone once more.
-    """
+    """One model in use, and the stages of the object that it encoded last."""
 
     def __init__(self, study: Study, network: RefinableIOG, label: str) -> None:
-        """``network`` answers in the study's crop, click width, device and precision.
+        """``network`` runs in the study's crop, click width, device and precision.
 
         Args:
             label: the model's name in the log and on the page.
@@ -76,25 +77,19 @@ class Session:
         self.study = study
         self.network = network.eval().requires_grad_(False).to(study.fabric.device)
         self.label = label
-        self._looked: _Looked | None = None
+        self._last: _Encoded | None = None
 
     def image(self, path: Path) -> NDArray[np.uint8]:
-        """An image's pixels, decoded once while there is room.
-
-        Returns:
-            (H, W, 3) uint8 RGB; not to be written to.
-        Raises:
-            DataError: if it is missing or damaged.
-        """
+        """An image's (H, W, 3) uint8 RGB pixels, not to be written to; decoded once."""
         return self.study.cache.image(path)
 
-    def answer(
+    def predict(
         self,
         path: Path,
         box: Sequence[float],
         point: Sequence[float],
         further: Sequence[Click] = (),
-    ) -> Answer:
+    ) -> ObjectPrediction:
         """The mask that box, point and all further clicks give.
 
         Paper: Sec. 3.1 (box and point). IOG: further clicks go through its refinement branch.
@@ -103,35 +98,31 @@ class Session:
             path: the image.
             box: (row0, col0, row1, col1), half-open in its pixels.
             point: (row, col) inside the box.
-            further: clicks after the first answer, in their order.
+            further: clicks after the first prediction, in their order.
         Raises:
+            DataError: if the image is missing or damaged.
             InputError: if box, point or a click cannot be used, in one sentence.
-            WeightsError: if the model's answer is not finite.
+            WeightsError: if the prediction is not finite.
         """
         start = time.perf_counter()
         interaction = checked_interaction(self.image(path), box, point)
-        known = self._knows(path, interaction)
-        looked = self._look(path, interaction)
-        window = self._window(looked, further)
+        before, now = self._last, self._encode(path, interaction)
+        window = self._window(now, further)
         threshold = self.study.profile.inference.threshold
-        sure = mean_inside(window.probability, window.probability > threshold)
-        mask = window.mask(threshold, looked.shape)
-        return Answer(mask, sure, time.perf_counter() - start, not known)
+        confidence = mean_inside(window.probability, window.probability > threshold)
+        mask = window.mask(threshold, now.sample.shape)
+        return ObjectPrediction(mask, confidence, time.perf_counter() - start, now is not before)
 
     def reach(self, box: Box) -> Box:
         """The part of the plane that the model sees for a box: the box and its margin."""
         crop = self.study.profile.crop
-        corners = crops.box_corners(Box(0.0, 0.0, float(crop.size), float(crop.size)))
-        return crops.hull_box(crops.apply(crops.invert(crops.window_affine(box, crop)), corners))
+        return _seen(crops.window_affine(box, crop), crop.size)
 
-    def _knows(self, path: Path, interaction: Interaction) -> bool:
-        looked = self._looked
-        return looked is not None and (looked.image, looked.interaction) == (path, interaction)
-
-    def _look(self, path: Path, interaction: Interaction) -> _Looked:
+    def _encode(self, path: Path, interaction: Interaction) -> _Encoded:
         """The object's crop and its stages; the backbone runs where it is another object."""
-        if self._looked is not None and self._knows(path, interaction):
-            return self._looked
+        last = self._last
+        if last is not None and (last.image, last.interaction) == (path, interaction):
+            return last
         profile = self.study.profile
         example = Example(str(path), path, interaction, None)
         sample = samples.cut(example, profile.crop, self.study.cache)
@@ -139,41 +130,56 @@ class Session:
         with torch.inference_mode(), self.study.fabric.autocast():
             inputs = batch.inputs(profile.clicks)
             stages = self.network.encode(inputs)
-        self._looked = _Looked(path, interaction, sample.affine, sample.shape, inputs, stages)
-        return self._looked
+        self._last = _Encoded(path, interaction, sample, inputs, stages)
+        return self._last
 
-    def _window(self, looked: _Looked, further: Sequence[Click]) -> Window:
+    def _window(self, seen: _Encoded, further: Sequence[Click]) -> Window:
         with torch.inference_mode(), self.study.fabric.autocast():
             if further:
-                moved = self._moved(looked, further)
-                maps = self.network.click_maps(looked.inputs, moved)
-                logits = self.network.refined(looked.stages, maps).answer
+                maps = self.network.click_maps(seen.inputs, self._moved(seen, further))
+                logits = self.network.refined(seen.stages, maps).answer
             else:
-                logits = self.network.first(looked.stages).answer
+                logits = self.network.first(seen.stages).answer
             size = self.study.profile.crop.size
-            answer = torch.sigmoid(enlarge(logits.float(), (size, size)))[0, 0].cpu().numpy()
-        if not np.isfinite(answer).all():
+            probability = torch.sigmoid(enlarge(logits.float(), (size, size)))[0, 0].cpu().numpy()
+        if not np.isfinite(probability).all():
             raise WeightsError(
-                f"The answer of {self.label} is not finite; its weights are damaged, choose "
+                f"The prediction of {self.label} is not finite; its weights are damaged, choose "
                 "another version."
             )
-        return pasted(answer, looked.affine, looked.shape)
+        return pasted(probability, seen.sample.affine, seen.sample.shape)
 
-    def _moved(self, looked: _Looked, further: Sequence[Click]) -> Tensor:
+    def _moved(self, seen: _Encoded, further: Sequence[Click]) -> Tensor:
         """Further clicks in crop pixels, (1, K, 3); those that the model cannot see are refused."""
         given = np.asarray(further, dtype=np.float64)
-        points = crops.apply(looked.affine, given[:, 1::-1])
+        points = crops.apply(seen.sample.affine, given[:, 1::-1])
         size = self.study.profile.crop.size
         outside = ~((points >= -0.5) & (points <= size - 0.5)).all(axis=1)
         if outside.any():
             row, col = given[outside][0, :2]
-            reach = ", ".join(f"{side:.0f}" for side in self.reach(looked.interaction.box))
+            reach = ", ".join(f"{side:.0f}" for side in self.reach(seen.interaction.box))
             raise InputError(
                 f"The click ({row:.0f}, {col:.0f}) lies outside what the model sees of this "
                 f"object, ({reach}); click nearer to the box, or draw a larger one."
             )
         clicks = np.c_[points[:, ::-1], given[:, 2]][None].astype(np.float32)
-        return torch.from_numpy(clicks).to(looked.inputs.device)
+        return torch.from_numpy(clicks).to(seen.inputs.device)
+
+
+def session_in_use(study: Study, workspace: Workspace) -> Session:
+    """The workspace's version in use; in a new workspace, the study's initial model.
+
+    What of the initial model and its refinement branch is missing in the cache is trained, and
+    said before. The branch was trained with the initial model; it is put onto what has evolved
+    from it, as the study does.
+
+    Raises:
+        InputError: if the workspace was begun with another profile.
+    """
+    recipe = initial(study.profile.initial_sets[-1], SEED)
+    first, branch = trained(study, [recipe, refiner_of(recipe)])
+    version = version_in_use(workspace, study)
+    return Session(study, load_refinable(study, branch, first, version.model), version.name)
 
 
 class Window(NamedTuple):
@@ -186,8 +192,7 @@ class Window(NamedTuple):
     def mask(self, threshold: float, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Where the probability is above a threshold, (height, width) bool.
 
-        Ours: column by column in memory, as run-length codes are; for an image of 24
-        megapixels the log then waits for no transposition.
+        Column by column in memory, as run-length codes are, so that encoding transposes nothing.
         """
         height, width = self.probability.shape
         whole = np.zeros(shape, dtype=np.bool_, order="F")
@@ -196,20 +201,22 @@ class Window(NamedTuple):
         return whole
 
 
-def pasted(answer: NDArray[np.float32], affine: Affine, shape: tuple[int, int]) -> Window:
-    """``crops.paste`` of a crop's answer, with the work done around the crop only.
-
-    Ours: of an image of 24 megapixels an object's window is a small part.
+def pasted(probability: NDArray[np.float32], affine: Affine, shape: tuple[int, int]) -> Window:
+    """``crops.paste``, with the work done around the crop only, a small part of a large image.
 
     Args:
-        answer: (S, S) probabilities of the crop.
+        probability: (S, S), of the crop.
         affine: from the image to the crop.
         shape: (height, width) of the image.
     """
-    corners = crops.box_corners(Box(0.0, 0.0, float(answer.shape[0]), float(answer.shape[1])))
-    reach = np.array(crops.hull_box(crops.apply(crops.invert(affine), corners)))
+    reach = np.array(_seen(affine, probability.shape[0]))
     row0, col0 = (int(side) for side in np.clip(np.floor(reach[:2]) - 2, 0, shape))
     row1, col1 = (int(side) for side in np.clip(np.ceil(reach[2:]) + 2, 0, shape))
-    moved = np.array([[1.0, 0.0, col0], [0.0, 1.0, row0]])
-    window = crops.compose(affine, moved)
-    return Window(row0, col0, crops.paste(answer, window, (row1 - row0, col1 - col0)))
+    moved = crops.compose(affine, np.array([[1.0, 0.0, col0], [0.0, 1.0, row0]]))
+    return Window(row0, col0, crops.paste(probability, moved, (row1 - row0, col1 - col0)))
+
+
+def _seen(affine: Affine, size: int) -> Box:
+    """What an (S, S) crop covers of its image's plane."""
+    corners = crops.box_corners(Box(0.0, 0.0, float(size), float(size)))
+    return crops.hull_box(crops.apply(crops.invert(affine), corners))

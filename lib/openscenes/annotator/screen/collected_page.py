@@ -17,14 +17,15 @@ from openscenes.annotator.store.versions import Versions
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.study.runs.data import Study
 
-COLUMNS = ("image", "object", "class", "clicks", "mask px", "state", "answered by")
+COLUMNS = ("image", "object", "class", "clicks", "seconds", "mask px", "state", "predicted by")
 
 
 def objects_table(workspace: Workspace) -> pd.DataFrame:
     """One row per object that is not deleted, as the log has it now.
 
     Returns:
-        Columns ``COLUMNS``; "object" numbers the objects of an image, as the annotator does.
+        Columns ``COLUMNS``; "object" numbers the objects of an image, as the annotator does,
+        "seconds" is the time from the first click to the last.
     """
     rows, counts = [], dict[str, int]()
     for one in Annotations(Log(workspace.log_path)).objects():
@@ -32,7 +33,7 @@ def objects_table(workspace: Workspace) -> pd.DataFrame:
         state = "accepted" if one.accepted else "not accepted"
         rows.append((
             one.image, counts[one.image_digest], one.class_name or "", len(one.clicks),
-            int(masks.decode(one.mask).sum()), state, one.model,
+            one.clicks[-1].seconds, int(masks.decode(one.mask).sum()), state, one.model,
         ))  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -42,7 +43,7 @@ def log_tail(workspace: Workspace, n: int = 5) -> pd.DataFrame:
     lines = Log(workspace.log_path).read_new()[-n:]
     return pd.DataFrame(
         [(one.action, one.image, len(one.clicks), one.accepted, one.model) for one in lines],
-        columns=["action", "image", "clicks", "accepted", "answered by"],
+        columns=["action", "image", "clicks", "accepted", "predicted by"],
     )
 
 
@@ -65,7 +66,7 @@ def files_table(folder: Path) -> pd.DataFrame:
 def last_judgement(workspace: Workspace, study: Study) -> HTML | Markdown:
     """The newest evolved version beside the one that it came from or that is in use, as a page.
 
-    What both answered is kept in the workspace, so that nothing is computed twice.
+    The predictions of both are kept in the workspace, so that nothing is computed twice.
     """
     evolved = [version for version in Versions(workspace.folder).all() if version.parent]
     if not evolved:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openscenes import masks
-from openscenes.annotator.evolve.session import Answer, Session
+from openscenes.annotator.evolve.session import ObjectPrediction, Session
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.snapshot import ImageFacts, Snapshot
 from openscenes.annotator.store.workspace import Workspace
@@ -100,7 +100,7 @@ class Desk:
         shown: it, as the canvas has it.
         chosen: the object that further clicks correct, or None.
         box: drawn, but without its inside point yet, in the image's pixels; or None.
-        answer: the model's last answer, for its time and confidence; None before the first.
+        prediction: the model's last, for its time and confidence; None before the first.
     """
 
     def __init__(self, workspace: Workspace, annotations: Annotations, session: Session) -> None:
@@ -110,7 +110,7 @@ class Desk:
         self.place = self._first_untouched()
         self.chosen: str | None = None
         self.box: Box | None = None
-        self.answer: Answer | None = None
+        self.prediction: ObjectPrediction | None = None
         self._lay()
 
     @property
@@ -138,13 +138,13 @@ class Desk:
         if self.box is None:
             raise InputError("There is no box yet; draw one around the object first.")
         point = self.displayed.point_in_image(row, col)
-        self.answer = self.session.answer(self.path, self.box, point)
+        self.prediction = self.session.predict(self.path, self.box, point)
         self.annotations.refresh()
-        made = self.annotations.ask(
-            self.facts, Interaction(self.box, point), self.answer.mask, model=self.session.label
+        made = self.annotations.begin(
+            self.facts, Interaction(self.box, point), self.prediction.mask, model=self.session.label
         )
         self.box, self.chosen = None, made.object_id
-        self._keep(made, self.answer)
+        self._keep(made, self.prediction)
 
     def correct(self, row: float, col: float, sign: int) -> None:
         """A further click on the chosen object, in pixels of the displayed image."""
@@ -152,10 +152,10 @@ class Desk:
         click = (*self.displayed.point_in_image(row, col), sign)
         further = [*((c.row, c.col, c.sign) for c in chosen.clicks[1:]), click]
         point = chosen.interaction.point
-        self.answer = self.session.answer(self.path, chosen.box, point, further)
+        self.prediction = self.session.predict(self.path, chosen.box, point, further)
         model = self.session.label
-        made = self.annotations.correct(chosen.object_id, click, self.answer.mask, model=model)
-        self._keep(made, self.answer)
+        made = self.annotations.correct(chosen.object_id, click, self.prediction.mask, model=model)
+        self._keep(made, self.prediction)
 
     def choose(self, object_id: str | None) -> None:
         """Go back to an object, or to none, so that the next box begins a new one."""
@@ -209,7 +209,7 @@ class Desk:
 
     def use(self, session: Session) -> None:
         """Ask another version from now on; what is accepted stays as it is."""
-        self.session, self.answer = session, None
+        self.session, self.prediction = session, None
 
     def refresh(self) -> None:
         """Take in what other windows have done."""
@@ -239,9 +239,9 @@ class Desk:
             self._masks[code] = self.displayed.mask_displayed(masks.decode(one.mask))
         return self._masks[code]
 
-    def _keep(self, one: Snapshot, answer: Answer) -> None:
+    def _keep(self, one: Snapshot, prediction: ObjectPrediction) -> None:
         """Spare decoding what was just encoded."""
-        self._masks[one.mask["counts"]] = self.displayed.mask_displayed(answer.mask)
+        self._masks[one.mask["counts"]] = self.displayed.mask_displayed(prediction.mask)
 
     def _wanted(self) -> Snapshot:
         """The chosen object, in its newest state."""

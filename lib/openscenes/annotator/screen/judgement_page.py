@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from openscenes import masks
 from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, Measure
-from openscenes.annotator.evolve.answers import answers
 from openscenes.annotator.evolve.judgement import Candidate, Judgement, is_truth
+from openscenes.annotator.evolve.kept_predictions import kept_predictions
 from openscenes.annotator.evolve.scene import clicked, image_paths
 from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.annotator.store.versions import Version
@@ -171,7 +171,7 @@ def objects_figure(
     """
     ranks = ranked(judgement.objects["change"], n)
     items = [held_out[rank] for rank in ranks]
-    given = [answers(workspace, study, version, items) for version in versions]
+    given = [kept_predictions(workspace, study, version, items) for version in versions]
     figure = Figure(figsize=(8.4, 1.1 + 2.5 * max(len(items), 1)), layout="constrained")
     panels = figure.subplots(max(len(items), 1), 3, squeeze=False)
     for panel in panels.flat:

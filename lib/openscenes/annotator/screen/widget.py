@@ -9,7 +9,7 @@ from typing import Any
 
 from ipywidgets import HTML, HBox, Layout, VBox
 
-from openscenes.annotator.evolve.opening import session_in_use
+from openscenes.annotator.evolve.session import session_in_use
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.screen.drawing import ObjectPainter, alternative, marks, next_step
 from openscenes.annotator.screen.evolve_panel import EvolvePanel
@@ -131,10 +131,10 @@ class Annotator:
         if desk.object is not None:
             share = 100 * desk.mask_of(desk.object).mean()
             rows |= {"mask": f"{share:.1f} % of the image"}
-        if desk.answer is not None:
+        if desk.prediction is not None:
             rows |= {
-                "confidence": f"{desk.answer.confidence:.2f}",
-                "model's time": f"{1000 * desk.answer.seconds:.0f} ms",
+                "confidence": f"{desk.prediction.confidence:.2f}",
+                "model's time": f"{1000 * desk.prediction.seconds:.0f} ms",
             }
         return rows
 

@@ -1,7 +1,7 @@
 """The append-only log of a workspace: one JSON line per action, never changed, never erased.
 
-Ours: a line is one write under a lock between processes, on the disk before anybody is told so;
-what a crash leaves half-written is kept, marked and skipped.
+A line is one write under a lock between processes, on the disk before anybody is told so; what a
+crash leaves half-written is kept, marked and skipped.
 """
 
 from __future__ import annotations
@@ -81,10 +81,7 @@ class Log:
                 raise InputError(_not_writable(self.path, error)) from error
 
     def repair(self) -> bool:
-        """Close and mark the half-written line that a crash has left; say whether there was one.
-
-        ``append`` does so on its own.
-        """
+        """Close and mark a half-written line, as ``append`` does; say whether there was one."""
         with self.locked():
             before = self.path.stat().st_size if self.path.exists() else 0
             self.append()
@@ -135,14 +132,20 @@ class Log:
 
     def _snapshot(self, line: bytes) -> Snapshot | None:
         self._n_lines += 1
-        try:
-            return from_json(json.loads(line))
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            if line.endswith(_TORN):
-                self.torn.append(self._n_lines)
-            elif line.strip():
-                self.damaged.append(self._n_lines)
-            return None
+        snapshot = _read(line)
+        if snapshot is None and line.endswith(_TORN):
+            self.torn.append(self._n_lines)
+        elif snapshot is None and line.strip():
+            self.damaged.append(self._n_lines)
+        return snapshot
+
+
+def _read(line: bytes) -> Snapshot | None:
+    """The snapshot of a line; None where it is none."""
+    try:
+        return from_json(json.loads(line))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def _write(path: Path, lines: bytes) -> None:
@@ -174,11 +177,7 @@ def _completion(tail: bytes) -> bytes:
     """What ends an open line: only its end is missing, or more is, and then it is marked."""
     if not tail:
         return b""
-    try:
-        from_json(json.loads(tail))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return _TORN + b"\n"
-    return b"\n"
+    return b"\n" if _read(tail) else _TORN + b"\n"
 
 
 def _sync_folder(folder: Path) -> None:

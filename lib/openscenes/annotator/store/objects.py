@@ -1,7 +1,7 @@
 """The current state of all objects of all images, read from the log and written to it.
 
-Ours: an image is known by its bytes, so that a renamed or doubled file keeps its objects. Undo
-and redo write a new line that restores the former snapshot; nothing is ever erased.
+An image is known by its bytes, so that a renamed or doubled file keeps its objects. Undo and redo
+write a new line that restores the former snapshot; nothing is ever erased.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import NamedTuple
 
-from openscenes.annotator.store.collected import Statistics, statistics_of
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.snapshot import (
     Action,
@@ -22,10 +22,48 @@ from openscenes.annotator.store.snapshot import (
     now,
     seconds_between,
 )
-from openscenes.annotator.store.steps import Step, Steps
 from openscenes.data.records import Box, Interaction
 from openscenes.errors import InputError
 from openscenes.masks import BoolMask, encode
+
+
+class Step(NamedTuple):
+    """One action: the object before it (None: there was none) and after it."""
+
+    before: Snapshot | None
+    after: Snapshot
+
+    @property
+    def without(self) -> Snapshot:
+        """The object as undo leaves it."""
+        return self.before or replace(self.after, deleted=True)
+
+
+class Steps:
+    """What undo can take back of one window, and redo bring back, as the log tells; newest last."""
+
+    def __init__(self) -> None:
+        self.done: list[Step] = []
+        self.undone: list[Step] = []
+
+    def take_in(self, before: Snapshot | None, line: Snapshot) -> None:
+        """Follow one line of the window; an import is no step."""
+        if line.action == "undone":
+            self._move(self.done, self.undone, line)
+        elif line.action == "redone":
+            self._move(self.undone, self.done, line)
+        elif line.action != "imported":
+            self.done.append(Step(before, line))
+            self.undone.clear()
+
+    def _move(self, source: list[Step], target: list[Step], line: Snapshot) -> None:
+        """Move the step that the line took back or brought back; refused ones above it are gone."""
+        while source:
+            step = source.pop()
+            result = step.without if target is self.undone else step.after
+            if result.content == line.content:
+                target.append(step)
+                return
 
 
 class Annotations:
@@ -78,43 +116,30 @@ class Annotations:
         newest = (self._objects[object_id] for object_id in self._accepted)
         return tuple(one for one in newest if digest in (None, one.image_digest))
 
-    def statistics(self) -> Statistics:
-        """How much has been collected."""
-        return statistics_of(self._objects.values())
-
-    def ask(
-        self,
-        image: ImageFacts,
-        interaction: Interaction,
-        mask: BoolMask,
-        *,
-        model: str,
-        object_id: str | None = None,
+    def begin(
+        self, image: ImageFacts, interaction: Interaction, mask: BoolMask, *, model: str
     ) -> Snapshot:
-        """Keep the answer to box and point: of a new object, or of one that is asked for anew.
+        """Keep a new object with the mask that a version predicted from box and point.
 
         Args:
-            mask: (H, W) bool, the answer in image pixels.
-            model: the version that answered.
-            object_id: an object whose box or point was moved; its further clicks are gone.
+            mask: (H, W) bool, in image pixels.
+            model: the version that predicted it.
         Raises:
-            InputError: if the object is unknown or deleted, or the mask is not the image's size.
+            InputError: if box or point cannot be kept, or the mask is not the image's size.
         """
         code = _code(mask, image.size)
+        row, col = map(float, interaction.point)
         with self._newest():
-            old = None if object_id is None else self._present(object_id)
-            seconds = 0.0 if old is None else self._seconds(old)
-            row, col = map(float, interaction.point)
-            asked = Snapshot(
+            begun = Snapshot(
                 time="",
                 action="asked",
                 image=image.path,
                 image_digest=image.digest,
                 size=image.size,
-                object_id=old.object_id if old else new_id(),
+                object_id=new_id(),
                 box=Box(*map(float, interaction.box)),
-                clicks=(Click(row, col, 1, seconds),),
-                class_name=old.class_name if old else None,
+                clicks=(Click(row, col, 1, 0.0),),
+                class_name=None,
                 model=model,
                 first_mask=code,
                 mask=code,
@@ -122,12 +147,12 @@ class Annotations:
                 deleted=False,
                 window=self.window,
             )
-            return self._write(asked, "asked")
+            return self._write(begun, "asked")
 
     def correct(
         self, object_id: str, click: tuple[float, float, int], mask: BoolMask, *, model: str
     ) -> Snapshot:
-        """Keep one further click, (row, col, sign), and the answer to all; accept it anew.
+        """Keep one further click, (row, col, sign), and the mask of all; accept it anew.
 
         Raises:
             InputError: if the object is unknown or deleted, or the mask is not the image's size.

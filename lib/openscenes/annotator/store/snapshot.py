@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, Literal, NamedTuple, get_args
@@ -16,6 +16,8 @@ Action = Literal[
 ]
 ACTIONS = get_args(Action)
 Rle = dict[str, Any]
+_KEYS = {"object_id": "object"}  # names that differ in the log
+_WORDS = ("time", "image", "image_digest", "object_id", "model", "window")
 
 
 class Click(NamedTuple):
@@ -81,8 +83,8 @@ class Snapshot:
 
     def __post_init__(self) -> None:
         """Refuse what no reader could use."""
-        for wrong in filter(None, _faults(self)):
-            raise InputError(f"object {self.object_id} cannot be kept: {wrong}.")
+        for fault in _faults(self):
+            raise InputError(f"object {self.object_id} cannot be kept: {fault}.")
 
     @property
     def interaction(self) -> Interaction:
@@ -116,24 +118,8 @@ def seconds_between(earlier: str, later: str) -> float:
 
 
 def to_json(snapshot: Snapshot) -> dict[str, Any]:
-    """The line of the log, as JSON has it."""
-    return {
-        "time": snapshot.time,
-        "action": snapshot.action,
-        "image": snapshot.image,
-        "image_digest": snapshot.image_digest,
-        "size": list(snapshot.size),
-        "object": snapshot.object_id,
-        "box": list(snapshot.box),
-        "clicks": [list(click) for click in snapshot.clicks],
-        "class_name": snapshot.class_name,
-        "model": snapshot.model,
-        "first_mask": snapshot.first_mask,
-        "mask": snapshot.mask,
-        "accepted": snapshot.accepted,
-        "deleted": snapshot.deleted,
-        "window": snapshot.window,
-    }
+    """The line of the log, as JSON has it; tuples become lists there."""
+    return {_KEYS.get(one.name, one.name): getattr(snapshot, one.name) for one in fields(Snapshot)}
 
 
 def from_json(line: dict[str, Any]) -> Snapshot:
@@ -142,47 +128,35 @@ def from_json(line: dict[str, Any]) -> Snapshot:
     Raises:
         KeyError, TypeError, ValueError: if the line is no snapshot.
     """
+    values = {one.name: line[_KEYS.get(one.name, one.name)] for one in fields(Snapshot)}
     height, width = line["size"]
-    return Snapshot(
-        time=str(line["time"]),
-        action=line["action"],
-        image=str(line["image"]),
-        image_digest=str(line["image_digest"]),
-        size=(int(height), int(width)),
-        object_id=str(line["object"]),
-        box=Box(*map(float, line["box"])),
-        clicks=tuple(
-            Click(float(row), float(col), int(sign), float(seconds))
-            for row, col, sign, seconds in line["clicks"]
-        ),
-        class_name=line["class_name"],
-        model=str(line["model"]),
-        first_mask=line["first_mask"],
-        mask=line["mask"],
-        accepted=bool(line["accepted"]),
-        deleted=bool(line["deleted"]),
-        window=str(line["window"]),
-    )
+    clicks = tuple(Click(float(row), float(col), int(sign), float(seconds))
+                   for row, col, sign, seconds in line["clicks"])  # fmt: skip
+    numbers = {
+        "size": (int(height), int(width)), "box": Box(*map(float, line["box"])), "clicks": clicks
+    }  # fmt: skip
+    words = {name: str(values[name]) for name in _WORDS}
+    marks = {name: bool(values[name]) for name in ("accepted", "deleted")}
+    return Snapshot(**values | numbers | words | marks)
 
 
-def _faults(snapshot: Snapshot) -> tuple[str, ...]:
-    """What is wrong, in words; an empty string for each thing that is right."""
+def _faults(snapshot: Snapshot) -> list[str]:
+    """What is wrong, in words."""
     row0, col0, row1, col1 = snapshot.box
     numbers = [*snapshot.box, *(part for click in snapshot.clicks for part in click)]
     signs = [click.sign for click in snapshot.clicks]
     codes = [code for code in (snapshot.mask, snapshot.first_mask) if code is not None]
-    name = snapshot.class_name
-    return (
-        "" if snapshot.action in ACTIONS else f"nobody knows the action {snapshot.action!r}",
-        "" if all(map(isfinite, numbers)) else "a number of its box or clicks is not finite",
-        "" if row0 < row1 and col0 < col1 else f"its box {tuple(snapshot.box)} is empty",
-        "" if signs[:1] == [1] and {1, -1}.issuperset(signs) else f"its clicks have signs {signs}",
-        "" if name is None or isinstance(name, str) else f"its class {name!r} is no text",
-        ""
-        if all(_fits(code, snapshot.size) for code in codes) and snapshot.mask
-        else "its mask "
-        f"is no run-length code of an image of {snapshot.size[0]}x{snapshot.size[1]} pixels",
-    )
+    fit = snapshot.mask and all(_fits(code, snapshot.size) for code in codes)
+    name, size = snapshot.class_name, f"{snapshot.size[0]}x{snapshot.size[1]}"
+    rules = {
+        f"nobody knows the action {snapshot.action!r}": snapshot.action in ACTIONS,
+        "a number of its box or clicks is not finite": all(map(isfinite, numbers)),
+        f"its box {tuple(snapshot.box)} is empty": row0 < row1 and col0 < col1,
+        f"its clicks have signs {signs}": signs[:1] == [1] and {1, -1}.issuperset(signs),
+        f"its class {name!r} is no text": name is None or isinstance(name, str),
+        f"its mask is no run-length code of an image of {size} pixels": fit,
+    }
+    return [fault for fault, right in rules.items() if not right]
 
 
 def _fits(code: object, size: tuple[int, int]) -> bool:

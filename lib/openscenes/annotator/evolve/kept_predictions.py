@@ -1,7 +1,7 @@
-"""What a version answers to box and point, and to a box and a point a little beside them.
+"""What a version predicts for box and point, and for a box and a point a little beside them.
 
-Answers are kept in the workspace by version and object: a judgement that is asked for again, or
-goes on after more objects were accepted, asks the network only what it has not answered yet.
+Predictions are kept in the workspace by version and object: a second judgement, or one after more
+objects were accepted, runs the network only for what it has not predicted yet.
 """
 
 from __future__ import annotations
@@ -35,17 +35,18 @@ from openscenes.study.runs.store import digest_of, locked
 class ShakingConfig:
     """How a person would have clicked at another time."""
 
-    n: int = setting(4, "Ours: five questions about an object; a judgement takes seconds")
+    n: int = setting(4, "Ours: five predictions per object; a judgement takes seconds")
     share: float = setting(0.04, "Ours: a human's corner misses by ~4 % of the box's side")
 
 
 SHAKING = ShakingConfig()
-_CODE = (predictions,)  # what decides an answer beside the version
+_CODE = (predictions,)  # what decides a prediction beside the version
+_ENTRY = {"key", "mask", "stability"}
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a version says of one object.
+class KeptPrediction:
+    """What a version predicts for one object.
 
     Attributes:
         mask: run-length code in image pixels, for box and point alone.
@@ -56,74 +57,63 @@ class Answer:
     stability: float
 
 
-def answers(
+def kept_predictions(
     workspace: Workspace, study: Study, version: Version, items: Sequence[Snapshot]
-) -> list[Answer]:
-    """The answers of a version to the box and point of each object, in their order.
+) -> list[KeptPrediction]:
+    """A version's predictions for box and point of each object, in their order.
 
-    Ours: further clicks are not given, so that versions are compared by what they do alone.
+    Further clicks are not given, so that versions are compared by what they do alone.
     """
     keys = [_key(study, item) for item in items]
     path = workspace.folder / "judgements" / f"{version.name}.jsonl"
     with locked(path.parent):
         known = {entry["key"]: entry for entry in read_lines(path) if entry.keys() >= _ENTRY}
         missing = {key: item for key, item in zip(keys, items, strict=True) if key not in known}
-        asked = _asked(workspace, study, version, list(missing.values())) if missing else iter(())
-        for key, answer in zip(missing, asked, strict=True):
-            entry = {"key": key, "object": missing[key].object_id, **answer.__dict__}
-            append_line(path, entry)
-            known[key] = entry
-    return [Answer(known[key]["mask"], known[key]["stability"]) for key in keys]
-
-
-_ENTRY = {"key", "mask", "stability"}
+        if missing:
+            made = _predicted(workspace, study, version, list(missing.values()))
+            for (key, item), one in zip(missing.items(), made, strict=True):
+                known[key] = {"key": key, "object": item.object_id, **one.__dict__}
+                append_line(path, known[key])
+    return [KeptPrediction(known[key]["mask"], known[key]["stability"]) for key in keys]
 
 
 def _key(study: Study, item: Snapshot) -> str:
-    """All that decides an answer, beside the version."""
+    """All that decides a prediction, beside the version."""
     profile = study.profile
     return digest_of([item.image_digest, item.object_id, item.box, item.interaction.point, SHAKING,
                       profile.inference, profile.crop, profile.clicks,
                       code_digest(*_CODE)])  # fmt: skip
 
 
-def _asked(
+def _predicted(
     workspace: Workspace, study: Study, version: Version, items: Sequence[Snapshot]
-) -> Iterator[Answer]:
-    """Ask the network in batches that mix objects; each object's masks come together again."""
+) -> Iterator[KeptPrediction]:
+    """Predict in batches that mix objects; each object's masks come together again."""
     scene = [clicked(item) for item in items]
-    examples = map(from_clicks, placed(scene, image_paths(workspace, scene)))
-    pairs = zip(items, examples, strict=True)
-    asked = [one for item, plain in pairs for one in _questions(item, plain)]
-    n_each, gathered = 1 + SHAKING.n, list[masks.BoolMask]()
-    bar = progress(f"answers of {version.label}", len(items))
-    for mask in _masks(study, version, asked):
-        gathered.append(mask)
-        if len(gathered) == n_each:
-            first, *shaken = gathered
-            stability = float(np.mean([masks.iou(first, other) for other in shaken]))
-            yield Answer(masks.encode(first), stability)
-            gathered = []
-            bar.update()
+    plain = map(from_clicks, placed(scene, image_paths(workspace, scene)))
+    given = [one for pair in zip(items, plain, strict=True) for one in _plain_and_shaken(*pair)]
+    predicted = _masks(study, version, given)
+    bar = progress(f"predictions of {version.label}", len(items))
+    for first in predicted:
+        shaken_ious = [masks.iou(first, next(predicted)) for _ in range(SHAKING.n)]
+        yield KeptPrediction(masks.encode(first), float(np.mean(shaken_ious)))
+        bar.update()
     bar.close()
 
 
-def _masks(study: Study, version: Version, asked: Sequence[Example]) -> Iterator[masks.BoolMask]:
+def _masks(study: Study, version: Version, given: Sequence[Example]) -> Iterator[masks.BoolMask]:
     threshold = study.profile.inference.threshold
-    for _, cuts, _, prediction in predictions(version.load(study), asked, run_context(study)):
+    for _, cuts, _, prediction in predictions(version.load(study), given, run_context(study)):
         probability = prediction.probability.float().cpu().numpy()[:, 0]
         for crop_map, sample in zip(probability, cuts, strict=True):
-            window = pasted(crop_map, sample.affine, sample.shape)
-            yield window.mask(threshold, sample.shape)
+            yield pasted(crop_map, sample.affine, sample.shape).mask(threshold, sample.shape)
 
 
-def _questions(item: Snapshot, plain: Example) -> list[Example]:
+def _plain_and_shaken(item: Snapshot, plain: Example) -> list[Example]:
     """The object as it was clicked, then shaken; always in the same way."""
     generator = numpy_generator("shaken", item.image_digest, item.object_id)
-    return [plain] + [
-        replace(plain, interaction=shaken(plain.interaction, item.size, generator))
-        for _ in range(SHAKING.n)
-    ]
+    others = [shaken(plain.interaction, item.size, generator) for _ in range(SHAKING.n)]
+    return [plain, *(replace(plain, interaction=other) for other in others)]
 
 
 def shaken(
@@ -131,8 +121,8 @@ def shaken(
 ) -> Interaction:
     """A box and a point a little beside those given, inside an image of (height, width).
 
-    Ours: each side of the box and both coordinates of the point err by a normal share of the
-    box's sides; the point stays inside the new box.
+    Each side of the box and both coordinates of the point err by a normal share of the box's
+    sides; the point stays inside the new box.
     """
     box = np.array(interaction.box)
     sides = np.tile(box[2:] - box[:2], 2)
