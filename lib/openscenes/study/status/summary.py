@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from openscenes.study.pages.markdown import grid
-from openscenes.study.runs.recipes import STATISTICS
-from openscenes.study.scores.tables import Claim
+from openscenes.study.runs.recipes import BN_ONLY
+from openscenes.study.scores.results import Claim
 from openscenes.study.status.verification import Report
 
 SUMMARY = "does it work"  # name of the block on every page that shows it
@@ -43,7 +43,7 @@ class Statement:
 
 STATEMENTS = (
     Statement("self-training improves the initial model", "4", "+ST", BASELINE),
-    Statement("self-training beats BN re-estimation alone", "4", "+ST", STATISTICS),
+    Statement("self-training beats BN re-estimation alone", "4", "+ST", BN_ONLY),
     Statement("IPT and FA improve self-training", "4", "+ST +IPT +FA", "+ST"),
     Statement("IPT as printed refines pseudo masks", "3", "merge and vote", "coarse mask"),
     Statement("the method forgets less than supervised fine-tuning",
@@ -139,7 +139,7 @@ def _where(pairs: dict[str, Pair]) -> str:
 
 def _ours(reports: Sequence[Report]) -> str:
     """What the rows of ours gain over the initial model, in words."""
-    control = _by_data(Statement("", "4", STATISTICS, BASELINE), reports)
+    control = _by_data(Statement("", "4", BN_ONLY, BASELINE), reports)
     first, together = (
         _by_data(Statement("", "4_plus", row, BASELINE, EXACT_BOXES), reports)
         for row in (STATISTICS_FIRST, TOGETHER)
