@@ -13,23 +13,23 @@ from openscenes.study.runs import finished
 @pytest.fixture
 def asked(monkeypatch, tmp_path):
     """What would be prepared; nothing is trained."""
-    questions = []
+    evaluations = []
 
     def prepare(_study, wanted, _data, _device):
-        questions.append(wanted)
+        evaluations.append(wanted)
         yield "ready"
 
     monkeypatch.setattr(command, "prepare", prepare)
     monkeypatch.setattr(finished, "_note", lambda name: tmp_path / f"{name}.json")
-    return questions
+    return evaluations
 
 
 def test_models_of_all_tables_are_asked_for_at_once(asked, capsys):
     assert command.make_models(profile="smoke", data=None, seeds=2, device="cpu") == 0
-    (questions,) = asked
-    assert len(set(questions)) == len(questions)
+    (evaluations,) = asked
+    assert len(set(evaluations)) == len(evaluations)
     for one in EXPERIMENTS.values():
-        assert set(one.questions(SMOKE, 2)) <= set(questions)
+        assert set(one.questions(SMOKE, 2)) <= set(evaluations)
     assert "all tables: models to train: " in capsys.readouterr().err
 
 

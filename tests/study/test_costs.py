@@ -70,7 +70,7 @@ def test_answers_by_hand():
     ours, corrections = scoring_of(PAPER, Evaluation(FIRST, "coco", "clicks"), seen)
     assert (ours.forwards, corrections.network, corrections.forwards) == (10, REFINEMENT, 190)
     (free,) = scoring_of(PAPER, Evaluation(recipes.peer("iFCN", 0), "coco", "clicks"), seen)
-    assert (free.asked, free.forwards) == ("iFCN", 200)
+    assert (free.teacher, free.forwards) == ("iFCN", 200)
     at_home = Evaluation(recipes.peer("iFCN", 0), "voc", "clicks")
     (swept,) = scoring_of(PAPER, at_home, {"val voc": 10})
     assert swept.forwards == 10 * (20 + 5 * 3)  # five thresholds, three clicks
@@ -110,8 +110,10 @@ def test_operations_grow_with_the_crop():
     assert at(256) == pytest.approx(4 * at(128), rel=0.02)
 
 
-def test_seconds_are_measured_on_the_studys_own_loops():
+def test_seconds_are_operations_at_the_speed_of_a_short_training():
     study = open_study(profile_named("smoke"), None, "cpu")
-    seconds = measured(study, (OURS, PAIRS, REFINEMENT, "ITIS"))
-    assert set(seconds) == {OURS, PAIRS, REFINEMENT, "ITIS"}
+    seconds, operations = measured(study), counted(study.profile)
+    assert set(seconds) == {OURS, PAIRS, REFINEMENT, *PEERS}
     assert all(10.0 > cost.training > cost.forward > 0 for cost in seconds.values())
+    speeds = [operations[name].training / cost.training for name, cost in seconds.items()]
+    assert speeds == pytest.approx([speeds[0]] * len(speeds))

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from openscenes.errors import InputError
+from openscenes.study.plan import costs
 from openscenes.study.plan import on_demand as module
-from openscenes.study.plan.costs import SUSTAINED_FLOPS, Cost
+from openscenes.study.plan.costs import NETWORKS, SUSTAINED_FLOPS, Cost
 from openscenes.study.plan.on_demand import (
     announcement,
     lesson_study,
@@ -39,7 +40,8 @@ def shelf(monkeypatch):
     monkeypatch.setattr(module, "train", train)
     monkeypatch.setattr(module, "source", lambda *_: SimpleNamespace(examples=range(30)))
     monkeypatch.setattr(module, "new_scene", lambda *_: SimpleNamespace(clicked=range(50)))
-    monkeypatch.setattr(module, "measured", lambda _, names: {n: Cost(0.03, 0.01) for n in names})
+    monkeypatch.setattr(module, "measured", lambda _: dict.fromkeys(NETWORKS, Cost(0.03, 0.01)))
+    monkeypatch.setattr(module, "recorded", lambda _: {})
     return made
 
 
@@ -67,18 +69,23 @@ def test_the_announcement_counts_crops_times_seconds(shelf):
     crops = 30 * STUDY.profile.initial.epochs
     said = announcement(STUDY, [INITIAL])
     seconds = crops * 0.03
-    expected = f"{round(seconds)} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    expected = f"{round(seconds)} s" if seconds < 120 else f"{seconds / 60:.0f} min"
     assert f"1 model is not trained yet; training takes about {expected}, once" in said
     assert f"  {INITIAL.words()}, seed 0" in said
 
 
+def test_the_announcement_knows_what_an_earlier_training_took(shelf, monkeypatch):
+    monkeypatch.setattr(module, "recorded", lambda _: {"initial voc": 41.0})
+    assert "training takes about 41 s, once" in announcement(STUDY, [INITIAL])
+
+
 def test_a_network_of_the_papers_size_is_counted_and_not_measured(shelf, monkeypatch):
-    a_teraflop = Cost(1e12, 1e12)
+    a_teraflop = dict.fromkeys(NETWORKS, Cost(1e12, 1e12))
     monkeypatch.setattr(module, "measured", lambda *_: pytest.fail("measured"))
-    monkeypatch.setattr(module, "counted", lambda _, names: dict.fromkeys(names, a_teraflop))
+    monkeypatch.setattr(costs, "counted", lambda _: a_teraflop)
     seconds = 30 * PAPER.initial.epochs * 1e12 / SUSTAINED_FLOPS
     said = announcement(SimpleNamespace(profile=PAPER), [INITIAL])
-    assert f"training takes about {max(1, round(seconds))} s" in said
+    assert f"training takes about {round(seconds)} s" in said
 
 
 def test_objects_are_taken_evenly_from_the_first_to_the_last():

@@ -14,6 +14,7 @@ from openscenes.study.profiles import PAPER, STUDY, profile_named
 from openscenes.study.runs.data import open_study
 from openscenes.study.runs.recipes import initial
 from openscenes.study.runs.runs import find
+from openscenes.study.runs.store import put_json
 
 SMOKE = profile_named("smoke")
 
@@ -23,7 +24,7 @@ def empty(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path / "cache"))
     costs = dict.fromkeys(("ours", "pairs", "refinement", "iFCN", "Latent diversity", "ITIS",
                            "FCTSFN", "DEXTR"), Cost(3.0, 1.0))  # fmt: skip
-    monkeypatch.setattr(plan, "measured", lambda _study, _networks: costs)
+    monkeypatch.setattr(plan, "measured", lambda _study: costs)
     return tmp_path
 
 
@@ -66,6 +67,27 @@ def test_time_is_crops_times_cost(empty):
     )  # fmt: skip
     crops = int(line.split()[0])
     assert line.split()[2:4] == [f"{3 * crops}", "s"]
+
+
+def test_what_was_trained_before_takes_as_long_again(empty):
+    """A mean over seeds, of this profile and device, whatever the step starts from."""
+    records = {
+        "smoke seed 0 initial voc": 5.0, "smoke seed 1 initial voc": 8.0,
+        "smoke seed 0 initial voc > coco st": 77.0, "demo seed 0 initial voc": 999.0,
+        "smoke seed 0 peer ITIS": 33.0, "smoke seed 0 initial voc > coco ground truth": 21.0,
+    }  # fmt: skip
+    for n, (label, wall_s) in enumerate(records.items()):
+        for device, seconds in (("cpu", wall_s), ("cuda", 555.0)):
+            run = empty / "cache" / "runs" / f"{device}{n}" / "run.json"
+            put_json(run, {"label": label, "wall_s": seconds, "made_of": {"device": device}})
+    lines = plan_text(SMOKE, 1, None, "cpu").splitlines()
+    took = {line[36:]: line.split()[2:4] for line in lines if line.endswith((" voc", "st", "ITIS"))}
+    assert took["initial voc"] == ["6", "s"]  # 6.5, to even
+    assert took["initial voc > coco st"] == took["initial voc+sbd > coco st"] == ["77", "s"]
+    assert took["peer ITIS"] == ["33", "s"]
+    (tuned,) = (line for line in lines if line.endswith("peer DEXTR > coco ground truth"))
+    assert tuned.split()[2:4] != ["21", "s"]  # another network
+    assert any("earlier trainings in this cache" in line for line in lines)
 
 
 def test_the_papers_profile_without_data_says_what_is_needed():

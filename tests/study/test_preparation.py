@@ -87,15 +87,15 @@ def test_questions_about_one_model_are_one_task() -> None:
 def test_parents_are_trained_first_and_then_every_question_is_answered(
     alone: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    questions = [Evaluation(SECOND, "coco"), Evaluation(SECOND, "voc"), Evaluation(FIRST, "coco")]
+    evaluations = [Evaluation(SECOND, "coco"), Evaluation(SECOND, "voc"), Evaluation(FIRST, "coco")]
     answered, real = [], scheduler.answer
 
-    def counting(study: Study, question: Evaluation) -> object:
-        answered.append(question)
-        return real(study, question)
+    def counting(study: Study, evaluation: Evaluation) -> object:
+        answered.append(evaluation)
+        return real(study, evaluation)
 
     monkeypatch.setattr(scheduler, "score", counting)
-    lines = list(prepare(alone, questions, None, "cpu"))
+    lines = list(prepare(alone, evaluations, None, "cpu"))
     ready = [line.split(" (")[0] for line in lines if line.startswith("ready")]
     # another test may have trained them already
     wanted = [f"ready: smoke seed 0 {recipe.words()}" for recipe in (FIRST, SECOND)]
@@ -103,8 +103,8 @@ def test_parents_are_trained_first_and_then_every_question_is_answered(
     assert lines[len(ready) :] == [
         f"scored: {SECOND.words()} seed 0", f"scored: {FIRST.words()} seed 0",
     ]  # fmt: skip
-    assert sorted(map(repr, answered)) == sorted(map(repr, questions))
-    assert list(prepare(alone, questions, None, "cpu")) == []
+    assert sorted(map(repr, answered)) == sorted(map(repr, evaluations))
+    assert list(prepare(alone, evaluations, None, "cpu")) == []
     assert len(answered) == 3
 
 

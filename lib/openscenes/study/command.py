@@ -77,8 +77,8 @@ def make_models(*, profile: str, data: Path | None, seeds: int, device: str) -> 
     chosen = _profile(profile, seeds)
     name = finished.Request(finished.MODELS, profile, data, seeds, device, None).name()
     asked = [e.questions(chosen, seeds) for e in EXPERIMENTS.values()]
-    questions = list(dict.fromkeys(question for part in asked for question in part))
-    if _prepared(open_study(chosen, data, device), "all tables", questions, data, device):
+    evaluations = list(dict.fromkeys(evaluation for part in asked for evaluation in part))
+    if _prepared(open_study(chosen, data, device), "all tables", evaluations, data, device):
         finished.remember(name, [])
     return 0
 
@@ -110,8 +110,8 @@ def make_table(
     # Named before the work: what is edited meanwhile must not count as what was run.
     name = finished.Request(asked.key, profile, data, seeds, device, reports).name()
     study = open_study(chosen, data, device)
-    questions = asked.questions(chosen, seeds)
-    if not _prepared(study, asked.notebook, questions, data, device):
+    evaluations = asked.questions(chosen, seeds)
+    if not _prepared(study, asked.notebook, evaluations, data, device):
         return 0
     parameters = {
         "profile": profile,
@@ -132,9 +132,9 @@ def make_table(
     return 0
 
 
-def to_train(study: Study, what: str, questions: Sequence[Evaluation]) -> str:
-    """One line: how many of the models behind some questions are still to be trained."""
-    models = [find(study, recipe) for recipe in recipes_of(questions)]
+def to_train(study: Study, what: str, evaluations: Sequence[Evaluation]) -> str:
+    """One line: how many of the models behind some evaluations are still to be trained."""
+    models = [find(study, recipe) for recipe in recipes_of(evaluations)]
     n_missing = sum(not one.weights.exists() for one in models)
     return f"{what}: models to train: {n_missing} of {len(models)}"
 
@@ -151,14 +151,14 @@ def _profile(name: str, seeds: int) -> Profile:
 
 
 def _prepared(
-    study: Study, what: str, questions: Sequence[Evaluation], data: Path | None, device: str
+    study: Study, what: str, evaluations: Sequence[Evaluation], data: Path | None, device: str
 ) -> bool:
     """Train and score in the open; False in those processes that leave the pages to another."""
     if study.fabric.world_size > 1:
         study.fabric.launch()
     if study.fabric.is_global_zero:
-        _tell(to_train(study, what, questions))
-    for line in prepare(study, questions, data, device):
+        _tell(to_train(study, what, evaluations))
+    for line in prepare(study, evaluations, data, device):
         _tell(line)
     return study.fabric.is_global_zero
 

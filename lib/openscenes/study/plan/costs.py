@@ -1,125 +1,44 @@
-"""What training costs: crops per recipe, operations per crop, and seconds where one can measure.
+"""What training costs: times recorded in the cache, else counted work at this machine's speed.
 
-Ours: all of it; the paper reports no cost.
+The paper reports no cost. Work is counted in crops, a crop in floating-point operations.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from statistics import mean
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from openscenes.data.examples import Example
-from openscenes.method.evolution import Pool, align, initialise
-from openscenes.method.training import TrainConfig
+from openscenes.method.evolution import initialise
 from openscenes.networks.backbones import INPUT_CHANNELS
 from openscenes.networks.iog_refinement import CLICK_CHANNELS, RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.peers.training import learn_clicks, learn_refinement
+from openscenes.paths import cache_dir
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.seeding import torch_generator
 from openscenes.study.profiles import Profile
-from openscenes.study.runs.data import SOURCE, Study, source, with_others
+from openscenes.study.runs.data import SOURCE, Study, source
 from openscenes.study.runs.models import run_context
-from openscenes.study.runs.recipes import FULL, Recipe, evolution_config
-from openscenes.study.runs.refinement import refiner_training
+from openscenes.study.runs.recipes import Recipe, evolution_config
 from openscenes.study.scores.clicks import SWEPT, THRESHOLDS
 from openscenes.study.scores.evaluation import Evaluation
 
-N_CROPS = 8
-
-
-def measured(study: Study, networks: Sequence[str]) -> dict[str, Cost]:
-    """Seconds per crop of those networks, in about two seconds for the demo's size.
-
-    A forward pass takes its share of the operations.
-
-    Args:
-        networks: of ``costs.NETWORKS``.
-    """
-    operations = counted(study.profile, networks)
-    examples = with_others(source(study, "voc+sbd"))[:N_CROPS]
-    found = {}
-    for name in networks:
-        seconds = _seconds_per_crop(study, name, examples)
-        found[name] = operations[name].times(seconds / operations[name].training)
-    return found
-
-
-def _seconds_per_crop(study: Study, name: str, examples: Sequence[Example]) -> float:
-    if name == OURS:
-        train, n_slots = _initial(study, examples), 1
-    elif name == PAIRS:
-        train, n_slots = _evolving(study, examples), 2
-    elif name == REFINEMENT:
-        train, n_slots = _refining(study, examples), 1
-    else:
-        train, n_slots = _peer(study, name, examples), 1
-    with redirect_stderr(io.StringIO()):
-        train()
-        began = time.perf_counter()
-        train()
-    return (time.perf_counter() - began) / (n_slots * len(examples))
-
-
-def _initial(study: Study, examples: Sequence[Example]) -> Callable[[], object]:
-    profile = study.profile
-    network = _network(profile)
-    return lambda: initialise(
-        network, examples, _one_step(profile.initial), profile.augmentation, run_context(study, 0),
-        class_loss_weight=profile.class_loss_weight,
-    )  # fmt: skip
-
-
-def _evolving(study: Study, examples: Sequence[Example]) -> Callable[[], object]:
-    profile = study.profile
-    config = evolution_config(profile, "coco", FULL)
-    config = replace(config, train=_one_step(config.train))
-    network = _network(profile).with_unknown_class(generator=torch_generator("timing"))
-    pool = Pool(tuple(examples))
-    return lambda: align(network, pool, examples, config, run_context(study, 0))
-
-
-def _refining(study: Study, examples: Sequence[Example]) -> Callable[[], object]:
-    profile = study.profile
-    network = RefinableIOG(_network(profile), profile.clicks)
-    config = _one_step(refiner_training(study))
-    return lambda: learn_refinement(
-        network, examples, config, profile.augmentation, run_context(study, 0)
-    )
-
-
-def _peer(study: Study, name: str, examples: Sequence[Example]) -> Callable[[], object]:
-    peer = peer_of(study.profile, name)
-    network = peer.build(torch_generator("timing", name))
-    context = replace(run_context(study, 0), crop=peer.crop)
-    return lambda: learn_clicks(
-        network, examples, _one_step(peer.train), study.profile.augmentation, peer.clicks,
-        peer.loss, context,
-    )  # fmt: skip
-
-
-def _network(profile: Profile) -> OpenSceneNet:
-    return OpenSceneNet(profile.network, generator=torch_generator("timing"))
-
-
-def _one_step(config: TrainConfig) -> TrainConfig:
-    return replace(config, epochs=1, batch_size=N_CROPS, workers=0)
-
-
 TERAFLOP_PER_CROP = 0.426  # forward and backward of IOG with ResNet-101 at 512 px, as published
-SUSTAINED_FLOPS = 0.4 * 989e12  # Ours: 40 % of what one H200 can multiply in bfloat16
+SUSTAINED_FLOPS = 0.4 * 989e12  # 40 % of what one H200 can multiply in bfloat16
 OURS, PAIRS, REFINEMENT = "ours", "pairs", "refinement"
 NETWORKS = (OURS, PAIRS, REFINEMENT, *PEERS)
+N_CROPS = 8  # of the short training that tells this machine's speed
 N_VIEWS = 6
-N_ERRORS = 3  # ITIS asks the network up to three times before each step
+N_ERRORS = 3  # ITIS runs the network up to three times before each step
 
 
 @dataclass(frozen=True)
@@ -139,19 +58,91 @@ class Work:
     """How many crops go through which network, with and without a backward pass.
 
     Attributes:
-        network: a key of what ``counted`` or ``timing.measured`` returns.
-        asked: the network of the forward passes.
+        network: one of ``NETWORKS``, that learns.
+        teacher: the network of the forward passes.
     """
 
     network: str
     crops: float
     forwards: float = 0.0
-    asked: str = OURS
+    teacher: str = OURS
 
     def cost(self, costs: Mapping[str, Cost]) -> float:
         """In the unit of ``costs``."""
         trained = self.crops * costs[self.network].training if self.crops else 0.0
-        return trained + (self.forwards * costs[self.asked].forward if self.forwards else 0.0)
+        return trained + (self.forwards * costs[self.teacher].forward if self.forwards else 0.0)
+
+
+@dataclass(frozen=True)
+class Times:
+    """What trainings take, in seconds of one process.
+
+    Attributes:
+        objects: to learn and to test on, as ``requirements.OBJECTS``; empty where nobody knows.
+        costs: seconds per crop by network; empty where there is nothing to measure on.
+        recorded: seconds by ``step_of`` a recipe's words.
+        source: where the seconds come from, one sentence.
+    """
+
+    objects: Mapping[str, int] = field(default_factory=dict)
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+    recorded: Mapping[str, float] = field(default_factory=dict)
+    source: str = "No estimate: it needs the data."
+
+    def training(self, profile: Profile, recipes: Iterable[Recipe]) -> float:
+        """How long these take, one after the other: as recorded, else by their work."""
+        return sum(
+            self.recorded[step]
+            if (step := step_of(recipe.words())) in self.recorded
+            else work_of(profile, recipe, self.objects).cost(self.costs)
+            for recipe in recipes
+        )
+
+
+def step_of(words: str) -> str:
+    """The last step of a recipe's words, which costs the same whatever it starts from."""
+    return words if words.startswith("peer") else words.rpartition(" > ")[2]
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, rounded."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def recorded(study: Study) -> dict[str, float]:
+    """Mean seconds of the profile's trainings in the cache, on this kind of device, by step."""
+    found: dict[str, list[float]] = {}
+    for path in (cache_dir() / "runs").glob("*/run.json"):
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        profile, _, seed_and_words = facts["label"].partition(" seed ")
+        same_device = facts["made_of"].get("device") == study.fabric.device.type
+        if profile == study.profile.name and same_device:
+            step = step_of(seed_and_words.partition(" ")[2])
+            found.setdefault(step, []).append(facts["wall_s"])
+    return {step: mean(seconds) for step, seconds in found.items()}
+
+
+def measured(study: Study) -> dict[str, Cost]:
+    """Seconds per crop of every network: counted operations at the speed of a short training."""
+    profile = study.profile
+    operations, examples = counted(profile), source(study, "voc+sbd").examples[:N_CROPS]
+    network = OpenSceneNet(profile.network, generator=torch_generator("timing"))
+    train = replace(profile.initial, epochs=1, batch_size=N_CROPS, workers=0)
+    seconds = []
+    for _ in range(2):  # the first warms up
+        began = time.perf_counter()
+        with redirect_stderr(io.StringIO()):
+            initialise(network, examples, train, profile.augmentation, run_context(study, 0))
+        seconds.append(time.perf_counter() - began)
+    speed = len(examples) * operations[OURS].training / seconds[-1]
+    return {name: cost.times(1 / speed) for name, cost in operations.items()}
+
+
+def on_a_gpu(profile: Profile) -> dict[str, Cost]:
+    """Seconds per crop of every network by what an H200 can sustain, where nothing is measured."""
+    return {name: cost.times(1 / SUSTAINED_FLOPS) for name, cost in counted(profile).items()}
 
 
 def work_of(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) -> Work:
@@ -163,48 +154,38 @@ def work_of(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) -> Wor
     if recipe.kind == "initial":
         return Work(OURS, objects[recipe.name] * profile.initial.epochs)
     if recipe.kind == "refiner":
-        epochs = max(1, profile.initial.epochs // 4)
-        return Work(REFINEMENT, objects["voc+sbd"] * epochs)
+        return Work(REFINEMENT, objects["voc+sbd"] * max(1, profile.initial.epochs // 4))
     if recipe.kind == "peer":
-        return _peer_work(profile, recipe.name, objects)
+        peer = peer_of(profile, recipe.name)
+        crops = objects["voc+sbd"] * peer.train.epochs
+        simulated = N_ERRORS * (crops - objects["voc+sbd"]) if peer.clicks.iterative else 0
+        return Work(peer.name, crops, simulated, peer.name)
     n = objects[recipe.scene] / (recipe.part[1] if recipe.part else 1)
     epochs = profile.evolving(recipe.scene).train.epochs
-    if recipe.kind == "fine-tuned":
-        return Work(OURS, n * epochs)
-    if recipe.kind == "fine-tuned peer":
-        return Work(recipe.lineage()[0].name, n * epochs)
+    if "fine-tuned" in recipe.kind:
+        first = recipe.lineage()[0]
+        return Work(first.name if first.kind == "peer" else OURS, n * epochs)
     if recipe.kind == "re-estimated":
         return Work(PAIRS, 0, n + 2 * n * epochs)
-    return Work(PAIRS, 2 * n * epochs, n * _labellings(profile, recipe))
-
-
-def _peer_work(profile: Profile, name: str, objects: Mapping[str, int]) -> Work:
-    peer = peer_of(profile, name)
-    crops = objects["voc+sbd"] * peer.train.epochs
-    asked = N_ERRORS * (crops - objects["voc+sbd"]) if peer.clicks.iterative else 0
-    return Work(name, crops, asked, name)
-
-
-def _labellings(profile: Profile, recipe: Recipe) -> int:
-    """Forward passes over the scene for its pseudo masks: once, from six views, or each epoch."""
     config = evolution_config(profile, recipe.scene, recipe.variant, recipe.user)
     views = N_VIEWS if config.teacher is not None and config.teacher.tta == "six views" else 1
-    return views * (1 if config.ema_decay is None else config.train.epochs)
+    labellings = views * (1 if config.ema_decay is None else config.train.epochs)
+    return Work(PAIRS, 2 * n * epochs, n * labellings)
 
 
 def scoring_of(
-    profile: Profile, question: Evaluation, objects: Mapping[str, int]
+    profile: Profile, evaluation: Evaluation, objects: Mapping[str, int]
 ) -> tuple[Work, ...]:
-    """The forward passes of one answer; pasting and counting pixels are left out."""
-    n, n_clicks = objects[f"val {question.where}"], profile.n_clicks
-    first = question.recipe.lineage()[0].name
-    if question.kind != "clicks":
+    """The forward passes of one score; pasting and counting pixels are left out."""
+    n, n_clicks = objects[f"val {evaluation.where}"], profile.n_clicks
+    first = evaluation.recipe.lineage()[0].name
+    if evaluation.kind != "clicks":
         network = first if first in PEERS else OURS
-        return (Work(network, 0, n * (N_VIEWS if question.views else 1), network),)
+        return (Work(network, 0, n * (N_VIEWS if evaluation.views else 1), network),)
     if first == "DEXTR":
         return (Work(first, 0, n, first),)
     if first in PEERS:
-        swept = SWEPT * len(THRESHOLDS) if question.where == SOURCE else 0
+        swept = SWEPT * len(THRESHOLDS) if evaluation.where == SOURCE else 0
         return (Work(first, 0, n * (n_clicks + swept), first),)
     return Work(OURS, 0, n), Work(REFINEMENT, 0, n * (n_clicks - 1), REFINEMENT)
 
@@ -212,15 +193,18 @@ def scoring_of(
 def counted(profile: Profile, networks: Sequence[str] = NETWORKS) -> dict[str, Cost]:
     """Floating-point operations per crop of networks, without building one in memory.
 
-    Ours: convolutions and matrix products, a product with its sum as two operations.
+    Convolutions and matrix products, a product with its sum as two operations.
     """
     return {name: _operations_of(profile, name) for name in networks}
 
 
 def _operations_of(profile: Profile, name: str) -> Cost:
-    if name in PEERS:
-        return _peer_operations(profile, name)
     size = profile.crop.size
+    if name in PEERS:
+        with torch.device("meta"):
+            peer: Any = peer_of(profile, name).build()
+        images = torch.zeros(2, 3, size, size, dtype=torch.uint8)
+        return _operations(peer, peer.inputs(images, torch.zeros(2, 4, 3), None).to("meta"))
     with torch.device("meta"):
         network = OpenSceneNet(profile.network)
         seen = torch.empty(2, INPUT_CHANNELS, size, size)
@@ -228,14 +212,6 @@ def _operations_of(profile: Profile, name: str) -> Cost:
         if name == REFINEMENT:
             return _refinement_operations(RefinableIOG(network, profile.clicks), seen, clicks)
         return _operations(network, seen)
-
-
-def _peer_operations(profile: Profile, name: str) -> Cost:
-    peer, size = peer_of(profile, name), profile.crop.size
-    with torch.device("meta"):
-        network: Any = peer.build()
-    images = torch.zeros(2, 3, size, size, dtype=torch.uint8)
-    return _operations(network, network.inputs(images, torch.zeros(2, 4, 3), None).to("meta"))
 
 
 def _operations(network: nn.Module, *inputs: Tensor) -> Cost:
@@ -249,7 +225,7 @@ def _operations(network: nn.Module, *inputs: Tensor) -> Cost:
 
 
 def _refinement_operations(network: RefinableIOG, seen: Tensor, clicks: Tensor) -> Cost:
-    """A step answers, corrects twice on average, and learns; an answer later is a correction."""
+    """A step predicts, corrects twice on average, and learns; later, forward is a correction."""
     network.trainable_for_refinement()
     with FlopCounterMode(display=False) as shown, torch.no_grad():
         stages = network.encode(seen)

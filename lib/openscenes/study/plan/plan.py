@@ -1,21 +1,17 @@
-"""``make plan``: what will be trained, what is there already, and how long it may take.
-
-Ours: all of it.
-"""
+"""``make plan``: what will be trained, what is there already, and how long it may take."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.plan.costs import (
-    SUSTAINED_FLOPS,
-    Cost,
-    Work,
-    counted,
+    Times,
+    duration,
     measured,
+    on_a_gpu,
+    recorded,
     scoring_of,
     work_of,
 )
@@ -29,32 +25,11 @@ from openscenes.study.scores.evaluation import Evaluation, recipes_of
 from openscenes.study.scores.results import SCENES
 
 INITIAL_SETS: tuple[InitialSet, ...] = ("voc", "voc+sbd")
-Asked = Mapping[str, Sequence[Evaluation]]  # key of an experiment -> its questions
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Everything that the plan's numbers follow from.
-
-    Attributes:
-        objects: as ``requirements.OBJECTS``; empty where nobody knows.
-        costs: seconds per crop by network; empty where there is nothing to measure on.
-        there: recipes whose models exist.
-        n_jobs: trainings side by side.
-        how: where the seconds come from, one sentence.
-    """
-
-    objects: Mapping[str, int] = field(default_factory=dict)
-    costs: Mapping[str, Cost] = field(default_factory=dict)
-    there: frozenset[Recipe] = frozenset()
-    n_jobs: int = 1
-    how: str = "No estimate: it needs the data."
-
-    def seconds(self, works: Iterable[Work]) -> float | None:
-        """How long these take one after the other; None where that cannot be told."""
-        if not (self.objects and self.costs):
-            return None
-        return sum(work.cost(self.costs) for work in works)
+Evaluations = Mapping[str, Sequence[Evaluation]]  # by the key of an experiment
+_ON_A_GPU = """Hours are counted operations at 40 % of an H200's 989 bfloat16 TFLOP/s, not measured.
+Unfused layers reach 20-25 %, so expect 1.6 to 2 times as many; float32, which this profile is set
+to, takes longer still. Decoding counts too: about 50 ms for one Cityscapes image, an hour on
+16 cores for 20 epochs if each object decodes it anew."""
 
 
 def plan_text(profile: Profile, seeds: int, data: Path | None, device: str) -> str:
@@ -67,118 +42,89 @@ def plan_text(profile: Profile, seeds: int, data: Path | None, device: str) -> s
         data: folder of the four data sets, None for the synthetic scenes.
         device: as for ``devices.make_fabric``.
     """
-    asked = {key: found.questions(profile, seeds) for key, found in EXPERIMENTS.items()}
-    recipes = recipes_of(question for questions in asked.values() for question in questions)
+    evaluations = {key: found.questions(profile, seeds) for key, found in EXPERIMENTS.items()}
+    recipes = recipes_of(evaluation for group in evaluations.values() for evaluation in group)
     on_photographs = profile.synthetic is None or data is not None
-    needed = requirements(profile, data) if on_photographs else []
-    if on_photographs and missing(data):
-        estimate = _from_afar(profile)
-    else:
-        estimate = _on_the_spot(open_study(profile, data, device), recipes)
+    study = None if on_photographs and missing(data) else open_study(profile, data, device)
+    times = _without_data(profile) if study is None else _on_data(study)
+    there = [r for r in recipes if study is not None and find(study, r).is_trained]
+    left = [recipe for recipe in recipes if recipe not in there]
+    n_jobs = 1 if study is None or profile.name == "paper" else parallel_jobs(study)
     plural = "seed" if seeds == 1 else "seeds"
-    title = f"Plan of profile {profile.name} on {profile.data}, {seeds} {plural}"
-    objects = _objects(estimate.objects)
     parts = [
-        [title], needed, objects, _tables(asked), _trained(recipes, estimate),
-        _untrained(profile, recipes, estimate, seeds), _sums(profile, asked, recipes, estimate),
-    ]  # fmt: skip
+        [f"Plan of profile {profile.name} on {profile.data}, {seeds} {plural}"],
+        requirements(profile, data) if on_photographs else [],
+        _objects(times.objects),
+        _tables(evaluations),
+        [f"Trained already: {len(there)} models", *_names(there)] if there else [],
+        _to_train(profile, left, times),
+        [*_sums(profile, evaluations, left, times, n_jobs), times.source],
+    ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
-def _from_afar(profile: Profile) -> Estimate:
+def _without_data(profile: Profile) -> Times:
     """Published counts for the paper's size; nothing is known of another collection."""
     if profile.name != "paper":
-        return Estimate()
-    return Estimate(OBJECTS, _on_a_gpu(profile), how=_ON_A_GPU)
+        return Times()
+    return Times(OBJECTS, on_a_gpu(profile), source=_ON_A_GPU)
 
 
-def _on_the_spot(study: Study, recipes: Sequence[Recipe]) -> Estimate:
-    objects = _counted_objects(study)
-    there = frozenset(r for r in recipes if find(study, r).is_trained)
+def _on_data(study: Study) -> Times:
+    objects: dict[str, int] = {name: len(source(study, name).examples) for name in INITIAL_SETS}
+    objects |= {scene: len(new_scene(study, scene).clicked) for scene in SCENES}
+    for name in (SOURCE, *SCENES):
+        objects[f"val {name}"] = len(validation(study, name).examples)
     if study.profile.name == "paper":
-        return Estimate(objects, _on_a_gpu(study.profile), there, how=_ON_A_GPU)
-    works = [work_of(study.profile, recipe, objects) for recipe in recipes]
-    networks = sorted({name for work in works for name in (work.network, work.asked)})
-    n_jobs = parallel_jobs(study)
-    how = (
-        f"Seconds are measured here and now ({study.fabric.device.type}, {n_jobs} side by side); "
-        "pasting masks and counting their pixels come on top."
+        return Times(objects, on_a_gpu(study.profile), recorded(study), _ON_A_GPU)
+    return Times(
+        objects,
+        measured(study),
+        recorded(study),
+        f"Seconds are those of earlier trainings in this cache; of what was never trained here, "
+        f"counted operations at the speed of a short training here and now "
+        f"({study.fabric.device.type}); pasting masks and counting their pixels come on top.",
     )
-    return Estimate(objects, measured(study, networks), there, n_jobs, how)
-
-
-_ON_A_GPU = """Hours are counted operations at 40 % of an H200's 989 bfloat16 TFLOP/s, not measured.
-Unfused layers reach 20-25 %, so expect 1.6 to 2 times as many; float32, which this profile is set
-to, takes longer still. Decoding counts too: about 50 ms for one Cityscapes photograph, an hour on
-16 cores for 20 epochs if each object decodes it anew."""
-
-
-def _on_a_gpu(profile: Profile) -> dict[str, Cost]:
-    return {name: cost.times(1 / SUSTAINED_FLOPS) for name, cost in counted(profile).items()}
-
-
-def _counted_objects(study: Study) -> dict[str, int]:
-    """What the study's own indexes hold."""
-    found: dict[str, int] = {name: len(source(study, name).examples) for name in INITIAL_SETS}
-    found |= {scene: len(new_scene(study, scene).clicked) for scene in SCENES}
-    tested = {f"val {name}": len(validation(study, name).examples) for name in (SOURCE, *SCENES)}
-    return found | tested
 
 
 def _objects(objects: Mapping[str, int]) -> list[str]:
-    if not objects:
-        return []
-    named = [f"{name} {n:,}" for name, n in objects.items()]
-    return [f"Objects: {', '.join(named)}"]
+    named = ", ".join(f"{name} {n:,}" for name, n in objects.items())
+    return [f"Objects: {named}"] if objects else []
 
 
-def _tables(asked: Asked) -> list[str]:
+def _tables(evaluations: Evaluations) -> list[str]:
     """How many models each table needs, and which it shares with those above it."""
     lines = ["Tables: models for one seed, and those that a table above has trained"]
-    seen: dict[Recipe, str] = {}
-    for key, questions in asked.items():
-        needs = [recipe for recipe in recipes_of(questions) if recipe.seed == 0]
-        shared = [recipe for recipe in needs if recipe in seen]
-        lines.append(f"  {key:8}{len(needs):3} models, {len(needs) - len(shared):2} new  "
-                     f"{EXPERIMENTS[key].about}")  # fmt: skip
-        lines += [f"{'':25}of {by}: {words}" for by, words in _by_owner(shared, seen).items()]
-        seen |= {recipe: key for recipe in needs if recipe not in seen}
+    owner: dict[Recipe, str] = {}
+    for key, group in evaluations.items():
+        needs = [recipe for recipe in recipes_of(group) if recipe.seed == 0]
+        shared: dict[str, list[str]] = {}
+        for recipe in needs:
+            if recipe in owner:
+                shared.setdefault(owner[recipe], []).append(recipe.words())
+        new = len(needs) - sum(map(len, shared.values()))
+        lines.append(f"  {key:8}{len(needs):3} models, {new:2} new  {EXPERIMENTS[key].about}")
+        lines += [f"{'':25}of {by}: {'; '.join(words)}" for by, words in shared.items()]
+        owner = dict.fromkeys(needs, key) | owner
     return lines
 
 
-def _by_owner(shared: Sequence[Recipe], owner: Mapping[Recipe, str]) -> dict[str, str]:
-    names: dict[str, list[str]] = {}
-    for recipe in shared:
-        names.setdefault(owner[recipe], []).append(recipe.words())
-    return {key: "; ".join(words) for key, words in names.items()}
+def _names(recipes: Iterable[Recipe]) -> list[str]:
+    return [f"  {words}{_times(same)}" for words, same in _by_words(recipes).items()]
 
 
-def _trained(recipes: Sequence[Recipe], estimate: Estimate) -> list[str]:
-    if not estimate.there:
-        return []
-    counts = _by_words(recipe for recipe in recipes if recipe in estimate.there)
-    return [f"Trained already: {len(estimate.there)} models", *_names(counts)]
-
-
-def _names(counts: Mapping[str, list[Recipe]]) -> list[str]:
-    return [f"  {words}{_times(same)}" for words, same in counts.items()]
-
-
-def _untrained(
-    profile: Profile, recipes: Sequence[Recipe], estimate: Estimate, seeds: int
-) -> list[str]:
+def _to_train(profile: Profile, left: Sequence[Recipe], times: Times) -> list[str]:
     """One line for each model, its seeds together."""
-    left = [recipe for recipe in recipes if recipe not in estimate.there]
     if not left:
         return ["To train: nothing"]
     head = f"To train: {len(left)} models in this order"
-    if not estimate.objects:
-        return [head, *_names(_by_words(left))]
+    if not times.objects:
+        return [head, *_names(left)]
     lines = [head, f"  {'crops':>12} {'to label':>10} {'time':>8}"]
     for words, same in _by_words(left).items():
-        works = [work_of(profile, recipe, estimate.objects) for recipe in same]
+        works = [work_of(profile, recipe, times.objects) for recipe in same]
         crops, forwards = sum(w.crops for w in works), sum(w.forwards for w in works)
-        took = _duration(estimate.seconds(works))
+        took = duration(times.training(profile, same))
         lines.append(f"  {crops:12,.0f} {forwards:10,.0f} {took:>8}  {words}{_times(same)}")
     return lines
 
@@ -195,30 +141,23 @@ def _times(same: Sequence[Recipe]) -> str:
 
 
 def _sums(
-    profile: Profile, asked: Asked, recipes: Sequence[Recipe], estimate: Estimate
+    profile: Profile, evaluations: Evaluations, left: Sequence[Recipe], times: Times, n_jobs: int
 ) -> list[str]:
     """Training and scoring in all, on one process and as many as fit."""
-    if not estimate.objects:
-        return [estimate.how]
-    left = [recipe for recipe in recipes if recipe not in estimate.there]
-    training = estimate.seconds(work_of(profile, recipe, estimate.objects) for recipe in left)
-    every = dict.fromkeys(question for questions in asked.values() for question in questions)
-    scoring = estimate.seconds(
-        work for question in every for work in scoring_of(profile, question, estimate.objects)
+    if not times.objects:
+        return []
+    training = times.training(profile, left)
+    every = dict.fromkeys(evaluation for group in evaluations.values() for evaluation in group)
+    scoring = sum(
+        work.cost(times.costs)
+        for evaluation in every
+        for work in scoring_of(profile, evaluation, times.objects)
     )
     lines = [
-        f"Training: {_duration(training)} of one process.",
-        f"Scoring: {_duration(scoring)} for {len(every)} questions, if none is answered yet.",
+        f"Training: {duration(training)} of one process.",
+        f"Scoring: {duration(scoring)} for {len(every)} scores, if none is there yet.",
     ]
-    if estimate.n_jobs > 1 and training is not None and scoring is not None:
-        together = _duration((training + scoring) / estimate.n_jobs)
-        lines.append(f"Together about {together} with {estimate.n_jobs} processes side by side.")
-    return [*lines, estimate.how]
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    if n_jobs > 1:
+        together = duration((training + scoring) / n_jobs)
+        lines.append(f"Together about {together} with {n_jobs} processes side by side.")
+    return lines

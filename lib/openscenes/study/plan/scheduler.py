@@ -29,22 +29,22 @@ _CODE = (score,)  # what decides what an answer is
 
 
 def prepare(
-    study: Study, questions: Sequence[Evaluation], data: Path | None, device: str
+    study: Study, evaluations: Sequence[Evaluation], data: Path | None, device: str
 ) -> Iterator[str]:
-    """Train every model that is missing, parents first, then answer every question.
+    """Train every model that is missing, parents first, then compute every score.
 
     A line of text for each.  What was prepared once is remembered by all that decides it, so
     that a second call asks nothing.
     """
-    done = cache_dir() / "prepared" / _digest(study, questions)
+    done = cache_dir() / "prepared" / _digest(study, evaluations)
     if done.exists():
         return
-    recipes = recipes_of(questions)
+    recipes = recipes_of(evaluations)
     missing = [r for r in recipes if not find(study, r).is_trained]
     where = (study.profile.name, data, device)
     yield from _run(study, [Training(recipe) for recipe in missing], where)
     if study.fabric.is_global_zero:
-        yield from _run(study, [Scoring(group) for group in _by_model(questions)], where)
+        yield from _run(study, [Scoring(group) for group in _by_model(evaluations)], where)
         with atomic(done) as partial:
             partial.write_text("answered")
 
@@ -63,35 +63,35 @@ class Training:
 
 @dataclass(frozen=True)
 class Scoring:
-    """Questions about one model, which is then loaded by one process only."""
+    """Evaluations of one model, which is then loaded by one process only."""
 
-    questions: tuple[Evaluation, ...]
+    evaluations: tuple[Evaluation, ...]
     recipe: None = None
 
     def __call__(self, study: Study) -> str:
-        """Answer, or find answered meanwhile."""
-        for question in self.questions:
-            score(study, question)
-        return f"scored: {self.questions[0].recipe.words()} seed {self.questions[0].recipe.seed}"
+        """Score, or find scored meanwhile."""
+        for evaluation in self.evaluations:
+            score(study, evaluation)
+        return f"scored: {self.evaluations[0].recipe.words()} seed {self.evaluations[0].recipe.seed}"
 
 
 Task = Training | Scoring
 
 
-def _by_model(questions: Sequence[Evaluation]) -> list[tuple[Evaluation, ...]]:
+def _by_model(evaluations: Sequence[Evaluation]) -> list[tuple[Evaluation, ...]]:
     groups: dict[Recipe, list[Evaluation]] = {}
-    for question in questions:
-        groups.setdefault(question.recipe, []).append(question)
+    for evaluation in evaluations:
+        groups.setdefault(evaluation.recipe, []).append(evaluation)
     return [tuple(dict.fromkeys(group)) for group in groups.values()]
 
 
-def _digest(study: Study, questions: Sequence[Evaluation]) -> str:
+def _digest(study: Study, evaluations: Sequence[Evaluation]) -> str:
     asked = [
         [q.where, q.kind, q.user, q.clipped, q.views]
         + [find(study, recipe).digest for recipe in q.needs()]
-        for q in questions
+        for q in evaluations
     ]
-    sets = [validation(study, where).digest for where in sorted({q.where for q in questions})]
+    sets = [validation(study, where).digest for where in sorted({q.where for q in evaluations})]
     inference = [study.profile.inference, study.profile.ipt, study.profile.clicks]
     return digest_of([asked, sets, inference, code_digest(*_CODE)])
 

@@ -152,7 +152,7 @@ def _step_names(study: Study, recipe: Recipe) -> dict[str, Any]:
         "inference": study.profile.inference,
         "data": _scene_data(study, recipe).digest,
         "user": recipe.user,
-        "code": code_digest(*(_EVOLVED_CODE if recipe.kind == "evolved" else _RENEWED_CODE)),
+        "code": code_digest(*(_EVOLVED_CODE if recipe.kind == "evolved" else _BN_CODE)),
     }
 
 
@@ -209,7 +209,7 @@ def _refiner(study: Study, recipe: Recipe, model: Model) -> Trained:
 
 _INITIAL_CODE = (initialise, load_imagenet)
 _EVOLVED_CODE = (evolve, kept_pseudo_masks, Pool)
-_RENEWED_CODE = (reestimate_bn, kept_pseudo_masks, Pool)
+_BN_CODE = (reestimate_bn, kept_pseudo_masks, Pool)
 _FINETUNED_CODE = (align, Pool)
 # What names a model of each kind beside what names all of them, and how it is trained.
 _NAMES: dict[str, Callable[[Study, Recipe], dict[str, Any]]] = {
