@@ -74,7 +74,7 @@ def test_what_was_trained_before_takes_as_long_again(empty):
     records = {
         "smoke seed 0 initial voc": 5.0, "smoke seed 1 initial voc": 8.0,
         "smoke seed 0 initial voc > coco st": 77.0, "demo seed 0 initial voc": 999.0,
-        "smoke seed 0 peer ITIS": 33.0, "smoke seed 0 initial voc > coco ground truth": 21.0,
+        "smoke seed 0 peer ITIS": 33.0, "smoke seed 0 initial voc > cityscapes ground truth": 21.0,
     }  # fmt: skip
     for n, (label, wall_s) in enumerate(records.items()):
         for device, seconds in (("cpu", wall_s), ("cuda", 555.0)):
@@ -85,7 +85,7 @@ def test_what_was_trained_before_takes_as_long_again(empty):
     assert took["initial voc"] == ["6", "s"]  # 6.5, to even
     assert took["initial voc > coco st"] == took["initial voc+sbd > coco st"] == ["77", "s"]
     assert took["peer ITIS"] == ["33", "s"]
-    (tuned,) = (line for line in lines if line.endswith("peer DEXTR > coco ground truth"))
+    (tuned,) = (line for line in lines if line.endswith("peer DEXTR > cityscapes ground truth"))
     assert tuned.split()[2:4] != ["21", "s"]  # another network
     assert any("earlier trainings in this cache" in line for line in lines)
 

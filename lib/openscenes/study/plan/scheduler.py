@@ -72,7 +72,9 @@ class Scoring:
         """Score, or find scored meanwhile."""
         for evaluation in self.evaluations:
             score(study, evaluation)
-        return f"scored: {self.evaluations[0].recipe.words()} seed {self.evaluations[0].recipe.seed}"
+        return (
+            f"scored: {self.evaluations[0].recipe.words()} seed {self.evaluations[0].recipe.seed}"
+        )
 
 
 Task = Training | Scoring
