@@ -158,9 +158,9 @@ def _plan(parsed: argparse.Namespace) -> int:
 
 def _dry_run(parsed: argparse.Namespace) -> None:
     from openscenes.study.experiments.registry import EXPERIMENTS
-    from openscenes.study.plan.dry_run import walk
+    from openscenes.study.plan.dry_run import print_dry_run
 
-    walk(parsed.keys or tuple(EXPERIMENTS), parsed.device)
+    print_dry_run(parsed.keys or tuple(EXPERIMENTS), parsed.device)
 
 
 def _site(_parsed: argparse.Namespace) -> int:

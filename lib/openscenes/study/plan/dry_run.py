@@ -1,7 +1,7 @@
 """``python -m openscenes dry-run``: the paper's profile on a handful of synthetic images.
 
-Ours: before data and GPU hours are spent, every table is made once with the published networks,
-crops of 512 px and the paper's own settings; the numbers mean nothing.
+Before data and GPU hours are spent, every table is made once with the published networks, crops of
+512 px and the paper's own settings; the numbers mean nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _shortened(train: TrainConfig, epochs: int) -> TrainConfig:
     return replace(train, epochs=epochs, batch_size=2, workers=0)
 
 
-# Two photographs per split. Table 7 needs four of Cityscapes, one for each quarter, and of those
+# Two images per split. Table 7 needs four of Cityscapes, one for each quarter, and of those
 # objects a smallest area and a number that leave every quarter two, which is a batch.
 DRY_RUN = replace(
     PAPER,
@@ -51,7 +51,7 @@ DRY_RUN = replace(
         image_fraction=1.0,
     ),
     imagenet=False,
-    n_clicks=4,  # a first answer after three, and a correction
+    n_clicks=4,  # a first prediction after three, and a correction
     cache_gib=1.0,
     reasons={
         "initial": _TIME, "cityscapes": _TIME, "coco": _TIME,
@@ -72,25 +72,25 @@ def dry_run(
         profile: ``DRY_RUN``, or smaller; its trainings run one after the other.
         folder: where the tables go.
         device: as for ``devices.make_fabric``.
-        keys: of the experiments to walk.
+        keys: of the experiments to make.
     """
-    asked = [experiment(key) for key in keys]
+    chosen = [experiment(key) for key in keys]
     study = open_study(replace(profile, cpu_threads=0), None, device)
-    for one in asked:
-        yield from _walked(study, one, folder, device)
+    for one in chosen:
+        yield from _made(study, one, folder, device)
 
 
-def _walked(study: Study, asked: Experiment, folder: Path, device: str) -> Iterator[str]:
+def _made(study: Study, chosen: Experiment, folder: Path, device: str) -> Iterator[str]:
     began = time.monotonic()
-    yield from prepare(study, asked.questions(study.profile, 1), None, device)
-    if asked.table is not None:
-        table = asked.table(study, 1)
+    yield from prepare(study, chosen.questions(study.profile, 1), None, device)
+    if chosen.table is not None:
+        table = chosen.table(study, 1)
         path = write_table(table, study, folder, wall_s=time.monotonic() - began)
-        yield f"walked: table {asked.key} in {time.monotonic() - began:.0f} s, see {path}"
+        yield f"made: table {chosen.key} in {time.monotonic() - began:.0f} s, see {path}"
 
 
-def walk(keys: Sequence[str], device: str) -> None:
-    """Walk in the open, and say what it took.
+def print_dry_run(keys: Sequence[str], device: str) -> None:
+    """Make the tables in the open, and say what it took.
 
     Raises:
         InputError: before anything is trained, if a key or the device is none.

@@ -16,16 +16,16 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from openscenes.errors import OpenScenesError
-from openscenes.paths import atomic, cache_dir
+from openscenes.paths import cache_dir
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Study, open_study, validation
 from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.runs import find, train
-from openscenes.study.runs.store import digest_of
+from openscenes.study.runs.store import digest_of, put_json
 from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
 
-_CODE = (score,)  # what decides what an answer is
+_CODE = (score,)  # what decides a score
 
 
 def prepare(
@@ -34,19 +34,17 @@ def prepare(
     """Train every model that is missing, parents first, then compute every score.
 
     A line of text for each.  What was prepared once is remembered by all that decides it, so
-    that a second call asks nothing.
+    that a second call does nothing.
     """
-    done = cache_dir() / "prepared" / _digest(study, evaluations)
-    if done.exists():
+    done = cache_dir() / "prepared" / f"{_digest(study, evaluations)}.json"
+    missing = [r for r in recipes_of(evaluations) if not find(study, r).is_trained]
+    if done.exists() and not missing:
         return
-    recipes = recipes_of(evaluations)
-    missing = [r for r in recipes if not find(study, r).is_trained]
     where = (study.profile.name, data, device)
     yield from _run(study, [Training(recipe) for recipe in missing], where)
     if study.fabric.is_global_zero:
         yield from _run(study, [Scoring(group) for group in _by_model(evaluations)], where)
-        with atomic(done) as partial:
-            partial.write_text("answered")
+        put_json(done, {"scores": len(evaluations)})
 
 
 @dataclass(frozen=True)
@@ -72,9 +70,8 @@ class Scoring:
         """Score, or find scored meanwhile."""
         for evaluation in self.evaluations:
             score(study, evaluation)
-        return (
-            f"scored: {self.evaluations[0].recipe.words()} seed {self.evaluations[0].recipe.seed}"
-        )
+        recipe = self.evaluations[0].recipe
+        return f"scored: {recipe.words()} seed {recipe.seed}"
 
 
 Task = Training | Scoring
@@ -88,14 +85,14 @@ def _by_model(evaluations: Sequence[Evaluation]) -> list[tuple[Evaluation, ...]]
 
 
 def _digest(study: Study, evaluations: Sequence[Evaluation]) -> str:
-    asked = [
-        [q.where, q.kind, q.user, q.clipped, q.views]
-        + [find(study, recipe).digest for recipe in q.needs()]
-        for q in evaluations
+    scores = [
+        [e.where, e.kind, e.user, e.clipped, e.views]
+        + [find(study, recipe).digest for recipe in e.needs()]
+        for e in evaluations
     ]
-    sets = [validation(study, where).digest for where in sorted({q.where for q in evaluations})]
+    sets = [validation(study, where).digest for where in sorted({e.where for e in evaluations})]
     inference = [study.profile.inference, study.profile.ipt, study.profile.clicks]
-    return digest_of([asked, sets, inference, code_digest(*_CODE)])
+    return digest_of([scores, sets, inference, code_digest(*_CODE)])
 
 
 def parallel_jobs(study: Study) -> int:

@@ -23,6 +23,7 @@ from openscenes.study.plan.scheduler import (
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs.data import Study, open_study
 from openscenes.study.runs.recipes import evolved, in_parts, initial, peer
+from openscenes.study.runs.runs import find
 from openscenes.study.scores.evaluation import Evaluation
 
 FIRST = initial("voc+sbd", 0)
@@ -76,7 +77,7 @@ def test_what_many_wait_for_begins_first() -> None:
     assert _ready(waiting, []) == [Training(second), Training(first), lonely, scoring]
 
 
-def test_questions_about_one_model_are_one_task() -> None:
+def test_evaluations_of_one_model_are_one_task() -> None:
     asked = [
         Evaluation(FIRST, "coco"), Evaluation(SECOND, "coco"), Evaluation(FIRST, "voc"),
         Evaluation(FIRST, "coco"),
@@ -84,14 +85,14 @@ def test_questions_about_one_model_are_one_task() -> None:
     assert _by_model(asked) == [(asked[0], asked[2]), (asked[1],)]
 
 
-def test_parents_are_trained_first_and_then_every_question_is_answered(
+def test_parents_are_trained_first_and_then_every_score_is_computed(
     alone: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluations = [Evaluation(SECOND, "coco"), Evaluation(SECOND, "voc"), Evaluation(FIRST, "coco")]
-    answered, real = [], scheduler.answer
+    scored, real = [], scheduler.score
 
     def counting(study: Study, evaluation: Evaluation) -> object:
-        answered.append(evaluation)
+        scored.append(evaluation)
         return real(study, evaluation)
 
     monkeypatch.setattr(scheduler, "score", counting)
@@ -103,12 +104,21 @@ def test_parents_are_trained_first_and_then_every_question_is_answered(
     assert lines[len(ready) :] == [
         f"scored: {SECOND.words()} seed 0", f"scored: {FIRST.words()} seed 0",
     ]  # fmt: skip
-    assert sorted(map(repr, answered)) == sorted(map(repr, evaluations))
+    assert sorted(map(repr, scored)) == sorted(map(repr, evaluations))
     assert list(prepare(alone, evaluations, None, "cpu")) == []
-    assert len(answered) == 3
+    assert len(scored) == 3
 
 
-def test_what_decides_an_answer_is_asked_again(alone: Study) -> None:
+def test_models_that_were_removed_are_trained_again(alone: Study) -> None:
+    lonely = initial("voc", 64)
+    evaluations = [Evaluation(lonely, "coco")]
+    list(prepare(alone, evaluations, None, "cpu"))
+    find(alone, lonely).weights.unlink()
+    assert len(list(prepare(alone, evaluations, None, "cpu"))) == 2
+    assert find(alone, lonely).is_trained
+
+
+def test_what_decides_a_score_is_prepared_again(alone: Study) -> None:
     asked = [Evaluation(FIRST, "coco")]
     digests = {scheduler._digest(alone, asked)}
     digests.add(scheduler._digest(alone, [replace(asked[0], clipped=True)]))

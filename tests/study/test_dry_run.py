@@ -67,11 +67,11 @@ def cache(tmp_path_factory):
         yield folder
 
 
-def test_tables_are_walked_and_a_second_walk_only_writes_them(cache):
+def test_tables_are_made_and_a_second_run_only_writes_them(cache):
     keys = ("3", "7")
     lines = list(dry_run.dry_run(SMALL, cache, "cpu", keys=keys))
-    walked = [line.split(" in ")[0] for line in lines if line.startswith("walked")]
-    assert walked == ["walked: table 3", "walked: table 7"]
+    made = [line.split(" in ")[0] for line in lines if line.startswith("made: ")]
+    assert made == ["made: table 3", "made: table 7"]
     for key in keys:
         frame = pd.read_csv(cache / "tables" / f"table_{key}.csv")
         assert frame["ours"].between(0, 100).all()
