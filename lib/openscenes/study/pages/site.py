@@ -9,33 +9,37 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from html import escape, unescape
+from functools import lru_cache
+from html import escape
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import nbformat
+from bs4 import BeautifulSoup, NavigableString
+from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
-from nbconvert.filters import Highlight2HTML, markdown2html_mistune
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 
 from openscenes.errors import DataError, InputError
-from openscenes.study.pages.formulas import as_mathml
+from openscenes.study.pages.markdown import block_of
 from openscenes.study.profiles import PROFILES
 
+TEMPLATE = Path(__file__).with_name("site_template")
+INDEX = "index.md"  # the front page, as if it lay in the reports folder
 _SUFFIXES = {".md": ".html", ".ipynb": ".html", ".py": ".py.html"}
-_LINK = re.compile(r'<a\b[^>]*?\bhref="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
-_IMAGE = re.compile(r'<img\b[^>]*?\bsrc="([^"]*)"[^>]*>()')
-_SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL | re.IGNORECASE)
 # A full stop before a digit, as in "Sec. 3.1" or "73.7", ends no sentence.
 _SENTENCE = re.compile(r".+?[.][)*`]*(?=\s+[^\s\d]|\s*$)|.+", re.DOTALL)
+_FORMULA = re.compile(r"(\$\$.+?\$\$|\$(?!\s)[^$]+?(?<!\s)\$)", re.DOTALL)
+_HIDDEN = re.compile(r"(^|.*/)\.|.*\.(partial|failed\.ipynb)$")
 
 
 def write_site(reports: Path, site: Path) -> Path:
     """Write a reports folder as web pages; the same reports give the same bytes.
 
-    Ours: the site mirrors the folder, with ``.md`` and ``.ipynb`` as ``.html``; what a page links
-    to outside (README, sources) lies below ``project``. A link out of the project, or to a notebook
+    The site mirrors the folder, with ``.md`` and ``.ipynb`` as ``.html``; what a page links to
+    outside (README, sources) lies below ``project``. A link out of the project, or to a notebook
     not run for that profile, keeps its words only. Nothing is fetched or run; formulas are MathML.
 
     Args:
@@ -45,20 +49,19 @@ def write_site(reports: Path, site: Path) -> Path:
         The page to open, ``index.html``.
     Raises:
         DataError: if there is no table and no notebook, or a link into the reports leads nowhere.
-        InputError: if the folder of the site holds something else.
+        InputError: if the folder of the site holds something else, or a formula cannot be drawn.
     """
     reports, site = reports.resolve(), site.resolve()
     _check(reports, site)
     readme = [path for path in (reports.parent / "README.md",) if path.is_file()]
-    waiting, written = [*readme, *_finished(reports)], set()
+    waiting, written = [reports / INDEX, *readme, *_finished(reports)], set()
     with _replaced(site) as folder:
-        _write(folder / "style.css", _STYLE)
-        _write(folder / "index.html", _page(_index(reports, readme), "All results", Path()))
         while waiting:
             source = waiting.pop(0)
             if source not in written:
                 written.add(source)
                 waiting += _publish(source, reports, folder)
+        shutil.copyfile(TEMPLATE / "style.css", folder / "style.css")
     return site / "index.html"
 
 
@@ -90,22 +93,35 @@ def _replaced(site: Path) -> Iterator[Path]:
 
 def _finished(top: Path) -> list[Path]:
     """Every file below a folder, in order, without hidden and unfinished ones."""
-    hidden = re.compile(r"(^|.*/)\.|.*\.(partial|failed\.ipynb)$")
-    names = [path.relative_to(top).as_posix() for path in sorted(top.rglob("*")) if path.is_file()]
-    return [top / name for name in names if not hidden.match(name)]
+    files = (path for path in sorted(top.rglob("*")) if path.is_file())
+    return [path for path in files if not _HIDDEN.match(path.relative_to(top).as_posix())]
 
 
 def _publish(source: Path, reports: Path, folder: Path) -> list[Path]:
     """Put one file into the site; return what it links to outside the reports."""
     place = _place(source, reports)
+    (folder / place).parent.mkdir(parents=True, exist_ok=True)
     if source.suffix not in _SUFFIXES:
-        (folder / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, folder / place)
         return []
-    title, body = _converted(source)
-    body, linked = _led(body + _downloads(source), source, reports)
-    _write(folder / place, _page(body, title, place))
+    notebook = _notebook(source, reports)
+    resources = {"title": _title(notebook, source), "top": "../" * (len(place.parts) - 1)}
+    html, _ = _exporter().from_notebook_node(notebook, resources)
+    page = BeautifulSoup(html, "html.parser")
+    for script in page("script"):
+        script.decompose()
+    draw_formulas(page)
+    linked = _lead(page, source, reports)
+    (folder / place).write_text(str(page), encoding="utf-8")
     return [path for path in linked if not path.is_relative_to(reports)]
+
+
+@lru_cache(maxsize=1)
+def _exporter() -> HTMLExporter:
+    return HTMLExporter(
+        template_name=TEMPLATE.name, extra_template_basedirs=[str(TEMPLATE.parent)],
+        exclude_input_prompt=True, exclude_output_prompt=True,
+    )  # fmt: skip
 
 
 def _place(path: Path, reports: Path) -> Path:
@@ -115,20 +131,17 @@ def _place(path: Path, reports: Path) -> Path:
     return place.with_suffix(_SUFFIXES.get(path.suffix, path.suffix))
 
 
-def _converted(source: Path) -> tuple[str, str]:
-    """Title and html of a notebook, of markdown, or of a module of the project."""
+def _notebook(source: Path, reports: Path) -> NotebookNode:
+    """A page's content as a notebook: one that was run, or markdown, or a module of the project."""
     if source.suffix == ".ipynb":
-        notebook = nbformat.read(source, as_version=4)
-        exporter = HTMLExporter(
-            template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True
-        )
-        html, _ = exporter.from_notebook_node(notebook)
-        return _title(_prose(notebook), source), as_mathml(_SCRIPT.sub("", html))
+        return nbformat.read(source, as_version=4)
+    if source == reports / INDEX:
+        return new_notebook(cells=[new_markdown_cell(_index(reports), id="index")])
     text = source.read_text(encoding="utf-8")
     if source.suffix == ".md":
-        return _title(text, source), as_mathml(markdown2html_mistune(text))
-    code = Highlight2HTML(pygments_lexer="python")(text)
-    return source.name, f"<h1>{escape(source.name)}</h1>\n{code}"
+        return new_notebook(cells=[new_markdown_cell(text + _downloads(source), id="page")])
+    name = new_markdown_cell(f"# {source.name}", id="name")
+    return new_notebook(cells=[name, new_code_cell(text, id="code")])
 
 
 def _prose(notebook: NotebookNode) -> str:
@@ -136,8 +149,8 @@ def _prose(notebook: NotebookNode) -> str:
     return next((str(c.source) for c in notebook.cells if c.cell_type == "markdown"), "")
 
 
-def _title(text: str, source: Path) -> str:
-    found = re.search(r"^# +(.+?) *$", text, re.MULTILINE)
+def _title(notebook: NotebookNode, source: Path) -> str:
+    found = re.search(r"^# +(.+?) *$", _prose(notebook), re.MULTILINE)
     return found.group(1) if found else source.stem
 
 
@@ -147,29 +160,53 @@ def _downloads(source: Path) -> str:
         return ""
     mine = re.compile(rf"{re.escape(source.stem)}(?!_plus)(_[a-z]\w*)?\.(csv|json|tex)")
     files = sorted(path.name for path in source.parent.iterdir() if mine.fullmatch(path.name))
-    links = " · ".join(f'<a href="{quote(name)}">{escape(name)}</a>' for name in files)
-    return f"<p>Behind the table: {links}</p>" if links else ""
+    links = " · ".join(f"[{name}]({quote(name)})" for name in files)
+    return f"\n\nBehind the table: {links}" if links else ""
 
 
-def _led(html: str, source: Path, reports: Path) -> tuple[str, list[Path]]:
-    """A page with its links led to their places in the site, and the files they lead to."""
+def draw_formulas(page: BeautifulSoup) -> None:
+    """Replace ``$...$`` and ``$$...$$`` by MathML, which every browser draws by itself.
+
+    Code is left alone, and so is everything inside a tag (text alternatives, addresses).
+
+    Raises:
+        InputError: if a formula is no LaTeX that can be drawn.
+    """
+    for text in page.find_all(string=_FORMULA):
+        if text.find_parent(["pre", "code", "svg", "style"]) is None:
+            pieces = _FORMULA.split(str(text))
+            text.replace_with(*(_drawn(p) if _FORMULA.fullmatch(p) else p for p in pieces))
+
+
+def _drawn(formula: str) -> NavigableString | BeautifulSoup:
+    latex, display = formula.strip("$").strip(), "block" if formula[:2] == "$$" else "inline"
+    try:
+        return BeautifulSoup(convert(latex, display=display), "html.parser")
+    except Exception as error:  # the library's errors share no class of their own
+        raise InputError(
+            f"the formula {latex!r} cannot be drawn ({type(error).__name__}); "
+            "correct it in its notebook, or write it with simpler commands"
+        ) from error
+
+
+def _lead(page: BeautifulSoup, source: Path, reports: Path) -> list[Path]:
+    """Lead a page's links to their places in the site; return the files that they lead to."""
     linked: list[Path] = []
-
-    def led(match: re.Match[str]) -> str:
-        address = match.group(1)
+    for tag in page.select("main a[href], main img[src]"):
+        key = "href" if tag.name == "a" else "src"
+        address = str(tag[key])
         if re.match(r"[a-z]+:|#", address):
-            return match.group(0)
-        path, mark, fragment = unescape(address).partition("#")
+            continue
+        path, mark, fragment = address.partition("#")
         target = (source.parent / unquote(path)).resolve()
         if not _known(target, source, reports):
-            return match.group(2)
-        linked.extend([target] if target.is_file() else [])
+            tag.unwrap()
+            continue
+        linked += [target] if target.is_file() else []
         place = _place(target, reports) if target.is_file() else Path("index.html")
         relative = Path(os.path.relpath(place, _place(source, reports).parent)).as_posix()
-        moved = escape(quote(relative) + mark + fragment)
-        return match.group(0).replace(f'"{address}"', f'"{moved}"', 1)
-
-    return _IMAGE.sub(led, _LINK.sub(led, html)), linked
+        tag[key] = quote(relative) + mark + fragment
+    return linked
 
 
 def _known(target: Path, source: Path, reports: Path) -> bool:
@@ -184,20 +221,24 @@ def _known(target: Path, source: Path, reports: Path) -> bool:
     return not missing and (here or target.is_relative_to(reports))
 
 
-def _index(reports: Path, readme: list[Path]) -> str:
-    """Cards of the notebooks and a list of the tables, profile by profile."""
-    named = {reports / "README.md": "What is verified, what was decided"}
-    named |= {path: "How to make all this" for path in readme}
-    links = [_to(path, reports, words) for path, words in named.items() if path.is_file()]
-    ranks = {name: rank for rank, name in enumerate(PROFILES)}
+def _index(reports: Path) -> str:
+    """The front page as markdown: whether it works, notebooks and tables, profile by profile."""
+    status, ranks = reports / "README.md", {name: rank for rank, name in enumerate(PROFILES)}
+    text = status.read_text(encoding="utf-8") if status.is_file() else ""
+    works = block_of("does it work", text)
+    named = {status: "Status: what was measured and verified", reports / "analysis.md": "Analysis",
+             reports.parent / "README.md": "How to make all this"}  # fmt: skip
+    links = [f"[{words}]({_address(path, reports)})" for path, words in named.items()
+             if path.is_file()]  # fmt: skip
     folders = [path for path in sorted(reports.iterdir()) if path.is_dir()]
     folders.sort(key=lambda path: ranks.get(path.name, len(ranks)))
     sections = [_section(path, reports) for path in [reports, *folders]]
-    return "\n".join([_INTRODUCTION, f"<p>{' · '.join(links)}</p>", *filter(None, sections)])
+    parts = [_INTRODUCTION, works and f"## Does it work?\n\n{works}", " · ".join(links), *sections]
+    return "\n\n".join(filter(None, parts))
 
 
-def _to(path: Path, reports: Path, words: str) -> str:
-    return f'<a href="{quote(_place(path, reports).as_posix())}">{words}</a>'
+def _address(path: Path, reports: Path) -> str:
+    return quote(Path(os.path.relpath(path, reports)).as_posix())
 
 
 def _section(top: Path, reports: Path) -> str:
@@ -209,92 +250,51 @@ def _section(top: Path, reports: Path) -> str:
         return ""
     name = "demo" if top == reports else top.name
     data = f": {PROFILES[name].data}" if name in PROFILES else ""
-    head = [f"<h2>Profile {escape(name + data)}</h2>", '<div class="cards">']
-    return "\n".join([*head, *cards, "</div>", "<ul>", *lines, "</ul>"])
+    head = [f"## Profile {name}{data}", '<div class="cards">', *cards, "</div>"]
+    return "\n\n".join([*head, "\n".join(lines)])
 
 
 def _line(source: Path, reports: Path) -> str:
-    text = source.read_text(encoding="utf-8")
-    title = _to(source, reports, escape(_title(text, source)))
-    return f"<li>{title}: {_first_sentence(text)}</li>"
+    notebook = _notebook(source, reports)
+    text = _first_sentence(_prose(notebook))
+    return f"- [{_title(notebook, source)}]({_address(source, reports)}): {text}"
 
 
 def _card(source: Path, reports: Path) -> str:
-    """Title, claim and first picture of a notebook."""
+    """Title, claim and first image of a notebook."""
     notebook = nbformat.read(source, as_version=4)
-    text = _prose(notebook)
-    head = f"{_thumbnail(notebook)}<h3>{escape(_title(text, source))}</h3>"
-    return f"<article>{_to(source, reports, head)}<p>{_first_sentence(text)}</p></article>"
+    head = f"{_thumbnail(notebook)}<h3>{escape(_title(notebook, source))}</h3>"
+    link = f'<a href="{_address(source, reports)}">{head}</a>'
+    return f"<article>{link}\n\n{_first_sentence(_prose(notebook))}\n\n</article>"
 
 
 def _first_sentence(text: str) -> str:
-    """The first sentence below the heading, as html."""
+    """The first sentence below the heading."""
     paragraphs = [part.strip() for part in text.split("\n\n")]
     first = next((part for part in paragraphs if part and not part.startswith("#")), "")
     found = _SENTENCE.match(first)
-    html = as_mathml(markdown2html_mistune(found.group(0) if found else ""))
-    return html.strip().removeprefix("<p>").removesuffix("</p>")
+    return found.group(0) if found else ""
 
 
 def _thumbnail(notebook: NotebookNode) -> str:
-    """The first picture, small, within the page; nothing where there is none."""
+    """The first image, small, within the page; nothing where there is none."""
     for output in (shown for cell in notebook.cells for shown in cell.get("outputs", ())):
         for kind in ("image/png", "image/jpeg"):
             if kind in output.get("data", {}):
                 buffer = io.BytesIO()
-                with Image.open(io.BytesIO(base64.b64decode(output.data[kind]))) as picture:
-                    picture.thumbnail((640, 640))
-                    picture.save(buffer, format=picture.format, quality=85)
+                with Image.open(io.BytesIO(base64.b64decode(output.data[kind]))) as image:
+                    image.thumbnail((640, 640))
+                    image.save(buffer, format=image.format, quality=85)
                 alt = output.metadata.get(kind, {}).get("alt", "")
                 inside = base64.b64encode(buffer.getvalue()).decode()
                 return f'<img src="data:{kind};base64,{inside}" alt="{escape(alt)}">'
     return ""
 
 
-def _page(body: str, title: str, place: Path) -> str:
-    top = "../" * (len(place.parts) - 1)
-    return f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="openscenes"><link rel="stylesheet" href="{top}style.css"></head>
-<body><nav><a href="{top}index.html">All results</a></nav>
-<main>
-{body}
-</main></body></html>
-"""
+_INTRODUCTION = """# Interact with Open Scenes, rebuilt
 
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-
-
-_INTRODUCTION = """<h1>Interact with Open Scenes, rebuilt</h1>
-<p>A user marks an object with a box and one click inside it; a network answers with a mask. This
-study rebuilds in the open how such a model goes on learning from clicks alone: pseudo masks of a
-new scene are refined with prototypes of the object (IPT), and while it trains on them its features
-stay aligned with what it knew (FA). Each card is a notebook with its results; nothing has to be
-run. After Gan, Fan, Wang, Zhang, MM '22:
-<a href="https://doi.org/10.1145/3503161.3548131">doi 10.1145/3503161.3548131</a>.</p>"""
-
-_STYLE = """:root { color-scheme: light dark; --ink: #1b1f24; --page: #fff; --soft: #f3f4f6;
-  --line: #d5d9de; --link: #0058a3; --word: #7a3e9d; --text: #0b6b3a; --note: #6a7280; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e7eb; --page: #15181c; --soft: #20252b;
-  --line: #3b424b; --link: #7cc0ff; --word: #d2a8ff; --text: #8ddb9c; --note: #9aa4b0; } }
-body { margin: 0; background: var(--page); color: var(--ink);
-  font: 1rem/1.55 system-ui, sans-serif; }
-main, nav { max-width: 60rem; margin: 0 auto; padding: 0.75rem 1.25rem; }
-a { color: var(--link); } .anchor-link { visibility: hidden; }
-h1 { line-height: 1.2; } h2 { margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
-img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
-table { display: block; overflow-x: auto; border-collapse: collapse; font-size: 0.9rem; }
-th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); }
-pre, code { font: 0.86rem/1.45 ui-monospace, monospace; background: var(--soft); }
-pre { padding: 0.6rem 0.8rem; overflow-x: auto; border-radius: 4px; } code { padding: 0 0.2em; }
-.highlight .k, .highlight .kn, .highlight .kc { color: var(--word); }
-.highlight [class^="s"] { color: var(--text); } .highlight [class^="c"] { color: var(--note); }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem; }
-article { border: 1px solid var(--line); border-radius: 6px; padding: 0.8rem; }
-article img { width: 100%; aspect-ratio: 3 / 2; object-fit: contain; }
-article h3 { margin: 0.5rem 0; } article p { margin: 0; font-size: 0.92rem; }
-"""
+A user marks an object with a box and one click inside it; a network answers with a mask. This study
+rebuilds how such a model goes on learning from clicks alone: pseudo masks of a new scene are
+refined with prototypes of the object (IPT), and while it trains on them its features stay aligned
+with what it knew (FA). Each card is a notebook with its results. After Gan, Fan, Wang, Zhang,
+MM '22: [doi 10.1145/3503161.3548131](https://doi.org/10.1145/3503161.3548131)."""

@@ -86,7 +86,7 @@ def summary(reports: Sequence[Report], n_verified: int, folder: str = "") -> str
 
 _READING = """Gains in mIoU points on Cityscapes and COCO (last line: on VOC after each). **Bold**,
 and counted in the last column: significant, the 95 % interval over objects and {seeds} seeds leaves
-out zero. Data and networks are far smaller than the paper's; verified values: {verified}."""
+out zero. Data and networks are far smaller than the paper's. Values verified: {verified}."""
 
 
 def _by_data(statement: Statement, reports: Sequence[Report]) -> dict[str, Pair]:
