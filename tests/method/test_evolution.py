@@ -13,7 +13,7 @@ from openscenes.data import clicks, datasets
 from openscenes.data.crops import Augmentation
 from openscenes.data.examples import NO_CLASS
 from openscenes.errors import DataError, InputError
-from openscenes.method import evolution
+from openscenes.method import evolution, pseudo
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, old_weight
@@ -110,7 +110,7 @@ def test_the_unknown_class_comes_with_the_first_step_only(tiny, initial, evolved
 def test_pseudo_masks_are_made_once_per_run_folder(tiny, evolved, tmp_path, monkeypatch):
     first = evolved(folder=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["pseudo.json"]
-    monkeypatch.setattr(evolution, "pseudo_examples", None)
+    monkeypatch.setattr(pseudo, "predictions", None)
     again = evolved(folder=tmp_path)
     assert tiny.equal_weights(again.network, first.network)
     assert again.pool.examples == first.pool.examples
@@ -208,8 +208,8 @@ def test_the_old_datas_weight_falls_on_a_line_from_1_to_a_tenth(tiny):
 
 def test_a_class_that_the_pool_has_not_is_unknown(tiny, initial, truth):
     known, strange = (replace(truth[0], class_index=channel) for channel in (7, 9))
-    assert evolution._forget_unknown(known, initial.pool).class_index == 7
-    assert evolution._forget_unknown(strange, initial.pool).class_index == NO_CLASS
+    assert initial.pool.restrict_class(known).class_index == 7
+    assert initial.pool.restrict_class(strange).class_index == NO_CLASS
 
 
 def test_a_new_object_is_paired_with_its_class(tiny, initial, truth, monkeypatch):
@@ -278,7 +278,7 @@ def test_hints_refuse_boxes_that_are_turned(tiny):
 
 
 @pytest.mark.parametrize("decay", [0.0, 1.0, 1.5])
-def test_an_average_must_move_and_remember(tiny, decay):
+def test_an_ema_must_move_and_remember(tiny, decay):
     with pytest.raises(InputError, match="ema_decay must lie between 0 and 1"):
         replace(tiny.EVOLUTION, ema_decay=decay)
 
@@ -296,16 +296,17 @@ def test_a_teacher_in_the_box_teaches_masks_in_the_box(tiny, initial, evolved):
     assert not tiny.equal_weights(plain.network, clipped.network)
 
 
-AVERAGE = 0.5
+EMA_DECAY = 0.5
 
 
 @pytest.fixture
-def averaged(tiny):
-    return replace(tiny.EVOLUTION, ema_decay=AVERAGE, train=replace(tiny.EVOLUTION.train, epochs=3))
+def with_ema(tiny):
+    train = replace(tiny.EVOLUTION.train, epochs=3)
+    return replace(tiny.EVOLUTION, ema_decay=EMA_DECAY, train=train)
 
 
-def test_a_moving_average_labels_the_scene_anew_each_epoch(
-    tiny, initial, evolved, averaged, tmp_path, monkeypatch
+def test_an_ema_teacher_labels_the_scene_in_each_epoch(
+    tiny, initial, evolved, with_ema, tmp_path, monkeypatch
 ):
     real, teachers = evolution.pseudo_examples, []
 
@@ -314,7 +315,7 @@ def test_a_moving_average_labels_the_scene_anew_each_epoch(
         return real(network, *arguments, **options)
 
     monkeypatch.setattr(evolution, "pseudo_examples", looking)
-    step = evolved(averaged, folder=tmp_path)
+    step = evolved(with_ema, folder=tmp_path)
     assert len(teachers) == 3
     assert tiny.equal_weights(teachers[0], initial.network)
     grown = [teacher.config.unknown_class for teacher in teachers]
@@ -329,20 +330,20 @@ def test_a_moving_average_labels_the_scene_anew_each_epoch(
     assert kept == json.loads(labels[0])  # a later scene learns what the first teacher said
 
 
-def test_an_average_changes_what_is_learned(tiny, evolved, averaged):
-    plain = evolved(replace(averaged, ema_decay=None))
-    one, two = evolved(averaged), evolved(averaged)
+def test_an_ema_teacher_changes_what_is_learned(tiny, evolved, with_ema):
+    plain = evolved(replace(with_ema, ema_decay=None))
+    one, two = evolved(with_ema), evolved(with_ema)
     assert tiny.equal_weights(one.network, two.network)
     assert not tiny.equal_weights(one.network, plain.network)
     assert one.history[0] == plain.history[0]  # the first epoch has the same labels
 
 
 @pytest.mark.parametrize("stop", [2, 5, 8])
-def test_an_interrupted_average_ends_with_the_same_bits(
-    tiny, evolved, averaged, tmp_path, monkeypatch, stop
+def test_an_interrupted_ema_ends_with_the_same_bits(
+    tiny, evolved, with_ema, tmp_path, monkeypatch, stop
 ):
     """Stopped in the first, second and third epoch of three steps each."""
-    undisturbed = evolved(averaged, folder=tmp_path / "whole")
+    undisturbed = evolved(with_ema, folder=tmp_path / "whole")
     monkeypatch.setattr(checkpoints, "PAUSE_S", 0.0)
     monkeypatch.setattr(checkpoints, "WRITING_SHARE", float("inf"))
     real, calls = evolution.pair_losses, []
@@ -355,8 +356,8 @@ def test_an_interrupted_average_ends_with_the_same_bits(
 
     monkeypatch.setattr(evolution, "pair_losses", stopping)
     with pytest.raises(KeyboardInterrupt):
-        evolved(averaged, folder=tmp_path / "stopped")
-    resumed = evolved(averaged, folder=tmp_path / "stopped")
+        evolved(with_ema, folder=tmp_path / "stopped")
+    resumed = evolved(with_ema, folder=tmp_path / "stopped")
     assert len(calls) == 9 + 1
     assert tiny.equal_weights(resumed.network, undisturbed.network)
     assert resumed.history == undisturbed.history

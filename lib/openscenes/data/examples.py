@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,14 @@ from numpy.typing import NDArray
 
 from openscenes import masks
 from openscenes.data import datasets
-from openscenes.data.records import ClickedObject, Interaction, MaskSource, ObjectRecord
+from openscenes.data.records import (
+    Box,
+    ClickedObject,
+    Interaction,
+    MaskSource,
+    ObjectRecord,
+    Point,
+)
 
 NO_CLASS = -1  # the class index of an object whose class nobody knows
 
@@ -50,6 +58,39 @@ def from_clicks(clicked: ClickedObject, pseudo_mask: dict[str, Any] | None = Non
     """The example of an object of a new scene: never any ground truth."""
     name = f"{clicked.scene}:{clicked.object_id}"
     return Example(name, clicked.image, clicked.interaction, pseudo_mask)
+
+
+def clicked_object(image: Path, box: Sequence[float], point: Sequence[float]) -> ClickedObject:
+    """One object of a user's own new scene.
+
+    Args:
+        image: an RGB image's file.
+        box: half-open (row0, col0, row1, col1) in image pixels.
+        point: (row, col) inside the object.
+    """
+    name = f"{image.stem}/{'-'.join(f'{side:g}' for side in box)}"
+    interaction = Interaction(Box(*box), Point(*point))
+    return ClickedObject(str(image.parent), image.stem, name, image, interaction)
+
+
+def labelled_object(
+    image: Path, mask: Path, box: Sequence[float], point: Sequence[float], class_index: int
+) -> Example:
+    """One labelled object of a user's own images.
+
+    Args:
+        image, box, point: as of ``clicked_object``.
+        mask: an image file of one channel, as large: 1 on the object, 255 where nobody knows.
+        class_index: channel of the class head, from 1.
+    Raises:
+        DataError: if the mask cannot be read, or has no pixel of value 1.
+    """
+    plain, source = from_clicks(clicked_object(image, box, point)), MaskSource("voc", mask, 1)
+    truth = ObjectRecord(
+        str(image.parent), image.stem, plain.object_id, str(class_index), Box(*box), 0, image, source
+    )  # fmt: skip
+    truth = replace(truth, area=int(datasets.read_mask(truth).sum()))
+    return replace(plain, supervision=truth, class_index=class_index)
 
 
 class ImageCache:

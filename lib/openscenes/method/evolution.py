@@ -1,6 +1,6 @@
-"""The life of a model: initialised on labels, then evolving from scene to scene without any.
+"""Life-long evolution (Sec. 3.1, 3.4): initialise on labels, then evolve scene by scene on clicks.
 
-Paper: Sec. 3.1 (framework), Sec. 3.3 (training), Sec. 3.4 (sequence), Eq. 11.
+Paper: pairs of an old and a new object, Sec. 3.3, Eq. 11; one pool of all that was learned.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.inference import InferenceConfig, RunContext
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.objective import pair_losses, supervised_losses
-from openscenes.method.pseudo import PSEUDO_MASKS, once, pseudo_examples
+from openscenes.method.pseudo import PSEUDO_MASKS, pseudo_examples
 from openscenes.method.training import TrainConfig, train
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.seeding import numpy_generator, torch_generator
@@ -34,9 +34,9 @@ from openscenes.settings import setting
 
 @dataclass(frozen=True)
 class Pool:
-    """Examples learned so far; ``class_index`` is true for labelled and predicted for others.
+    """The replay buffer: all examples learned so far, with true or predicted classes.
 
-    Paper: Sec. 3.4.
+    Paper: Sec. 3.4 (all previous images are merged into one combined data set).
     """
 
     examples: tuple[Example, ...]
@@ -59,6 +59,15 @@ class Pool:
         Paper: Sec. 3.3.
         """
         return class_index != NO_CLASS and class_index in self.by_class
+
+    def restrict_class(self, example: Example) -> Example:
+        """The example, of unknown class where the pool has no object of its class.
+
+        Paper: Sec. 3.3.
+        """
+        return (
+            example if self.knows(example.class_index) else replace(example, class_index=NO_CLASS)
+        )
 
     def partner(self, example: Example, seed: int, epoch: int) -> Example:
         """An object of the same class where there is one, any object else.
@@ -87,22 +96,22 @@ class EvolutionConfig:
     ``ipt=None`` trains on coarse masks, ``alignment=None`` leaves out L_feat and L_max.
     """
 
-    train: TrainConfig
-    augmentation_old: crops.Augmentation
-    augmentation_new: crops.Augmentation
+    train: TrainConfig = TrainConfig(epochs=20, learning_rate=1e-9)  # Sec. 4.1.3
+    augmentation_old: crops.Augmentation = crops.Augmentation()
+    augmentation_new: crops.Augmentation = crops.Augmentation()
     ipt: IPTConfig | None = setting(None, "Table 4: +IPT")
     alignment: AlignmentConfig | None = setting(None, "Table 4: +FA")
     old_data: bool = setting(True, "Sec. 3.1: fine-tuned on images of both A and B")
     old_loss_end: float = setting(0.1, "Sec. 4.1.3: decays linearly from 1 to 0.1")
     class_loss_weight: float = setting(1.0, "Ours: Eq. 11 has no term for the class head")
     teacher: InferenceConfig | None = setting(
-        None, "Ours: how pseudo masks are read; None reads them as predictions are"
+        None, "Ours: how pseudo masks are predicted; None: as all masks are"
     )
     box_losses: BoxLossConfig | None = setting(
         None, "Ours: losses on the box's sides and the click"
     )
     ema_decay: float | None = setting(
-        None, "Ours: labels each epoch anew by a moving average of the weights; Sec. 4.1.3: offline"
+        None, "Ours: an EMA teacher makes new pseudo masks in each epoch; Sec. 4.1.3: offline"
     )
 
     def __post_init__(self) -> None:
@@ -118,6 +127,9 @@ class EvolutionConfig:
             )
 
 
+FULL_METHOD = EvolutionConfig(ipt=IPTConfig(), alignment=AlignmentConfig())
+
+
 @dataclass(frozen=True)
 class Step:
     """A finished step: the evolved network and everything it has learned so far."""
@@ -130,9 +142,9 @@ class Step:
 def initialise(
     network: OpenSceneNet,
     examples: Sequence[Example],
-    config: TrainConfig,
-    augmentation: crops.Augmentation,
-    context: RunContext,
+    config: TrainConfig | None = None,
+    augmentation: crops.Augmentation | None = None,
+    context: RunContext | None = None,
     *,
     class_loss_weight: float = 1.0,
     folder: Path | None = None,
@@ -143,7 +155,12 @@ def initialise(
     Paper: Sec. 3.1.
     Ours: pixel predictor and class head learn here, as a sixth output and with a cross entropy
     on the true class; the paper says neither when nor how.
+
+    Args:
+        config, augmentation: None: the paper's.
+        context: None: the paper's, at the network's crop size.
     """
+    context = context or _usual_context(network)
 
     def objective(module: nn.Module, batches: Sequence[Batch], _epoch: int) -> dict[str, Tensor]:
         (batch,) = batches
@@ -152,7 +169,8 @@ def initialise(
 
     groups = [(example,) for example in examples]
     history = train(
-        network, lambda _epoch: groups, objective, config, (augmentation,), context,
+        network, lambda _epoch: groups, objective, config or TrainConfig(),
+        (augmentation or crops.Augmentation(),), context,
         folder=folder, label=label,
     )  # fmt: skip
     return Step(network, Pool(tuple(examples)), history)
@@ -162,8 +180,8 @@ def evolve(
     network: OpenSceneNet,
     pool: Pool,
     scene: Sequence[ClickedObject],
-    config: EvolutionConfig,
-    context: RunContext,
+    config: EvolutionConfig = FULL_METHOD,
+    context: RunContext | None = None,
     *,
     folder: Path | None = None,
     label: str = "evolution",
@@ -174,33 +192,35 @@ def evolve(
     Ours: the first step returns a grown copy, with a channel for the unknown class; later steps
     train the network that they are given.
 
+    Args:
+        context: None: the paper's, at the network's crop size.
+        folder: where pseudo masks and the resume file are kept; None keeps nothing.
     Raises:
         InputError: if the scene holds no object.
     """
     if not scene:
         raise InputError("there is nothing to evolve on: the new scene has no clicked object")
+    context = context or _usual_context(network)
     examples = [from_clicks(clicked) for clicked in scene]
 
-    def labelled_by(teacher: OpenSceneNet, name: str) -> list[Example]:
-        return once(folder, name, lambda: pseudo_examples(
-            teacher, examples, context, config.ipt, config.teacher, label=f"{label}: pseudo masks"
-        ), examples)  # fmt: skip
+    def pseudo_labels(teacher: OpenSceneNet, name: str) -> list[Example]:
+        return pseudo_examples(
+            teacher, examples, context, config.ipt, config.teacher,
+            file=None if folder is None else folder / name, label=f"{label}: pseudo masks",
+        )  # fmt: skip
 
-    pseudo = labelled_by(network, PSEUDO_MASKS)
-    grown = network
+    pseudo, grown = pseudo_labels(network, PSEUDO_MASKS), network
     if not network.config.unknown_class:
         generator = torch_generator("unknown class", context.seed)
         grown = network.with_unknown_class(generator=generator)
-    if config.ema_decay is None:
-        history = align(grown, pool, pseudo, config, context, folder=folder, label=label)
-        return Step(grown, pool.merged_with(pseudo), history)
-    average = AveragedModel(grown, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
+    ema, relabel = None, None
+    if config.ema_decay is not None:
+        ema = AveragedModel(grown, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
+        teacher = cast(OpenSceneNet, ema.module)
+        relabel = lambda epoch: pseudo_labels(teacher, f"pseudo-{epoch}.json")  # noqa: E731
     history = align(
-        grown, pool, pseudo, config, context, folder=folder, label=label, average=average,
-        relabel=lambda epoch: labelled_by(
-            cast(OpenSceneNet, average.module), f"pseudo-{epoch}.json"
-        ),
-    )  # fmt: skip
+        grown, pool, pseudo, config, context, folder=folder, label=label, ema=ema, relabel=relabel
+    )
     return Step(grown, pool.merged_with(pseudo), history)
 
 
@@ -213,7 +233,7 @@ def align(
     *,
     folder: Path | None = None,
     label: str = "alignment",
-    average: AveragedModel | None = None,
+    ema: AveragedModel | None = None,
     relabel: Callable[[int], list[Example]] | None = None,
 ) -> list[dict[str, float]]:
     """Train on pairs of an old and a new object, in place.
@@ -222,13 +242,13 @@ def align(
     supervision and ``old_data=False``.
 
     Args:
-        average: follows the network's weights.
+        ema: exponential moving average of the network's weights.
         relabel: epoch, from 1 on -> the examples with new pseudo masks.
     """
 
     def groups_of_epoch(epoch: int) -> list[tuple[Example, ...]]:
         taken = examples if relabel is None or epoch == 0 else relabel(epoch)
-        known = [_forget_unknown(example, pool) for example in taken]
+        known = [pool.restrict_class(example) for example in taken]
         if not config.old_data:
             return [(example,) for example in known]
         return [(pool.partner(example, context.seed, epoch), example) for example in known]
@@ -251,15 +271,12 @@ def align(
 
     return train(
         network, groups_of_epoch, objective, config.train, augmentations, context,
-        folder=folder, label=label, average=average,
+        folder=folder, label=label, ema=ema,
     )  # fmt: skip
 
 
-def _forget_unknown(example: Example, pool: Pool) -> Example:
-    """A predicted class that the pool has no object of is as good as unknown."""
-    if pool.knows(example.class_index):
-        return example
-    return replace(example, class_index=NO_CLASS)
+def _usual_context(network: OpenSceneNet) -> RunContext:
+    return RunContext(crop=crops.CropConfig(size=network.config.crop_size))
 
 
 def old_weight(config: EvolutionConfig, epoch: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import lightning_fabric as fabric_module
@@ -19,6 +19,7 @@ from openscenes.data.samples import Batch, Sample
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.beyond.test_time_augmentation import OTHER_VIEWS, cut_view, warped_back
 from openscenes.method.objective import object_class_logits
+from openscenes.networks.devices import make_fabric
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.openscene import NetworkOutput, OpenSceneNet
 from openscenes.settings import setting
@@ -51,12 +52,12 @@ class InferenceConfig:
 class RunContext:
     """What every stage of a run shares: crops, clicks, inference, image cache, devices, seed."""
 
-    crop: crops.CropConfig
-    clicks: interactions.ClickConfig
-    inference: InferenceConfig
-    cache: ImageCache
-    fabric: fabric_module.Fabric
-    seed: int
+    crop: crops.CropConfig = crops.CropConfig()
+    clicks: interactions.ClickConfig = interactions.ClickConfig()
+    inference: InferenceConfig = InferenceConfig()
+    cache: ImageCache = field(default_factory=ImageCache)
+    fabric: fabric_module.Fabric = field(default_factory=make_fabric)
+    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -51,9 +51,9 @@ def refine(
     coarse_mask: Tensor,
     predicted_mask: Tensor,
     points: Tensor,
-    config: IPTConfig,
+    config: IPTConfig | None = None,
     *,
-    generator: torch.Generator | Sequence[torch.Generator],
+    generator: torch.Generator | Sequence[torch.Generator] | None = None,
     coarse_probability: Tensor | None = None,
     region: Tensor | None = None,
 ) -> Refinement:
@@ -68,9 +68,9 @@ def refine(
         coarse_mask: (B, 1, H, W) bool.
         predicted_mask: (B, 1, H, W) bool or probability (> 0.5, if the predictor is not soft).
         points: (B, 2) integers (row, col), the user's click inside the object.
-        config: settings.
+        config: None: the paper's.
         generator: draws the center points; a sequence holds one per object, so that an object's
-            result does not depend on its batch.
+            result does not depend on its batch; None: one with seed 0.
         coarse_probability: (B, 1, H, W) in [0, 1]; for weighted sums.
         region: (B, 1, H, W) bool; what ``config.clip_to_box`` confines the mask to.
     Returns:
@@ -78,12 +78,13 @@ def refine(
     Raises:
         InputError: if shapes do not fit, a click is outside the image, or an option lacks its map.
     """
+    config = config or IPTConfig()
     maps = {"coarse_mask": coarse_mask, "predicted_mask": predicted_mask}
     optional = {"coarse_probability": coarse_probability, "region": region}
     _check_maps(features, maps | {name: v for name, v in optional.items() if v is not None})
     _check_points(points, coarse_mask)
     _check_options(config, optional)
-    generators = _one_each(generator, len(features))
+    generators = _one_each(generator or torch.Generator().manual_seed(0), len(features))
     with torch.no_grad(), full_precision(features):
         chosen, flags = _select(coarse_mask, predicted_mask, points, config, generators)
         confidence = _confidence(features, coarse_mask, chosen, config)

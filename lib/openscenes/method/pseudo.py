@@ -6,7 +6,7 @@ Paper: Sec. 3.2 (offline: the network does not change), Sec. 3.3 (known or unkno
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,13 +67,20 @@ def pseudo_examples(
     ipt: IPTConfig | None,
     inference: InferenceConfig | None = None,
     *,
+    file: Path | None = None,
     label: str = "pseudo masks",
 ) -> list[Example]:
     """Give each object of a new scene a pseudo mask and a predicted class.
 
     Paper: Sec. 3.2, 3.3; with ``ipt=None`` the coarse masks themselves ("+ST" of Table 4).
     Ours: an object whose class probability is below ``unknown_below`` is of unknown class.
+
+    Args:
+        inference: the teacher's setting; None: the context's.
+        file: where the pseudo masks are kept; an interrupted run finds them again.
     """
+    if file is not None and file.exists():
+        return _read(file, examples)
     config = inference or context.inference
     made: list[Example] = []
     bar = progress(label, len(examples))
@@ -92,6 +99,9 @@ def pseudo_examples(
             made.append(replace(example, supervision=code, class_index=class_index))
         bar.update(len(chunk))
     bar.close()
+    if file is not None:
+        with atomic(file) as partial:
+            partial.write_text(json.dumps([[e.supervision, e.class_index] for e in made]))
     return made
 
 
@@ -106,31 +116,14 @@ def known_classes(probability: Tensor, unknown_below: float) -> Tensor:
 
 
 def kept_pseudo_masks(folder: Path, scene: Sequence[ClickedObject]) -> list[Example]:
-    """The examples that a finished step of evolution learned from.
+    """The examples that a finished step of evolution learned from, for the next step's pool.
 
-    Ours: a later step, in another process, needs them for its pool (Sec. 3.4).
+    Paper: Sec. 3.4.
     """
-    return _kept(folder / PSEUDO_MASKS, [from_clicks(clicked) for clicked in scene])
+    return _read(folder / PSEUDO_MASKS, [from_clicks(clicked) for clicked in scene])
 
 
-def once(
-    folder: Path | None, name: str, make: Callable[[], list[Example]], examples: Sequence[Example]
-) -> list[Example]:
-    """Make pseudo masks once per run folder; an interrupted run finds them again.
-
-    Paper: Sec. 3.2 (offline).
-    """
-    path = None if folder is None else folder / name
-    if path is not None and path.exists():
-        return _kept(path, examples)
-    made = make()
-    if path is not None:
-        with atomic(path) as partial:
-            partial.write_text(json.dumps([[e.supervision, e.class_index] for e in made]))
-    return made
-
-
-def _kept(path: Path, examples: Sequence[Example]) -> list[Example]:
+def _read(path: Path, examples: Sequence[Example]) -> list[Example]:
     kept = json.loads(path.read_text())
     return [
         replace(example, supervision=code, class_index=class_index)

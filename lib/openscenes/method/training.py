@@ -74,7 +74,7 @@ def train(
     *,
     folder: Path | None = None,
     label: str = "training",
-    average: AveragedModel | None = None,
+    ema: AveragedModel | None = None,
 ) -> list[dict[str, float]]:
     """Minimise an objective in place.
 
@@ -89,7 +89,7 @@ def train(
         objective: (network, one Batch per slot of the tuples, epoch) -> name -> (B,) losses.
         augmentations: one per slot of the tuples; None draws nothing.
         folder: where the run's resume file lies; None keeps nothing.
-        average: follows the network's weights after every step.
+        ema: exponential moving average of the weights, updated after every step.
     Returns:
         One row of mean losses per epoch.
     Raises:
@@ -104,8 +104,8 @@ def train(
     wrapped, wrapped_optimiser = fabric.setup(network, optimiser)
     resume = None if folder is None else folder / "resume.safetensors"
     kept = network
-    if average is not None:
-        kept = nn.ModuleDict({"network": network, "average": average.to(fabric.device)})
+    if ema is not None:
+        kept = nn.ModuleDict({"network": network, "ema": ema.to(fabric.device)})
     state = checkpoints.restore(resume, kept, optimiser)
     keeper = checkpoints.Keeper(resume if fabric.is_global_zero else None, kept, optimiser)
     pixels = context.crop.size**2 if config.reduction == "mean" else 1
@@ -126,8 +126,8 @@ def train(
             if config.clip_norm > 0:
                 fabric.clip_gradients(wrapped, wrapped_optimiser, max_norm=config.clip_norm)
             wrapped_optimiser.step()
-            if average is not None:
-                average.update_parameters(network)
+            if ema is not None:
+                ema.update_parameters(network)
             state.add({name: float(loss.detach().mean()) for name, loss in losses.items()})
             bar.set_postfix(loss=f"{float(per_object.detach().mean()):.3f}", refresh=False)
             bar.update()

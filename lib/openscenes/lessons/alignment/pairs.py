@@ -165,7 +165,7 @@ def paired(
 ) -> Pairing:
     """Each new object with the partner that training gives it in an epoch."""
     pool = Pool(labelled.examples)
-    known = [e if pool.knows(e.class_index) else replace(e, class_index=NO_CLASS) for e in new]
+    known = [pool.restrict_class(example) for example in new]
     old = [pool.partner(example, seed, epoch) for example in known]
     predicted = tuple(_predicted_name(labelled.index.classes, example) for example in known)
     names = tuple(map(_name, old)), predicted, tuple(map(_name, truth))
