@@ -87,7 +87,8 @@ def labelled_object(
     """
     plain, source = from_clicks(clicked_object(image, box, point)), MaskSource("voc", mask, 1)
     truth = ObjectRecord(
-        str(image.parent), image.stem, plain.object_id, str(class_index), Box(*box), 0, image, source
+        str(image.parent), image.stem, plain.object_id, str(class_index), Box(*box), 0,
+        image, source,
     )  # fmt: skip
     truth = replace(truth, area=int(datasets.read_mask(truth).sum()))
     return replace(plain, supervision=truth, class_index=class_index)
