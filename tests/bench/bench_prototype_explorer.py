@@ -17,9 +17,9 @@ import torch
 from openscenes.data import crops
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, Point
-from openscenes.lessons.prototypes.asked import Asked
 from openscenes.lessons.prototypes.layers import LAYERS, draw, words
-from openscenes.lessons.prototypes.state import Settings, look, read, with_value
+from openscenes.lessons.prototypes.objects import PredictedObject
+from openscenes.lessons.prototypes.refinement import Settings, measure, refine_object, with_value
 from openscenes.method.inference import Prediction
 from openscenes.method.ipt import IPTConfig
 from openscenes.widgets.overlays import encode_png
@@ -35,7 +35,7 @@ VALUES = {
 }  # fmt: skip
 
 
-def answered(shape):
+def predicted_disc(shape):
     """One object in the middle of the crop, with ReLU-like features that tell it from the rest."""
     generator = torch.Generator().manual_seed(0)
     rows, cols = np.mgrid[:SIZE, :SIZE]
@@ -47,27 +47,27 @@ def answered(shape):
     features = (0.5 * torch.randn(shape, generator=generator) + inside * shift).relu()[None]
     mask = torch.from_numpy(coarse)[None, None]
     prediction = Prediction(mask.float(), mask, mask.float(), features, features, torch.ones(1, 2))
-    picture = np.full((SIZE, SIZE, 3), 127, np.uint8)
+    image = np.full((SIZE, SIZE, 3), 127, np.uint8)
     interaction = Interaction(Box(76.0, 126.0, 437.0, 387.0), Point(256.0, 256.0))
     nothing = np.zeros_like(truth)
-    return Asked(
-        Example("bench", Path("bench.png"), interaction, None), picture, picture, crops.identity(),
+    return PredictedObject(
+        Example("bench", Path("bench.png"), interaction, None), image, image, crops.identity(),
         torch.tensor([[256, 256]]), prediction, truth, nothing, truth, nothing, 0.9,
     )  # fmt: skip
 
 
-def moves(asked):
+def moves(predicted):
     """Milliseconds of each slider move, from the new value to the bytes of the picture."""
-    seen = look(asked, Settings(replace(IPTConfig(), temperature=20.0)))
+    refined = refine_object(predicted, Settings(replace(IPTConfig(), temperature=20.0)))
     times = {}
     layers, steps = cycle(LAYERS), {name: cycle(values) for name, values in VALUES.items()}
     for name in islice(cycle(VALUES), N_MOVES):
         value, layer = next(steps[name]), next(layers)
         value = float(value) if isinstance(value, np.floating) else value
         began = time.perf_counter()
-        seen = look(asked, with_value(seen.settings, name, value), seen)
-        encode_png(draw(layer, seen))
-        words(layer, seen, read(seen))
+        refined = refine_object(predicted, with_value(refined.settings, name, value), refined)
+        encode_png(draw(layer, refined))
+        words(layer, refined, measure(refined))
         times.setdefault(name, []).append(1e3 * (time.perf_counter() - began))
     return times
 
@@ -77,9 +77,9 @@ def main(threads):
     for n_threads in threads:
         torch.set_num_threads(n_threads)
         for shape in SHAPES:
-            asked = answered(shape)
-            moves(asked)
-            times = moves(asked)
+            predicted = predicted_disc(shape)
+            moves(predicted)
+            times = moves(predicted)
             every = np.concatenate(list(times.values()))
             slowest = max(times, key=lambda name: np.median(times[name]))
             print(

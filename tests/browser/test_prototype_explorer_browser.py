@@ -28,30 +28,30 @@ WITHIN, CANVAS = ".os-prototype-explorer", "canvas"
 @pytest.mark.parametrize(("front_end", "width"), [("JupyterLab", 900), ("Notebook 7", 1400)])
 def test_click_slide_choose_undo_and_reload(open_notebook, front_end, width):
     notebook = open_notebook(CELLS, front_end, width).run()
-    picture = notebook.canvas(WITHIN)
-    assert "confidence: merged" in explored.told(picture)
+    image = notebook.canvas(WITHIN)
+    assert "confidence: merged" in explored.told(image)
 
-    with explored.repainted(notebook, picture, CANVAS):
+    with explored.repainted(notebook, image, CANVAS):
         notebook.type_into("os-alpha", "0.00")
-    with explored.repainted(notebook, picture, CANVAS):
+    with explored.repainted(notebook, image, CANVAS):
         explored.choose(notebook, "os-layer", "coarse mask against the truth")
-    assert "against the truth" in explored.told(picture)
+    assert "against the truth" in explored.told(image)
     assert notebook.value("explorer.n_asked") == 1
 
     side = notebook.value("canvas.size[0]")
-    picture.answered(picture.click, side // 3, side // 2)
+    image.answered(image.click, side // 3, side // 2)
     assert notebook.value("[explorer.n_asked, canvas.clicks[0][2]]") == [2, 1]
-    picture.answered(picture.press, "u")
+    image.answered(image.press, "u")
     assert notebook.value("explorer.now.settings.ipt.alpha") == 0.0
-    picture.answered(picture.press, "u")
+    image.answered(image.press, "u")
     notebook.await_value("explorer.now.settings.ipt.alpha", 0.3)
 
-    with explored.repainted(notebook, picture, CANVAS):
+    with explored.repainted(notebook, image, CANVAS):
         explored.choose(notebook, "os-scene", "coco")
     assert notebook.overflow_px() == 0
     notebook.screenshot(f"prototype-{width}")
-    picture = explored.reloaded(notebook, WITHIN)
-    with explored.repainted(notebook, picture, CANVAS):
+    image = explored.reloaded(notebook, WITHIN)
+    with explored.repainted(notebook, image, CANVAS):
         explored.choose(notebook, "os-layer", "confidence: global")
 
 

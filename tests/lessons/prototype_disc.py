@@ -8,13 +8,13 @@ import torch
 from openscenes.data import crops
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, Point
-from openscenes.lessons.prototypes.asked import Asked
+from openscenes.lessons.prototypes.objects import PredictedObject
 from openscenes.method.inference import Prediction
 
 SIZE = 32
 
 
-def answered(*, empty=False, truth=True):
+def predicted_disc(*, empty=False, truth=True):
     """One object as a network might answer it: a disc, its mask a little off, features beside."""
     generator = torch.Generator().manual_seed(3)
     rows, cols = np.mgrid[:SIZE, :SIZE]
@@ -29,11 +29,11 @@ def answered(*, empty=False, truth=True):
         probability, coarse, (coarse & (probability > 0.5)).double(), features, features[:, :3] * 2,
         torch.ones(1, 2),
     )  # fmt: skip
-    picture = np.full((SIZE, SIZE, 3), 90, np.uint8)
+    image = np.full((SIZE, SIZE, 3), 90, np.uint8)
     nothing = np.zeros_like(disc)
     example = Example("disc", Path("disc.png"), Interaction(Box(7, 6, 26, 25), Point(16, 16)), None)
-    return Asked(
-        example, picture, picture, crops.identity(), torch.tensor([[16, 16]]), prediction,
+    return PredictedObject(
+        example, image, image, crops.identity(), torch.tensor([[16, 16]]), prediction,
         disc if truth else None, nothing, disc if truth else nothing, nothing,
         0.7 if truth else None,
     )  # fmt: skip

@@ -11,10 +11,10 @@ import pytest
 
 from openscenes.data.records import Box, Point
 from openscenes.lessons.prototypes import explorer as prototype_explorer
-from openscenes.lessons.prototypes.asked import ask, reclicked
 from openscenes.lessons.prototypes.explorer import PrototypeExplorer
 from openscenes.lessons.prototypes.layers import LAYERS, draw
-from openscenes.lessons.prototypes.state import Settings
+from openscenes.lessons.prototypes.objects import predict_object, reclicked
+from openscenes.lessons.prototypes.refinement import Settings
 from openscenes.method.ipt import IPTConfig
 from openscenes.networks.weights import save_weights
 from openscenes.study.runs.data import validation, with_others
@@ -69,10 +69,10 @@ def test_iou_before_and_after_are_those_of_the_tables(study, model, examples, ex
     variants = {"mine": IPTVariant("layer4", IPTConfig())}
     scores = ipt_iou(study, model, validation(study, "voc"), variants)
     for position in (0, 4, 7):
-        explorer._object.value = position
-        reading = prototype_explorer.read(explorer.now)
-        assert reading.iou_before == pytest.approx(scores["iou"][position])
-        assert reading.iou_after == pytest.approx(scores["mine"][position])
+        explorer._menus["object"].value = position
+        measures = prototype_explorer.measure(explorer.now)
+        assert measures.iou_before == pytest.approx(scores["iou"][position])
+        assert measures.iou_after == pytest.approx(scores["mine"][position])
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_a_control_moves_its_setting_and_the_picture_and_asks_no_network(name, v
     explorer._controls[name].value = value
     settings = explorer.now.settings
     assert (settings.feature if name == "feature" else getattr(settings.ipt, name)) == value
-    assert explorer.n_asked == 1
+    assert explorer.n_predictions == 1
     assert seq(explorer) == explorer._canvas.seq == before + 1
-    assert "network asked</th>" in explorer._numbers.value
+    assert "predictions</th>" in explorer._numbers.value
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_layer_of_the_menu_is_shown(name, explorer):
-    explorer._layer.value = name
+    explorer._menus["layer"].value = name
     assert np.array_equal(shown(explorer), draw(name, explorer.now))
     assert LAYERS[name].title in explorer._canvas.label
     assert LAYERS[name].legend in explorer._legend.value
@@ -102,36 +102,36 @@ def test_every_layer_of_the_menu_is_shown(name, explorer):
 
 def test_a_point_on_the_crop_asks_again_with_the_same_box(explorer, examples):
     gesture(explorer, kind="point", row=12, col=20)
-    interaction = explorer.now.asked.example.interaction
-    assert explorer.n_asked == 2
+    interaction = explorer.now.predicted.example.interaction
+    assert explorer.n_predictions == 2
     assert interaction.box == examples[0].interaction.box
-    assert explorer.now.asked.point.tolist() == [[12, 20]]
+    assert explorer.now.predicted.point.tolist() == [[12, 20]]
     assert explorer._canvas.clicks == [[12, 20, 1]]
 
 
 def test_a_point_that_is_still_dragged_asks_nothing(explorer):
     gesture(explorer, kind="point", row=12, col=20, dragging=True)
-    assert explorer.n_asked == 1
+    assert explorer.n_predictions == 1
 
 
 def test_a_new_box_waits_for_its_point_and_then_asks_once(explorer):
-    explorer._view.value = "picture"
+    explorer._view.value = "image"
     gesture(explorer, kind="box", box=[5, 40, 60, 76])
-    assert explorer.n_asked == 1
+    assert explorer.n_predictions == 1
     assert "click inside" in explorer._legend.value
     gesture(explorer, kind="point", row=30, col=58)
-    assert explorer.n_asked == 2
-    assert explorer.now.asked.example.interaction == (
-        type(explorer.now.asked.example.interaction)(Box(5, 40, 60, 76), Point(30, 58))
+    assert explorer.n_predictions == 2
+    assert explorer.now.predicted.example.interaction == (
+        type(explorer.now.predicted.example.interaction)(Box(5, 40, 60, 76), Point(30, 58))
     )
     assert explorer._canvas.box == [5, 40, 60, 76]
-    assert shown(explorer).shape[:2] == explorer.now.asked.picture.shape[:2]
+    assert shown(explorer).shape[:2] == explorer.now.predicted.image.shape[:2]
 
 
 def test_a_negative_click_is_answered_with_a_sentence(explorer):
     gesture(explorer, kind="click", row=3, col=3, sign=-1)
     assert "one point inside the object" in explorer._callbacks.message.value
-    assert explorer.n_asked == 1
+    assert explorer.n_predictions == 1
 
 
 def test_a_setting_that_no_run_can_mean_is_answered_and_taken_back(explorer):
@@ -153,23 +153,23 @@ def test_undo_and_redo_bring_controls_and_clicks_back(explorer):
     gesture(explorer, kind="redo")
     assert explorer._controls["m"].value == 0.2
     assert explorer._canvas.clicks == [[12, 20, 1]]
-    assert explorer.n_asked == 2
+    assert explorer.n_predictions == 2
 
 
 def test_the_two_readings_are_one_button_away(explorer, study):
-    explorer._buttons["as in Table 4"].click()
+    explorer._buttons["as_in_table_4"].click()
     profile = study.profile
     assert explorer.now.settings == Settings(profile.ipt, profile.inference.feature)
-    explorer._buttons["as printed"].click()
+    explorer._buttons["as_printed"].click()
     assert explorer.now.settings == Settings(IPTConfig())
 
 
 def test_settings_stay_when_another_object_is_chosen(explorer, examples):
     explorer._controls["m"].value = 0.3
-    explorer._scene.value = "few"
-    assert explorer.now.asked.example is examples[3]
+    explorer._menus["scene"].value = "few"
+    assert explorer.now.predicted.example is examples[3]
     assert explorer.now.settings.ipt.m == 0.3
-    assert len(explorer._object.options) == 2
+    assert len(explorer._menus["object"].options) == 2
 
 
 def test_the_truth_is_that_of_the_object_clicked_on(study, model, examples):
@@ -181,5 +181,5 @@ def test_the_truth_is_that_of_the_object_clicked_on(study, model, examples):
     assert back.supervision is one.supervision
     nowhere = reclicked(study, one, one.interaction.box, Point(0.0, 0.0))
     assert nowhere.supervision is None
-    assert ask(study, model, nowhere).iou is None
+    assert predict_object(study, model, nowhere).iou is None
     assert len(nowhere.others) == 2

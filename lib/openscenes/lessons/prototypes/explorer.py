@@ -1,38 +1,66 @@
-"""The prototype explorer: every map and number of IPT on one object, under the reader's hand.
+"""The prototype explorer: every map and number of IPT on one object, as settings are moved.
 
-The network is asked when an object is chosen, clicked or boxed, and at no other time.
+The network runs when an object is chosen, clicked or boxed, and at no other time.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
 
 from openscenes.data import crops
 from openscenes.data.examples import Example
-from openscenes.data.records import Box, Point
+from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
-from openscenes.lessons.prototypes.asked import Asked, ask, name_of, reclicked
-from openscenes.lessons.prototypes.controls import controls, show
-from openscenes.lessons.prototypes.layers import LAYERS, draw, encoded, on_picture, words
-from openscenes.lessons.prototypes.state import Look, Settings, look, read, rows, with_value
+from openscenes.lessons.interactions.state import inside
+from openscenes.lessons.prototypes.layers import LAYERS, draw, encoded, on_image, words
+from openscenes.lessons.prototypes.objects import name_of, predict_object, reclicked
+from openscenes.lessons.prototypes.refinement import (
+    RefinedObject,
+    Settings,
+    measure,
+    refine_object,
+    rows,
+    with_value,
+)
 from openscenes.method.ipt import IPTConfig
+from openscenes.settings import sources
 from openscenes.study.plan.on_demand import n_objects_evenly
 from openscenes.study.runs.data import Study, validation, with_others
 from openscenes.study.runs.models import Model
 from openscenes.widgets.callbacks import Callbacks
-from openscenes.widgets.canvas import Canvas, after
+from openscenes.widgets.canvas import Canvas, after, marks
+from openscenes.widgets.controls import Control, Controls, buttons, column, opacity_of, row
 from openscenes.widgets.history import History
 from openscenes.widgets.overlays import encode_png
-from openscenes.widgets.readout import readout
+from openscenes.widgets.readout import caption, readout
 
-CANVAS_PX = 400  # Ours: beside its sliders in a window of 900 px
+CANVAS_PX = 400  # beside its sliders in a window of 900 px
 SCENES = ("voc", "cityscapes", "coco")
-_FILL = widgets.Layout(width="auto", min_width="0")
-_STYLE = {"description_width": "4.5em"}
+SETTINGS = {  # pixels are those of a 512 crop, and scale with the crop
+    "alpha": Control("α, weight of center", step=0.01),
+    "beta": Control("β, weight of edge", step=0.01),
+    "m": Control("m, of global's k", step=0.01),
+    "n": Control("n, of merged's k", step=0.01),
+    "center_points": Control("center points x", 0, 50, 1),
+    "center_radius_px": Control("their radius, px", 0.0, 128.0, 1.0, digits=0),
+    "kernel_px": Control("kernel, px", 1, 31, 2),
+    "iterations": Control("iterations", 0, 20, 1),
+    "temperature": Control("temperature", -1.0, 3.0, 0.05, powers=True),
+    "feature": Control("F", choices=(("fourth stage (paper)", "layer4"), ("decoder", "decoder"))),
+    "background": Control("c̄ averages", choices=(
+        ("all but Q (paper)", "complement"), ("outside M_p", "outside_coarse")
+    )),
+    "edge": Control("edge", choices=(
+        ("what erosion takes", "boundary"), ("what it leaves", "inner")
+    )),
+    "fusion": Control("mask by", choices=(("vote", "vote"), ("weighted sum", "weighted_sum"))),
+}  # fmt: skip
 
 
 def objects_to_explore(study: Study, n_each: int = 12) -> dict[str, list[Example]]:
@@ -41,12 +69,11 @@ def objects_to_explore(study: Study, n_each: int = 12) -> dict[str, list[Example
 
 
 class PrototypeExplorer:
-    """Canvas, menus, sliders and numbers around one look at a time.
+    """Canvas, menus, sliders and numbers around one refined object at a time.
 
     Attributes:
         widget: what a cell shows.
-        n_asked: how often the network was run.
-        now: the look that is shown.
+        n_predictions: how often the network was run.
     """
 
     def __init__(
@@ -58,103 +85,85 @@ class PrototypeExplorer:
     ) -> None:
         self._study, self._model, self._objects = study, model, objects
         self._settings = settings or Settings(IPTConfig())
-        self._callbacks, self._quiet, self._seq, self.n_asked = Callbacks(), False, 0, 0
-        self._make_parts()
+        self._callbacks, self.n_predictions = Callbacks(), 0
+        self._canvas, self._legend = Canvas(), widgets.HTML().add_class("os-legend")
+        self._numbers = widgets.HTML().add_class("os-numbers")
+        self._make_controls()
         self._choose()
-        self._connect()
-        self.widget = self._laid_out()
+        self._canvas.observe(self._callbacks.guarded(self._gestured), "gesture")
+        self.widget = self._laid_out().add_class("os-prototype-explorer")
 
     @property
-    def now(self) -> Look:
-        """The look that is shown."""
+    def now(self) -> RefinedObject:
+        """What is shown."""
         return self._history.now
 
-    # ---- parts ----
-    def _make_parts(self) -> None:
-        self._canvas = Canvas()
-        self._scene = _menu("scene", list(self._objects), "os-scene")
-        self._object = _menu("object", self._names(), "os-object")
-        self._layer = _menu("layer", [(v.title, k) for k, v in LAYERS.items()], "os-layer")
-        self._layer.value = "merged"
+    def _make_controls(self) -> None:
+        layers = [(layer.title, name) for name, layer in LAYERS.items()]
+        self._menus = Controls({
+            "scene": Control("scene", choices=list(self._objects)),
+            "object": Control("object", choices=()), "layer": Control("layer", choices=layers),
+        }, label_width="4.5em")  # fmt: skip
+        self._menus["layer"].value = "merged"
+        self._offer_objects()
+        self._menus.observe(self._callbacks, self._menu_moved)
         self._view = widgets.ToggleButtons(
-            options=[("crop: move the point", "crop"), ("picture: new box", "picture")],
+            options=[("crop: move the point", "crop"), ("image: new box", "image")],
             style={"button_width": "13.5em"},
         ).add_class("os-view")
-        self._opacity = widgets.FloatSlider(
-            1.0, min=0.0, max=1.0, step=0.05, description="opacity", style=_STYLE, layout=_FILL
+        self._view.observe(self._callbacks.guarded(lambda _: self._put_up()), "value")
+        known = sources(IPTConfig)
+        self._controls = Controls(
+            {name: replace(c, source=known.get(name, "")) for name, c in SETTINGS.items()},
+            label_width="9.5em",
         )
-        self._legend = widgets.HTML().add_class("os-legend")
-        self._numbers = widgets.HTML().add_class("os-numbers")
-        self._controls = controls(self._settings)
-        self._buttons = {
-            words: widgets.Button(
-                description=words, tooltip=tip, layout=widgets.Layout(width="auto")
-            ).add_class(f"os-{words.split()[-1]}")
-            for words, tip in (
-                ("undo", "One step back; u on the picture"),
-                ("redo", "One step forth; r on the picture"),
-                ("as printed", "The paper's settings"),
-                ("as in Table 4", "The reading that this study trains with"),
-            )
-        }
-
-    def _connect(self) -> None:
-        guarded = self._callbacks.guarded
-        self._scene.observe(guarded(lambda _: self._fill_objects()), "value")
-        self._object.observe(guarded(lambda _: self._choose()), "value")
-        self._view.observe(guarded(lambda _: self._put_up()), "value")
-        self._layer.observe(guarded(lambda _: self._draw(time.perf_counter())), "value")
-        self._canvas.observe(guarded(self._gestured), "gesture")
-        for name, control in self._controls.items():
-            control.observe(guarded(self._mover(name)), "value")
+        self._controls.observe(self._callbacks, self._setting_moved)
         profile = self._study.profile
         own = Settings(profile.ipt, profile.inference.feature)
-        actions: tuple[Callable[[], None], ...] = (
-            self._undo, self._redo,
-            lambda: self._move(Settings(IPTConfig()), ""), lambda: self._move(own, ""),
-        )  # fmt: skip
-        for button, action in zip(self._buttons.values(), actions, strict=True):
-            button.on_click(guarded(lambda _, action=action: action()))
-        widgets.jslink((self._opacity, "value"), (self._canvas, "opacity"))
+        printed = partial(self._move, Settings(IPTConfig()), "")
+        self._buttons = buttons(self._callbacks, {
+            "undo": ("undo", "One step back; u on the image", self._undo),
+            "redo": ("redo", "One step forth; r on the image", self._redo),
+            "as_printed": ("as printed", "The paper's settings", printed),
+            "as_in_table_4": (
+                "as in Table 4", "The settings of this study", partial(self._move, own, "")
+            ),
+        })  # fmt: skip
 
     def _laid_out(self) -> widgets.VBox:
-        wrapped = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
-        left = widgets.VBox(
-            [self._view, self._canvas, self._legend, self._numbers],
-            layout=widgets.Layout(flex="0 0 auto", max_width="100%", margin="0 12px 0 0"),
-        )
-        side = widgets.VBox(
-            [self._layer, self._opacity, *self._controls.values(),
-             widgets.HBox(list(self._buttons.values()), layout=wrapped)],
-            layout=widgets.Layout(flex="1 1 280px", min_width="0"),
+        left = column(
+            self._view, self._canvas, self._legend, self._numbers,
+            flex="0 0 auto", margin="0 12px 0 0",
         )  # fmt: skip
-        menus = widgets.HBox([self._scene, self._object], layout=wrapped)
-        body = widgets.HBox([left, side], layout=wrapped)
-        made = widgets.VBox([menus, body, self._callbacks.shown])
-        return made.add_class("os-prototype-explorer")
+        side = column(
+            self._menus["layer"], opacity_of(self._canvas), *self._controls.by_name.values(),
+            row(*self._buttons.values()), flex="1 1 280px", min_width="0",
+        )  # fmt: skip
+        menus = row(*self._menus.named("scene", "object"))
+        return column(menus, row(left, side), self._callbacks.shown)
 
     # ---- which object ----
-    def _names(self) -> list[tuple[str, int]]:
-        examples = self._objects[self._scene.value]
-        return [(name_of(example), i) for i, example in enumerate(examples)]
-
-    def _fill_objects(self) -> None:
-        self._quiet = True
-        self._object.options = self._names()
-        self._quiet = False
+    def _menu_moved(self, name: str, _value: Any) -> None:
+        if name == "layer":
+            return self._draw(time.perf_counter())
+        if name == "scene":
+            self._offer_objects()
         self._choose()
 
+    def _offer_objects(self) -> None:
+        examples = self._objects[self._menus["scene"].value]
+        names = [(name_of(example), number) for number, example in enumerate(examples)]
+        self._menus.offer("object", names, 0)
+
     def _choose(self) -> None:
-        """Ask about the object of the menus; its history begins anew, settings stay."""
-        if self._quiet:
-            return
-        asked = self._ask(self._objects[self._scene.value][self._object.value])
-        self._history = History(look(asked, self._settings))
+        """Predict the object of the menus; its history begins anew, settings stay."""
+        example = self._objects[self._menus["scene"].value][self._menus["object"].value]
+        self._history = History(self._predicted(example))
         self._put_up()
 
-    def _ask(self, example: Example) -> Asked:
-        self.n_asked += 1
-        return ask(self._study, self._model, example)
+    def _predicted(self, example: Example) -> RefinedObject:
+        self.n_predictions += 1
+        return refine_object(predict_object(self._study, self._model, example), self._settings)
 
     # ---- clicks ----
     def _gestured(self, change: Mapping[str, Any]) -> None:
@@ -164,35 +173,28 @@ class PrototypeExplorer:
             return self._undo() if kind == "undo" else self._redo()
         if kind in ("point", "click") and not gesture.get("dragging"):
             self._clicked(gesture)
-        elif kind in ("box", "clear") and self._view.value == "picture":
+        elif kind in ("box", "clear") and self._view.value == "image":
             self._canvas.box, self._canvas.clicks = after(gesture, (), ())
             self._canvas.overlay = b""
             self._legend.value = "Drag a box around an object, then click inside it."
 
     def _clicked(self, gesture: Mapping[str, Any]) -> None:
-        """Ask again with the point that was clicked, and with the box where one was drawn."""
+        """Predict again with the point that was clicked, and with the box where one was drawn."""
         if gesture["sign"] < 0:
             raise InputError("Prototypes come from one point inside the object: click without "
                              "Shift.")  # fmt: skip
-        now, point = self.now.asked, Point(float(gesture["row"]), float(gesture["col"]))
+        now, point = self.now.predicted, Point(float(gesture["row"]), float(gesture["col"]))
         box = now.example.interaction.box
-        if self._view.value == "picture" and self._canvas.box:
+        if self._view.value == "image" and self._canvas.box:
             box = Box(*map(float, self._canvas.box))
         else:
-            point = _inside(crops.move_point(crops.invert(now.affine), point), now)
-        asked = self._ask(reclicked(self._study, now.example, box, point))
-        self._history.put(look(asked, self._settings), "")
+            point = inside(crops.move_point(crops.invert(now.affine), point), now.image.shape)
+        example = reclicked(self._study, now.example, box, point)
+        self._history.put(self._predicted(example), "")
         self._put_up()
 
-    # ---- sliders ----
-    def _mover(self, name: str) -> Callable[[Mapping[str, Any]], None]:
-        def moved(change: Mapping[str, Any]) -> None:
-            if not self._quiet:
-                self._move_one(name, change["new"])
-
-        return moved
-
-    def _move_one(self, name: str, value: object) -> None:
+    # ---- settings ----
+    def _setting_moved(self, name: str, value: Any) -> None:
         try:
             self._move(with_value(self._settings, name, value), name)
         except InputError:
@@ -200,9 +202,9 @@ class PrototypeExplorer:
             raise
 
     def _move(self, settings: Settings, control: str) -> None:
-        """Look at the same answer with other settings: the network is not asked."""
+        """Refine the same prediction with other settings: the network does not run."""
         began = time.perf_counter()
-        self._history.put(look(self.now.asked, settings, self.now), control)
+        self._history.put(refine_object(self.now.predicted, settings, self.now), control)
         self._show_settings()
         self._draw(began)
 
@@ -215,52 +217,34 @@ class PrototypeExplorer:
         self._put_up()
 
     def _show_settings(self) -> None:
-        """Controls follow the look that is shown, without being taken for the reader's hand."""
-        self._settings, self._quiet = self.now.settings, True
-        show(self._controls, self._settings)
-        self._quiet = False
+        self._settings = self.now.settings
+        self._controls.show(vars(self._settings.ipt) | {"feature": self._settings.feature})
 
-    # ---- pictures ----
+    # ---- what is shown ----
     def _put_up(self) -> None:
-        """Show the crop or the picture of the present look, with its box and point."""
-        began, asked = time.perf_counter(), self.now.asked
-        whole = self._view.value == "picture"
-        image = asked.picture if whole else asked.crop
+        """Show the crop or the image of the present object, with its box and point."""
+        began, predicted = time.perf_counter(), self.now.predicted
+        whole = self._view.value == "image"
+        image = predicted.image if whole else predicted.crop
+        affine = crops.identity() if whole else predicted.affine
+        given = predicted.example.interaction
+        moved = Interaction(
+            crops.move_box(affine, given.box), crops.move_point(affine, given.point)
+        )
         self._canvas.show(image, label="", width_px=CANVAS_PX)
-        affine = crops.identity() if whole else asked.affine
-        box = crops.move_box(affine, asked.example.interaction.box)
-        point = crops.move_point(affine, asked.example.interaction.point)
         self._canvas.mode = "interaction" if whole else "point"
-        self._canvas.box = [round(side) for side in box]
-        self._canvas.clicks = [[round(point.row), round(point.col), 1]]
+        self._canvas.box, self._canvas.clicks = marks(moved).values()
         self._show_settings()
         self._draw(began)
 
     def _draw(self, began: float) -> None:
-        seen, reading, name = self.now, read(self.now), self._layer.value
-        self._seq += 1
-        with self._canvas.hold_sync():
-            self._canvas.overlay, self._canvas.seq = self._overlay(name), self._seq
-            self._canvas.label = words(name, seen, reading)
-        self._legend.value = f"<b>{LAYERS[name].title}</b>: {LAYERS[name].legend}"
+        name, measures = self._menus["layer"].value, measure(self.now)
+        if self._view.value == "image":
+            overlay = encode_png(on_image(draw(name, self.now), self.now.predicted))
+        else:
+            overlay = encoded(name, self.now)
+        self._canvas.paint(overlay=overlay, label=words(name, self.now, measures))
+        self._legend.value = caption(LAYERS[name].title, LAYERS[name].legend)
         ms = 1e3 * (time.perf_counter() - began)
-        self._numbers.value = readout(
-            rows(reading) | {"network asked": f"{self.n_asked} times"}, self._seq, ms
-        )
-
-    def _overlay(self, name: str) -> bytes:
-        if self._view.value == "picture":
-            return encode_png(on_picture(draw(name, self.now), self.now.asked))
-        return encoded(name, self.now)
-
-
-def _menu(description: str, options: list[Any], css: str) -> widgets.Dropdown:
-    return widgets.Dropdown(
-        description=description, options=options, style=_STYLE, layout=_FILL
-    ).add_class(css)  # fmt: skip
-
-
-def _inside(point: Point, asked: Asked) -> Point:
-    """The nearest pixel of the picture: a crop may reach beyond it."""
-    height, width = asked.picture.shape[:2]
-    return Point(min(max(point.row, 0.0), height - 1.0), min(max(point.col, 0.0), width - 1.0))
+        runs = {"predictions": str(self.n_predictions)}
+        self._numbers.value = readout(rows(measures) | runs, self._canvas.seq, ms)

@@ -1,4 +1,4 @@
-"""One object, and what the network answers: asked once, and again only at another click."""
+"""One object and the network's prediction for it: one run per object, click and box."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from openscenes import masks
 from openscenes.data import crops
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, ObjectRecord, Point
+from openscenes.lessons.interactions.state import inside
+from openscenes.lessons.loading import loaded
 from openscenes.method.inference import Prediction, paste_back, predictions
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.models import Model, run_context
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """One object, and what the network answered when it was asked, once.
+class PredictedObject:
+    """One object and what the network predicts for it.
 
     Attributes:
-        example: its box and point in picture pixels; its id fixes the center points.
-        picture: (H, W, 3) uint8 RGB, the photograph.
+        example: its box and point in image pixels; its id fixes the center points.
+        image: (H, W, 3) uint8 RGB.
         crop: (S, S, 3) uint8 RGB, what the network saw.
-        affine: from picture to crop pixels, as in ``data.crops``.
+        affine: from image to crop pixels, as in ``data.crops``.
         point: (1, 2) int64 (row, col) of the click in the crop.
         prediction: masks and features, with B = 1; features in float32.
-        truth: (H, W) bool in picture pixels, None where nobody labelled the object.
+        truth: (H, W) bool, None for an unlabelled object.
         void: (H, W) bool, pixels that do not count, or None.
         crop_truth, crop_void: (S, S) bool, the same in the crop; empty where there is no truth.
-        iou: of the coarse mask with the truth in picture pixels, None without truth.
+        iou: of the coarse mask with the truth in image pixels, None without truth.
     """
 
     example: Example
-    picture: NDArray[np.uint8]
+    image: NDArray[np.uint8]
     crop: NDArray[np.uint8]
     affine: crops.Affine
     point: Tensor
@@ -52,12 +54,11 @@ class Asked:
         return name_of(self.example)
 
 
-def ask(study: Study, model: Model, example: Example) -> Asked:
-    """Run the network on one object: the only place of the explorer where it runs."""
+def predict_object(study: Study, model: Model, example: Example) -> PredictedObject:
+    """Run the network on one object."""
     profile = study.profile
-    network = study.remembered(("loaded", model.digest), lambda: model.load(study))
     ((_, cuts, batch, prediction),) = predictions(
-        network, [replace(example, others=())], run_context(study)
+        loaded(study, model), [replace(example, others=())], run_context(study)
     )
     prediction = replace(
         prediction, layer4=prediction.layer4.float(), decoder=prediction.decoder.float()
@@ -66,9 +67,9 @@ def ask(study: Study, model: Model, example: Example) -> Asked:
     labelled = example.supervision is not None
     truth, void = study.cache.supervision(example) if labelled else (None, None)
     pasted = next(paste_back(prediction.probability, cuts)) > profile.inference.threshold
-    return Asked(
+    return PredictedObject(
         example=example,
-        picture=study.cache.image(example.image),
+        image=study.cache.image(example.image),
         crop=sample.image,
         affine=sample.affine,
         point=batch.points.round().clamp(0, last).long(),
@@ -90,13 +91,13 @@ def name_of(example: Example) -> str:
 
 
 def reclicked(study: Study, example: Example, box: Box, point: Point) -> Example:
-    """The same photograph, another box and point; its truth is that of the object clicked on.
+    """The same image, another box and point; its truth is that of the object clicked on.
 
-    Ours: among the labelled objects under the point, the one whose box is nearest to the user's;
-    where the point lies on none there is no truth.
+    Of several objects under the point it is the one whose box fits the user's best; where the
+    point lies on none there is no truth.
 
     Args:
-        example: with the other objects of its photograph, as ``material.with_others`` gives them.
+        example: with the other objects of its image, as ``data.with_others`` gives them.
     """
     known = example.supervision
     records = [*([known] if isinstance(known, ObjectRecord) else []), *example.others]
@@ -112,18 +113,12 @@ def reclicked(study: Study, example: Example, box: Box, point: Point) -> Example
 
 
 def _lies_on(point: Point, mask: masks.BoolMask) -> bool:
-    row, col = (
-        round(min(max(at, 0), side - 1)) for at, side in zip(point, mask.shape, strict=True)
-    )
-    return bool(mask[row, col])
+    at = inside(point, mask.shape)
+    return bool(mask[round(at.row), round(at.col)])
 
 
 def _box_iou(one: Box, other: Box) -> float:
-    height = min(one.row1, other.row1) - max(one.row0, other.row0)
-    width = min(one.col1, other.col1) - max(one.col0, other.col0)
-    shared = max(height, 0.0) * max(width, 0.0)
-    return shared / (_area(one) + _area(other) - shared)
-
-
-def _area(box: Box) -> float:
-    return (box.row1 - box.row0) * (box.col1 - box.col0)
+    low, high = np.maximum(one, other), np.minimum(one, other)
+    shared = np.prod(np.maximum(high[2:] - low[:2], 0.0))
+    areas = sum(np.prod(np.subtract(box[2:], box[:2])) for box in (one, other))
+    return float(shared / (areas - shared))

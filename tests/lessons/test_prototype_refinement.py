@@ -8,20 +8,20 @@ import pytest
 import torch
 
 from openscenes.errors import InputError
-from openscenes.lessons.prototypes import state
+from openscenes.lessons.prototypes import refinement
 from openscenes.method.ipt import IPTConfig, refine
 from openscenes.seeding import torch_generator
 from openscenes.widgets.history import History
 
-answered = run_path(str(Path(__file__).with_name("prototype_disc.py")))["answered"]
-START = state.Settings(IPTConfig(temperature=4.0))
+predicted_disc = run_path(str(Path(__file__).with_name("prototype_disc.py")))["predicted_disc"]
+START = refinement.Settings(IPTConfig(temperature=4.0))
 
 
-def slowly(asked, settings):
-    prediction = asked.prediction
+def slowly(predicted, settings):
+    prediction = predicted.prediction
     return refine(
         prediction.feature(settings.feature), prediction.coarse_mask, prediction.predicted_mask,
-        asked.point, settings.ipt, generator=torch_generator("center", 0, "disc"),
+        predicted.point, settings.ipt, generator=torch_generator("center", 0, "disc"),
         coarse_probability=prediction.probability,
     )  # fmt: skip
 
@@ -48,74 +48,83 @@ MOVES = {
 @pytest.mark.parametrize("name", MOVES)
 @pytest.mark.parametrize("prototypes", [("global", "center", "edge"), ("edge",), ("global",)])
 def test_every_move_gives_what_refine_gives(name, prototypes):
-    asked = answered()
+    predicted = predicted_disc()
     first = replace(START, ipt=replace(START.ipt, prototypes=prototypes))
-    settings = state.with_value(first, name, MOVES[name])
-    before = state.look(asked, first)
-    assert_same(state.look(asked, settings, before).refinement, slowly(asked, settings))
+    settings = refinement.with_value(first, name, MOVES[name])
+    before = refinement.refine_object(predicted, first)
+    assert_same(
+        refinement.refine_object(predicted, settings, before).refinement,
+        slowly(predicted, settings),
+    )
 
 
 def test_moves_add_up_in_any_order():
-    asked, settings = answered(), START
-    seen = state.look(asked, settings)
+    predicted, settings = predicted_disc(), START
+    refined = refinement.refine_object(predicted, settings)
     for name in [*MOVES, *reversed(MOVES)]:
-        settings = state.with_value(settings, name, MOVES[name])
-        seen = state.look(asked, settings, seen)
-        assert_same(seen.refinement, slowly(asked, settings))
+        settings = refinement.with_value(settings, name, MOVES[name])
+        refined = refinement.refine_object(predicted, settings, refined)
+        assert_same(refined.refinement, slowly(predicted, settings))
 
 
 @pytest.mark.parametrize("name", ["alpha", "beta", "m", "n", "fusion"])
 def test_a_move_of_the_votes_computes_no_confidence(name, monkeypatch):
-    asked = answered()
-    before = state.look(asked, START)
-    monkeypatch.setattr(state, "refine", None)
-    seen = state.look(asked, state.with_value(START, name, MOVES[name]), before)
-    assert seen.refinement.confidence["edge"] is before.refinement.confidence["edge"]
+    predicted = predicted_disc()
+    before = refinement.refine_object(predicted, START)
+    monkeypatch.setattr(refinement, "refine", None)
+    refined = refinement.refine_object(
+        predicted, refinement.with_value(START, name, MOVES[name]), before
+    )
+    assert refined.refinement.confidence["edge"] is before.refinement.confidence["edge"]
 
 
 def test_another_object_is_not_taken_for_the_one_before():
-    before, other = state.look(answered(), START), answered(empty=True)
-    assert not state.look(other, START, before).refinement.mask.any()
+    before, other = refinement.refine_object(predicted_disc(), START), predicted_disc(empty=True)
+    assert not refinement.refine_object(other, START, before).refinement.mask.any()
 
 
 def test_an_empty_mask_stays_empty_and_says_so():
-    asked = answered(empty=True)
-    seen = state.look(asked, state.with_value(START, "m", 0.1), state.look(asked, START))
-    assert not seen.refinement.mask.any()
-    assert "empty_coarse" in state.read(seen).flags
+    predicted = predicted_disc(empty=True)
+    refined = refinement.refine_object(
+        predicted,
+        refinement.with_value(START, "m", 0.1),
+        refinement.refine_object(predicted, START),
+    )
+    assert not refined.refinement.mask.any()
+    assert "empty_coarse" in refinement.measure(refined).flags
 
 
 def test_the_reading_is_what_the_equations_say():
-    asked = answered()
-    seen = state.look(asked, START)
-    reading, coarse = state.read(seen), asked.prediction.coarse_mask
-    k = float(seen.refinement.confidence["global"][coarse].mean())
-    assert reading.k_global == pytest.approx(k)
-    assert reading.threshold_global == pytest.approx(0.7 * k)
-    mask = seen.refinement.mask[0, 0].numpy()
-    truth = asked.truth
-    assert reading.iou_after == pytest.approx((mask & truth).sum() / (mask | truth).sum())
-    assert reading.changed == int((mask != coarse[0, 0].numpy()).sum()) > 0
-    assert reading.radius == 1
-    assert "0.700 →" in state.rows(reading)["IoU before → after"]
+    predicted = predicted_disc()
+    refined = refinement.refine_object(predicted, START)
+    measures, coarse = refinement.measure(refined), predicted.prediction.coarse_mask
+    k = float(refined.refinement.confidence["global"][coarse].mean())
+    assert measures.k_global == pytest.approx(k)
+    assert measures.threshold_global == pytest.approx(0.7 * k)
+    mask = refined.refinement.mask[0, 0].numpy()
+    truth = predicted.truth
+    assert measures.iou_after == pytest.approx((mask & truth).sum() / (mask | truth).sum())
+    assert measures.changed == int((mask != coarse[0, 0].numpy()).sum()) > 0
+    assert measures.radius == 1
+    assert "0.700 →" in refinement.rows(measures)["IoU before → after"]
 
 
 def test_without_truth_there_is_no_iou():
-    reading = state.read(state.look(answered(truth=False), START))
-    assert reading.iou_before is reading.iou_after is None
-    assert state.rows(reading)["IoU before → after"] == "no ground truth here"
+    measures = refinement.measure(refinement.refine_object(predicted_disc(truth=False), START))
+    assert measures.iou_before is measures.iou_after is None
+    assert refinement.rows(measures)["IoU before → after"] == "no ground truth here"
 
 
 def test_alpha_takes_what_is_too_much_from_beta_and_the_other_way_round():
-    assert state.with_value(START, "alpha", 0.6).ipt.beta == pytest.approx(0.4)
-    assert state.with_value(START, "beta", 0.9).ipt.alpha == pytest.approx(0.1)
-    assert state.with_value(START, "alpha", 0.1).ipt.beta == START.ipt.beta
+    assert refinement.with_value(START, "alpha", 0.6).ipt.beta == pytest.approx(0.4)
+    assert refinement.with_value(START, "beta", 0.9).ipt.alpha == pytest.approx(0.1)
+    assert refinement.with_value(START, "alpha", 0.1).ipt.beta == START.ipt.beta
 
 
 @pytest.mark.parametrize(("name", "value", "said"), [("kernel_px", 4, "odd"), ("m", 2.0, "m is 2")])
 def test_a_setting_that_no_run_can_mean_is_refused(name, value, said):
     with pytest.raises(InputError, match=said):
-        state.with_value(START, name, value)
+        refinement.with_value(START, name, value)
 
 
 def test_history_goes_back_and_forth_and_forgets_what_was_undone():
