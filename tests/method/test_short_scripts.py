@@ -29,7 +29,7 @@ from openscenes.data.examples import clicked_object, labelled_object
 from openscenes.method.evolution import FULL_METHOD, Pool
 from openscenes.method.inference import RunContext
 from openscenes.method.training import TrainConfig
-from openscenes.prediction.model_files import interactive, model_from_file
+from openscenes.prediction.model_files import loaded_model, model_from_file
 
 model = model_from_file("model.safetensors", precision="fp32")
 old = labelled_object(Path("cat.jpg"), Path("cat.png"), (10, 12, 54, 34), (32, 22), class_index=8)
@@ -37,7 +37,7 @@ new = [clicked_object(Path("mug.jpg"), *click) for click in CLICKS]  # (box, poi
 train = TrainConfig(epochs=1, batch_size=2, learning_rate=1e-3, optimiser="adamw", reduction="mean")
 config, context = replace(FULL_METHOD, train=train), RunContext(model.crop, model.clicks)
 evolved = openscenes.evolve(model.network, Pool((old,)), new, config, context)
-model = interactive(evolved.network, model.crop, model.clicks)  # ready for openscenes.predict
+model = loaded_model(evolved.network, model.crop, model.clicks)  # ready for openscenes.predict
 """
 
 CLICKS = [((12, 10, 52, 34), (32, 22)), ((12, 46, 52, 70), (32, 58))]
