@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openscenes.synthetic.look import Look
-from openscenes.synthetic.texture import Field, as_field
+from openscenes.synthetic.texture import Field, Rng, as_field
 
 
-def capture(light: Field, look: Look, rng: np.random.Generator) -> NDArray[np.uint8]:
+def capture(light: Field, look: Look, rng: Rng) -> NDArray[np.uint8]:
     """Capture (H, W, 3) float light in about [0, 1] as a uint8 RGB image."""
     developed = _develop(_lens(light, look), look)
     shape = developed.shape

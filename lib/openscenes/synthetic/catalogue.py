@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-import numpy as np
-
 from openscenes.synthetic import craft, living, tabletop, things, vehicles
 from openscenes.synthetic.pen import Material, Pen
+from openscenes.synthetic.texture import Rng
 
-Draw = Callable[[Pen, Material, np.random.Generator], None]
+Draw = Callable[[Pen, Material, Rng], None]
 Cover = Literal["paint", "lacquer", "cloth", "fur", "spotted", "striped", "hide", "fixed"]
 Habitat = Literal["street", "meadow", "sky", "water", "room", "table"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from openscenes.masks import tight_box
 from openscenes.synthetic.catalogue import COCO_NAMES
 from openscenes.synthetic.pascal import save_jpeg
-from openscenes.synthetic.stage import LabelledImage
+from openscenes.synthetic.stage import LabelledImage, Splits
 
 # COCO's own ids, names and groups; ten of the ids up to 90 were never used.
 _GROUPS = (
@@ -49,14 +48,14 @@ def coco_categories() -> list[dict[str, Any]]:
     return categories
 
 
-def write_coco(root: Path, splits: dict[str, Iterable[tuple[LabelledImage, int]]]) -> None:
-    """Write ``root/coco``; each split is an iterable of (image, JPEG quality)."""
+def write_coco(root: Path, splits: Splits, quality: int) -> None:
+    """Write ``root/coco`` with JPEGs of ``quality``."""
     home = root / "coco"
     (home / "annotations").mkdir(parents=True)
     for split, images in splits.items():
         (home / f"{split}2017").mkdir()
         entries, annotations = [], []
-        for index, (image, quality) in enumerate(images):
+        for index, image in enumerate(images):
             entry = _image_entry(_FIRST_IMAGE[split] + 7 * index, image)
             save_jpeg(home / f"{split}2017" / entry["file_name"], image.pixels, quality)
             entries.append(entry)
@@ -86,15 +85,17 @@ def _annotations(image: LabelledImage, image_id: int) -> list[dict[str, Any]]:
         box = tight_box(mask)
         assert box is not None
         polygons = None if one.crowd else outlines(mask)
-        entries.append({
+        row0, col0, row1, col1 = map(float, box)
+        entry = {
             "id": image_id * 100 + index,
             "image_id": image_id,
             "category_id": ids[COCO_NAMES.get(one.name, one.name)],
             "segmentation": run_lengths(mask) if polygons is None else polygons,
             "area": float(mask.sum()),
-            "bbox": [float(box[1]), float(box[0]), float(box[3] - box[1]), float(box[2] - box[0])],
+            "bbox": [col0, row0, col1 - col0, row1 - row0],
             "iscrowd": int(one.crowd),
-        })  # fmt: skip
+        }
+        entries.append(entry)
     return entries
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from openscenes.synthetic.look import Colour
 from openscenes.synthetic.pen import Material
-from openscenes.synthetic.texture import PRINTS
+from openscenes.synthetic.texture import PRINTS, Rng
 
 TYRE = Material((0.09, 0.09, 0.10), relief=0.8)
 CHROME = Material((0.66, 0.68, 0.70), relief=0.9, gloss=0.5)
@@ -29,19 +29,19 @@ def hsv(hue: float, saturation: float, value: float) -> Colour:
     return colorsys.hsv_to_rgb(hue % 1.0, min(saturation, 1.0), min(value, 1.0))
 
 
-def lacquer(rng: np.random.Generator) -> Colour:
+def lacquer(rng: Rng) -> Colour:
     """A colour as things are sold in: many greys, whites and blacks, some strong hues."""
     if rng.random() < 0.35:
         return hsv(rng.random(), rng.uniform(0, 0.12), rng.choice([0.22, 0.5, 0.72, 0.92]))
     return hsv(rng.random(), rng.uniform(0.45, 0.9), rng.uniform(0.35, 0.92))
 
 
-def pick(colours: tuple[Colour, ...], rng: np.random.Generator) -> Colour:
-    """One of ``colours``, slightly varied."""
-    return vary(colours[int(rng.integers(len(colours)))], rng, 0.05)
+def pick(colours: tuple[Colour, ...], rng: Rng, amount: float = 0.05) -> Colour:
+    """One of ``colours``, varied by up to ``amount``."""
+    return vary(colours[int(rng.integers(len(colours)))], rng, amount)
 
 
-def vary(colour: Colour, rng: np.random.Generator, amount: float) -> Colour:
+def vary(colour: Colour, rng: Rng, amount: float) -> Colour:
     """``colour`` moved by up to ``amount`` per channel and in brightness."""
     gain = 1 + rng.uniform(-amount, amount)
     shift = (0.6 * rng.uniform(-amount, amount, 3)).tolist()
@@ -64,7 +64,7 @@ def blend(first: Colour, second: Colour, share: float) -> Colour:
     return float(mixed[0]), float(mixed[1]), float(mixed[2])
 
 
-def printed(coat: Colour, rng: np.random.Generator, chance: float, **options: float) -> Material:
+def printed(coat: Colour, rng: Rng, chance: float, **options: float) -> Material:
     """A material of colour ``coat`` that with ``chance`` carries a printed pattern."""
     if rng.random() >= chance:
         return Material(coat, "gradient", tint(coat, 0.7), strength=0.5, **options)

@@ -14,20 +14,20 @@ from openscenes.synthetic.foreground import hide_something
 from openscenes.synthetic.look import Colour, Look
 from openscenes.synthetic.pen import Lighting, Material, Pen, Sprite
 from openscenes.synthetic.stage import LabelledImage, Stage
-from openscenes.synthetic.texture import Textures
+from openscenes.synthetic.texture import Rng, Textures
 
 _FLOATING = ("sky",)
 _EYE_METRES = 1.5
 
 
-def lighting_of(look: Look, rng: np.random.Generator) -> Lighting:
+def lighting_of(look: Look, rng: Rng) -> Lighting:
     """The light of one image: from above, left or right, as strong as the look says."""
     angle = rng.uniform(0.25, 0.75) * np.pi
     direction = (float(np.cos(angle)), -float(np.sin(angle)))
     return Lighting(direction, look.directional, 0.45, look.texture)
 
 
-def coat_of(template: Template, look: Look, behind: Colour, rng: np.random.Generator) -> Material:
+def coat_of(template: Template, look: Look, behind: Colour, rng: Rng) -> Material:
     """What one object is painted, dressed or furred with."""
     if template.cover == "hide":
         return Material(vary((0.46, 0.43, 0.41), rng, 0.08), "cloud", (0.25, 0.23, 0.22), 0.15, 0.6)
@@ -52,7 +52,7 @@ def coat_of(template: Template, look: Look, behind: Colour, rng: np.random.Gener
 class Painter:
     """Draws templates for one image: one look, one light, one source of chance."""
 
-    def __init__(self, stage: Stage, textures: Textures, rng: np.random.Generator) -> None:
+    def __init__(self, stage: Stage, textures: Textures, rng: Rng) -> None:
         self.stage, self.textures, self.rng = stage, textures, rng
 
     def draw(self, template: Template, height: float, coat: Material, *, flip: bool) -> Sprite:
@@ -63,8 +63,9 @@ class Painter:
         template.draw(pen, coat, self.rng)
         return pen.sprite()
 
-    def add(self, template: Template, base: tuple[float, float], height: float, *,
-            grounded: bool = True) -> None:  # fmt: skip
+    def add(
+        self, template: Template, base: tuple[float, float], height: float, *, grounded: bool = True
+    ) -> None:
         """Put one object, and with the look's chance a look-alike that overlaps it."""
         behind = self.stage.behind(*base, height)
         coat = coat_of(template, self.stage.look, tuple(behind.tolist()), self.rng)
@@ -81,18 +82,17 @@ class Painter:
 
 
 def open_stage(
-    place: Habitat | str, shape: tuple[int, int], look: Look, textures: Textures,
-    rng: np.random.Generator,
+    place: str, shape: tuple[int, int], look: Look, textures: Textures,
+    rng: Rng,
 ) -> Stage:  # fmt: skip
     """A stage with its backdrop slightly out of focus, hazed and lit."""
-    build = backdrops.road if place == "road" else backdrops.PLACES[place]  # type: ignore[index]
-    backdrop = build(shape, textures, rng, look.clutter)
+    backdrop = backdrops.PLACES[place](shape, textures, rng, look.clutter)
     backdrops.soften(backdrop, float(rng.uniform(0.0, 1.3)))
     return Stage(backdrop, look, lighting_of(look, rng))
 
 
 def everyday(
-    templates: tuple[Template, ...], look: Look, textures: Textures, rng: np.random.Generator, *,
+    templates: tuple[Template, ...], look: Look, textures: Textures, rng: Rng, *,
     crowd: float, gathering: float = 0.0, shape: tuple[int, int] = (256, 320), size: float = 1.0,
 ) -> LabelledImage:  # fmt: skip
     """An image of a few things in the place where they belong.
@@ -141,7 +141,7 @@ def _gather(painter: Painter) -> None:
         number = stage.put(sprite, spot, "person", number=number, crowd=True)
 
 
-def _leader(templates: tuple[Template, ...], rng: np.random.Generator) -> Template:
+def _leader(templates: tuple[Template, ...], rng: Rng) -> Template:
     """A template, every class equally likely however many ways there are to draw it."""
     names = sorted({template.name for template in templates})
     name = names[int(rng.integers(len(names)))]
@@ -150,7 +150,7 @@ def _leader(templates: tuple[Template, ...], rng: np.random.Generator) -> Templa
 
 
 def _spots(
-    chosen: list[Template], stage: Stage, place: Habitat, spread: float, rng: np.random.Generator
+    chosen: list[Template], stage: Stage, place: Habitat, spread: float, rng: Rng
 ) -> list[tuple[tuple[float, float], float, Template]]:
     """Base point and height of every object: shuffled columns, sizes that obey perspective."""
     height, width = stage.numbers.shape

@@ -14,12 +14,13 @@ from openscenes.synthetic.colours import (
     WOODS,
     lacquer,
     pick,
-    tint,  # fmt: skip
+    tint,
 )
 from openscenes.synthetic.pen import Material, Pen, box, ellipse, soft
+from openscenes.synthetic.texture import Rng
 
 
-def motorbike(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def motorbike(pen: Pen, coat: Material, rng: Rng) -> None:
     """A motorcycle from the side (aspect 1.75)."""
     for x in (0.36, 1.38):
         pen.fill(ellipse(x, 0.33, 0.33, 0.33), TYRE)
@@ -37,7 +38,7 @@ def motorbike(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
     pen.fill(ellipse(0.04, 0.68, 0.05, 0.04), TAIL_LAMP)
 
 
-def aeroplane(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def aeroplane(pen: Pen, coat: Material, rng: Rng) -> None:
     """An airliner in flight (aspect 2.8)."""
     trim = Material(lacquer(rng))
     wing = Material(tint(coat.colour, 0.8))
@@ -59,19 +60,21 @@ def aeroplane(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         pen.fill(ellipse(x - 0.13, y + 0.065, 0.03, 0.05), DARK)
 
 
-def sailing_boat(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def sailing_boat(pen: Pen, coat: Material, rng: Rng) -> None:
     """A sailing boat (aspect 0.9)."""
     hull = Material(lacquer(rng), relief=0.8)
     mast = rng.uniform(0.4, 0.5)
     pen.limb([(mast, 0.1), (mast, 1.0)], 0.022, Material(pick(WOODS, rng)))
     pen.fill(soft([(mast + 0.03, 0.2), (mast + 0.03, 0.97), (0.84, 0.22)], 1), coat)
-    pen.fill(soft([(mast - 0.03, 0.22), (mast - 0.03, 0.86), (0.06, 0.24)], 1),
-             Material(tint(coat.colour, 1.3)))  # fmt: skip
+    pen.fill(
+        soft([(mast - 0.03, 0.22), (mast - 0.03, 0.86), (0.06, 0.24)], 1),
+        Material(tint(coat.colour, 1.3)),
+    )
     pen.fill(soft([(0.02, 0.16), (0.12, 0.0), (0.76, 0.0), (0.9, 0.18)], 1), hull)
     pen.limb([(0.04, 0.16), (0.88, 0.17)], 0.025, Material(tint(hull.colour, 1.6)))
 
 
-def motor_boat(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def motor_boat(pen: Pen, coat: Material, rng: Rng) -> None:
     """A small cutter with a cabin (aspect 2.1)."""
     cabin = Material(tint(lacquer(rng), 1.4))
     pen.fill(soft([(0.8, 0.4), (0.85, 0.8), (1.6, 0.8), (1.7, 0.4)], 1), cabin)
@@ -85,15 +88,16 @@ def motor_boat(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         pen.fill(ellipse(x, 0.24, 0.045, 0.045), DARK)
 
 
-def surfboard(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def surfboard(pen: Pen, coat: Material, rng: Rng) -> None:
     """A surfboard standing on its tail (aspect 0.28)."""
     pen.fill(soft([(0.05, 0.05), (0.02, 0.5), (0.14, 1.0), (0.26, 0.5), (0.23, 0.05)], 3), coat)
     pen.limb([(0.14, 0.03), (0.14, 0.96)], 0.012, Material(tint(coat.colour, 0.5)))
-    pen.fill(soft([(0.06, 0.3), (0.06, 0.38), (0.22, 0.44), (0.22, 0.36)], 1),
-             Material(lacquer(rng)))  # fmt: skip
+    pen.fill(
+        soft([(0.06, 0.3), (0.06, 0.38), (0.22, 0.44), (0.22, 0.36)], 1), Material(lacquer(rng))
+    )
 
 
-def kite(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def kite(pen: Pen, coat: Material, rng: Rng) -> None:
     """A diamond kite with a tail (aspect 0.75)."""
     top, left, right, bottom = (0.38, 1.0), (0.03, 0.66), (0.73, 0.66), (0.38, 0.28)
     other = Material(lacquer(rng), relief=0.3)

@@ -8,10 +8,10 @@ from openscenes.synthetic.colours import CHROME, lacquer, tint, vary
 from openscenes.synthetic.ground import POLE, VEGETATION
 from openscenes.synthetic.pen import Material, Pen, Sprite, ellipse
 from openscenes.synthetic.stage import Stage
-from openscenes.synthetic.texture import Textures
+from openscenes.synthetic.texture import Rng, Textures
 
 
-def hide_something(stage: Stage, textures: Textures, rng: np.random.Generator, place: str) -> None:
+def hide_something(stage: Stage, textures: Textures, rng: Rng, place: str) -> None:
     """Put one thing of the place in front of everything drawn so far."""
     height, width = stage.numbers.shape
     col = float(rng.uniform(0.05, 0.95) * width)
@@ -27,7 +27,7 @@ def hide_something(stage: Stage, textures: Textures, rng: np.random.Generator, p
         stage.hide(tuft(stage, textures, rng), (height + 3.0, col), VEGETATION)
 
 
-def pole(stage: Stage, row: float, textures: Textures, rng: np.random.Generator) -> Sprite:
+def pole(stage: Stage, row: float, textures: Textures, rng: Rng) -> Sprite:
     """A lamp post or sign post whose foot is in ``row``."""
     tall = max(1.9 * (row - stage.backdrop.horizon) + 40, 30.0)
     thick = float(rng.uniform(0.018, 0.032))
@@ -39,7 +39,7 @@ def pole(stage: Stage, row: float, textures: Textures, rng: np.random.Generator)
     return pen.sprite()
 
 
-def tuft(stage: Stage, textures: Textures, rng: np.random.Generator) -> Sprite:
+def tuft(stage: Stage, textures: Textures, rng: Rng) -> Sprite:
     """Blades of grass, near and thin."""
     pen = Pen(float(rng.uniform(35, 85)), 1.4, stage.lighting, textures, rng)
     green = vary((0.30, 0.44, 0.16), rng, 0.10)
@@ -47,12 +47,13 @@ def tuft(stage: Stage, textures: Textures, rng: np.random.Generator) -> Sprite:
         x, lean = rng.uniform(0.1, 1.3), rng.normal(0, 0.14)
         tall = rng.uniform(0.45, 1.0)
         blade = Material(tint(green, rng.uniform(0.6, 1.4)), relief=0.3)
-        pen.limb([(x, 0), (x + 0.4 * lean, 0.6 * tall), (x + lean, tall)], [0.035, 0.025, 0.008],
-                 blade)  # fmt: skip
+        pen.limb(
+            [(x, 0), (x + 0.4 * lean, 0.6 * tall), (x + lean, tall)], [0.035, 0.025, 0.008], blade
+        )
     return pen.sprite()
 
 
-def branch(stage: Stage, textures: Textures, rng: np.random.Generator) -> Sprite:
+def branch(stage: Stage, textures: Textures, rng: Rng) -> Sprite:
     """A twig with leaves reaching in from a side."""
     pen = Pen(float(rng.uniform(60, 120)), 1.6, stage.lighting, textures, rng)
     green = vary((0.22, 0.42, 0.20), rng, 0.12)

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from openscenes.errors import DataError, InputError
 from openscenes.seeding import numpy_generator
-from openscenes.synthetic.catalogue import (
-    NOVEL_TEMPLATES,
-    TEMPLATES,
-    VOC_CLASSES,
-    Template,
-    templates_of,
-)
+from openscenes.synthetic.catalogue import NOVEL_TEMPLATES, TEMPLATES, VOC_CLASSES, templates_of
 from openscenes.synthetic.coco_files import write_coco
 from openscenes.synthetic.compose import everyday
-from openscenes.synthetic.look import CITYSCAPES_LOOK, COCO_LOOK, VOC_LOOK, Look
+from openscenes.synthetic.look import CITYSCAPES_LOOK, COCO_LOOK, VOC_LOOK
 from openscenes.synthetic.pascal import write_sbd, write_voc
-from openscenes.synthetic.stage import LabelledImage
+from openscenes.synthetic.stage import LabelledImage, Splits
 from openscenes.synthetic.street_files import write_cityscapes
-from openscenes.synthetic.texture import Textures
+from openscenes.synthetic.texture import Rng, Textures
 from openscenes.synthetic.traffic import driving
 
+Draw = Callable[[Textures, Rng], LabelledImage]
 # One fifth of SBD's images are its validation list, as in the original.
 _SBD_VAL_SHARE = 0.2
 
@@ -74,15 +70,15 @@ def write_scenes(
     if severity < 0:
         raise InputError(f"severity is {severity}, but a look cannot be nearer than 0: give >= 0.")
     _refuse_full(root)
-    partial = root.with_name(f".{root.name}.{os.getpid()}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    unfinished = root.with_name(f".{root.name}.{os.getpid()}.partial")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
     try:
-        _write_all(partial, seed, sizes or SceneSizes(), severity)
+        _write_all(unfinished, seed, sizes or SceneSizes(), severity)
         _refuse_full(root)
-        partial.replace(root)
+        unfinished.replace(root)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _refuse_full(root: Path) -> None:
@@ -94,51 +90,25 @@ def _refuse_full(root: Path) -> None:
 
 
 def _write_all(root: Path, seed: int, sizes: SceneSizes, severity: float) -> None:
-    source = templates_of(VOC_CLASSES)
+    def splits(name: str, draw: Draw, **counts: int) -> Splits:
+        return {split: _images(f"{name}/{split}", n, seed, draw) for split, n in counts.items()}
+
+    dusk, lamp = CITYSCAPES_LOOK.at_severity(severity), COCO_LOOK.at_severity(severity)
+    source = partial(everyday, templates_of(VOC_CLASSES), VOC_LOOK, crowd=0.75)
+    streets = partial(driving, dusk, objects=5)
+    clutter = partial(everyday, NOVEL_TEMPLATES + TEMPLATES, lamp, crowd=2.3, gathering=0.25)
+    voc = splits("voc", source, train=sizes.voc_train, val=sizes.voc_val)
     sbd_val = max(round(_SBD_VAL_SHARE * sizes.sbd), 1)
-    sbd_train = max(sizes.sbd - sbd_val, 1)
-    write_voc(root, {
-        "train": _everyday_images("voc/train", sizes.voc_train, seed, source),
-        "val": _everyday_images("voc/val", sizes.voc_val, seed, source),
-    })  # fmt: skip
-    write_sbd(root, {
-        "train": _everyday_images("sbd/train", sbd_train, seed, source),
-        "val": _everyday_images("sbd/val", sbd_val, seed, source),
-    })  # fmt: skip
-    dusk = CITYSCAPES_LOOK.at_severity(severity)
-    write_cityscapes(root, {
-        "train": _driving_images("cityscapes/train", sizes.cityscapes_train, seed, dusk),
-        "val": _driving_images("cityscapes/val", sizes.cityscapes_val, seed, dusk),
-    })  # fmt: skip
-    lamp = COCO_LOOK.at_severity(severity)
-    write_coco(root, {
-        "train": _cluttered_images("coco/train", sizes.coco_train, seed, lamp),
-        "val": _cluttered_images("coco/val", sizes.coco_val, seed, lamp),
-    })  # fmt: skip
+    sbd = splits("sbd", source, train=max(sizes.sbd - sbd_val, 1), val=sbd_val)
+    town = splits("cityscapes", streets, train=sizes.cityscapes_train, val=sizes.cityscapes_val)
+    coco = splits("coco", clutter, train=sizes.coco_train, val=sizes.coco_val)
+    write_voc(root, voc, VOC_LOOK.quality)
+    write_sbd(root, sbd, VOC_LOOK.quality)
+    write_cityscapes(root, town)
+    write_coco(root, coco, lamp.quality)
 
 
-def _everyday_images(
-    split: str, count: int, seed: int, templates: tuple[Template, ...]
-) -> Iterator[tuple[LabelledImage, int]]:
+def _images(split: str, count: int, seed: int, draw: Draw) -> Iterator[LabelledImage]:
     textures = Textures(numpy_generator("textures", seed, split))
     for index in range(count):
-        rng = numpy_generator("scene", seed, split, index)
-        yield everyday(templates, VOC_LOOK, textures, rng, crowd=0.75), VOC_LOOK.quality
-
-
-def _driving_images(split: str, count: int, seed: int, look: Look) -> Iterator[LabelledImage]:
-    textures = Textures(numpy_generator("textures", seed, split))
-    for index in range(count):
-        yield driving(look, textures, numpy_generator("scene", seed, split, index), objects=5)
-
-
-def _cluttered_images(
-    split: str, count: int, seed: int, look: Look
-) -> Iterator[tuple[LabelledImage, int]]:
-    textures = Textures(numpy_generator("textures", seed, split))
-    for index in range(count):
-        rng = numpy_generator("scene", seed, split, index)
-        image = everyday(
-            NOVEL_TEMPLATES + TEMPLATES, look, textures, rng, crowd=2.3, gathering=0.25
-        )
-        yield image, look.quality
+        yield draw(textures, numpy_generator("scene", seed, split, index))

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from openscenes.synthetic.colours import tint, vary
+from openscenes.synthetic.colours import pick, tint, vary
 from openscenes.synthetic.look import Colour
-from openscenes.synthetic.texture import Field, Textures, as_field
+from openscenes.synthetic.texture import Field, Rng, Textures, as_field
 
+_WALLS = ((0.72, 0.62, 0.50), (0.60, 0.36, 0.28), (0.66, 0.66, 0.64), (0.82, 0.78, 0.68))
 ROAD, SIDEWALK, BUILDING, POLE, VEGETATION, TERRAIN, SKY = 7, 8, 11, 17, 21, 22, 23
 
 
@@ -58,9 +59,7 @@ def mottled(shape: tuple[int, int], first: Colour, second: Colour, share: Field)
     return np.array(np.broadcast_to(low + weight * (high - low), (*shape, 3)), np.float32)
 
 
-def lay_sky(
-    backdrop: Backdrop, textures: Textures, rng: np.random.Generator, clutter: float
-) -> None:
+def lay_sky(backdrop: Backdrop, textures: Textures, rng: Rng, clutter: float) -> None:
     """Fill everything with a sky: gradient to the horizon and clouds."""
     shape = backdrop.stuff.shape
     zenith = vary((0.30, 0.52, 0.82), rng, 0.15)
@@ -74,7 +73,7 @@ def lay_sky(
 
 def lay_ground(
     backdrop: Backdrop, kind: str, colours: tuple[Colour, Colour], textures: Textures,
-    rng: np.random.Generator, *, strength: float, label: int,
+    rng: Rng, *, strength: float, label: int,
 ) -> None:  # fmt: skip
     """Cover everything below the horizon; the grain grows towards the viewer."""
     shape = backdrop.stuff.shape
@@ -91,7 +90,7 @@ def lay_ground(
 
 def lay_hills(
     backdrop: Backdrop, colour: Colour, height: float, textures: Textures,
-    rng: np.random.Generator, label: int = VEGETATION,
+    rng: Rng, label: int = VEGETATION,
 ) -> None:  # fmt: skip
     """A wavy silhouette of ``height`` pixels standing on the horizon."""
     width = backdrop.stuff.shape[1]
@@ -107,13 +106,13 @@ def lay_hills(
 
 def plant_tree(
     backdrop: Backdrop, foot: tuple[float, float], height: float, textures: Textures,
-    rng: np.random.Generator,
+    rng: Rng,
 ) -> None:  # fmt: skip
     """A tree of ``height`` pixels whose trunk stands at ``foot`` = (row, col)."""
     row, col = foot
-    trunk = np.array([(col - 0.035 * height, row), (col + 0.035 * height, row),
-                      (col + 0.02 * height, row - 0.6 * height),
-                      (col - 0.02 * height, row - 0.6 * height)])  # fmt: skip
+    fork = row - 0.6 * height
+    widths = ((-0.035, row), (0.035, row), (0.02, fork), (-0.02, fork))
+    trunk = np.array([(col + width * height, y) for width, y in widths])
     bark = vary((0.30, 0.22, 0.16), rng, 0.06)
     backdrop.colour[backdrop.polygon(trunk, VEGETATION) > 0] = bark
     reach = np.array([(col - 0.7 * height, row - 1.25 * height), (col + 0.7 * height, row)])
@@ -138,13 +137,10 @@ def plant_tree(
     backdrop.stuff[rows, cols][mask] = VEGETATION
 
 
-def house_front(
-    size: tuple[int, int], textures: Textures, rng: np.random.Generator, clutter: float
-) -> Field:
+def house_front(size: tuple[int, int], textures: Textures, rng: Rng, clutter: float) -> Field:
     """A wall with rows of windows, (h, w, 3)."""
     height, width = size
-    wall = vary([(0.72, 0.62, 0.50), (0.60, 0.36, 0.28), (0.66, 0.66, 0.64), (0.82, 0.78, 0.68)][
-        int(rng.integers(4))], rng, 0.12)  # fmt: skip
+    wall = pick(_WALLS, rng, 0.12)
     grain = textures.field("grain", size, rng, 1.0)
     front = mottled(size, tint(wall, 0.8), tint(wall, 1.12), 0.8 * clutter * grain)
     step = int(rng.integers(13, 22))
@@ -171,7 +167,8 @@ def hang(backdrop: Backdrop, front: Field, corners: Field, label: int = BUILDING
         return
     shift = np.array([[1, 0, -cols.start], [0, 1, -rows.start], [0, 0, 1.0]])
     size = (cols.stop - cols.start, rows.stop - rows.start)
-    flat = cv2.warpPerspective(front, shift @ warp, size, flags=cv2.INTER_LINEAR,
-                               borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+    flat = cv2.warpPerspective(
+        front, shift @ warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     mask = backdrop.polygon(corners, label)[rows, cols]
     cv2.copyTo(flat, mask, backdrop.colour[rows, cols])

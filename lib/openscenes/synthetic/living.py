@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from openscenes.synthetic.colours import DARK, SKINS, lacquer, pick, tint
 from openscenes.synthetic.pen import Material, Pen, ellipse, soft
+from openscenes.synthetic.texture import Rng
 
 _HAIRS = ((0.12, 0.09, 0.07), (0.35, 0.22, 0.12), (0.75, 0.60, 0.35), (0.55, 0.54, 0.53))
 
 
-def person(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def person(pen: Pen, coat: Material, rng: Rng) -> None:
     """A standing or walking person (aspect 0.42)."""
     skin, trousers = Material(pick(SKINS, rng)), Material(tint(lacquer(rng), 0.7))
     stride, swing = rng.uniform(0.0, 0.13), rng.uniform(0.02, 0.12)
@@ -45,9 +44,7 @@ def _skirted_torso(pen: Pen, coat: Material) -> None:
                    (0.38, 0.3), (0.05, 0.3), (0.14, 0.6)], 2), coat)  # fmt: skip
 
 
-def _head(
-    pen: Pen, x: float, y: float, radius: float, skin: Material, rng: np.random.Generator
-) -> None:
+def _head(pen: Pen, x: float, y: float, radius: float, skin: Material, rng: Rng) -> None:
     hair = Material(pick(_HAIRS, rng), relief=0.6)
     pen.limb([(x - 0.005, y - 1.5 * radius), (x, y)], 0.9 * radius, skin)
     if rng.random() < 0.4:
@@ -60,12 +57,14 @@ def _head(
                    (x - 0.2 * radius, y + 0.5 * radius)], 2), hair)  # fmt: skip
 
 
-def rider(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def rider(pen: Pen, coat: Material, rng: Rng) -> None:
     """Someone bent over handlebars, without the two-wheeler (aspect 0.8)."""
     skin, trousers = Material(pick(SKINS, rng)), Material(tint(lacquer(rng), 0.6))
     pen.limb([(0.22, 0.44), (0.5, 0.34), (0.40, 0.04), (0.47, 0.02)], [0.15, 0.11, 0.07], trousers)
-    pen.fill(soft([(0.08, 0.42), (0.14, 0.6), (0.4, 0.82), (0.52, 0.78), (0.4, 0.56),
-                   (0.32, 0.36)], 2), coat)  # fmt: skip
+    pen.fill(
+        soft([(0.08, 0.42), (0.14, 0.6), (0.4, 0.82), (0.52, 0.78), (0.4, 0.56), (0.32, 0.36)], 2),
+        coat,
+    )
     pen.limb([(0.46, 0.74), (0.58, 0.56), (0.72, 0.54)], [0.1, 0.07, 0.06], coat)
     pen.fill(ellipse(0.74, 0.54, 0.035, 0.035), skin)
     pen.fill(ellipse(0.55, 0.88, 0.075, 0.09), skin)
@@ -101,7 +100,7 @@ BODIES = {
 }
 
 
-def quadruped(pen: Pen, coat: Material, rng: np.random.Generator, body: Body) -> None:
+def quadruped(pen: Pen, coat: Material, rng: Rng, body: Body) -> None:
     """A four-legged animal walking to the right (aspect about length + 0.5)."""
     far = Material(tint(coat.colour, 0.6), relief=coat.relief)
     back, left = body.leg + body.belly, 0.18
@@ -116,8 +115,9 @@ def quadruped(pen: Pen, coat: Material, rng: np.random.Generator, body: Body) ->
                    (left, body.leg)], 2), coat)  # fmt: skip
     _legs(pen, body, coat, rng, left + 0.06)
     crown = (right + body.lean, min(back + body.neck, 0.94 - body.head * 0.3))
-    pen.limb([(right - 0.06, back - 0.4 * body.belly), crown], [0.8 * body.belly, body.head * 1.3],
-             coat)  # fmt: skip
+    pen.limb(
+        [(right - 0.06, back - 0.4 * body.belly), crown], [0.8 * body.belly, body.head * 1.3], coat
+    )
     muzzle = (crown[0] + body.snout, crown[1] - body.snout * 0.55)
     pen.limb([crown, muzzle], [body.head * 1.5, body.head * 0.85], coat)
     for shift in (-0.03, 0.03):
@@ -127,14 +127,14 @@ def quadruped(pen: Pen, coat: Material, rng: np.random.Generator, body: Body) ->
     pen.fill(ellipse(muzzle[0] + body.head * 0.3, muzzle[1], 0.022, 0.02), DARK)
 
 
-def _legs(pen: Pen, body: Body, coat: Material, rng: np.random.Generator, start: float) -> None:
+def _legs(pen: Pen, body: Body, coat: Material, rng: Rng, start: float) -> None:
     for x in (start, start + body.length - 0.12):
         step = rng.uniform(-0.08, 0.08)
         pen.limb([(x, body.leg + 0.08), (x + step * 0.3, body.leg * 0.5), (x + step, 0.03)],
                  [body.leg_width * 1.5, body.leg_width, body.leg_width * 0.85], coat)  # fmt: skip
 
 
-def elephant(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def elephant(pen: Pen, coat: Material, rng: Rng) -> None:
     """An elephant: the four-legged body, an ear and a trunk (aspect 1.55)."""
     quadruped(pen, coat, rng, BODIES["elephant"])
     dark = Material(tint(coat.colour, 0.75), relief=0.9)
@@ -144,12 +144,14 @@ def elephant(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
     pen.fill(ellipse(1.3, 0.83, 0.018, 0.02), DARK)
 
 
-def cat_sitting(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def cat_sitting(pen: Pen, coat: Material, rng: Rng) -> None:
     """A cat sitting upright (aspect 0.8)."""
     pale = Material(tint(coat.colour, 1.45), "fur", coat.colour, strength=0.5)
     pen.limb([(0.55, 0.08), (0.74, 0.06), (0.77, 0.25), (0.7, 0.36)], [0.09, 0.08, 0.05], coat)
-    pen.fill(soft([(0.1, 0.02), (0.16, 0.42), (0.26, 0.68), (0.46, 0.68), (0.6, 0.4),
-                   (0.66, 0.02)], 2), coat)  # fmt: skip
+    pen.fill(
+        soft([(0.1, 0.02), (0.16, 0.42), (0.26, 0.68), (0.46, 0.68), (0.6, 0.4), (0.66, 0.02)], 2),
+        coat,
+    )
     pen.fill(soft([(0.24, 0.2), (0.28, 0.6), (0.42, 0.6), (0.44, 0.2)], 2), pale)
     for x in (0.26, 0.40):
         pen.limb([(x, 0.4), (x, 0.05)], [0.1, 0.09], coat)
@@ -168,26 +170,35 @@ def _cat_head(pen: Pen, coat: Material, x: float, y: float, radius: float) -> No
                   (x + side * 0.4 * radius, y + 0.8 * radius)], pink)  # fmt: skip
     pen.fill(ellipse(x, y, 1.1 * radius, 0.9 * radius), coat)
     for side in (-1, 1):
-        pen.fill(ellipse(x + side * 0.42 * radius, y + 0.1 * radius, 0.2 * radius, 0.17 * radius),
-                 eye)  # fmt: skip
-        pen.fill(ellipse(x + side * 0.42 * radius, y + 0.1 * radius, 0.07 * radius, 0.16 * radius),
-                 DARK)  # fmt: skip
-    pen.fill(ellipse(x, y - 0.35 * radius, 0.5 * radius, 0.3 * radius),
-             Material(tint(coat.colour, 1.5)))  # fmt: skip
+        pen.fill(
+            ellipse(x + side * 0.42 * radius, y + 0.1 * radius, 0.2 * radius, 0.17 * radius), eye
+        )
+        pen.fill(
+            ellipse(x + side * 0.42 * radius, y + 0.1 * radius, 0.07 * radius, 0.16 * radius), DARK
+        )
+    pen.fill(
+        ellipse(x, y - 0.35 * radius, 0.5 * radius, 0.3 * radius), Material(tint(coat.colour, 1.5))
+    )
     pen.fill(ellipse(x, y - 0.2 * radius, 0.12 * radius, 0.09 * radius), pink)
 
 
-def bird(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def bird(pen: Pen, coat: Material, rng: Rng) -> None:
     """A perching bird (aspect 1.25)."""
     horn = Material((0.85, 0.6, 0.2))
     for x in (0.58, 0.68):
         pen.limb([(x, 0.35), (x + 0.03, 0.02), (x + 0.12, 0.01)], 0.025, horn)
-    pen.fill(soft([(0.0, 0.28), (0.04, 0.42), (0.4, 0.6), (0.4, 0.4)], 1),
-             Material(tint(coat.colour, 0.6)))  # fmt: skip
-    pen.fill(soft([(0.25, 0.42), (0.5, 0.75), (0.85, 0.85), (1.0, 0.6), (0.85, 0.32),
-                   (0.5, 0.26)], 3), coat)  # fmt: skip
+    pen.fill(
+        soft([(0.0, 0.28), (0.04, 0.42), (0.4, 0.6), (0.4, 0.4)], 1),
+        Material(tint(coat.colour, 0.6)),
+    )
+    pen.fill(
+        soft([(0.25, 0.42), (0.5, 0.75), (0.85, 0.85), (1.0, 0.6), (0.85, 0.32), (0.5, 0.26)], 3),
+        coat,
+    )
     pen.fill(ellipse(0.93, 0.82, 0.16, 0.16), coat)
-    pen.fill(soft([(0.22, 0.4), (0.45, 0.66), (0.78, 0.66), (0.72, 0.42)], 2),
-             Material(tint(coat.colour, 0.7), "fur", tint(coat.colour, 0.4)))  # fmt: skip
+    pen.fill(
+        soft([(0.22, 0.4), (0.45, 0.66), (0.78, 0.66), (0.72, 0.42)], 2),
+        Material(tint(coat.colour, 0.7), "fur", tint(coat.colour, 0.4)),
+    )
     pen.fill([(1.05, 0.88), (1.24, 0.8), (1.06, 0.76)], horn)
     pen.fill(ellipse(0.98, 0.86, 0.025, 0.025), DARK)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from openscenes.synthetic.texture import Rng
+
 Colour = tuple[float, float, float]
 
 
@@ -70,7 +72,7 @@ class Look:
         """JPEG quality as encoders take it, 20 to 100."""
         return int(np.clip(round(self.jpeg_quality), 20, 100))
 
-    def vary(self, rng: np.random.Generator) -> Look:
+    def vary(self, rng: Rng) -> Look:
         """This look on another day: weather and camera differ a little from image to image."""
         factor = rng.uniform(0.6, 1.4, size=6)
         cast = np.asarray(self.cast) * rng.uniform(0.95, 1.05, size=3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from openscenes.synthetic.catalogue import VOC_CLASSES
-from openscenes.synthetic.stage import LabelledImage
+from openscenes.synthetic.stage import LabelledImage, Splits
 
 VOID = 255
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by openscenes"
 
 
-def write_voc(root: Path, splits: dict[str, Iterable[tuple[LabelledImage, int]]]) -> None:
-    """Write ``root/VOCdevkit/VOC2012``; each split is an iterable of (image, JPEG quality).
+def write_voc(root: Path, splits: Splits, quality: int) -> None:
+    """Write ``root/VOCdevkit/VOC2012`` with JPEGs of ``quality``.
 
     Ours: void marks the background that touches an object, where two objects meet, and objects
     too small to label; thin parts (spokes, legs) so keep their inside.
@@ -31,10 +31,9 @@ def write_voc(root: Path, splits: dict[str, Iterable[tuple[LabelledImage, int]]]
     lists = home / "ImageSets" / "Segmentation"
     lists.mkdir(parents=True)
     every: list[str] = []
-    for year, (split, images) in enumerate(splits.items(), start=2007):
+    for split, images in _named(splits, first_year=2007):
         names = []
-        for number, (image, quality) in enumerate(images, start=1):
-            name = f"{year}_{number:06d}"
+        for name, image in images:
             save_jpeg(home / "JPEGImages" / f"{name}.jpg", image.pixels, quality)
             instances, classes = voc_maps(image)
             save_palette(home / "SegmentationObject" / f"{name}.png", instances)
@@ -43,6 +42,14 @@ def write_voc(root: Path, splits: dict[str, Iterable[tuple[LabelledImage, int]]]
         _save_list(lists / f"{split}.txt", names)
         every += names
     _save_list(lists / "trainval.txt", every)
+
+
+def _named(
+    splits: Splits, first_year: int
+) -> Iterator[tuple[str, Iterator[tuple[str, LabelledImage]]]]:
+    """Each split with its images under names such as "2007_000001"."""
+    for year, (split, images) in enumerate(splits.items(), start=first_year):
+        yield split, ((f"{year}_{k:06d}", image) for k, image in enumerate(images, start=1))
 
 
 def voc_maps(image: LabelledImage) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -73,15 +80,14 @@ def _label_maps(image: LabelledImage) -> tuple[NDArray[np.uint8], NDArray[np.uin
     return instances, classes
 
 
-def write_sbd(root: Path, splits: dict[str, Iterable[tuple[LabelledImage, int]]]) -> None:
-    """Write ``root/benchmark_RELEASE/dataset``; SBD has no void."""
+def write_sbd(root: Path, splits: Splits, quality: int) -> None:
+    """Write ``root/benchmark_RELEASE/dataset`` with JPEGs of ``quality``; SBD has no void."""
     home = root / "benchmark_RELEASE" / "dataset"
     for folder in ("img", "inst", "cls"):
         (home / folder).mkdir(parents=True)
-    for year, (split, images) in enumerate(splits.items(), start=2010):
+    for split, images in _named(splits, first_year=2010):
         names = []
-        for number, (image, quality) in enumerate(images, start=1):
-            name = f"{year}_{number:06d}"
+        for name, image in images:
             save_jpeg(home / "img" / f"{name}.jpg", image.pixels, quality)
             instances, classes = _label_maps(image)
             _save_mat(home / "inst" / f"{name}.mat", {"GTinst": _instances(image, instances)})
@@ -92,33 +98,28 @@ def write_sbd(root: Path, splits: dict[str, Iterable[tuple[LabelledImage, int]]]
 
 def _instances(image: LabelledImage, instances: NDArray[np.uint8]) -> dict[str, object]:
     categories = [[VOC_CLASSES.index(one.name) + 1] for one in image.objects]
-    boundaries = np.empty((len(categories), 1), object)
-    for index in range(len(categories)):
-        boundaries[index, 0] = _boundary(instances == index + 1)
     return {
         "Segmentation": instances,
-        "Boundaries": boundaries,
+        "Boundaries": _boundaries(instances, len(categories)),
         "Categories": np.array(categories, np.uint8).reshape(-1, 1),
     }
 
 
 def _categories(classes: NDArray[np.uint8]) -> dict[str, object]:
-    boundaries = np.empty((len(VOC_CLASSES), 1), object)
-    for index in range(len(VOC_CLASSES)):
-        boundaries[index, 0] = _boundary(classes == index + 1)
-    present = np.unique(classes[classes > 0])
     return {
         "Segmentation": classes,
-        "Boundaries": boundaries,
-        "CategoriesPresent": present.reshape(-1, 1),
+        "Boundaries": _boundaries(classes, len(VOC_CLASSES)),
+        "CategoriesPresent": np.unique(classes[classes > 0]).reshape(-1, 1),
     }
 
 
-def _boundary(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    if not mask.any():
-        return np.zeros(mask.shape, np.uint8)
-    solid = mask.astype(np.uint8)
-    return solid - cv2.erode(solid, np.ones((3, 3), np.uint8))
+def _boundaries(labels: NDArray[np.uint8], count: int) -> NDArray[np.object_]:
+    """(count, 1) masks: the border of each label from 1 on, nothing where it is absent."""
+    boundaries = np.empty((count, 1), object)
+    for index in range(count):
+        solid = (labels == index + 1).astype(np.uint8)
+        boundaries[index, 0] = solid - cv2.erode(solid, np.ones((3, 3), np.uint8))
+    return boundaries
 
 
 def _save_mat(path: Path, content: dict[str, object]) -> None:

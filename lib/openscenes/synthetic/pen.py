@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openscenes.synthetic.look import Colour
-from openscenes.synthetic.texture import Field, Pattern, Textures, as_field
+from openscenes.synthetic.texture import Field, Pattern, Rng, Textures, as_field
 
 Outline = Sequence[tuple[float, float]]
 _SUPERSAMPLING = 2
@@ -99,7 +99,7 @@ class Pen:
         aspect: float,
         lighting: Lighting,
         textures: Textures,
-        rng: np.random.Generator,
+        rng: Rng,
         *,
         flip: bool = False,
         tilt: float = 0.0,
@@ -109,8 +109,9 @@ class Pen:
         sign = -1.0 if flip else 1.0
         c, s = np.cos(tilt), np.sin(tilt)
         linear = self._unit * np.array([[c * sign, -s], [-s * sign, -c]])
-        corners = np.array([(-0.15, -0.12), (aspect + 0.15, -0.12), (-0.15, 1.15),
-                            (aspect + 0.15, 1.15)]) - (aspect / 2, 0)  # fmt: skip
+        corners = np.array(
+            [(-0.15, -0.12), (aspect + 0.15, -0.12), (-0.15, 1.15), (aspect + 0.15, 1.15)]
+        ) - (aspect / 2, 0)
         hull = corners @ linear.T
         low, high = hull.min(0), hull.max(0)
         size = np.ceil((high - low) / _SUPERSAMPLING).astype(int) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import cv2
@@ -42,6 +43,9 @@ class LabelledImage:
     objects: tuple[Placed, ...]
     slivers: tuple[Placed, ...]
     stuff: NDArray[np.uint8]
+
+
+Splits = Mapping[str, Iterable[LabelledImage]]  # by the split's name
 
 
 @dataclass(slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -10,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openscenes.synthetic.catalogue import CITYSCAPES_LABELS, CITYSCAPES_NAMES
-from openscenes.synthetic.stage import LabelledImage
+from openscenes.synthetic.stage import LabelledImage, Splits
 
 # Invented towns: nobody shall take these frames for frames of the real data set.
 TOWNS = {"train": ("nebelfurt", "regenau"), "val": ("grauburg",)}
 _PER_TOWN = 32
 
 
-def write_cityscapes(root: Path, splits: dict[str, Iterable[LabelledImage]]) -> None:
+def write_cityscapes(root: Path, splits: Splits) -> None:
     """Write ``root/cityscapes`` with ``leftImg8bit`` and ``gtFine`` of every split."""
     for split, images in splits.items():
         towns = TOWNS[split]

@@ -6,9 +6,10 @@ import numpy as np
 
 from openscenes.synthetic.colours import CHROME, DARK, WOODS, lacquer, pick, tint, vary
 from openscenes.synthetic.pen import Material, Pen, box, ellipse, soft
+from openscenes.synthetic.texture import Rng
 
 
-def banana(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def banana(pen: Pen, coat: Material, rng: Rng) -> None:
     """A curved banana (aspect 1.7)."""
     peel = vary((0.93, 0.78, 0.22), rng, 0.08)
     skin = Material(peel, "cloud", (0.45, 0.3, 0.1), 0.3, 0.4)
@@ -19,7 +20,7 @@ def banana(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
     pen.limb(path[1:-1], 0.02, Material(tint(peel, 0.75), relief=0))
 
 
-def donut(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def donut(pen: Pen, coat: Material, rng: Rng) -> None:
     """A glazed ring with sprinkles; its hole shows the table (aspect 1.15)."""
     dough = Material(vary((0.78, 0.55, 0.30), rng, 0.06), "cloud", (0.55, 0.34, 0.15), 0.2, 0.5)
     pen.fill(ellipse(0.575, 0.5, 0.57, 0.48), dough)
@@ -37,7 +38,7 @@ def donut(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
     pen.hole(ellipse(0.575, 0.49, 0.17, 0.135))
 
 
-def scissors(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def scissors(pen: Pen, coat: Material, rng: Rng) -> None:
     """Opened scissors: two blades, two ring handles (aspect 0.75)."""
     spread = rng.uniform(0.10, 0.22)
     pivot = (0.375, 0.5)
@@ -51,7 +52,7 @@ def scissors(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
     pen.fill(ellipse(*pivot, 0.03, 0.03), DARK)
 
 
-def tennis_racket(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def tennis_racket(pen: Pen, coat: Material, rng: Rng) -> None:
     """A racket: strung head, open throat, wrapped grip (aspect 0.46)."""
     pen.limb([(0.23, 0.02), (0.23, 0.34)], 0.06, Material((0.15, 0.14, 0.14), "stripes",
              (0.4, 0.4, 0.4), 0.05, 1.0, 1.2))  # fmt: skip
@@ -68,7 +69,7 @@ def tennis_racket(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         pen.limb([(0.23, 0.32), (0.23 + side * 0.13, 0.46)], 0.045, coat)
 
 
-def teddy_bear(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def teddy_bear(pen: Pen, coat: Material, rng: Rng) -> None:
     """A sitting teddy bear (aspect 0.85)."""
     pale = Material(tint(coat.colour, 1.4), "fur", coat.colour, 0.1)
     for side in (-1, 1):
@@ -90,7 +91,7 @@ def teddy_bear(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         pen.fill([(0.3, 0.6), (0.3, 0.5), (0.55, 0.6), (0.55, 0.5)], bow)
 
 
-def pizza(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def pizza(pen: Pen, coat: Material, rng: Rng) -> None:
     """A round pizza seen at an angle, with a slice missing (aspect 1.5)."""
     crust = Material(vary((0.78, 0.56, 0.30), rng, 0.05), "cloud", (0.4, 0.22, 0.1), 0.2, 0.6)
     cheese = Material((0.92, 0.75, 0.36), "cloud", (0.75, 0.25, 0.12), 0.25)
@@ -107,7 +108,7 @@ def pizza(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         pen.hole([(0.75, 0.5), *((0.75 + 0.8 * np.cos(t), 0.5 + 0.52 * np.sin(t)) for t in arc)])
 
 
-def apple(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def apple(pen: Pen, coat: Material, rng: Rng) -> None:
     """An apple with stalk and leaf (aspect 1)."""
     hue = [(0.75, 0.12, 0.12), (0.5, 0.68, 0.2), (0.85, 0.65, 0.2)][int(rng.integers(3))]
     skin = Material(hue, "cloud", (0.85, 0.7, 0.3), 0.4, 0.5, relief=1.0, gloss=0.5)
@@ -117,7 +118,7 @@ def apple(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
                    (0.0, 0.5), (0.15, 0.88)], 3), skin)  # fmt: skip
 
 
-def book(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def book(pen: Pen, coat: Material, rng: Rng) -> None:
     """A book standing open towards the viewer (aspect 0.75)."""
     pen.fill([(0.03, 0.0), (0.0, 1.0), (0.1, 0.96), (0.12, 0.02)], Material((0.9, 0.87, 0.78)))
     pen.fill(box(0.1, 0.0, 0.75, 1.0), coat)
@@ -128,7 +129,7 @@ def book(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         pen.limb([(0.28, y), (0.62, y)], 0.025, title)
 
 
-def skateboard(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def skateboard(pen: Pen, coat: Material, rng: Rng) -> None:
     """A skateboard from the side (aspect 3.0)."""
     for x in (0.6, 2.4):
         pen.limb([(x, 0.5), (x, 0.3)], 0.18, CHROME)
@@ -138,7 +139,7 @@ def skateboard(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
     pen.limb([(0.1, 0.92), (0.4, 0.69), (2.6, 0.69), (2.9, 0.92)], 0.06, DARK)
 
 
-def spoon(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def spoon(pen: Pen, coat: Material, rng: Rng) -> None:
     """A wooden or steel spoon (aspect 0.24)."""
     stuff = CHROME if rng.random() < 0.5 else Material(pick(WOODS, rng), relief=0.8)
     pen.limb([(0.12, 0.03), (0.12, 0.72)], [0.07, 0.045], stuff)

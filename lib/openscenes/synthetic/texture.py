@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Field = NDArray[np.float32]
+Rng = np.random.Generator
 Pattern = Literal["plain", "stripes", "checks", "spots", "cloud", "fur", "gradient"]
 PRINTS: tuple[Pattern, ...] = ("stripes", "checks", "spots", "cloud")
 _TILE = 512
@@ -19,7 +20,7 @@ def as_field(values: ArrayLike) -> Field:
     return np.asarray(values, np.float32)
 
 
-def octaves(rng: np.random.Generator, stretch: tuple[int, int], decay: float) -> Field:
+def octaves(rng: Rng, stretch: tuple[int, int], decay: float) -> Field:
     """A (512, 512) noise field of about [-1, 1]; octave k weighs ``decay ** k``.
 
     Args:
@@ -39,7 +40,7 @@ def octaves(rng: np.random.Generator, stretch: tuple[int, int], decay: float) ->
 class Textures:
     """A few noise tiles, made once per split, cut at random for every use."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: Rng) -> None:
         self._tiles = {
             "cloud": octaves(rng, (1, 1), 0.62),
             "grain": octaves(rng, (1, 1), 1.15),
@@ -47,9 +48,7 @@ class Textures:
             "wood": octaves(rng, (1, 12), 0.85),
         }
 
-    def field(
-        self, kind: str, shape: tuple[int, int], rng: np.random.Generator, zoom: float = 1.0
-    ) -> Field:
+    def field(self, kind: str, shape: tuple[int, int], rng: Rng, zoom: float = 1.0) -> Field:
         """A random (H, W) cut of tile ``kind`` in about [-1, 1], enlarged ``zoom`` times."""
         tile = self._tiles[kind]
         rows, cols = (min(max(int(side / zoom), 2), _TILE) for side in shape)
@@ -65,7 +64,7 @@ class Textures:
         grid: tuple[Field, Field],
         period: float,
         angle: float,
-        rng: np.random.Generator,
+        rng: Rng,
     ) -> Field:
         """How much of the second colour shows, (H, W) in [0, 1].
 

@@ -6,9 +6,10 @@ import numpy as np
 
 from openscenes.synthetic.colours import CHROME, DARK, WOODS, lacquer, pick, tint
 from openscenes.synthetic.pen import Material, Pen, box, ellipse, soft
+from openscenes.synthetic.texture import Rng
 
 
-def bottle(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def bottle(pen: Pen, coat: Material, rng: Rng) -> None:
     """A bottle with label and cap (aspect 0.32)."""
     shoulder = rng.uniform(0.55, 0.7)
     pen.fill(soft([(0.02, 0.0), (0.02, shoulder), (0.11, shoulder + 0.16), (0.11, 0.95),
@@ -21,7 +22,7 @@ def bottle(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
     pen.limb([(0.07, 0.06), (0.07, shoulder)], 0.02, shine)
 
 
-def chair(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def chair(pen: Pen, coat: Material, rng: Rng) -> None:
     """A wooden chair: thin legs, a slatted back that one sees through (aspect 0.62)."""
     wood = Material(pick(WOODS, rng), "fur", (0.2, 0.12, 0.06), 0.2, 0.4)
     for x, foot in ((0.17, 0.1), (0.55, 0.1)):
@@ -40,7 +41,7 @@ def chair(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         pen.limb([(0.07, 0.2), (0.53, 0.2)], 0.03, wood)
 
 
-def potted_plant(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def potted_plant(pen: Pen, coat: Material, rng: Rng) -> None:
     """A plant with many leaves in a pot (aspect 0.8)."""
     hue = rng.uniform(0.7, 1.1)
     green = (0.18 * hue, 0.42 * hue, 0.14 * hue)
@@ -57,7 +58,7 @@ def potted_plant(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
     pen.fill(soft(box(0.13, 0.29, 0.67, 0.38), 1), Material(tint(coat.colour, 0.85)))
 
 
-def sofa(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def sofa(pen: Pen, coat: Material, rng: Rng) -> None:
     """A sofa with cushions (aspect 2.1)."""
     for x in (0.16, 1.94):
         pen.limb([(x, 0.15), (x, 0.02)], 0.07, DARK)
@@ -73,18 +74,20 @@ def sofa(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         pen.fill(soft([(0.4, 0.48), (0.46, 0.84), (0.8, 0.8), (0.76, 0.46)], 1), cushion)
 
 
-def television(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def television(pen: Pen, coat: Material, rng: Rng) -> None:
     """A screen on a foot (aspect 1.45)."""
     sky, land = lacquer(rng), lacquer(rng)
     pen.fill(soft([(0.4, 0.0), (0.5, 0.07), (0.95, 0.07), (1.05, 0.0)], 1), DARK)
     pen.limb([(0.725, 0.03), (0.725, 0.2)], 0.12, DARK)
     pen.fill(box(0.0, 0.14, 1.45, 1.0), DARK)
     pen.fill(box(0.06, 0.2, 1.39, 0.94), Material(tint(sky, 1.3), "gradient", sky, relief=0.1))
-    pen.fill(soft([(0.06, 0.2), (0.06, 0.45), (0.5, 0.66), (0.9, 0.4), (1.39, 0.55), (1.39, 0.2)],
-                  1), Material(land, "cloud", tint(land, 0.5), relief=0.2))  # fmt: skip
+    pen.fill(
+        soft([(0.06, 0.2), (0.06, 0.45), (0.5, 0.66), (0.9, 0.4), (1.39, 0.55), (1.39, 0.2)], 1),
+        Material(land, "cloud", tint(land, 0.5), relief=0.2),
+    )
 
 
-def umbrella(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def umbrella(pen: Pen, coat: Material, rng: Rng) -> None:
     """An open umbrella, alternating panels, scalloped rim (aspect 1.15)."""
     other = Material(lacquer(rng) if rng.random() < 0.5 else tint(coat.colour, 0.7))
     pen.limb([(0.575, 0.95), (0.575, 0.12), (0.62, 0.03), (0.69, 0.06)], 0.03, DARK)
@@ -98,7 +101,7 @@ def umbrella(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
     pen.limb([(0.575, 0.94), (0.575, 1.0)], 0.025, CHROME)
 
 
-def clock(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def clock(pen: Pen, coat: Material, rng: Rng) -> None:
     """A wall clock (aspect 1)."""
     pen.fill(ellipse(0.5, 0.5, 0.5, 0.5), coat)
     pen.fill(ellipse(0.5, 0.5, 0.41, 0.41), Material((0.93, 0.91, 0.85), relief=0.15))
@@ -107,11 +110,12 @@ def clock(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         pen.limb([(0.5 + 0.33 * c, 0.5 + 0.33 * s), (0.5 + 0.38 * c, 0.5 + 0.38 * s)], 0.03, DARK)
     for length, width in ((0.22, 0.045), (0.33, 0.03)):
         turn = rng.uniform(0, 2 * np.pi)
-        pen.limb([(0.5, 0.5), (0.5 + length * np.cos(turn), 0.5 + length * np.sin(turn))], width,
-                 DARK)  # fmt: skip
+        pen.limb(
+            [(0.5, 0.5), (0.5 + length * np.cos(turn), 0.5 + length * np.sin(turn))], width, DARK
+        )
 
 
-def stop_sign(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def stop_sign(pen: Pen, coat: Material, rng: Rng) -> None:
     """An octagonal sign on a pole (aspect 0.5)."""
     turn = np.arange(8) * np.pi / 4 + np.pi / 8
     red, white = Material((0.74, 0.08, 0.10), relief=0.3), Material((0.94, 0.93, 0.92), relief=0.2)
@@ -122,7 +126,7 @@ def stop_sign(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         pen.limb([(x, 0.70), (x, 0.80), (x + 0.035, 0.80)], 0.016, white)
 
 
-def vase(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def vase(pen: Pen, coat: Material, rng: Rng) -> None:
     """A bellied vase, sometimes with two handles (aspect 0.65)."""
     belly, neck = rng.uniform(0.22, 0.3), rng.uniform(0.08, 0.13)
     if rng.random() < 0.5:
@@ -136,7 +140,7 @@ def vase(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
     pen.fill(ellipse(0.325, 0.975, neck * 1.35, 0.025), DARK)
 
 
-def cup(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def cup(pen: Pen, coat: Material, rng: Rng) -> None:
     """A mug with an open handle (aspect 1.15)."""
     pen.fill(ellipse(0.85, 0.5, 0.3, 0.3), coat)
     pen.hole(ellipse(0.87, 0.5, 0.18, 0.18))

@@ -10,7 +10,7 @@ from openscenes.synthetic.compose import Painter, coat_of, open_stage
 from openscenes.synthetic.foreground import hide_something
 from openscenes.synthetic.look import Look
 from openscenes.synthetic.stage import LabelledImage
-from openscenes.synthetic.texture import Textures
+from openscenes.synthetic.texture import Rng, Textures
 
 _CAMERA_METRES = 1.9
 # How near the tallest come, so that no lorry fills the frame.
@@ -20,7 +20,7 @@ _SHARES = {"car": 0.40, "person": 0.27, "bicycle": 0.10, "motorbike": 0.08, "bus
 
 
 def driving(
-    look: Look, textures: Textures, rng: np.random.Generator, *, objects: float,
+    look: Look, textures: Textures, rng: Rng, *, objects: float,
     shape: tuple[int, int] = (256, 512),
 ) -> LabelledImage:  # fmt: skip
     """A frame of a drive through town with about ``objects`` road users."""
@@ -41,7 +41,7 @@ def driving(
 
 
 def _scattered(
-    objects: float, horizon: float, shape: tuple[int, int], rng: np.random.Generator
+    objects: float, horizon: float, shape: tuple[int, int], rng: Rng
 ) -> list[tuple[float, float, Template]]:
     names = tuple(_SHARES)
     spots = []
@@ -63,7 +63,7 @@ def _scattered(
 
 
 def _parked_row(
-    horizon: float, shape: tuple[int, int], rng: np.random.Generator
+    horizon: float, shape: tuple[int, int], rng: Rng
 ) -> list[tuple[float, float, Template]]:
     """Cars along one kerb, each half hidden by the next."""
     ways = templates_of(("car",))

@@ -12,9 +12,10 @@ from openscenes.synthetic.colours import (
     TAIL_LAMP,
     TYRE,
     lacquer,
-    tint,  # fmt: skip
+    tint,
 )
 from openscenes.synthetic.pen import Material, Outline, Pen, box, ellipse, soft
+from openscenes.synthetic.texture import Rng
 
 _PROFILES: tuple[tuple[Outline, Outline], ...] = (
     (  # saloon
@@ -48,7 +49,7 @@ def _wheel(pen: Pen, x: float, radius: float, rim: Material = CHROME) -> None:
         pen.limb([(x, radius), tip], 0.10 * radius, DARK)
 
 
-def car_side(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def car_side(pen: Pen, coat: Material, rng: Rng) -> None:
     """A car from the side (aspect 2.4)."""
     profile, windows = _PROFILES[int(rng.integers(len(_PROFILES)))]
     seam = Material(tint(coat.colour, 0.55), relief=0)
@@ -68,7 +69,7 @@ def car_side(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         _wheel(pen, x, radius)
 
 
-def car_rear(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def car_rear(pen: Pen, coat: Material, rng: Rng) -> None:
     """A car from behind or in front (aspect 1.25)."""
     lamps = TAIL_LAMP if rng.random() < 0.6 else LAMP
     for x in (0.2, 1.05):
@@ -87,7 +88,7 @@ def car_rear(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
     pen.limb([(1.25, 0.6), (1.15, 0.62)], 0.07, DARK)
 
 
-def bus(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def bus(pen: Pen, coat: Material, rng: Rng) -> None:
     """A city bus from the side (aspect 2.7)."""
     trim = Material(lacquer(rng))
     pen.fill(soft(box(0.02, 0.1, 2.68, 1.0), 2), coat)
@@ -106,7 +107,7 @@ def bus(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         _wheel(pen, x, 0.135)
 
 
-def bus_front(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def bus_front(pen: Pen, coat: Material, rng: Rng) -> None:
     """A bus from the front (aspect 0.85)."""
     for x in (0.14, 0.71):
         pen.fill(box(x - 0.08, 0, x + 0.08, 0.16), TYRE)
@@ -121,7 +122,7 @@ def bus_front(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
     pen.limb([(0.85, 0.78), (0.89, 0.6)], 0.035, DARK)
 
 
-def truck(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def truck(pen: Pen, coat: Material, rng: Rng) -> None:
     """A lorry with a separate load (aspect 2.1)."""
     load = Material(lacquer(rng), "stripes", (0.85, 0.85, 0.85), 0.05, 0.25, np.pi / 2)
     pen.fill(box(0.1, 0.15, 2.05, 0.25), DARK)
@@ -133,13 +134,14 @@ def truck(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         _wheel(pen, x, 0.125)
 
 
-def train(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def train(pen: Pen, coat: Material, rng: Rng) -> None:
     """A railcar with a sloping nose (aspect 3.2)."""
     pen.fill(box(0.2, 0.0, 3.1, 0.16), DARK)
     nose = rng.uniform(0.25, 0.6)
     pen.fill(soft([(0.0, 0.1), (0.02, 0.42), (nose, 0.98), (3.2, 0.98), (3.2, 0.1)], 2), coat)
-    pen.fill(soft([(0.1, 0.52), (nose * 0.9, 0.88), (nose + 0.1, 0.88), (nose + 0.1, 0.52)], 1),
-             GLASS)  # fmt: skip
+    pen.fill(
+        soft([(0.1, 0.52), (nose * 0.9, 0.88), (nose + 0.1, 0.88), (nose + 0.1, 0.52)], 1), GLASS
+    )
     pen.fill(box(0.06, 0.28, 3.2, 0.36), Material(lacquer(rng)))
     for x in np.arange(nose + 0.3, 3.0, 0.3):
         pen.fill(soft(box(x, 0.5, x + 0.23, 0.82), 1), GLASS)
@@ -151,7 +153,7 @@ def train(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
         pen.limb([(1.4, 0.98), (1.6, 1.1), (1.8, 0.98)], 0.025, DARK)
 
 
-def bicycle(pen: Pen, coat: Material, rng: np.random.Generator) -> None:
+def bicycle(pen: Pen, coat: Material, rng: Rng) -> None:
     """A bicycle; one sees through its wheels (aspect 1.7)."""
     radius, tyre = 0.35, 0.075
     for x in (0.37, 1.33):
