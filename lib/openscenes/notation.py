@@ -84,7 +84,7 @@ _PROTOTYPES = (
     Symbol("edge_mask", r"\mathcal{M}_e", "(B, 1, H, W) bool", "what erosion takes from the mask",
            (1,), "Sec. 3.2", "method.ipt"),
     Symbol("center_points", "x", "number", "foreground points besides the click", (), "Sec. 3.2",
-           "method.ipt_config"),
+           "method.ipt"),
 )  # fmt: skip
 
 _VOTING = (
@@ -92,15 +92,15 @@ _VOTING = (
            "confidence maps by prototype; merged is alpha center + beta edge", (3, 4), "Sec. 3.2",
            "method.ipt"),
     Symbol("alpha", r"\alpha", "number", "weight of the center map in the merged map", (),
-           "Sec. 3.2", "method.ipt_config"),
+           "Sec. 3.2", "method.ipt"),
     Symbol("beta", r"\beta", "number", "weight of the edge map in the merged map", (), "Sec. 3.2",
-           "method.ipt_config"),
+           "method.ipt"),
     Symbol("mean_confidence", "k", "(B, K)", "mean of P over the coarse mask", (4,), "Sec. 3.2",
            "method.voting"),
     Symbol("m", "m", "number in [0, 1]", "factor on k of the global map", (), "Sec. 3.2",
-           "method.ipt_config"),
+           "method.ipt"),
     Symbol("n", "n", "number in [0, 1]", "factor on k of the merged map", (), "Sec. 3.2",
-           "method.ipt_config"),
+           "method.ipt"),
     Symbol("threshold_global", r"m \, k_c", "(B,)", "what the global map must exceed", (4,),
            "Sec. 3.2", "method.ipt"),
     Symbol("threshold_merged", r"n \, k_m", "(B,)", "what the merged map must exceed", (4,),

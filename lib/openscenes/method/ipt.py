@@ -1,19 +1,95 @@
-"""The interactive-prototype module: coarse masks voted against two label maps (Sec. 3.2)."""
+"""IPT, the interactive-prototype module (Sec. 3.2): Eq. 1-3 by prototypes, Eq. 4-6 by voting."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from openscenes.errors import InputError
 from openscenes.method import selections, voting
-from openscenes.method.ipt_config import PROTOTYPES, IPTConfig
 from openscenes.method.prototypes import confidence_maps, full_precision
+from openscenes.settings import require_between, require_one_of, setting
 
-__all__ = ["IPTConfig", "Refinement", "refine"]
+Prototype = Literal["global", "center", "edge"]
+PROTOTYPES: tuple[Prototype, ...] = ("global", "center", "edge")
+
+
+@dataclass(frozen=True)
+class IPTConfig:
+    """Settings of the interactive-prototype module; the defaults are the paper's.
+
+    Pixels are meant on a crop of ``reference_px`` and scale with the height of the masks.
+    """
+
+    alpha: float = setting(0.3, "Sec. 4.1.2: weight of the center map")
+    beta: float = setting(0.7, "Sec. 4.1.2: weight of the edge map")
+    m: float = setting(0.70, "Sec. 4.1.2: threshold of the global map = m * k")
+    n: float = setting(0.75, "Sec. 4.1.2: threshold of the merged map = n * k")
+    center_points: int = setting(3, "Sec. 4.1.2: x points besides the click")
+    center_radius_px: float = setting(
+        10.0, "Ours: the radius of the Gaussian maps; the paper says 'around'"
+    )
+    kernel_px: int = setting(5, "Sec. 4.1.2: kernel 5 x 5")
+    iterations: int = setting(3, "Sec. 4.1.2")
+    temperature: float = setting(1.0, "Eq. 3")
+    reference_px: int = setting(512, "Sec. 4.1.3: crops of 512 x 512")
+    background: Literal["complement", "outside_coarse"] = setting(
+        "complement", "Eq. 3: 1 - Q; Ours: outside_coarse averages 1 - M_p"
+    )
+    edge: Literal["boundary", "inner"] = setting(
+        "boundary", "Ours: M_p - erode(M_p); inner is the eroded mask itself"
+    )
+    soft_predictor: bool = setting(
+        False, "Sec. 3.2: M_b is a binary 0-1 mask; Ours: True weighs by its probability"
+    )
+    prototypes: tuple[Prototype, ...] = setting(PROTOTYPES, "Table 3: which maps take part")
+    fusion: Literal["vote", "weighted_sum"] = setting(
+        "vote", "Eq. 5-6; weighted_sum: the rows of Table 3 without voting"
+    )
+    vote: Literal["majority", "weighted_sum"] = setting(
+        "majority", "Eq. 6; Ours: weighted_sum lets a map vote as strongly as it is sure"
+    )
+    coarse_weight: float = setting(0.8, "Sec. 4.3.1: share of the coarse map in weighted sums")
+    hard_coarse: bool = setting(
+        False, "Ours: weighted sums take the coarse probability; a hard mask changes nothing"
+    )
+    clip_to_box: bool = setting(False, "Ours: the paper lets a refined mask leave the user's box")
+
+    def __post_init__(self) -> None:
+        require_between(self, 0.0, 1.0, "alpha", "beta", "m", "n", "coarse_weight")
+        require_between(self, 0, 10_000, "center_points", "center_radius_px", "iterations")
+        require_between(self, 1, 10_000, "kernel_px", "reference_px")
+        require_between(self, 1e-6, 1e9, "temperature")
+        require_one_of(self, "background", ("complement", "outside_coarse"))
+        require_one_of(self, "edge", ("boundary", "inner"))
+        require_one_of(self, "fusion", ("vote", "weighted_sum"))
+        require_one_of(self, "vote", ("majority", "weighted_sum"))
+        chosen = self.prototypes
+        if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(PROTOTYPES):
+            raise InputError(
+                f"IPTConfig.prototypes is {chosen!r}; choose one or more of "
+                f"{', '.join(PROTOTYPES)}, each once."
+            )
+        if self.kernel_px % 2 == 0:
+            raise InputError(f"IPTConfig.kernel_px is {self.kernel_px}; give an odd number.")
+        if not 0 < self.alpha + self.beta < 1 + 1e-6:
+            raise InputError(
+                f"IPTConfig.alpha + beta is {self.alpha + self.beta:g}; give weights whose sum is "
+                "above 0 and at most 1, so that the merged map stays a confidence."
+            )
+
+    def erosion_radius(self, height: int) -> int:
+        """Radius in pixels of one erosion that equals all iterations, at least 1."""
+        full = self.iterations * (self.kernel_px // 2)
+        return max(1, round(full * height / self.reference_px))
+
+    def center_radius(self, height: int) -> float:
+        """Radius in pixels around the click, at least 1."""
+        return max(1.0, self.center_radius_px * height / self.reference_px)
 
 
 @dataclass(frozen=True)
@@ -84,9 +160,16 @@ def refine(
     _check_maps(features, maps | {name: v for name, v in optional.items() if v is not None})
     _check_points(points, coarse_mask)
     _check_options(config, optional)
-    generators = _one_each(generator or torch.Generator().manual_seed(0), len(features))
+    generator = generator or torch.Generator().manual_seed(0)
+    if isinstance(generator, torch.Generator):
+        generator = [generator] * len(features)
+    if len(generator) != len(features):
+        raise InputError(
+            f"Got {len(generator)} generators for {len(features)} objects; give one for each, or "
+            "one for all."
+        )
     with torch.no_grad(), full_precision(features):
-        chosen, flags = _select(coarse_mask, predicted_mask, points, config, generators)
+        chosen, flags = _select(coarse_mask, predicted_mask, points, config, generator)
         confidence = _confidence(features, coarse_mask, chosen, config)
         return decide(coarse_mask, chosen, flags, confidence, config, coarse_probability, region)
 
@@ -106,30 +189,22 @@ def _select(
         coarse, config.erosion_radius(height), inner=config.edge == "inner"
     )
     center = selections.center_selection(
-        coarse,
-        points,
-        n_points=config.center_points,
-        radius=config.center_radius(height),
+        coarse, points, n_points=config.center_points, radius=config.center_radius(height),
         generators=generators,
-    )
+    )  # fmt: skip
     rows, cols = points.to(coarse.device).long().unbind(1)
     inside = coarse[torch.arange(len(coarse), device=coarse.device), 0, rows, cols]
     flags = {
-        "empty_coarse": ~selections.occupied(coarse),
-        "predictor_disagrees": disagrees,
-        "thin": thin,
-        "click_outside": ~inside,
-    }
+        "empty_coarse": ~selections.occupied(coarse), "predictor_disagrees": disagrees,
+        "thin": thin, "click_outside": ~inside,
+    }  # fmt: skip
     return {"global": whole, "center": center, "edge": edge}, flags
 
 
 def _confidence(
     features: Tensor, coarse: Tensor, chosen: dict[str, Tensor], config: IPTConfig
 ) -> dict[str, Tensor]:
-    """P^(g), P^(c), P^(e), and P^(m) = alpha P^(c) + beta P^(e).
-
-    Ours: with one of the two left out, P^(m) is the other.
-    """
+    """P^(g), P^(c), P^(e), and P^(m) = alpha P^(c) + beta P^(e), or the one that is used."""
     outside = ~coarse if config.background == "outside_coarse" else None
     stacked = torch.cat([chosen[name] for name in PROTOTYPES], 1)
     maps = confidence_maps(features, stacked, backgrounds=outside, temperature=config.temperature)
@@ -159,53 +234,26 @@ def decide(
     """
     pair = torch.cat([confidence["global"], confidence["merged"]], 1)
     thresholds = voting.mean_confidence(pair, coarse) * pair.new_tensor([config.m, config.n])
-    voters = torch.tensor(_voters(config), device=pair.device)
+    votes_of = "global" in config.prototypes, bool({"center", "edge"} & set(config.prototypes))
+    voters = torch.tensor(votes_of, device=pair.device)
     labels = (pair > thresholds[:, :, None, None]) & voters[:, None, None]
-    majority, votes = voting.majority([coarse, labels[:, :1], labels[:, 1:]])
-    mask = _fused(majority, coarse, confidence, thresholds, config, probability)
+    mask, votes = voting.majority([coarse, labels[:, :1], labels[:, 1:]])
+    coarse_map = (coarse if config.hard_coarse or probability is None else probability).to(pair)
+    if config.fusion == "weighted_sum":
+        maps = [confidence[name] for name in config.prototypes]
+        mask = voting.weighted_sum(coarse_map, maps, config.coarse_weight)
+    elif config.vote == "weighted_sum":
+        taking = [i for i in (0, 1) if votes_of[i]]
+        ballots = [(pair[:, i : i + 1], thresholds[:, i]) for i in taking]
+        mask = voting.soft_majority([(coarse_map, voting.HALF), *ballots])
     mask = mask & ~flags["empty_coarse"][:, None, None, None]
     return Refinement(
         mask=mask & region if config.clip_to_box and region is not None else mask,
-        edge_mask=chosen["edge"],
-        center_mask=chosen["center"],
-        global_mask=chosen["global"],
-        label_global=labels[:, :1],
-        label_merged=labels[:, 1:],
-        votes=votes,
-        confidence=confidence,
-        threshold_global=thresholds[:, 0],
-        threshold_merged=thresholds[:, 1],
-        flags=flags,
-    )
-
-
-def _voters(config: IPTConfig) -> list[bool]:
-    """Whether the global and the merged label map vote."""
-    return ["global" in config.prototypes, bool({"center", "edge"} & set(config.prototypes))]
-
-
-def _fused(
-    majority: Tensor,
-    coarse: Tensor,
-    confidence: dict[str, Tensor],
-    thresholds: Tensor,
-    config: IPTConfig,
-    probability: Tensor | None,
-) -> Tensor:
-    if config.fusion == "vote" and config.vote == "majority":
-        return majority
-    taken = coarse if config.hard_coarse or probability is None else probability
-    coarse_map = taken.to(confidence["global"])
-    if config.fusion == "weighted_sum":
-        maps = [confidence[name] for name in config.prototypes]
-        return voting.weighted_sum(coarse_map, maps, config.coarse_weight)
-    names = [
-        name for name, votes in zip(("global", "merged"), _voters(config), strict=True) if votes
-    ]
-    levels = dict(zip(("global", "merged"), thresholds.unbind(1), strict=True))
-    return voting.soft_majority(
-        [(coarse_map, voting.HALF), *((confidence[name], levels[name]) for name in names)]
-    )
+        edge_mask=chosen["edge"], center_mask=chosen["center"], global_mask=chosen["global"],
+        label_global=labels[:, :1], label_merged=labels[:, 1:], votes=votes,
+        confidence=confidence, threshold_global=thresholds[:, 0],
+        threshold_merged=thresholds[:, 1], flags=flags,
+    )  # fmt: skip
 
 
 def _check_maps(features: Tensor, maps: dict[str, Tensor]) -> None:
@@ -248,16 +296,3 @@ def _check_options(config: IPTConfig, optional: dict[str, Tensor | None]) -> Non
             "IPTConfig.clip_to_box is set and region is None; pass the (B, 1, H, W) region, such "
             "as the inside of the user's box."
         )
-
-
-def _one_each(
-    generator: torch.Generator | Sequence[torch.Generator], n_objects: int
-) -> Sequence[torch.Generator]:
-    if isinstance(generator, torch.Generator):
-        return [generator] * n_objects
-    if len(generator) != n_objects:
-        raise InputError(
-            f"Got {len(generator)} generators for {n_objects} objects; give one for each, or one "
-            "for all."
-        )
-    return generator
