@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 from openscenes.errors import InputError
 
 if TYPE_CHECKING:
-    from openscenes.annotator.evolve.judgement import Judgement
     from openscenes.annotator.store.snapshot import Snapshot
     from openscenes.annotator.store.versions import Version, Versions
     from openscenes.annotator.store.workspace import Workspace
-    from openscenes.study.runs.data import Study
 
 
 NEWEST = "newest"  # as in versions, which takes seconds to import
@@ -88,20 +86,22 @@ def status(versions: Versions) -> str:
 
 
 def _evolve_and_judge(args: argparse.Namespace, workspace: Workspace) -> None:
-    from openscenes.annotator.evolve.evolving import evolve_on, split_for, version_in_use
-    from openscenes.annotator.evolve.judgement import judge
+    from openscenes.annotator.evolve.judgement import evolved
+    from openscenes.annotator.screen.judgement_page import judgement_figures
+    from openscenes.study.figures.save import show_figure
     from openscenes.study.profiles import profile_named
     from openscenes.study.runs.data import open_study
 
     accepted = _accepted(workspace)
     study = open_study(profile_named(args.profile), args.data, args.device)
-    old = version_in_use(workspace, study)
-    new = evolve_on(workspace, study, accepted, variant=args.variant)
-    held_out = split_for(workspace, new, accepted).held_out
-    judgement = judge(workspace, study, old, new, held_out)
-    _say(judgement_text(judgement, new))
-    for path in _write_figures(workspace, study, (old, new), held_out, judgement):
-        _say(f"figure      {path}")
+    candidate = evolved(workspace, study, accepted, variant=args.variant)
+    new, old, judgement = candidate.new, candidate.old, candidate.judgement
+    table = judgement.table().to_string(float_format="{:.1f}".format, na_rep="-")
+    _say(f"candidate   {_named(new)}\n\n{table}\n\n{judgement.advice}\n")
+    folder = workspace.folder / "judgements" / f"{old.name}-{new.name}"
+    for name, (figure, words) in judgement_figures(workspace, study, candidate).items():
+        show_figure(figure, words, folder / name)
+        _say(f"figure      {folder / name}")
     _say(
         f"\naccept      --accept {new.name}\nrefuse      --refuse {new.name}\n"
         f"in use      {old.name} until the new one is accepted"
@@ -122,34 +122,6 @@ def _accepted(workspace: Workspace) -> tuple[Snapshot, ...]:
     if complaint := log.complaint():
         print(complaint, file=sys.stderr)
     return accepted
-
-
-def judgement_text(judgement: Judgement, new: Version) -> str:
-    """The table of measures and the advice, for a terminal."""
-    table = judgement.table().to_string(float_format="{:.1f}".format, na_rep="-")
-    return f"candidate   {_named(new)}\n\n{table}\n\n{judgement.advice}\n"
-
-
-def _write_figures(
-    workspace: Workspace,
-    study: Study,
-    versions: tuple[Version, Version],
-    held_out: tuple[Snapshot, ...],
-    judgement: Judgement,
-) -> list[Path]:
-    """Write both figures of a judgement as PNG files into the workspace."""
-    from openscenes.annotator.screen import judgement_page as figures
-    from openscenes.study.figures.save import show_figure
-
-    folder = workspace.folder / "judgements" / f"{judgement.old}-{judgement.new}"
-    drawn = {"differences.png": (figures.differences_figure(judgement),
-                                 figures.differences_text(judgement))}  # fmt: skip
-    if held_out:
-        gallery = figures.objects_figure(workspace, study, versions, held_out, judgement)
-        drawn["objects.png"] = gallery, figures.objects_text(judgement)
-    for name, (figure, text) in drawn.items():
-        show_figure(figure, text, folder / name)
-    return [folder / name for name in drawn]
 
 
 def _named(version: Version) -> str:

@@ -18,18 +18,14 @@ def judgement_lines(candidate, workspace, study):
     for m in candidate.judgement.measures.values():
         yield f"| {m.title} | {m.n} | {m.old:.1f} | {m.new:.1f} | {m.change} |"
     folder = _draw(candidate, workspace, study)
-    yield from ("", f"**{candidate.judgement.advice}** Pictures: {folder}")
+    yield from ("", f"**{candidate.judgement.advice}** Figures: {folder}")
 
 
 def _draw(candidate, workspace, study):
     """Write the images of a judgement; the folder."""
-    judgement, folder = candidate.judgement, workspace.folder / "judgements"
-    bars = figures.differences_figure(judgement)
-    show_figure(bars, figures.differences_text(judgement), folder / "differences.png")
-    if candidate.held_out:
-        versions = candidate.old, candidate.new
-        drawn = figures.objects_figure(workspace, study, versions, candidate.held_out, judgement)
-        show_figure(drawn, figures.objects_text(judgement), folder / "objects.png")
+    folder = workspace.folder / "judgements"
+    for name, (figure, words) in figures.judgement_figures(workspace, study, candidate).items():
+        show_figure(figure, words, folder / name)
     return folder
 
 

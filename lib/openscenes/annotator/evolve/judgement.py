@@ -26,6 +26,7 @@ from openscenes.annotator.store.versions import Version, Versions
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data.examples import ImageCache
 from openscenes.study.runs.data import SOURCE, Study, validation
+from openscenes.study.runs.recipes import FULL
 from openscenes.study.scores.masks import object_iou
 
 
@@ -43,10 +44,12 @@ class Candidate:
     judgement: Judgement
 
 
-def evolved(workspace: Workspace, study: Study, accepted: Sequence[Snapshot]) -> Candidate:
+def evolved(
+    workspace: Workspace, study: Study, accepted: Sequence[Snapshot], *, variant: str = FULL
+) -> Candidate:
     """The paper's step on accepted objects, then the judgement of what came out."""
     own = apart(study)
-    return judged(workspace, own, accepted, evolve_on(workspace, own, accepted))
+    return judged(workspace, own, accepted, evolve_on(workspace, own, accepted, variant=variant))
 
 
 def judged(
@@ -105,35 +108,31 @@ class Judgement:
 
     def table(self) -> pd.DataFrame:
         """One row per measure: objects, old, new, change and its 95 % interval, in points."""
-        rows = {m.title: _row(m) for m in self.measures.values()}
-        return pd.DataFrame.from_dict(rows, orient="index", columns=_COLUMNS)
-
-
-_COLUMNS = ["objects", "old", "new", "change", "low", "high"]
+        columns = ["objects", "old", "new", "change", "low", "high"]
+        rows = {m.title: m.row for m in self.measures.values()}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def judge(
     workspace: Workspace, study: Study, old: Version, new: Version, held_out: Sequence[Snapshot]
 ) -> Judgement:
-    """Ask two versions about held-out objects and the source's validation set.
+    """Score two versions on held-out objects and the source's validation set.
 
-    Ours: where the person corrected a mask, the accepted one stands for the truth, although an
-    earlier version drew its first draft; where not, accepting says little about a better mask,
-    and measures that need none are taken. Intervals are of objects drawn with replacement, as in
-    the study, which takes objects of one image for independent.
+    Where the person corrected a mask, the accepted one stands for the truth, although an earlier
+    version drew its first draft; where not, accepting says little about a better mask, and
+    measures that need none are taken. Intervals are of objects drawn with replacement, as in the
+    study, which takes objects of one image for independent.
 
     Args:
         held_out: objects that neither version has learned; their further clicks are not given.
-    Returns:
-        Judgement; what the versions answered is kept in the workspace.
     """
     before, after = (
         kept_predictions(workspace, study, version, held_out) for version in (old, new)
     )
     objects = _objects(held_out, before, after)
     labelled = validation(study, SOURCE)
-    source = [object_iou(study, version.model, labelled)["iou"] for version in (old, new)]
-    measures = _measures(objects, np.array(source[0]), np.array(source[1]))
+    source = [object_iou(study, one.model, labelled)["iou"].to_numpy() for one in (old, new)]
+    measures = _measures(objects, source)
     verdict, advice = advised(measures, str(new.about.get("variant", "")))
     return Judgement(old.name, new.name, objects, measures, verdict, advice)
 
@@ -150,27 +149,20 @@ def _objects(
         change = float(np.mean([second[name] - first[name] for name in counted]))
         rows.append({"object": item.object_id, "class_name": item.class_name,
                      "corrected": is_truth(item), **pairs, "change": change})  # fmt: skip
-    columns = ["object", "class_name", "corrected", *_pair_columns(), "change"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _pair_columns() -> list[str]:
-    return [f"{name} {when}" for name in (AGREEMENT, *LABEL_FREE) for when in ("old", "new")]
+    pairs_of = [f"{name} {when}" for name in (AGREEMENT, *LABEL_FREE) for when in ("old", "new")]
+    return pd.DataFrame(rows, columns=["object", "class_name", "corrected", *pairs_of, "change"])
 
 
 def is_truth(item: Snapshot) -> bool:
-    """Whether the accepted mask says more than a version's own answer.
-
-    Ours: the person corrected it, or it was imported and no version drew it.
-    """
+    """Whether the accepted mask was corrected by the person, or imported: no version drew it."""
     return item.corrected or not item.model
 
 
 def scores(item: Snapshot, prediction: KeptPrediction) -> dict[str, float]:
-    """Every measure of one answer, each in 0-1.
+    """Every measure of one prediction, each in 0-1.
 
-    Ours: the four label-free ones ask for a mask that a person's box and click allow: it holds
-    the click, fills the box from side to side, and does not hang on where exactly was clicked.
+    The four label-free ones want a mask that a person's box and click allow: it holds the click,
+    fills the box from side to side, and does not hang on where exactly was clicked.
     """
     mask = masks.decode(prediction.mask)
     row, col = (round(value) for value in item.clicks[0][:2])
@@ -200,21 +192,10 @@ def sides_touched(tight: Sequence[float], box: Sequence[float]) -> float:
     return float((np.abs(np.asarray(tight) - wanted) <= near).mean())
 
 
-def _measures(
-    objects: pd.DataFrame, source_old: np.ndarray, source_new: np.ndarray
-) -> dict[str, Measure]:
-    corrected = objects["corrected"].to_numpy(dtype=bool)
-    made = {}
+def _measures(objects: pd.DataFrame, source: Sequence[np.ndarray]) -> dict[str, Measure]:
+    corrected, made = objects["corrected"].to_numpy(dtype=bool), {}
     for name in (AGREEMENT, *LABEL_FREE):
         counted = objects[corrected if name == AGREEMENT else ~corrected]
         pair = (counted[f"{name} {when}"].to_numpy(dtype=float) for when in ("old", "new"))
         made[name] = measured(name, *pair)
-    made[SOURCE_IOU] = measured(SOURCE_IOU, source_old, source_new)
-    return made
-
-
-def _row(measure: Measure) -> list[float]:
-    nothing = [float("nan")] * 3
-    d = measure.difference
-    numbers = nothing if d is None else [d.mean, d.low, d.high]
-    return [measure.n, measure.old, measure.new, *numbers]
+    return made | {SOURCE_IOU: measured(SOURCE_IOU, *source)}

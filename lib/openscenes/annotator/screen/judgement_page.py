@@ -33,6 +33,7 @@ from openscenes.study.runs.data import Study
 from openscenes.widgets import overlays
 
 NOTHING = "–"
+AROUND = 0.25  # of the box's longer side, shown on each side of it
 
 
 @dataclass(frozen=True)
@@ -44,34 +45,42 @@ class JudgementPage:
 
 
 def page_of(workspace: Workspace, study: Study, candidate: Candidate) -> JudgementPage:
-    """Draw a judgement; this takes seconds, as the versions may be asked again."""
+    """Draw a judgement; this takes seconds, as the versions may have to predict again."""
     judgement = candidate.judgement
-    shown = [(differences_figure(judgement), differences_text(judgement))]
-    if candidate.held_out:
-        versions = candidate.old, candidate.new
-        gallery = objects_figure(workspace, study, versions, candidate.held_out, judgement)
-        shown.append((gallery, objects_text(judgement)))
-    parts = [_advice(judgement), _table(judgement)]
-    parts += [_image(bytes(show_figure(figure, alt).data), alt) for figure, alt in shown]
+    advice = f"<b>{html.escape(judgement.advice)}</b>"
+    parts = [f'<p class="os-verdict" style="line-height:1.4">{advice}</p>', _table(judgement)]
+    for figure, alt in judgement_figures(workspace, study, candidate).values():
+        data = base64.b64encode(bytes(show_figure(figure, alt).data)).decode("ascii")
+        parts.append(
+            f'<img style="max-width:100%;height:auto" alt="{html.escape(alt)}" '
+            f'src="data:image/png;base64,{data}">'
+        )
     return JudgementPage(candidate, "\n".join(parts))
 
 
-def _advice(judgement: Judgement) -> str:
-    return (
-        f'<p class="os-verdict" style="line-height:1.4"><b>{html.escape(judgement.advice)}</b></p>'
-    )
+def judgement_figures(
+    workspace: Workspace, study: Study, candidate: Candidate
+) -> dict[str, tuple[Figure, str]]:
+    """What a judgement is drawn as, by file name, each with its words."""
+    judgement, held_out = candidate.judgement, candidate.held_out
+    drawn = {"differences.png": (differences_figure(judgement), differences_text(judgement))}
+    if held_out:
+        versions = candidate.old, candidate.new
+        gallery = objects_figure(workspace, study, versions, held_out, judgement)
+        drawn["objects.png"] = gallery, objects_text(judgement)
+    return drawn
 
 
 def _table(judgement: Judgement) -> str:
     """One row per measure: objects, old, new, change with its interval, in points."""
     rows = []
-    for title, row in judgement.table().iterrows():
+    for m in judgement.measures.values():
         change = NOTHING
-        if row["change"] == row["change"]:
-            change = f"{row['change']:+.1f} ({row['low']:+.1f} to {row['high']:+.1f})"
-        means = "".join(f"<td>{_points(row[name])}</td>" for name in ("old", "new"))
-        first = f'<th scope="row" style="text-align:left">{html.escape(str(title))}</th>'
-        rows.append(f"<tr>{first}<td>{row['objects']:.0f}</td>{means}<td>{change}</td></tr>")
+        if d := m.difference:
+            change = f"{d.mean:+.1f} ({d.low:+.1f} to {d.high:+.1f})"
+        means = "".join(f"<td>{_points(value)}</td>" for value in (m.old, m.new))
+        first = f'<th scope="row" style="text-align:left">{html.escape(m.title)}</th>'
+        rows.append(f"<tr>{first}<td>{m.n}</td>{means}<td>{change}</td></tr>")
     names = ("measure, in points", "objects", "in use", "new", "change (95 % interval)")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     return (
@@ -83,18 +92,6 @@ def _table(judgement: Judgement) -> str:
 
 def _points(value: float) -> str:
     return f"{value:.1f}" if value == value else NOTHING
-
-
-def _image(png: bytes, alt: str) -> str:
-    data = base64.b64encode(png).decode("ascii")
-    return (
-        f'<img style="max-width:100%;height:auto" alt="{html.escape(alt)}" '
-        f'src="data:image/png;base64,{data}">'
-    )
-
-
-BoolMask = NDArray[np.bool_]
-AROUND = 0.25  # of the box's longer side, shown on each side of it
 
 
 def differences_figure(judgement: Judgement) -> Figure:
@@ -110,7 +107,10 @@ def differences_figure(judgement: Judgement) -> Figure:
     panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2, zorder=1)
     for position, measure in enumerate(measures):
         _draw_measure(panel, position, measure)
-    titles = [_wrapped(f"{m.title}, {m.n} object{'s' * (m.n != 1)}") for m in measures]
+    titles = [
+        fill(f"{m.title}, {m.n} object{'s' * (m.n != 1)}", 48, break_on_hyphens=False)
+        for m in measures
+    ]
     panel.set_yticks(range(len(measures)), titles, fontsize=9, linespacing=1.1)
     panel.set_ylim(len(measures) - 0.4, -0.6)
     panel.set_xlabel("new - old, points", fontsize=9)
@@ -122,10 +122,6 @@ def differences_figure(judgement: Judgement) -> Figure:
     title = f"Version {judgement.new} beside {judgement.old}: {judgement.verdict}"
     figure.suptitle(title, fontsize=11)
     return figure
-
-
-def _wrapped(text: str) -> str:
-    return fill(text, 48, break_on_hyphens=False)
 
 
 def differences_text(judgement: Judgement) -> str:
@@ -160,14 +156,14 @@ def objects_figure(
 ) -> Figure:
     """Held-out objects from the most gained over the typical to the most lost, old beside new.
 
-    Ours: objects are taken by rank, evenly, so that nobody picks the pretty ones. Where the
-    person corrected a mask, both answers are shown against the accepted one.
+    Objects are taken by rank, evenly, so that nobody picks the pretty ones. Where the person
+    corrected a mask, both predictions are shown against the accepted one.
 
     Args:
         versions: the old and the new one.
         n: how many objects.
     Returns:
-        One row per object: image with box and click, old answer, new answer.
+        One row per object: image with box and click, old prediction, new prediction.
     """
     ranks = ranked(judgement.objects["change"], n)
     items = [held_out[rank] for rank in ranks]
@@ -212,7 +208,7 @@ def ranked(change: pd.Series, n: int) -> list[int]:
 
 
 def _draw_row(
-    line: Sequence[Axes], image: NDArray[np.uint8], item: Snapshot, given: Sequence[BoolMask]
+    line: Sequence[Axes], image: NDArray[np.uint8], item: Snapshot, given: Sequence[masks.BoolMask]
 ) -> None:
     """The window around the object, cut out of the image and both masks."""
     top, left, bottom, right = window(item.box, item.size)
@@ -251,6 +247,6 @@ def _words(row: pd.Series) -> str:
 
 def _legend() -> list[Patch | Line2D]:
     click = Line2D([], [], color=PALETTE["click"], marker="o", linestyle="", label="click")
-    areas = [("answer, not corrected", "mask"), ("right", "right"), ("too much", "too much"),
+    areas = [("prediction, not corrected", "mask"), ("right", "right"), ("too much", "too much"),
              ("missed", "missed")]  # fmt: skip
     return [click, *(Patch(color=PALETTE[name], label=label) for label, name in areas)]
