@@ -51,7 +51,7 @@ def test_a_candidate_waits_beside_the_initial_model(study, made) -> None:
     assert (candidate.folder / "pseudo.json").exists()
     assert not (candidate.folder / "resume.safetensors").exists()
     assert candidate.load(study).config.unknown_class
-    assert model_from_file(candidate.weights, device="cpu").label == candidate.label
+    assert model_from_file(candidate.model.weights, device="cpu").label == candidate.label
     assert candidate.label == "smoke seed 0 initial voc+sbd > 6 annotations st+ipt+fa"
     assert set(candidate.about["history"][0]) >= {"ce_old", "ce_new", "feat", "max"}
 
@@ -75,9 +75,9 @@ def test_what_the_person_accepted_as_mask_changes_nothing(study, made) -> None:
 
 def test_a_second_call_finds_the_candidate(study, made) -> None:
     workspace, accepted, candidate = made
-    before = candidate.weights.stat().st_mtime_ns
+    before = candidate.model.weights.stat().st_mtime_ns
     assert evolve_on(workspace, study, accepted[:12][::-1]) == candidate
-    assert candidate.weights.stat().st_mtime_ns == before
+    assert candidate.model.weights.stat().st_mtime_ns == before
     assert len(Versions(workspace.folder).all()) == 2
 
 
@@ -91,7 +91,7 @@ def test_other_objects_or_another_variant_are_another_candidate(study, fresh) ->
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(study, fresh, monkeypatch) -> None:
     workspace, accepted, candidate = fresh
-    whole = load_file(candidate.weights)
+    whole = load_file(candidate.model.weights)
     shutil.rmtree(candidate.folder)
 
     def killed(*_args, **_kwargs):
@@ -106,7 +106,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(study, fresh, monke
     (candidate.folder / ".model.safetensors.1.partial").touch()
     again = evolve_on(workspace, study, accepted[:12])
     assert again.name == candidate.name
-    assert all(whole[name].equal(value) for name, value in load_file(again.weights).items())
+    assert all(whole[name].equal(value) for name, value in load_file(again.model.weights).items())
     assert not list(again.folder.glob(".*.partial"))
 
 

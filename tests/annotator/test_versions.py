@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from openscenes.annotator.store.history import append_line, decisions, in_use, read_lines
-from openscenes.annotator.store.versions import NEWEST, Versions, write_about
+from openscenes.annotator.store.versions import NEWEST, Versions
 from openscenes.errors import InputError
 from openscenes.study.runs.models import Model
+from openscenes.study.runs.store import put_json
 
 STUDY = SimpleNamespace(profile=SimpleNamespace(name="smoke"))
 
@@ -27,8 +28,9 @@ def versions(tmp_path: Path) -> Versions:
 
 
 def candidate(versions: Versions, name: str, parent: str) -> str:
-    folder = versions.place(name)
-    write_about(folder, {"label": f"evolved {name}", "parent": parent, "profile": "smoke"})
+    folder = versions.folder / name
+    about = {"label": f"evolved {name}", "parent": parent, "profile": "smoke"}
+    put_json(folder / "about.json", about)
     (folder / "model.safetensors").write_bytes(name.encode())
     return versions.add(name, by="ann").name
 
@@ -40,16 +42,16 @@ def said(versions: Versions) -> list[tuple[str, str]]:
 def test_the_adopted_model_is_copied_and_in_use(versions: Versions) -> None:
     current = versions.current()
     assert current is not None
-    assert current.weights.read_bytes() == b"weights of a"
+    assert current.model.weights.read_bytes() == b"weights of a"
     assert (current.name, current.parent, current.label) == ("a", None, "smoke initial")
     assert said(versions) == [("added", "a"), ("accepted", "a")]
     assert {decision.by for decision in versions.history()} == {"ann"}
 
 
 def test_adopting_again_changes_nothing(versions: Versions, tmp_path: Path) -> None:
-    before = versions.place("a").joinpath("model.safetensors").stat().st_mtime_ns
+    before = (versions.folder / "a").joinpath("model.safetensors").stat().st_mtime_ns
     versions.adopt(STUDY, Model("a", tmp_path / "runs/a", "smoke initial"))
-    assert versions.place("a").joinpath("model.safetensors").stat().st_mtime_ns == before
+    assert (versions.folder / "a").joinpath("model.safetensors").stat().st_mtime_ns == before
     assert len(versions.history()) == 2
 
 
@@ -132,7 +134,7 @@ def test_a_line_cut_short_by_a_crash_is_no_decision(versions: Versions) -> None:
 
 
 def test_a_version_without_weights_is_none(versions: Versions) -> None:
-    write_about(versions.place("b"), {"label": "b", "parent": "a", "profile": "smoke"})
+    put_json(versions.folder / "b/about.json", {"label": "b", "parent": "a", "profile": "smoke"})
     with pytest.raises(InputError, match="Version b is not whole"):
         versions.add("b")
     assert [version.name for version in versions.all()] == ["a"]

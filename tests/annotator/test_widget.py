@@ -28,10 +28,11 @@ from openscenes.annotator.screen.loop_figure import (
 )
 from openscenes.annotator.screen.widget import Annotator, annotator
 from openscenes.annotator.store.history import decide
-from openscenes.annotator.store.versions import Versions, write_about
+from openscenes.annotator.store.versions import Versions
 from openscenes.annotator.store.workspace import open_workspace
 from openscenes.errors import InputError
 from openscenes.study.plan.on_demand import lesson_study
+from openscenes.study.runs.store import put_json
 
 desks = SimpleNamespace(**run_path(str(Path(__file__).parent / "desks.py")))
 BOX, POINT = [5, 10, 25, 40], {"row": 12, "col": 20, "sign": 1}
@@ -46,8 +47,8 @@ def add_version(place, name, parent=None):
     """A version whose weights nobody reads."""
     versions = Versions(place.folder)
     about = {"label": f"model {name}", "parent": parent, "profile": "smoke", "initial_set": "voc"}
-    write_about(versions.place(name), about)
-    (versions.place(name) / "model.safetensors").write_bytes(b"weights")
+    put_json(versions.folder / name / "about.json", about)
+    (versions.folder / name / "model.safetensors").write_bytes(b"weights")
     return versions.add(name)
 
 

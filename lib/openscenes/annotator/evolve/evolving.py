@@ -12,13 +12,13 @@ import torch
 
 from openscenes.annotator.evolve.scene import Split, clicked, image_paths, placed, split
 from openscenes.annotator.store.snapshot import Snapshot
-from openscenes.annotator.store.versions import Version, Versions, write_about
+from openscenes.annotator.store.versions import ABOUT, WEIGHTS, Version, Versions
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data import clicks
 from openscenes.data.examples import Example
 from openscenes.data.records import ClickedObject
 from openscenes.errors import InputError
-from openscenes.method.evolution import EvolutionConfig, Pool, Step, evolve
+from openscenes.method.evolution import EvolutionConfig, Pool, evolve
 from openscenes.method.pseudo import kept_pseudo_masks
 from openscenes.networks.weights import save_weights
 from openscenes.prediction.model_files import description
@@ -37,7 +37,7 @@ FEWEST = 2  # a batch of one teaches nothing: BatchNorm has nothing to average o
 
 
 def version_in_use(workspace: Workspace, study: Study) -> Version:
-    """The version that answers now; a new workspace begins with the study's initial model.
+    """The version in use; a new workspace begins with the study's initial model.
 
     The initial model is trained first if the cache does not hold it.
 
@@ -73,7 +73,7 @@ def evolve_on(
 
     Paper: Sec. 3.1-3.4. The pool is the labelled source and what earlier versions of the lineage
     learned, with the pseudo masks that they learned from.
-    Ours: what is held out, and what the lineage knows, is left out; a second call with the same
+    What is held out, and what the lineage knows, is left out; a second call with the same
     objects finds the candidate, and after a kill it goes on where it was.
 
     Args:
@@ -92,10 +92,10 @@ def evolve_on(
         raise InputError(_too_few(parts))
     scene = tuple(clicked(item) for item in parts.learnable)
     task = _Task(workspace, study, tuple(versions.lineage(parent)), scene, variant)
-    folder = versions.place(task.name)
+    folder = versions.folder / task.name
     with store.locked(folder):
-        if not (folder / "model.safetensors").exists():
-            _train(task, folder)
+        if not (folder / WEIGHTS).exists():
+            task.train(folder)
     return versions.add(task.name)
 
 
@@ -119,7 +119,7 @@ class _Task:
 
     @cached_property
     def source(self) -> Labelled:
-        """The labelled objects that the life began with."""
+        """The labelled objects that the task sequence began with."""
         return source(self.study, self.parent.about["initial_set"])
 
     @cached_property
@@ -149,62 +149,50 @@ class _Task:
 
     @property
     def step(self) -> str:
-        """What it adds to its parent, in words."""
         return f"{len(self.scene)} annotations {self.variant}"
-
-    def about(self) -> dict[str, Any]:
-        """What is known of the candidate before it is trained, as plain data."""
-        known = {
-            "label": f"{self.parent.label} > {self.step}",
-            "parent": self.parent.name,
-            "profile": self.study.profile.name,
-            "initial_set": self.parent.about["initial_set"],
-            "variant": self.variant,
-            "n_objects": len(self.scene),
-            "made_of": self.made_of,
-        }
-        return store.plain(known)
 
     @cached_property
     def learned_before(self) -> list[Example]:
-        """What every earlier step learned, with the pseudo masks that it learned from.
-
-        Ours: without the images that are gone.
-        """
+        """What earlier steps learned, with their pseudo masks, where the images are still there."""
         examples: list[Example] = []
         for version in self.lineage[1:]:
             scene = _clicks_of(version)
             there = image_paths(self.workspace, scene)
-            for clicked_one, kept in zip(
-                scene, kept_pseudo_masks(version.folder, scene), strict=True
-            ):
-                if clicked_one.image_id in there:
-                    examples.append(replace(kept, image=there[clicked_one.image_id]))
+            examples += [replace(kept, image=there[one.image_id])
+                         for one, kept in zip(scene, kept_pseudo_masks(version.folder, scene),
+                                              strict=True)
+                         if one.image_id in there]  # fmt: skip
         return examples
 
-    def run(self, folder: Path) -> Step:
-        """Evolve in a folder, where an interrupted run goes on.
+    def train(self, folder: Path) -> None:
+        """Evolve in a folder, where an interrupted run goes on; weights come last, and count.
 
         Paper: Sec. 3.4: the pool is all that was learned before.
         """
+        study, profile, seconds = self.study, self.study.profile, store.stopwatch(folder)
         pool = Pool(self.source.examples).merged_with(self.learned_before)
         scene = placed(self.scene, image_paths(self.workspace, self.scene))
-        return evolve(
-            self.parent.load(self.study), pool, scene, self.config,
-            run_context(self.study, SEED), folder=folder, label=self.step,
+        step = evolve(
+            self.parent.load(study), pool, scene, self.config,
+            run_context(study, SEED), folder=folder, label=self.step,
         )  # fmt: skip
-
-
-def _train(task: _Task, folder: Path) -> None:
-    """Train in a folder; its weights, written last, make it a version."""
-    seconds, about, profile = store.stopwatch(folder), task.about(), task.study.profile
-    step = task.run(folder)
-    clicks.save(task.scene, folder / CLICKS)
-    write_about(folder, about | {"wall_s": seconds(), "history": step.history} | provenance())
-    metadata = description(step.network.config, profile.crop, profile.clicks)
-    metadata |= {"digest": folder.name, "label": about["label"]}
-    save_weights(step.network, folder / "model.safetensors", metadata)
-    (folder / store.SPENT).unlink(missing_ok=True)
+        clicks.save(self.scene, folder / CLICKS)
+        about = {
+            "label": f"{self.parent.label} > {self.step}",
+            "parent": self.parent.name,
+            "profile": profile.name,
+            "initial_set": self.parent.about["initial_set"],
+            "variant": self.variant,
+            "n_objects": len(self.scene),
+            "made_of": store.plain(self.made_of),
+            "wall_s": seconds(),
+            "history": step.history,
+        }
+        store.put_json(folder / ABOUT, about | provenance())
+        metadata = description(step.network.config, profile.crop, profile.clicks)
+        metadata |= {"digest": folder.name, "label": about["label"]}
+        save_weights(step.network, folder / WEIGHTS, metadata)
+        (folder / store.SPENT).unlink(missing_ok=True)
 
 
 def _clicks_of(version: Version) -> tuple[ClickedObject, ...]:

@@ -1,13 +1,9 @@
-"""A person's accepted objects as a scene to evolve on, and those kept apart to judge with.
-
-What evolves gets ``ClickedObject``s: an image and an interaction. The accepted masks stay behind,
-with the objects that only judge.
-"""
+"""A person's accepted objects as a scene to evolve on, without masks, and those to judge with."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,7 +13,6 @@ from openscenes.data.records import ClickedObject
 
 SCENE = "annotations"
 ONE_IN = 4  # images that are kept apart
-_PARTS = ("learnable", "held_out", "learned", "missing")
 
 
 @dataclass(frozen=True)
@@ -42,8 +37,8 @@ def split(
 ) -> Split:
     """Divide accepted objects; an image falls on one side, whatever else is clicked.
 
-    Ours: about one image in four is held out, by its digest alone, so that a later version
-    is judged on images that no earlier one has seen either.
+    About one image in four is held out, by its digest alone, so that a later version is judged
+    on images that no earlier one has seen either.
 
     Args:
         accepted: in any order.
@@ -51,7 +46,7 @@ def split(
         learned: ids of objects that the lineage has learned; they are in its pool, and judge
             nothing.
     """
-    parts: dict[str, list[Snapshot]] = {name: [] for name in _PARTS}
+    parts: dict[str, list[Snapshot]] = {one.name: [] for one in fields(Split)}
     for item in sorted(accepted, key=lambda one: (one.image_digest, one.object_id)):
         parts[_part(item, there, learned)].append(item)
     return Split(**{name: tuple(items) for name, items in parts.items()})
@@ -75,7 +70,7 @@ def clicked(item: Snapshot) -> ClickedObject:
     """Image and interaction of an object, and nothing that knows its mask.
 
     Paper: Sec. 3.1: a new scene gives images and interactions; clicks that correct are left out.
-    Ours: the path is the log's, so that a moved folder is the same scene; ``placed`` finds it.
+    The path is the log's, so that a moved folder is the same scene; ``placed`` finds it.
     """
     return ClickedObject(
         SCENE, item.image_digest, item.object_id, Path(item.image), item.interaction

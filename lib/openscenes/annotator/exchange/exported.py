@@ -7,6 +7,7 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -109,10 +110,8 @@ def is_about(value: object) -> bool:
 def place(image: Path, target: Path, placing: Placing) -> None:
     """Put an image's bytes at ``target``: as a hard link where the disk can, else as a copy."""
     if placing == "link":
-        try:
+        with suppress(OSError):
             return os.link(image.resolve(), target)
-        except OSError:
-            pass
     shutil.copyfile(image, target)
 
 

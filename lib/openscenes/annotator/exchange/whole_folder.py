@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,7 @@ FORMAT = 1
 
 @contextmanager
 def whole_folder(folder: Path, kind: str) -> Iterator[Path]:
-    """Give an empty folder to fill; put it in place when the block ends well.
-
-    Whoever looks sees the old export or the new one, never half of one.
+    """Give an empty folder to fill; put it in place whole when the block ends well.
 
     Raises:
         InputError: if ``folder`` holds anything that is no part of an older export of this kind,
@@ -55,12 +53,10 @@ def read_mark(folder: Path) -> dict[str, Any]:
         InputError: if the folder has no such file, or one of another format.
     """
     path = folder / EXPORT_FILE
-    try:
+    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] == FORMAT and {"kind", "files", "objects"} <= content.keys():
             return content
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        pass
     raise InputError(
         f"{folder} is no export of this annotator (no {EXPORT_FILE} of format {FORMAT} in it); "
         "give the folder of an export, or a COCO annotation file."
@@ -68,13 +64,9 @@ def read_mark(folder: Path) -> dict[str, Any]:
 
 
 def _require_free(folder: Path, kind: str) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
+    if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give a folder to export into.")
     files = _files(folder)
-    if not files:
-        return
     known = read_mark(folder) if EXPORT_FILE in files else {"kind": None, "files": []}
     foreign = sorted(set(files) - set(known["files"]))
     if known["kind"] not in (None, kind):

@@ -1,7 +1,7 @@
 """What a person at the annotator sees and does, without any widget.
 
-An image lies on the desk; on it an object is chosen, or a box is drawn that still waits for
-its inside point.  Every action is asked of the model, then kept in the log, then seen.
+An image lies on the desk; on it an object is chosen, or a box is drawn that still waits for its
+inside point.  The model predicts what an action gives; it is kept in the log, then seen.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ LONGEST_DISPLAYED_PX = 1024  # a canvas is at most 640 px wide, screens have up 
 class DisplayedImage:
     """An image as the canvas has it, and the way between both grids.
 
-    Ours: an image of more than 1024 px is shown smaller; the model is asked for its own
-    pixels all the same, and what is kept is in its own pixels.
+    An image of more than 1024 px is shown smaller; the model gets its own pixels all the same,
+    and what is kept is in its own pixels.
 
     Attributes:
         pixels: (h, w, 3) uint8 RGB, what is painted.
@@ -57,15 +57,12 @@ class DisplayedImage:
 
     def box_in_image(self, row0: float, col0: float, row1: float, col1: float) -> Box:
         """A shown half-open box in the image's pixels, cut off at its border."""
-        (down, across), (height, width) = self.scale, self.shape
-        rows = [min(max(row * down, 0.0), float(height)) for row in (row0, row1)]
-        cols = [min(max(col * across, 0.0), float(width)) for col in (col0, col1)]
-        return Box(rows[0], cols[0], rows[1], cols[1])
+        sides = np.array([row0, col0, row1, col1]) * (self.scale * 2)
+        return Box(*map(float, np.clip(sides, 0.0, self.shape * 2)))
 
     def box_displayed(self, box: Box) -> Box:
         """The inverse of ``box_in_image``."""
-        down, across = self.scale
-        return Box(box.row0 / down, box.col0 / across, box.row1 / down, box.col1 / across)
+        return Box(*map(float, np.array(box) / (self.scale * 2)))
 
     def mask_displayed(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """A (H, W) mask of the image on the shown grid: the pixel at each centre."""
@@ -97,7 +94,7 @@ class Desk:
         session: the model in use.
         place: which image lies on the desk.
         facts: what the log knows of it.
-        shown: it, as the canvas has it.
+        displayed: it, as the canvas has it.
         chosen: the object that further clicks correct, or None.
         box: drawn, but without its inside point yet, in the image's pixels; or None.
         prediction: the model's last, for its time and confidence; None before the first.
@@ -126,15 +123,14 @@ class Desk:
     @property
     def object(self) -> Snapshot | None:
         """The chosen object; None also where another window has deleted it."""
-        chosen = [one for one in self.objects if one.object_id == self.chosen]
-        return chosen[0] if chosen else None
+        return next((one for one in self.objects if one.object_id == self.chosen), None)
 
     def draw(self, box: Sequence[float]) -> None:
         """A box of the displayed image: a new object begins."""
         self.box, self.chosen = self.displayed.box_in_image(*box), None
 
     def point(self, row: float, col: float) -> None:
-        """The inside point of the box, in pixels of the displayed image: the model answers."""
+        """The inside point of the box, in pixels of the displayed image: the model predicts."""
         if self.box is None:
             raise InputError("There is no box yet; draw one around the object first.")
         point = self.displayed.point_in_image(row, col)
@@ -159,18 +155,17 @@ class Desk:
 
     def choose(self, object_id: str | None) -> None:
         """Go back to an object, or to none, so that the next box begins a new one."""
-        self.box = None
-        self.chosen = object_id
+        self.box, self.chosen = None, object_id
 
     def accept(self) -> None:
         """Take the chosen object's mask; the next box begins a new object."""
         self.annotations.accept(self._wanted().object_id)
-        self.choose(None)
+        self.clear()
 
     def delete(self) -> None:
         """Let the chosen object count no longer; undo brings it back."""
         self.annotations.delete(self._wanted().object_id)
-        self.choose(None)
+        self.clear()
 
     def name(self, class_name: str) -> None:
         """Say what the chosen object is; empty takes the name away."""
@@ -180,8 +175,8 @@ class Desk:
         """Take back a box that has no point yet, else this window's last action."""
         if self.box is not None:
             self.box = None
-            return
-        self._follow(self.annotations.undo())
+        else:
+            self._follow(self.annotations.undo())
 
     def redo(self) -> None:
         """Do again what was taken back."""
@@ -208,7 +203,7 @@ class Desk:
         self._lay()
 
     def use(self, session: Session) -> None:
-        """Ask another version from now on; what is accepted stays as it is."""
+        """Predict with another version from now on; what is accepted stays as it is."""
         self.session, self.prediction = session, None
 
     def refresh(self) -> None:
@@ -277,5 +272,4 @@ class Desk:
         """The first image without an accepted object, by its name; else the last one."""
         touched = {one.image for one in self.annotations.accepted()}
         names = [path.relative_to(self.workspace.images).as_posix() for path in self.images]
-        untouched = [place for place, name in enumerate(names) if name not in touched]
-        return untouched[0] if untouched else len(names) - 1
+        return next((i for i, name in enumerate(names) if name not in touched), len(names) - 1)

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock
 
 from openscenes.annotator.store.history import Decision, What, decide, decisions, in_use
 from openscenes.errors import InputError
@@ -23,9 +20,10 @@ from openscenes.paths import atomic
 from openscenes.study.profiles import InitialSet
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.models import Model
-from openscenes.study.runs.store import put_json
+from openscenes.study.runs.store import locked, put_json
 
 NEWEST = "newest"
+ABOUT, WEIGHTS = "about.json", "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,6 @@ class Version:
     about: Mapping[str, Any]
 
     @property
-    def weights(self) -> Path:
-        """A model file, as ``prediction.model_files`` reads it."""
-        return self.folder / "model.safetensors"
-
-    @property
     def label(self) -> str:
         """What it is, in words."""
         return str(self.about["label"])
@@ -57,11 +50,11 @@ class Version:
 
     @property
     def model(self) -> Model:
-        """The same as a model of a study, to be scored as one."""
+        """The same as a model of a study."""
         return Model(self.name, self.folder, self.label)
 
     def load(self, study: Study) -> OpenSceneNet:
-        """The network, on the CPU, ready to be asked."""
+        """The network, on the CPU, in evaluation mode."""
         return self.model.load(study)
 
 
@@ -69,8 +62,8 @@ class Version:
 class Versions:
     """All versions below ``<workspace>/versions`` and the decisions about them.
 
-    Safe against a kill at any moment and against two windows: every decision is one line that is
-    written under a lock, and a version counts once its weights lie there whole.
+    Safe against a kill at any moment and against two windows: every decision is one line, written
+    under a lock, and a version counts once its weights, a model file, lie there whole.
     """
 
     workspace: Path
@@ -79,10 +72,6 @@ class Versions:
     def folder(self) -> Path:
         """Where the versions lie."""
         return Path(self.workspace) / "versions"
-
-    def place(self, name: str) -> Path:
-        """The folder of a version, there or still to be made."""
-        return self.folder / name
 
     def history(self) -> list[Decision]:
         """All decisions, the oldest first; a line that a crash cut short is passed over."""
@@ -139,11 +128,11 @@ class Versions:
             )
         about = {"label": model.label, "parent": None, "profile": study.profile.name,
                  "initial_set": initial_set, "made_of": {"model": model.digest}}  # fmt: skip
-        folder = self.place(model.digest)
-        with self._alone():
+        folder = self.folder / model.digest
+        with locked(self.folder):
             if not self._finished(model.digest):
-                write_about(folder, about)
-                with atomic(folder / "model.safetensors") as partial:
+                put_json(folder / ABOUT, about)
+                with atomic(folder / WEIGHTS) as partial:
                     shutil.copyfile(model.weights, partial)
         version = self.add(model.digest, by=by)
         if self.current() is None:
@@ -153,17 +142,17 @@ class Versions:
     def add(self, name: str, *, by: str = "") -> Version:
         """Count a finished folder as a version; a second call changes nothing."""
         version = self._read(name)
-        with self._alone():
-            if name not in {d.version for d in self.history() if d.what == "added"}:
-                self._write("added", name, by)
+        with locked(self.folder):
+            if ("added", name) not in {(d.what, d.version) for d in self.history()}:
+                self._decide("added", name, by)
         return version
 
     def accept(self, name: str, *, by: str = "") -> Version:
         """Take a version into use; one that is in use stays so."""
-        with self._alone():
+        with locked(self.folder):
             version = self.named(name)
             if in_use(self.history())[-1:] != [version.name]:
-                self._write("accepted", version.name, by)
+                self._decide("accepted", version.name, by)
         return version
 
     def refuse(self, name: str, *, by: str = "") -> Version:
@@ -172,16 +161,15 @@ class Versions:
         Raises:
             InputError: if it is in use.
         """
-        with self._alone():
+        with locked(self.folder):
             version, history = self.named(name), self.history()
             if in_use(history)[-1:] == [version.name]:
                 raise InputError(
                     f"Version {version.name} is in use; roll back to leave it, instead of "
                     "refusing it."
                 )
-            last = [d.what for d in history if d.version == version.name][-1:]
-            if last != ["refused"]:
-                self._write("refused", version.name, by)
+            if [d.what for d in history if d.version == version.name][-1:] != ["refused"]:
+                self._decide("refused", version.name, by)
         return version
 
     def rollback(self, *, leaving: str | None = None, by: str = "") -> Version:
@@ -194,7 +182,7 @@ class Versions:
         Raises:
             InputError: if there is none before, or another window has changed it meanwhile.
         """
-        with self._alone():
+        with locked(self.folder):
             taken = in_use(self.history())
             if len(taken) < 2:
                 raise InputError(
@@ -206,35 +194,27 @@ class Versions:
                     f"Version {taken[-1]} is in use, no longer {leaving}; look at it before "
                     "rolling back."
                 )
-            self._write("rolled back", taken[-1], by)
+            self._decide("rolled back", taken[-1], by)
         return self._read(taken[-2])
 
     @property
     def _history_file(self) -> Path:
         return self.folder / "history.jsonl"
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One window at a time."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / "history.lock"):
-            yield
-
-    def _write(self, what: What, version: str, by: str) -> None:
+    def _decide(self, what: What, version: str, by: str) -> None:
         decide(self._history_file, what, version, by)
 
     def _finished(self, name: str) -> bool:
-        return (self.place(name) / "model.safetensors").is_file()
+        return (self.folder / name / WEIGHTS).is_file()
 
     def _read(self, name: str) -> Version:
-        folder = self.place(name)
+        folder = self.folder / name
         if not self._finished(name):
             raise InputError(
-                f"Version {name} is not whole: {folder / 'model.safetensors'} is missing; put the "
-                "file back, or begin with a new workspace."
+                f"Version {name} is not whole: {folder / WEIGHTS} is missing; put the file back, "
+                "or begin with a new workspace."
             )
-        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
-        return Version(name, folder, about)
+        return Version(name, folder, json.loads((folder / ABOUT).read_text(encoding="utf-8")))
 
     def _no_such(self, name: str, n_fitting: int) -> str:
         known = ", ".join(version.name for version in self.all()) or "none yet"
@@ -242,8 +222,3 @@ class Versions:
             return f"No version waits for a decision (versions: {known}); evolve one first."
         found = "No version is" if n_fitting == 0 else f"{n_fitting} versions are"
         return f"{found} called {name!r}; name one of: {known}."
-
-
-def write_about(folder: Path, about: Mapping[str, Any]) -> None:
-    """Write ``about.json``, whole or not at all."""
-    put_json(folder / "about.json", about)

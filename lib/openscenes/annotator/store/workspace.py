@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 
 from openscenes.annotator.store.log import LOG_NAME, Log
@@ -84,10 +84,8 @@ def open_workspace(images: Path | str, folder: Path | str | None = None) -> Work
 
 
 def workspace_of(log: Path | str) -> Workspace:
-    """The workspace that a log lies in, read only.
+    """The workspace that ``log.jsonl`` lies in, or of its folder, read only.
 
-    Args:
-        log: ``log.jsonl``, or the folder that holds it.
     Raises:
         InputError: if there is no workspace, or it was made by a newer format.
     """
@@ -143,7 +141,10 @@ def located(workspace: Workspace, wanted: Mapping[str, str]) -> tuple[dict[str, 
         Path by digest, and one sentence for each image that is gone or has changed.
     """
     there = {digest: workspace.images / path for digest, path in wanted.items()}
-    found = {digest: path for digest, path in there.items() if _is(path, digest)}
+    found = {
+        digest: path for digest, path in there.items()
+        if path.is_file() and digest_of(path) == digest
+    }  # fmt: skip
     if len(found) < len(wanted):
         elsewhere = {digest_of(path): path for path in workspace.list_images()}
         found |= {digest: elsewhere[digest] for digest in wanted if digest in elsewhere}
@@ -156,33 +157,23 @@ def _lost(path: Path) -> str:
     return f"{path} is gone, and no other file has its content; bring the file back."
 
 
-def _is(path: Path, digest: str) -> bool:
-    return path.is_file() and digest_of(path) == digest
-
-
 @lru_cache(maxsize=1 << 16)
 def _digest(image: Path, _n_bytes: int, _modified: int) -> str:
     with image.open("rb") as file:
-        digest = sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()[:16]
+        return file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _images_below(root: Path, left_out: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(root):
         folder = Path(place)
         folders[:] = [name for name in folders if not _hidden(folder / name, left_out)]
-        yield from (folder / name for name in files if _is_image(name))
+        kinds = ((name, Path(name).suffix.lower()) for name in files if not name.startswith("."))
+        yield from (folder / name for name, kind in kinds if kind in SUFFIXES)
 
 
 def _hidden(folder: Path, left_out: Path) -> bool:
-    ours = any((folder / name).exists() for name in (WORKSPACE_FILE, EXPORT_FILE))
-    return folder.name.startswith(".") or folder == left_out or ours
-
-
-def _is_image(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+    written = any((folder / name).exists() for name in (WORKSPACE_FILE, EXPORT_FILE))
+    return folder.name.startswith(".") or folder == left_out or written
 
 
 def _claim(workspace: Workspace) -> None:
@@ -197,7 +188,11 @@ def _claim(workspace: Workspace) -> None:
             f"The workspace {workspace.folder} belongs to the images in {known}; choose another "
             f"workspace for {workspace.images}."
         )
-    content = {"format": FORMAT, "images": _relative(workspace.images, workspace.folder)}
+    try:
+        images = Path(os.path.relpath(workspace.images, workspace.folder)).as_posix()
+    except ValueError:  # another drive
+        images = str(workspace.images)
+    content = {"format": FORMAT, "images": images}
     with atomic(path) as partial:
         partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
@@ -222,13 +217,6 @@ def _images_named_in(folder: Path) -> Path | None:
             "or choose another workspace."
         )
     return Path(os.path.normpath(folder / images))
-
-
-def _relative(target: Path, start: Path) -> str:
-    try:
-        return Path(os.path.relpath(target, start)).as_posix()
-    except ValueError:  # another drive
-        return str(target)
 
 
 def _absolute(path: Path | str) -> Path:
