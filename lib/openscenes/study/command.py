@@ -35,14 +35,14 @@ def make_lessons(
 ) -> Iterator[str]:
     """Run each lesson whose page is not as its code, data and settings would make it; a line each.
 
-    Ours: a lesson trains nothing that a table of the same profile has trained.
+    A lesson trains nothing that a table of the same profile has trained.
 
     Args:
         profile: name of a profile.
         data: folder of the four data sets, None for the synthetic scenes.
         device: as for ``devices.make_fabric``.
         reports: where pages go; None is the profile's own folder, or the cache where the
-            pictures are photographs of others, which no report may hold.
+            images are other people's, which no report may hold.
     """
     folder = (reports or _own_folder(profile_named(profile))) / "notebooks"
     parameters = {

@@ -44,8 +44,8 @@ def plan_text(profile: Profile, seeds: int, data: Path | None, device: str) -> s
     """
     evaluations = {key: found.questions(profile, seeds) for key, found in EXPERIMENTS.items()}
     recipes = recipes_of(evaluation for group in evaluations.values() for evaluation in group)
-    on_photographs = profile.synthetic is None or data is not None
-    study = None if on_photographs and missing(data) else open_study(profile, data, device)
+    on_images = profile.synthetic is None or data is not None
+    study = None if on_images and missing(data) else open_study(profile, data, device)
     times = _without_data(profile) if study is None else _on_data(study)
     there = [r for r in recipes if study is not None and find(study, r).is_trained]
     left = [recipe for recipe in recipes if recipe not in there]
@@ -53,7 +53,7 @@ def plan_text(profile: Profile, seeds: int, data: Path | None, device: str) -> s
     plural = "seed" if seeds == 1 else "seeds"
     parts = [
         [f"Plan of profile {profile.name} on {profile.data}, {seeds} {plural}"],
-        requirements(profile, data) if on_photographs else [],
+        requirements(profile, data) if on_images else [],
         _objects(times.objects),
         _tables(evaluations),
         [f"Trained already: {len(there)} models", *_names(there)] if there else [],

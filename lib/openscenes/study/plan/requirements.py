@@ -91,7 +91,7 @@ def missing(data: Path | None) -> tuple[str, ...]:
 
 
 def requirements(profile: Profile, data: Path | None) -> list[str]:
-    """Lines: what a profile on photographs needs, where it must lie, and what is there now.
+    """Lines: what a profile on real images needs, where it must lie, and what is there now.
 
     Args:
         data: the folder of the four data sets; None if it was not given.

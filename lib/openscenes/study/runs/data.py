@@ -77,7 +77,7 @@ def open_study(profile: Profile, data: Path | None = None, device: str = "auto")
     """Find or generate the data of a profile; on a CPU, take as many threads as it says.
 
     Raises:
-        DataError: where a profile of real photographs gets no data root.
+        DataError: where a profile of real images gets no data root.
     """
     if data is None and profile.synthetic is None:
         raise DataError(
@@ -127,10 +127,10 @@ def validation(study: Study, name: str, *, user: User | None = None) -> Labelled
 def _validation_index(study: Study, name: str) -> Index:
     if name == SOURCE:
         return datasets.voc(study.root, "val")
-    min_area = study.profile.evolving(_scene(name)).min_area
     if name == "cityscapes":
+        min_area = study.profile.cityscapes.min_area
         return datasets.cityscapes(study.root / "cityscapes", "val", min_area=min_area)
-    return datasets.coco(study.root / "coco", "val2017", min_area=min_area)
+    return datasets.coco(study.root / "coco", "val2017", min_area=study.profile.coco.min_area)
 
 
 def new_scene(
@@ -140,7 +140,7 @@ def new_scene(
 
     Args:
         user: who clicks; the profile's own user if None.
-        part: (i, n) takes the i-th of n random parts of the photographs (Table 7).
+        part: (i, n) takes the i-th of n random parts of the images (Table 7).
     """
     key = ("new scene", scene, user, part)
     return study.remembered(key, lambda: _new_scene(study, scene, user, part))
@@ -163,24 +163,16 @@ def _training_index(study: Study, scene: Scene) -> Index:
     evolving = study.profile.evolving(scene)
     if scene == "cityscapes":
         return datasets.cityscapes(study.root / "cityscapes", "train", min_area=evolving.min_area)
-    return datasets.coco(
-        study.root / "coco",
-        "train2017",
-        fraction=evolving.image_fraction,
-        min_area=evolving.min_area,
-    )
+    fraction, min_area = evolving.image_fraction, evolving.min_area
+    return datasets.coco(study.root / "coco", "train2017", fraction=fraction, min_area=min_area)
 
 
 def _part(images: list[str], kept: list[int], i: int, n: int) -> list[int]:
-    """Positions whose photograph fell into the i-th of n random parts."""
+    """Positions whose image fell into the i-th of n random parts."""
     names = sorted(set(images))
     order = numpy_generator("parts", len(names), n).permutation(len(names))
     chosen = {names[position] for position in order[i::n]}
     return [position for position, image in zip(kept, images, strict=True) if image in chosen]
-
-
-def _scene(name: str) -> Scene:
-    return "cityscapes" if name == "cityscapes" else "coco"
 
 
 def _some(n_objects: int, most: int | None) -> list[int]:
@@ -201,16 +193,13 @@ def _labelled(study: Study, index: Index, user: User | None = None) -> Labelled:
 
 
 def with_others(labelled: Labelled) -> tuple[Example, ...]:
-    """The examples, each with the other labelled objects of its photograph."""
+    """The examples, each with the other labelled objects of its image."""
     by_image: dict[Path, list[ObjectRecord]] = {}
     for record in labelled.index.records:
         by_image.setdefault(record.image, []).append(record)
     return tuple(
-        replace(
-            example,
-            others=tuple(o for o in by_image[example.image] if o is not example.supervision),
-        )
-        for example in labelled.examples
+        replace(e, others=tuple(o for o in by_image[e.image] if o is not e.supervision))
+        for e in labelled.examples
     )
 
 

@@ -50,8 +50,8 @@ class Request:
     def name(self) -> str:
         """Twenty hex digits that change with whatever could change the pages.
 
-        Ours: data sets count by names, sizes and times of their files, since reading them takes
-        minutes; their contents name the models and scores below.
+        Data sets count by names, sizes and times of their files, since reading them takes
+        minutes; their contents name the models and scores.
         """
         told = {field: str(value) for field, value in asdict(self).items()}
         told |= {package: _version(package) for package in _PACKAGES}
@@ -88,17 +88,14 @@ def pages_of(key: str, keys: Iterable[str], reports: Path) -> list[Path]:
         keys: of all experiments.
         reports: holds ``tables`` and ``figures``.
     """
-    own = ("figure_", "scene_") if key == "figures" else _prefixes(key)
-    others = [p for other in keys if other.startswith(f"{key}_") for p in _prefixes(other)]
-    found = [path for kind in ("tables", "figures") for path in (reports / kind).glob("*")]
-    return sorted(
-        path for path in found
-        if path.name.startswith(own) and not path.name.startswith(tuple(others))
-    )  # fmt: skip
+    others = tuple(p for other in keys if other.startswith(f"{key}_") for p in _prefixes(other))
+    found = (path for kind in ("tables", "figures") for path in (reports / kind).glob("*"))
+    own = (path for path in found if path.name.startswith(_prefixes(key)))
+    return sorted(path for path in own if not path.name.startswith(others))
 
 
 def _prefixes(key: str) -> tuple[str, str]:
-    return f"table_{key}.", f"table_{key}_"
+    return ("figure_", "scene_") if key == "figures" else (f"table_{key}.", f"table_{key}_")
 
 
 def _note(name: str) -> Path:
@@ -113,7 +110,8 @@ def _sources(key: str) -> list[Path]:
         modules, notebooks = [*package.rglob("*.py"), *package.rglob("*.js")], [lesson]
         values = [*(PROJECT / "reports" / "tables").glob("*.csv")]
     else:
-        modules = [p for p in package.rglob("*.py") if not _ABOVE_STUDY & set(p.parts)]
+        wings = {p: p.relative_to(package).parts[0] for p in package.rglob("*.py")}
+        modules = [path for path, wing in wings.items() if wing not in _ABOVE_STUDY]
         notebooks = [*folder.glob("table_*.ipynb"), *folder.glob("figure_*.ipynb")]
         values = [*(PROJECT / "tests").glob("paper_values.csv")]
     return [*sorted(modules), *sorted(notebooks), *sorted(values)]

@@ -99,7 +99,7 @@ def finetuned(parent: Recipe, scene: Scene) -> Recipe:
 
 
 def in_parts(parent: Recipe, scene: Scene, n_parts: int, *variants: str) -> tuple[Recipe, ...]:
-    """The small life of Table 7: n random parts of a scene, one after the other.
+    """The task sequence of Table 7: n random parts of a scene, one after the other.
 
     Args:
         variants: of the steps that each part sees.
@@ -119,7 +119,7 @@ def peer(name: str, seed: int) -> Recipe:
 
 
 def refiner_of(recipe: Recipe) -> Recipe:
-    """The refinement branch that was taught to the first model of a life."""
+    """The refinement branch that was taught to the first model of a task sequence."""
     first = recipe.lineage()[0]
     return Recipe("refiner", "clicks", first.seed, first)
 
@@ -143,7 +143,13 @@ VARIANTS = (
     *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS, *BEYOND_VARIANTS, LITERAL_IPT,
     ALL_BEYOND, BN_ONLY, LOW_RATE,
 )  # fmt: skip
-HUMAN_MARGIN = 2.0  # confine a human's box after widening it by twice the typical error
+HUMAN_MARGIN = 2.0  # a human's box is widened by twice the typical error before it clips
+# Eq. 8 with both terms, with none, and Eq. 7 with a weight that is hardly clamped.
+_ALIGNMENT: dict[str, dict[str, Any]] = {
+    TABLE_5_VARIANTS[0]: {"class_agnostic_pixel_term": True},
+    TABLE_5_VARIANTS[1]: {"class_agnostic_proto_term": False},
+    CLAMP_VARIANTS[0]: {"probability_floor": 0.001},
+}
 
 
 def evolution_config(
@@ -151,9 +157,8 @@ def evolution_config(
 ) -> EvolutionConfig:
     """The rows of Tables 4 and 5 and those beyond the paper, as parameters of one function.
 
-    Paper: Table 4, Table 5. Ours: everything that is not one of their rows.
-    Ours: ``BN_ONLY`` is the control of +ST (``method.beyond.bn_adaptation``): what +ST shows,
-    unlearned.
+    Paper: Table 4, Table 5.  Ours: everything that is not one of their rows. ``BN_ONLY`` is the
+    control of +ST (``method.beyond.bn_adaptation``), which moves no weight.
     """
     plain = EvolutionConfig(
         train=profile.evolving(scene).train,
@@ -161,71 +166,51 @@ def evolution_config(
         augmentation_new=profile.evolving(scene).augmentation_new,
         class_loss_weight=profile.class_loss_weight,
     )
+    full = replace(plain, ipt=profile.ipt, alignment=profile.alignment)
     if variant in TABLE_4_VARIANTS:
-        return _module_by_module(plain, profile, variant)
-    if variant in (*TABLE_5_VARIANTS, *CLAMP_VARIANTS):
-        return _other_alignment(_module_by_module(plain, profile, FULL), profile, variant)
+        return replace(
+            plain,
+            ipt=profile.ipt if "ipt" in variant else None,
+            alignment=profile.alignment if "fa" in variant else None,
+        )
+    if variant in _ALIGNMENT:
+        return replace(full, alignment=replace(profile.alignment, **_ALIGNMENT[variant]))
     if variant == BN_ONLY:
         return plain
     if variant == LOW_RATE:
-        slower = replace(plain.train, learning_rate=plain.train.learning_rate / 5)
-        return _module_by_module(replace(plain, train=slower), profile, FULL)
+        rate = plain.train.learning_rate / 5
+        return replace(full, train=replace(plain.train, learning_rate=rate))
     if variant == LITERAL_IPT:
         return replace(plain, ipt=IPTConfig(), teacher=replace(profile.inference, feature="layer4"))
-    return _with_hints(plain, profile, variant, user)
+    return _beyond(plain, profile, variant, user)
 
 
-def _module_by_module(plain: EvolutionConfig, profile: Profile, variant: str) -> EvolutionConfig:
-    return replace(
-        plain,
-        ipt=profile.ipt if "ipt" in variant else None,
-        alignment=profile.alignment if "fa" in variant else None,
-    )
-
-
-def _other_alignment(full: EvolutionConfig, profile: Profile, variant: str) -> EvolutionConfig:
-    """Eq. 8 with both terms, with none, or Eq. 7 with a weight that is hardly clamped."""
-    changes: dict[str, dict[str, Any]] = {
-        TABLE_5_VARIANTS[0]: {"class_agnostic_pixel_term": True},
-        TABLE_5_VARIANTS[1]: {"class_agnostic_proto_term": False},
-        CLAMP_VARIANTS[0]: {"probability_floor": 0.001},
-    }
-    return replace(full, alignment=replace(profile.alignment, **changes[variant]))
-
-
-def _with_hints(
-    plain: EvolutionConfig, profile: Profile, variant: str, user: User
-) -> EvolutionConfig:
+def _beyond(plain: EvolutionConfig, profile: Profile, variant: str, user: User) -> EvolutionConfig:
     """Self-training with what else the same three clicks tell.
 
     ``ALL_BEYOND`` takes what costs no further passes over the scene during training, with FA.
-    A turned box does not touch its object, so that with these losses new crops are not turned;
-    a human's touches it only nearly, so that its sides are looked for farther off.
+    A turned box does not touch its object, so that with box losses new crops are not turned; a
+    human's touches it only nearly: the band about it holds their usual errors.
     """
-    asked = BEYOND_VARIANTS[:3] if variant == ALL_BEYOND else (variant,)
-    hinted = "box-projection and point losses" in asked
-    new = plain.augmentation_new
+    parts = BEYOND_VARIANTS[:3] if variant == ALL_BEYOND else (variant,)
+    clipped, tta, boxes, ema = (part in parts for part in BEYOND_VARIANTS)
+    new, losses = plain.augmentation_new, BoxLossConfig()
+    error = profile.clicks.box_jitter * REFERENCE_PX if user == "human" else 0.0
+    band_px = max(losses.band_px, HUMAN_MARGIN * error)
     return replace(
         plain,
-        augmentation_new=replace(new, rotation_deg=0.0) if hinted else new,
-        teacher=inference_config(profile, "clipped to the box" in asked, "TTA" in asked, user),
-        box_losses=_hints(profile, user) if hinted else None,
-        ema_decay=0.98 if "EMA teacher" in asked else None,
+        augmentation_new=replace(new, rotation_deg=0.0) if boxes else new,
+        teacher=inference_config(profile, clipped, tta, user),
+        box_losses=replace(losses, band_px=band_px) if boxes else None,
+        ema_decay=0.98 if ema else None,
         alignment=profile.alignment if variant == ALL_BEYOND else None,
     )
-
-
-def _hints(profile: Profile, user: User) -> BoxLossConfig:
-    """Ours: no side is longer than the crop, so that the band holds a human's usual errors."""
-    plain = BoxLossConfig()
-    error = profile.clicks.box_jitter * REFERENCE_PX if user == "human" else 0.0
-    return replace(plain, band_px=max(plain.band_px, HUMAN_MARGIN * error))
 
 
 def inference_config(
     profile: Profile, clipped: bool, views: bool, user: User = "iog"
 ) -> InferenceConfig:
-    """How a network is asked: inside the box only, from six views, both, or neither."""
+    """A prediction clipped to the box, a mean over six views, both, or neither."""
     margin = HUMAN_MARGIN * profile.clicks.box_jitter if user == "human" else 0.0
     return replace(
         profile.inference,
