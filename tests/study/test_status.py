@@ -122,10 +122,6 @@ def test_the_pages_have_a_line_per_cell_and_the_command_of_each_run(tmp_path):
     run = next(line for line in lines if line.startswith("| [table 4, demo](tables/table_4.md)"))
     assert "`make table-4 SEEDS=3` | 33 s |  | 2 models, 4 min | Some CPU, 2 threads |" in run
     assert any("`make table-4 PROFILE=study DATA=folder SEEDS=3`" in line for line in lines)
-    sizes = [f"{profile_named(name).crop.size} px square" for name in ("demo", "study")]
-    settings = page_of(tmp_path, "settings.md").splitlines()
-    crop = next(line for line in settings if line.startswith("| crop |"))
-    assert re.findall(r"\d+ px square", crop) == sizes
 
 
 def test_the_same_reports_give_the_same_bytes(tmp_path):

@@ -1,4 +1,4 @@
-"""The kernel of a notebook run: this very interpreter, asked so that it cannot hang."""
+"""The kernel of a notebook run: this very interpreter, called so that it cannot hang."""
 
 from __future__ import annotations
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from openscenes.errors import InputError
-from openscenes.study.scores.results import Block, Table, cells
+import pandas as pd
+
+from openscenes.study.scores.results import Table, cells
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -24,42 +25,27 @@ _CODE = re.compile(r"`(.+?)`")
 def escaped(text: str) -> str:
     r"""Text as LaTeX prints it; markdown's ``**bold**`` and `` `code` `` become commands.
 
-    Ours: a hyphen that begins a number is a minus; letters beyond the signs that our tables use
-    are left to the document's encoding.
+    A hyphen that begins a number is a minus; letters beyond the signs that our tables use are left
+    to the document's encoding.
     """
     printed = _CHARACTER.sub(lambda found: _SPECIAL[found.group()], text)
     printed = _NEGATIVE.sub("$-$", printed)
     return _CODE.sub(r"\\texttt{\1}", _BOLD.sub(r"\\textbf{\1}", printed))
 
 
-def tabular(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:
-    """A booktabs tabular of plain cells, each escaped.
+def tabular(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    r"""A booktabs tabular of plain cells, each escaped; the first column is on the left.
 
-    Args:
-        head: names of the columns.
-        rows: as many cells as the head has, in each.
-        align: one of l, c, r for each column.
+    A bracket at the beginning of a row must not be taken for an argument of ``\\``.
+
     Raises:
-        InputError: if a row or the alignment has another number of columns than the head.
+        ValueError: if a row has another number of cells than the head.
     """
-    if len(align) != len(head) or set(align) - set("lcr"):
-        raise InputError(
-            f'the alignment is "{align}" for {len(head)} columns; give one of l, c, r for each'
-        )
-    for row in rows:
-        if len(row) != len(head):
-            raise InputError(
-                f"the row {', '.join(row)!r} has {len(row)} cells and the head {len(head)}; give "
-                "every column a cell, empty where there is nothing to say"
-            )
-    lines = [rf"\begin{{tabular}}{{{align}}}", r"\toprule", _line(head), r"\midrule"]
-    return "\n".join([*lines, *map(_line, rows), r"\bottomrule", r"\end{tabular}"])
-
-
-def _line(cells: Sequence[str]) -> str:
-    r"""One row; a bracket at its beginning must not be taken for an argument of ``\\``."""
-    joined = " & ".join(escaped(cell) for cell in cells)
-    return ("{}" if joined.startswith(("[", "*")) else "") + joined + r" \\"
+    lines = [[escaped(cell) for cell in row] for row in rows]
+    lines = [["{}" * first.startswith(("[", "*")) + first, *rest] for first, *rest in lines]
+    frame = pd.DataFrame(lines, columns=list(map(escaped, head)))
+    align = "l" + "r" * (len(head) - 1)
+    return frame.to_latex(index=False, escape=False, column_format=align).rstrip()
 
 
 def floating(caption: str, label: str, tabulars: Mapping[str, str]) -> str:
@@ -81,11 +67,11 @@ def floating(caption: str, label: str, tabulars: Mapping[str, str]) -> str:
 def latex(table: Table) -> str:
     """The whole table as a floating LaTeX table, one tabular per block.
 
-    Ours: the same cells as the markdown; the caption says what the pictures are, how many seeds
-    stand behind a mean, and what brackets and bold mean.
+    The cells are those of the markdown; the caption says what the images are, how many seeds are
+    behind a mean, and what brackets and bold mean.
     """
     blocks = {
-        f"{block.title} ({block.rows[0].ours.n_objects} objects)": _block(block)
+        f"{block.title} ({block.rows[0].ours.n_objects} objects)": tabular(*cells(block))
         for block in table.blocks
     }
     caption = f"{table.caption} {_HOW_TO_READ}"
@@ -98,8 +84,3 @@ _HOW_TO_READ = (
     "Ours: mean over objects, mean ± standard deviation over seeds. Differences are paired over "
     "objects and seeds; brackets: 95 % bootstrap interval, bold where it leaves out zero."
 )
-
-
-def _block(block: Block) -> str:
-    head, rows = cells(block)
-    return tabular(head, rows, "l" + "r" * (len(head) - 1))

@@ -77,7 +77,7 @@ def markdown(table: Table) -> str:
     if not table.like_the_paper:
         parts.append(
             "The paper's values are from other data sets and a larger network: they show what "
-            "the paper found, not what these pictures should give.\n"
+            "the paper found, not what these images should give.\n"
         )
     return "\n".join(parts)
 
@@ -162,7 +162,7 @@ def claim_facts(block: str, claim: Claim) -> dict[str, Any]:
 
 
 def _objects(table: Table, study: Study) -> dict[str, Any]:
-    """Photographs and objects of every split behind a table, as found."""
+    """Images and objects of every split behind a table, as found."""
     seeds = table.blocks[0].rows[0].ours.n_seeds
     return objects_as_found(study, experiment(table.number).questions(study.profile, seeds))
 

@@ -9,7 +9,6 @@ from typing import Any
 from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.peers.zoo import PEERS, Peer, peer_of
-from openscenes.study.experiments.rows import TITLES
 from openscenes.study.pages.markdown import counted, folded, grid
 from openscenes.study.plan.requirements import paper_needs
 from openscenes.study.profiles import PAPER, PROFILES, Profile, differences
@@ -18,72 +17,12 @@ from openscenes.study.status.verification import Report
 
 
 def settings_page(reports: Sequence[Report]) -> str:
-    """Markdown: protocol by profile and system, every setting with its source, departures."""
+    """Markdown: objects, systems of Table 1, every setting with its source, departures."""
     shown = [profile for profile in PROFILES.values() if profile.name != "smoke"]
-    measured = [_by_profile(reports), _counts(reports)] if reports else []
+    measured = [_counts(reports)] if reports else []
     return "\n\n".join(
         ["# Settings", *measured, _systems(), _sources(), *map(_departures, shown), paper_needs()]
     )
-
-
-def _by_profile(reports: Sequence[Report]) -> str:
-    profiles = {report.profile: report.run["profile"] for report in reports}
-    lines = [(name, *(read(p) for p in profiles.values())) for name, read in _DETAILS.items()]
-    return f"## By profile\n\n{grid(('detail', *profiles), lines)}"
-
-
-_USERS = {
-    "iog": "deepest pixel of the crop, tight box",
-    "human": "drawn near the core, jittered box",
-}
-
-
-def _margin(crop: dict[str, Any]) -> str:
-    share = crop.get("margin_share", 0.0)
-    more = f" and {share:.0%} of the box's side" if share else ""
-    return f"{round(crop['margin_px'], 1):g} px of the source image{more}"
-
-
-def _dextr_margin(profile: dict[str, Any]) -> str:
-    if profile["name"] not in PROFILES:
-        return ""
-    crop = peer_of(PROFILES[profile["name"]], "DEXTR").crop
-    return _margin({"margin_px": crop.margin_px, "margin_share": crop.margin_share})
-
-
-def _training_users(augmentation: dict[str, Any]) -> str:
-    core, jitter = augmentation.get("click_core", 1.0), augmentation.get("box_jitter", 0.0)
-    if core == 1 and jitter == 0:
-        return "the same"
-    return f"click over {core:.0%} of the deepest depth, box sides miss by {jitter:.0%}"
-
-
-def _evolves_on(profile: dict[str, Any]) -> str:
-    drawn = {name: profile[name].get("max_objects") for name in ("cityscapes", "coco")}
-    return ", ".join(f"{TITLES[name]} {n or 'all'}" for name, n in drawn.items())
-
-
-_DETAILS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "crop": lambda p: f"{p['crop']['size']} px square, aspect ratio not kept",
-    "margin around the box": lambda p: _margin(p["crop"]),
-    "margin of DEXTR's crop": _dextr_margin,
-    "crop of systems with free clicks": lambda p: f"whole image, {p['crop']['size']} px square",
-    "click and box": lambda p: _USERS[p["clicks"]["user"]],
-    "width of a click's heat map": lambda p: f"{p['clicks']['heat_map_width_px']:g} px at 512",
-    "users in training on labels": lambda p: _training_users(p["augmentation"]),
-    "jittered box (Table 4+)": lambda p: (
-        f"each side moves by a normal error of {p['clicks']['box_jitter']:.0%} of the side"
-    ),
-    "click beside a jittered box": lambda p: (
-        f"uniform where the depth is over {p['clicks']['core']:.0%} of the deepest"
-    ),
-    "threshold, Tables 2 to 7": lambda p: f"{p['inference']['threshold']:g}",
-    "feature F": lambda p: p["inference"]["feature"],
-    "smallest object, Cityscapes": lambda p: f"{p['cityscapes']['min_area']} px",
-    "smallest object, COCO": lambda p: f"{p['coco']['min_area']} px",
-    "share of COCO's images": lambda p: f"{p['coco'].get('image_fraction', 1.0):.0%}",
-    "objects in a step of evolution": _evolves_on,
-}
 
 
 def _counts(reports: Sequence[Report]) -> str:
@@ -107,32 +46,28 @@ def _counts(reports: Sequence[Report]) -> str:
     return f"## Objects per split, as found\n\n{grid(head, lines)}"
 
 
-def _systems() -> str:
-    peers = [peer_of(PAPER, name) for name in PEERS]
-    lines: list[tuple[str, ...]] = [
-        (p.name, _looks(p), _SEEN[p.name](p.config), _learns(p), p.loss.__name__.replace("_", " "))
-        for p in peers
-    ]
-    width, offset = PAPER.clicks.heat_map_width_px, PAPER.clicks.corner_offset_px
-    lines.append(
-        (
-            "IOG, ours",
-            f"box with a margin of {_margin({'margin_px': PAPER.crop.margin_px})}",
-            f"Gaussian, full width at half maximum {width:g} px, at the point; as many at the four "
-            f"corners of the box, moved out by {offset:g} px; corrections: Gaussians, positive and "
-            "negative",
-            "the box and the point; one to three corrections, each where the last prediction errs",
-            "binary cross entropy of all six outputs",
-        )
-    )
-    head = ("system", "looks at", "sees the clicks as", "learns from clicks", "loss")
-    return f"{_SYSTEMS}\n\n{grid(head, lines)}"
-
-
 _SYSTEMS = """## Systems of Table 1
 
 Pixels are those of a crop of 512; on smaller crops they shrink in proportion. Networks are the
 published ones in profile `paper` and smaller ones elsewhere, fed alike."""
+
+
+def _systems() -> str:
+    peers = [peer_of(PAPER, name) for name in PEERS]
+    width, offset = PAPER.clicks.heat_map_width_px, PAPER.clicks.corner_offset_px
+    lines: list[tuple[str, ...]] = [
+        (p.name, _looks(p), _SEEN[p.name](p.config), _learns(p), p.loss.__name__.replace("_", " "))
+        for p in peers
+    ]
+    lines.append((
+        "IOG, ours", f"box with a margin of {PAPER.crop.margin_px:g} px of the source image",
+        f"Gaussians, full width at half maximum {width:g} px: one at the point, four at the box's "
+        f"corners, moved out by {offset:g} px; one for each correction, positive or negative",
+        "the box and the point; one to three corrections, each where the last prediction errs",
+        "binary cross entropy of all six outputs",
+    ))  # fmt: skip
+    head = ("system", "input", "clicks in the input", "clicks in training", "loss")
+    return f"{_SYSTEMS}\n\n{grid(head, lines)}"
 
 
 def _looks(peer: Peer) -> str:
@@ -147,27 +82,20 @@ def _learns(peer: Peer) -> str:
         return f"four extremes, each drawn within {clicks.slack_px:g} px; in tests without slack"
     (least, most), near = clicks.sampling.positives, clicks.sampling.near_px
     within = f" (within {near:g} px)" if isfinite(near) else ""
-    drawn = f"{least} to {most} random positive clicks, negatives around it{within} and on others"
     extra = f", then up to {clicks.most_errors} on errors" if clicks.iterative else ""
-    return f"{drawn}{extra}"
+    return f"{least} to {most} random positive, negatives around it{within} and on others{extra}"
 
 
 _SEEN: dict[str, Callable[[Any], str]] = {
     "iFCN": lambda c: f"distance to the nearest positive and negative click, up to {c.limit_px:g}",
-    "Latent diversity": lambda c: (
-        f"distances up to {c.distance_limit_px:g}, and the clicked pixels themselves"
-    ),
+    "Latent diversity": lambda c: f"distances up to {c.distance_limit_px:g}, the clicked pixels",
     "ITIS": lambda c: (
-        f"Gaussians of deviation {c.click_deviation_px:g} px, constant beyond "
-        f"{c.click_limit_px:g} px, positive and negative; distance to the last mask, up to "
-        f"{c.guidance_limit_px:g} px"
+        f"Gaussians of deviation {c.click_deviation_px:g} px, constant beyond {c.click_limit_px:g} "
+        f"px; distance to the last mask, up to {c.guidance_limit_px:g} px"
     ),
-    "FCTSFN": lambda c: (
-        f"distances as iFCN's, up to {c.fcn.limit_px:g}, less their means over its training set"
-    ),
+    "FCTSFN": lambda c: f"distances up to {c.fcn.limit_px:g}, less their means in its training set",
     "DEXTR": lambda c: (
-        f"one map of Gaussians, full width at half maximum {c.heat_map_width_px:g} px, at the four "
-        "extremes"
+        f"one map of Gaussians, full width at half maximum {c.heat_map_width_px:g} px, at extremes"
     ),
 }
 
