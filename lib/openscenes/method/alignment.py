@@ -1,4 +1,4 @@
-"""Feature alignment between an old and a new object (Sec. 3.3, Eq. 7-10).
+"""Feature alignment of an old and a new object: Eq. 7-8; maximum squares: Eq. 9-10 (Sec. 3.3).
 
 Everything is summed over pixels of the feature's grid and computed in float32, whatever the
 precision of the network. Each loss is one number per pair, so that callers weigh and average.

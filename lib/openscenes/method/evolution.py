@@ -73,7 +73,7 @@ class Pool:
         """An object of the same class where there is one, any object else.
 
         Paper: Sec. 3.3.
-        Ours: drawn uniformly over objects, anew in each epoch.
+        Ours: drawn uniformly over objects, in each epoch again.
         """
         generator = numpy_generator("partner", seed, epoch, example.object_id)
         if self.knows(example.class_index):

@@ -148,7 +148,7 @@ def refine(
         generator: draws the center points; a sequence holds one per object, so that an object's
             result does not depend on its batch; None: one with seed 0.
         coarse_probability: (B, 1, H, W) in [0, 1]; for weighted sums.
-        region: (B, 1, H, W) bool; what ``config.clip_to_box`` confines the mask to.
+        region: (B, 1, H, W) bool; what ``config.clip_to_box`` clips the mask to.
     Returns:
         Refinement; every map lies on the features' device.
     Raises:

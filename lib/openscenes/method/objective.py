@@ -1,7 +1,4 @@
-"""Eq. 11: the losses of a labelled batch and of a batch of pairs, one value per object.
-
-Paper: Sec. 3.3, Eq. 7-11.
-"""
+"""The objective, Eq. 11: losses of labelled batches and of batches of pairs, one per object."""
 
 from __future__ import annotations
 

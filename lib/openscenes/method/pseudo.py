@@ -1,7 +1,4 @@
-"""Pseudo masks of a new scene: coarse prediction, predicted class, refinement by IPT.
-
-Paper: Sec. 3.2 (offline: the network does not change), Sec. 3.3 (known or unknown class).
-"""
+"""Pseudo masks of a new scene, made offline (Sec. 3.2), and their predicted classes (Sec. 3.3)."""
 
 from __future__ import annotations
 

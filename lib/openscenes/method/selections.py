@@ -1,4 +1,4 @@
-"""Which pixels make a prototype: the whole object, the click's surroundings, the edge (Sec. 3.2).
+"""Q of Eq. 1: pixels of the global, the center and the edge prototype (Sec. 3.2).
 
 Every mask is (B, 1, H, W) bool on one device.
 """

@@ -1,7 +1,6 @@
-"""One training loop: interrupted anywhere, it ends with the same numbers.
+"""The training loop (Sec. 4.1.3): an objective maps batches to named losses per object.
 
-Paper: Sec. 4.1.3.  An objective maps batches to named losses per object; the loop knows nothing
-of what they mean.
+A run that was interrupted anywhere ends with the same numbers.
 """
 
 from __future__ import annotations
@@ -139,7 +138,7 @@ def train(
 
 
 def _settle(network: nn.Module, config: TrainConfig) -> None:
-    """Training mode, with those parts at rest that the configuration wants at rest."""
+    """Training mode, with the parts frozen that the configuration freezes."""
     network.train()
     thaw(network)
     if not (config.freeze_first_stages or config.freeze_batchnorm):

@@ -1,4 +1,4 @@
-"""From confidence maps to a mask: thresholds (Eq. 4), votes (Eq. 5-6), weighted sums (Table 3)."""
+"""Confidence maps to a mask: thresholds (Eq. 4), votes (Eq. 5-6), weighted sums (Table 3)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Resume files: everything a training run needs to go on, as tensors, never pickled.
+"""Resume files of interrupted runs: network, optimiser and position, as tensors, never pickled.
 
-Ours: the paper says nothing of interruptions; a file holds network, optimiser and position, is
-written whole or not at all, and the rest of a run follows from seed and position.
+A file is written whole or not at all; the rest of a run follows from seed and position.
 """
 
 from __future__ import annotations
@@ -78,10 +77,7 @@ class Keeper:
 def save(
     path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, state: TrainState
 ) -> None:
-    """Write network, optimiser and position to one safetensors file.
-
-    Ours: written beside and put in place whole; the paper says nothing of interruptions.
-    """
+    """Write network, optimiser and position to one safetensors file."""
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= _optimiser_tensors(optimiser)
     position = {
@@ -96,10 +92,7 @@ def save(
 
 
 def restore(path: Path | None, network: nn.Module, optimiser: torch.optim.Optimizer) -> TrainState:
-    """Go on where the file stopped; a missing or damaged file means from the beginning.
-
-    Ours: what cannot be read is made again, since seed and position decide everything.
-    """
+    """Go on where the file stopped; a missing or damaged file means from the beginning."""
     if path is None or not path.exists():
         return TrainState()
     try:

@@ -1,4 +1,4 @@
-"""What every click network of Table 1 answers."""
+"""The output of every click network of Table 1."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def multiplies_bf16_fast(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    # older versions of torch do not tell, and are then asked for nothing unusual
+    # older versions of torch do not tell
     capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     multiplies = any(capabilities.get(unit) for unit in ("amx_bf16", "avx512_bf16"))
     return torch.backends.mkldnn.is_available() and multiplies

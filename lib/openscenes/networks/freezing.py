@@ -1,4 +1,4 @@
-"""What stays as it is while the rest of a network trains."""
+"""Frozen parameters and BatchNorm statistics."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from openscenes.networks.openscene import OpenSceneNet
 
 
 class Trainable(Protocol):
-    """What the training loop asks of a network beside being a module."""
+    """What the training loop needs of a network."""
 
     def backbone_parameters(self) -> Iterator[nn.Parameter]:
-        """Return what was trained before and learns at the lower rate."""
+        """Return the pretrained parameters, which learn at the lower rate."""
 
     def frozen_parameters(self) -> Iterator[nn.Parameter]:
-        """Return what never trains."""
+        """Return the parameters that never train."""
 
 
 def thaw(network: nn.Module) -> None:
-    """Let every parameter train again, but those that the network says rest."""
+    """Let every parameter train again, except those that never do."""
     network.requires_grad_(True)
     for parameter in network.frozen_parameters():  # type: ignore[operator]
         parameter.requires_grad_(False)
 
 
 def freeze_batchnorm(network: OpenSceneNet) -> None:
-    """Let the backbone's normalisations use their running statistics, and leave these alone.
+    """Freeze the running statistics of the backbone's normalisations, until ``network.train()``.
 
-    Call it after each ``network.train()``, which undoes it.  Their scale and offset still train.
+    Their scale and offset still train.
     Ours: IOG trains all normalisations; small batches of a new scene would drag the statistics.
     """
     for module in network.iog.backbone.modules():
@@ -39,10 +39,9 @@ def freeze_batchnorm(network: OpenSceneNet) -> None:
 
 
 def freeze_first_stages(network: OpenSceneNet) -> None:
-    """Let the stem and the first two stages of the backbone train no more.
+    """Freeze the stem and the first two stages of the backbone, which makes a step cheaper.
 
-    Nothing before the third stage then keeps values for a backward pass, which makes a step
-    cheaper.  Ours: a choice for small machines; the paper trains everything.
+    Ours: a choice for small machines; the paper trains everything.
     """
     for module in network.iog.backbone.first_stages():
         module.requires_grad_(False)

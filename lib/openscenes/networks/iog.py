@@ -75,8 +75,7 @@ def _averaging(
 class CoarseNet(nn.Module):
     """Lateral pyramid from the PSP map up to layer1, one logit map per level.
 
-    Ours: ``upsamples.0`` exists in the published weights and is used by nothing; it is kept so
-    that they load strictly, and asks for no gradient.
+    ``upsamples.0`` is unused in the published weights too; it is kept so that they load strictly.
     Ours: the enlargement on the way from level 1 to 2 to 3 goes to the next level's grid, whatever
     that is, so the same head serves backbones that keep several stages on one grid.
     """
@@ -179,7 +178,7 @@ class IOGOutput(NamedTuple):
     Symbols: features = F.
 
     Attributes:
-        coarse: four logit maps (B, 1, h2, w2); empty when only the fine one was asked for.
+        coarse: four logit maps (B, 1, h2, w2); empty with ``fine_only``.
         fine: (B, 1, h2, w2) logits on layer1's grid; ``enlarge`` brings them to the crop.
         features: (B, C, h, w), layer4 before pyramid pooling.
         fine_features: (B, C', h2, w2), the decoder's map that feeds the last 3x3 convolution.

@@ -30,7 +30,7 @@ class NetworkOutput(NamedTuple):
     Symbols: features = F, sigmoid of predictor = M'_b.
 
     Attributes:
-        coarse: four logit maps (B, 1, h2, w2); empty when only the fine one was asked for.
+        coarse: four logit maps (B, 1, h2, w2); empty with ``fine_only``.
         fine: (B, 1, h2, w2) logits on layer1's grid; ``enlarge`` brings them to the crop.
         features: (B, C, h, w), layer4 before pyramid pooling.
         fine_features: (B, C', h2, w2), the decoder's map that feeds the last 3x3 convolution.
@@ -47,7 +47,7 @@ class NetworkOutput(NamedTuple):
 
 
 class OpenSceneNet(nn.Module):
-    """The network that is trained, asked and evolved.
+    """The interactive network that the framework evolves.
 
     Paper: Sec. 3.2 (pixel prediction layer after the fourth ResNet block), Sec. 3.3 (classifier).
     """
@@ -92,7 +92,7 @@ class OpenSceneNet(nn.Module):
         return self.iog.backbone.parameters()
 
     def frozen_parameters(self) -> Iterator[nn.Parameter]:
-        """What no output depends on: distributed training waits in vain for its gradient."""
+        """The unused parameters, which no output depends on."""
         return self.iog.Coarse_net.upsamples[0].parameters()
 
     def with_unknown_class(self, *, generator: Generator) -> OpenSceneNet:

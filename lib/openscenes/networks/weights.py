@@ -1,4 +1,4 @@
-"""Weights on disk: the project's own, IOG's published ones; and the rates they take.
+"""Weights on disk: the project's own, ImageNet's and IOG's published ones.
 
 Every load is strict: a missing, unknown or misshapen tensor is an error that names it.
 """

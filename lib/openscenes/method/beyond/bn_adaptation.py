@@ -1,4 +1,4 @@
-"""What a new scene does to a model before it teaches anything: statistics move, no weight does.
+"""BN re-estimation (AdaBN): the statistics of a new scene without any learned weight.
 
 Ours: all of it; the paper has no such control.
 """
@@ -32,18 +32,16 @@ def reestimate_bn(
     context: RunContext,
     *,
     folder: Path | None = None,
-    label: str = "statistics",
+    label: str = "BN re-estimation",
 ) -> OpenSceneNet:
-    """Show a model all that a step of evolution would show it, and let it learn nothing.
+    """Re-estimate the BatchNorm statistics on the crops of a step of evolution, without learning.
 
-    In training a normalisation that does not rest follows the crops that it sees, whatever their
-    labels say, and ``freeze_batchnorm`` rests those of the backbone only.  What is left is the
-    network that ``evolve`` returns at a learning rate of zero, for a third of the time: the
-    control that tells what pseudo masks teach from what the mere sight of a scene changes.
+    The result is the network that ``evolve`` returns at a learning rate of zero, for a third of
+    the time: the control that separates the effect of pseudo masks from that of the statistics.
+    ``freeze_batchnorm`` freezes the backbone's normalisations only.
 
     Args:
-        config: of the step that this is the control of, with old data; its learning rate and
-            its losses are not used.
+        config: of the step under control, with old data; its learning rate and losses are unused.
         folder: where the run's resume file lies; None keeps nothing.
     Returns:
         A grown copy, or the given network if it has grown before, as ``evolve`` does.
@@ -52,11 +50,11 @@ def reestimate_bn(
     """
     if not scene or not config.old_data:
         raise InputError(
-            "statistics are renewed on pairs of an old and a new object, but there are "
+            "statistics are re-estimated on pairs of an old and a new object, but there are "
             f"{len(scene)} new ones and old_data is {config.old_data}; give a scene with clicked "
             "objects and leave old_data on"
         )
-    seen = pseudo_examples(  # the class of an object decides whom it is paired with
+    predicted = pseudo_examples(  # the class of an object decides its partner
         network, [from_clicks(clicked) for clicked in scene], context, None, config.teacher,
         label=f"{label}: classes",
     )  # fmt: skip
@@ -65,22 +63,22 @@ def reestimate_bn(
         grown = network.with_unknown_class(generator=torch_generator("unknown class", context.seed))
 
     def pairs_of_epoch(epoch: int) -> list[tuple[Example, ...]]:
-        return [(pool.partner(example, context.seed, epoch), example) for example in seen]
+        return [(pool.partner(example, context.seed, epoch), example) for example in predicted]
 
-    def look(module: nn.Module, batches: Sequence[Batch], _epoch: int) -> dict[str, Tensor]:
+    def forward_only(module: nn.Module, batches: Sequence[Batch], _epoch: int) -> dict[str, Tensor]:
         with torch.no_grad():
             module(torch.cat([batch.inputs(context.clicks) for batch in batches]))
         return {"nothing": _no_loss(grown, len(batches[-1]))}
 
     train(
-        grown, pairs_of_epoch, look, replace(config.train, learning_rate=0.0),
+        grown, pairs_of_epoch, forward_only, replace(config.train, learning_rate=0.0),
         (config.augmentation_old, config.augmentation_new), context, folder=folder, label=label,
     )  # fmt: skip
     return grown
 
 
 def _no_loss(network: nn.Module, n_objects: int) -> Tensor:
-    """(n_objects,) zeros that the training loop can differentiate, by the smallest parameter."""
+    """(n_objects,) differentiable zeros."""
     learning = (parameter for parameter in network.parameters() if parameter.requires_grad)
     smallest = min(learning, key=torch.Tensor.numel)
     return smallest.sum() * torch.zeros(n_objects, device=smallest.device)

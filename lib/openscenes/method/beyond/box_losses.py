@@ -1,8 +1,7 @@
-"""What a box and a click say beyond the network's input: losses that need no mask.
+"""Box-projection and point losses: weak supervision by the user's box and click, without a mask.
 
-Ours: the paper feeds the interaction to the network and leaves the rest of it unused.  But
-outside the user's box everything is background, each side of the box touches the object, and the
-click lies on it.
+Ours: the paper uses the interaction as input only.  But outside the user's box everything is
+background, each side of the box touches the object, and the click lies on it.
 """
 
 from __future__ import annotations

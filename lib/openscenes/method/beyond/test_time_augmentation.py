@@ -1,7 +1,7 @@
-"""One object seen several ways: mirrored, nearer, farther, turned, and the answers averaged.
+"""Test-time augmentation: the mean probability of a flip, two zooms, two rotations and no change.
 
 Ours: the paper predicts a coarse mask from one view.  The same three clicks hold in every view of
-the photograph, so the network can be asked again at the price of time alone.
+the image.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from openscenes.data.samples import Sample
 
 @dataclass(frozen=True)
 class View:
-    """One way to look at an object; every part turns about the photograph's centre."""
+    """One augmentation, about the image's centre."""
 
     flip: bool = False
     rotation_deg: float = 0.0
