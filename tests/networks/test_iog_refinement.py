@@ -85,14 +85,14 @@ def test_the_branch_ends_on_the_grid_of_f(options, crop, strides):
     stages = refinable.encode(torch.empty(2, 5, crop, crop, device="meta"))
     click_maps = torch.empty(2, 2, crop, crop, device="meta")
     assert refinable.refiner.branch(click_maps).shape[-2:] == stages.layer4.shape[-2:]
-    assert refinable.refined(stages, click_maps).answer.shape[-2:] == stages.layer1.shape[-2:]
+    assert refinable.refined(stages, click_maps).logits.shape[-2:] == stages.layer1.shape[-2:]
 
 
 def test_the_first_answer_is_the_networks():
     refinable, inputs = stirred(RefinableIOG(drawn())), crops()
     expected = refinable.network(inputs)
     for output in (refinable(inputs), refinable.first(refinable.encode(inputs))):
-        assert torch.equal(output.answer, expected.fine)
+        assert torch.equal(output.logits, expected.fine)
         assert all(map(torch.equal, output.supervised, (*expected.coarse, expected.fine)))
         assert len(output.supervised) == 5 and output.selection is None
 
@@ -100,13 +100,13 @@ def test_the_first_answer_is_the_networks():
 @pytest.mark.parametrize("mode", [True, False])
 def test_refinement_begins_as_the_first_answer(mode):
     refinable, inputs = RefinableIOG(drawn()).train(mode), crops()
-    assert torch.equal(refinable(inputs, maps()).answer, refinable(inputs).answer)
+    assert torch.equal(refinable(inputs, maps()).logits, refinable(inputs).logits)
 
 
 def test_no_later_click_is_not_no_refinement_once_the_branch_has_learned():
     refinable, inputs = stirred(RefinableIOG(drawn())).eval(), crops()
     silent = torch.zeros(2, 2, SIDE, SIDE)
-    assert not torch.allclose(refinable(inputs, silent).answer, refinable(inputs).answer)
+    assert not torch.allclose(refinable(inputs, silent).logits, refinable(inputs).logits)
 
 
 def test_both_parts_are_exactly_the_published_wider_pooling():
@@ -171,7 +171,7 @@ def test_only_the_refiner_trains_and_every_part_of_it_learns():
     optimiser = torch.optim.SGD(trained, lr=0.1)
     for _ in range(2):  # in the first step only the columns that begin at zero have a gradient
         optimiser.zero_grad()
-        refinable(crops(), maps()).answer.square().mean().backward()
+        refinable(crops(), maps()).logits.square().mean().backward()
         optimiser.step()
     reached = {name for name, v in refinable.named_parameters() if v.grad is not None}
     assert reached == {f"refiner.{name}" for name, _ in refinable.refiner.named_parameters()}
@@ -191,7 +191,7 @@ def test_stages_that_were_kept_answer_as_new_ones():
     stages = refinable.encode(crops())
     refinable.refined(stages, maps())
     again = refinable.refined(stages, maps().flip(0))
-    assert torch.equal(again.answer, refinable(crops(), maps().flip(0)).answer)
+    assert torch.equal(again.logits, refinable(crops(), maps().flip(0)).logits)
 
 
 def test_the_backbones_parameters_are_the_networks():
@@ -212,7 +212,7 @@ def test_after_a_thaw_only_the_refiner_is_optimised():
 def test_grafting_onto_the_network_it_came_from_changes_nothing():
     refinable = stirred(RefinableIOG(drawn(), CLICKS)).eval()
     grafted = graft(refinable, refinable.network)
-    assert torch.equal(grafted(crops(), maps()).answer, refinable(crops(), maps()).answer)
+    assert torch.equal(grafted(crops(), maps()).logits, refinable(crops(), maps()).logits)
     assert not grafted.training and grafted.clicks == CLICKS
     grafted.refiner.fusion.weight.data.zero_()
     assert refinable.refiner.fusion.weight.any()
@@ -222,10 +222,10 @@ def test_a_graft_keeps_an_evolved_networks_first_answer_and_the_trained_refiner(
     refinable = stirred(RefinableIOG(drawn())).eval()
     evolved = drawn("evolved").with_unknown_class(generator=torch_generator("unknown"))
     grafted = graft(refinable, evolved)
-    assert torch.equal(grafted(crops()).answer, evolved(crops()).fine)
+    assert torch.equal(grafted(crops()).logits, evolved(crops()).fine)
     mine, theirs = grafted.refiner.state_dict(), refinable.refiner.state_dict()
     assert all(map(torch.equal, mine.values(), theirs.values()))
-    assert not torch.allclose(grafted(crops(), maps()).answer, grafted(crops()).answer)
+    assert not torch.allclose(grafted(crops(), maps()).logits, grafted(crops()).logits)
 
 
 def test_same_seed_same_refiner_and_the_global_generator_is_untouched():
@@ -265,9 +265,9 @@ def test_one_more_click_adds_a_blob_or_leaves_it_out():
     click_maps = refinable.click_maps(first, torch.tensor([[[row, col, 1.0]], [[row, col, -1.0]]]))
     stages = refinable.encode(first)
     answer = fit(
-        trained, lambda: refinable.refined(stages, click_maps).answer, truth, steps=140, lr=3e-2
+        trained, lambda: refinable.refined(stages, click_maps).logits, truth, steps=140, lr=3e-2
     )
-    assert torch.equal(refinable.first(stages).answer, network(first).fine)
+    assert torch.equal(refinable.first(stages).logits, network(first).fine)
     assert iou(answer, truth).min() >= 0.95
 
 

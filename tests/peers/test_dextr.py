@@ -71,8 +71,8 @@ def test_parameter_counts():
 
 def test_one_answer_at_an_eighth_of_the_papers_crop():
     output = on_meta()(torch.empty(2, 4, 512, 512, device="meta"))
-    assert output.answer.shape == (2, 1, 64, 64)
-    assert output.supervised == (output.answer,)
+    assert output.logits.shape == (2, 1, 64, 64)
+    assert output.supervised == (output.logits,)
     assert output.selection is None
 
 
@@ -89,7 +89,7 @@ def test_caffe_strides_and_deeplab_dilations():
 
 
 def test_the_small_one_answers_at_a_quarter():
-    assert DEXTR(SMALL)(inputs()).answer.shape == (2, 1, 12, 12)
+    assert DEXTR(SMALL)(inputs()).logits.shape == (2, 1, 12, 12)
 
 
 def test_the_input_is_colours_and_all_positive_clicks():
@@ -121,13 +121,13 @@ def test_normalised_input_is_imagenets_and_clicks_end_at_one():
     white = torch.full((1, 4, 48, 48), 255.0)
     levels = [(1 - m) / s for m, s in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)] + [1.0]
     expected = torch.tensor(levels).view(1, 4, 1, 1).expand(1, 4, 48, 48)
-    torch.testing.assert_close(network(white).answer, raw(expected).answer)
+    torch.testing.assert_close(network(white).logits, raw(expected).logits)
 
 
 def test_a_gradient_reaches_every_parameter_that_trains():
     for config in (SMALL, replace(SMALL, freeze_norms=True)):
         network = DEXTR(config)
-        network(inputs()).answer.square().mean().backward()
+        network(inputs()).logits.square().mean().backward()
         trained = {name for name, value in network.named_parameters() if value.requires_grad}
         reached = {
             name
@@ -163,7 +163,7 @@ def test_it_overfits_one_object():
     made = network.inputs(images, extreme_points(masks, slack_px=0.5, generators=generators), None)
     optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3)
     for _ in range(80):
-        logits = enlarge(network(made).answer, (48, 48))
+        logits = enlarge(network(made).logits, (48, 48))
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, masks.float())
         optimiser.zero_grad()
         loss.backward()

@@ -51,7 +51,7 @@ def test_the_published_size_and_what_one_logit_saves():
     assert n_parameters(network.refinement) == scales + 2 + refining + 64 + 1
     assert n_parameters(network) == 144_811_678
     assert [tuple(logits.shape) for logits in output.supervised] == [(2, 1, 256, 256)] * 2
-    assert output.answer is output.supervised[0] and output.selection is None
+    assert output.logits is output.supervised[0] and output.selection is None
 
 
 def test_five_scales_of_both_streams_meet():
@@ -83,7 +83,7 @@ def test_every_parameter_gets_a_gradient(config):
 @pytest.mark.parametrize("detach", [True, False])
 def test_the_refinement_teaches_the_coarse_network_only_where_asked(detach):
     network = FCTSFN(replace(NARROW, detach_coarse=detach))
-    network(crops()).answer.sum().backward()
+    network(crops()).logits.sum().backward()
     taught = [p.grad is not None for p in network.backbone_parameters()]
     assert any(taught) is not detach and all(taught) is not detach
     assert all(parameter.grad is not None for parameter in network.refinement.parameters())
@@ -131,7 +131,7 @@ def test_distances_lose_their_means():
 def test_what_was_seen_before_a_click_serves_all_clicks():
     network, images = FCTSFN(NARROW).eval(), torch.randint(0, 255, (1, 3, 64, 64)).to(torch.uint8)
     before, after = (network.inputs(images, some, None) for some in (CLICKS[:, :1], CLICKS))
-    assert torch.equal(network(after).answer, network(after, network.look(before)).answer)
+    assert torch.equal(network(after).logits, network(after, network.look(before)).logits)
 
 
 def test_dropout_of_zero_leaves_the_global_generator_alone():
@@ -204,8 +204,8 @@ def test_one_object_is_learnt_by_heart_and_a_further_click_changes_the_answer():
     network.eval()
     further = torch.cat([CLICKS[:, :2], torch.tensor([[[100.0, 100.0, -1.0]]])], dim=1)
     with torch.no_grad():
-        answer = network(inputs).answer
-        changed = network(network.inputs(images, further, None)).answer
+        answer = network(inputs).logits
+        changed = network(network.inputs(images, further, None)).logits
     found = answer > 0
     assert (found & mask).sum() / (found | mask).sum() >= 0.95
     assert not torch.allclose(answer, changed)

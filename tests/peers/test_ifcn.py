@@ -45,7 +45,7 @@ def test_the_published_size_and_what_ours_adds_and_leaves_out():
     assert n_parameters(network) == vgg16_without_its_classes + click_kernels + scores
     assert n_parameters(network) == 134_266_563
     assert [tuple(logits.shape) for logits in output.supervised] == [(2, 1, 512, 512)] * 3
-    assert output.answer is output.supervised[0] and output.selection is None
+    assert output.logits is output.supervised[0] and output.selection is None
 
 
 def test_the_grids_are_an_fcn_8s():
@@ -161,7 +161,7 @@ def test_with_imagenet_weights_the_clicks_are_not_seen_yet(weights):
     images, _ = disk_image()
     one, other = (network.inputs(images, torch.tensor([[c]]), None) for c in (INSIDE, OUTSIDE))
     assert not torch.equal(one, other)
-    assert torch.equal(network(one).answer, network(other).answer)
+    assert torch.equal(network(one).logits, network(other).logits)
 
 
 def test_weights_that_do_not_fit_change_nothing_and_are_named(weights):
@@ -189,9 +189,9 @@ def test_one_object_is_learnt_by_heart_and_a_further_click_changes_the_answer():
         optimiser.step()
     network.eval()
     with torch.no_grad():
-        answer = network(inputs).answer
+        answer = network(inputs).logits
         further = torch.tensor([[INSIDE, OUTSIDE, [100.0, 100.0, -1.0]]])
-        changed = network(network.inputs(images, further, None)).answer
+        changed = network(network.inputs(images, further, None)).logits
     found = answer > 0
     assert (found & mask).sum() / (found | mask).sum() >= 0.95
     assert not torch.allclose(answer, changed)

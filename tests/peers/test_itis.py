@@ -55,8 +55,8 @@ def test_logits_lie_on_a_quarter_of_the_papers_crop(guidance, channels):
     with torch.device("meta"):
         inputs = torch.empty(2, channels, 512, 512)
     output = network(inputs)
-    assert output.answer.shape == (2, 1, 128, 128)
-    assert output.supervised == (output.answer,) and output.selection is None
+    assert output.logits.shape == (2, 1, 128, 128)
+    assert output.supervised == (output.logits,) and output.selection is None
 
 
 def test_features_are_four_times_coarser_than_the_decoder():
@@ -119,9 +119,9 @@ def test_a_further_click_and_the_last_answer_change_the_answer():
     images, clicks, masks = one_object()
     network = ITIS(SMALL).eval()
     more = torch.cat([clicks, torch.tensor([[[50.0, 50, -1]], [[40, 16, 1]]])], dim=1)
-    first = network(network.inputs(images, clicks, None)).answer
+    first = network(network.inputs(images, clicks, None)).logits
     for other in ((more, None), (clicks, masks)):
-        second = network(network.inputs(images, *other)).answer
+        second = network(network.inputs(images, *other)).logits
         assert ((first - second).abs().amax(dim=(1, 2, 3)) > 1e-4).all()
 
 
@@ -171,7 +171,7 @@ def test_one_object_is_learned():
         optimiser.zero_grad()
         sum(losses.values()).mean().div(SIZE**2).backward()
         optimiser.step()
-    answer = enlarge(network(inputs).answer, (SIZE, SIZE)) > 0
+    answer = enlarge(network(inputs).logits, (SIZE, SIZE)) > 0
     iou = (answer & masks).sum(dim=(1, 2, 3)) / (answer | masks).sum(dim=(1, 2, 3))
     assert iou.min() >= 0.95
 

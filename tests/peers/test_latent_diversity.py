@@ -74,7 +74,7 @@ def test_the_published_network_answers_on_full_size():
     with torch.device("meta"):
         network = LatentDiversity(LatentDiversityConfig())
         output = network(torch.empty(1, 7, 512, 512))
-    assert output.answer.shape == (1, 1, 512, 512)
+    assert output.logits.shape == (1, 1, 512, 512)
     assert [maps.shape for maps in output.supervised] == [(1, 6, 512, 512)]
     assert output.selection.shape == (1, 6)
 
@@ -127,7 +127,7 @@ def test_the_answer_is_the_selected_candidate():
     candidates, best = output.supervised[0], output.selection.argmax(dim=1)
     assert candidates.shape == (2, 6, SIZE // 2, SIZE // 2)
     for index in range(2):
-        assert torch.equal(output.answer[index, 0], candidates[index, best[index]])
+        assert torch.equal(output.logits[index, 0], candidates[index, best[index]])
 
 
 def test_the_released_answer_is_the_first_candidate():
@@ -136,14 +136,14 @@ def test_the_released_answer_is_the_first_candidate():
     network.selector.score.bias.data[3] = 100.0
     output = network(network.inputs(images, clicks, None))
     assert output.selection.argmax(dim=1).tolist() == [3, 3]
-    assert torch.equal(output.answer, output.supervised[0][:, :1])
+    assert torch.equal(output.logits, output.supervised[0][:, :1])
 
 
 def test_a_further_click_changes_the_answer():
     images, clicks, _ = one_object()
     network = shaken(LatentDiversity(SMALL)).eval()
     more = torch.cat([clicks, torch.tensor([[[25.0, 25, -1]], [[20, 8, 1]]])], dim=1)
-    first, second = (network(network.inputs(images, some, None)).answer for some in (clicks, more))
+    first, second = (network(network.inputs(images, some, None)).logits for some in (clicks, more))
     assert (first - second).abs().amax(dim=(1, 2, 3)).gt(1e-3).all()
 
 
@@ -151,7 +151,7 @@ def test_what_was_seen_before_a_click_serves_all_clicks():
     images, clicks, _ = one_object()
     network = shaken(LatentDiversity(SMALL)).eval()
     before, after = (network.inputs(images, some, None) for some in (clicks[:, :1], clicks))
-    assert torch.equal(network(after).answer, network(after, network.look(before)).answer)
+    assert torch.equal(network(after).logits, network(after, network.look(before)).logits)
 
 
 def test_every_parameter_has_a_gradient():
@@ -179,7 +179,7 @@ def test_frozen_features_do_not_train():
     config = replace(SMALL, feature_norm=False, freeze_features=True)
     images, clicks, _ = one_object()
     network = LatentDiversity(config)
-    network(network.inputs(images, clicks, None)).answer.sum().backward()
+    network(network.inputs(images, clicks, None)).logits.sum().backward()
     assert all(parameter.grad is None for parameter in network.backbone_parameters())
     assert network.candidates.entrance.weight.grad.abs().sum() > 0
 
@@ -221,7 +221,7 @@ def test_one_object_is_learned():
         optimiser.zero_grad()
         sum(losses.values()).mean().div(SIZE**2).backward()
         optimiser.step()
-    answer = enlarge(network(inputs).answer, (SIZE, SIZE)) > 0
+    answer = enlarge(network(inputs).logits, (SIZE, SIZE)) > 0
     iou = (answer & masks).sum(dim=(1, 2, 3)) / (answer | masks).sum(dim=(1, 2, 3))
     assert iou.min() >= 0.95
 

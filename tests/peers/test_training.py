@@ -273,7 +273,7 @@ def test_refinement_clicks_are_one_to_three_and_lie_on_errors(tiny, initial, bat
     drawn = [1 + int(np.random.default_rng(draw).integers(3)) for draw in range(4)]
     assert all(0 < n <= most for n, most in zip(given.tolist(), drawn, strict=True))
     with torch.no_grad():
-        first = network(inputs).answer
+        first = network(inputs).logits
     mask = training.enlarge(first, (32, 32)) > 0
     wrong = (mask != batch.masks) & ~batch.void
     for row in range(4):

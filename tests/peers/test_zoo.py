@@ -104,7 +104,7 @@ def answered(network, peer, example, context):
         clicks = sample_batch(batch.masks, batch.others, peer.clicks.sampling, rngs, 24)
     network.eval()
     with torch.no_grad():
-        logits = network(network.inputs(batch.images, clicks, None)).answer
+        logits = network(network.inputs(batch.images, clicks, None)).logits
     return iou(logits, batch)
 
 
@@ -160,9 +160,9 @@ def corrected(tiny, refinable, example, context):
     inputs, clicks = batch.inputs(tiny.CLICKS), torch.zeros(1, 3, 3)
     refinable.eval()
     with torch.no_grad():
-        answers = [refinable(inputs).answer]
+        answers = [refinable(inputs).logits]
         for _ in range(3):
             mask = enlarge(answers[-1], batch.masks.shape[-2:]) > 0
             clicks = add_error_clicks(clicks, mask, batch.masks, batch.void)
-            answers.append(refinable(inputs, refinable.click_maps(inputs, clicks)).answer)
+            answers.append(refinable(inputs, refinable.click_maps(inputs, clicks)).logits)
     return [round(iou(answer, batch), 4) for answer in answers]

@@ -11,11 +11,11 @@ class ClickOutput(NamedTuple):
     """Logits of a batch of B crops; a tuple, so that wrapped modules can walk through it.
 
     Attributes:
-        answer: (B, 1, h, w), the mask that the user sees.
-        supervised: (B, M, h', w') maps that training supervises, the answer included.
+        logits: (B, 1, h, w), of the mask that the user sees.
+        supervised: (B, M, h', w') maps that training supervises, ``logits`` included.
         selection: (B, M), how good each of M candidate masks is thought to be, or None.
     """
 
-    answer: Tensor
+    logits: Tensor
     supervised: tuple[Tensor, ...]
     selection: Tensor | None = None

@@ -84,14 +84,14 @@ class Refiner(nn.Module):
 
 
 class RefinableIOG(nn.Module):
-    """A trained network that takes more clicks: the first answer is the network's own.
+    """A trained network that takes more clicks: the first prediction is the network's own.
 
     IOG: the branch sees the first clicks and all later ones; backbone once, pooling and heads
     again for each click; everything trained together from ImageNet, batch 2, half the loss on
-    the first answer, and the polarity of a new click read with row and column swapped.
-    Ours: the network is trained before and rests, in eval mode; only the branch and the new rows
-    and columns learn.  New columns into trained rows start at zero, so the refined answer begins
-    as the first one.  No loss on the first answer is needed, as it cannot change.
+    the first prediction, and the polarity of a new click read with row and column swapped.
+    Ours: the network is trained before and frozen, in eval mode; only the branch and the new rows
+    and columns learn.  New columns into trained rows start at zero, so the refined prediction
+    begins as the first one, which needs no loss, as it cannot change.
     Ours: the sign of a click is the caller's, and positive clicks go to the first channel.
     """
 
@@ -136,7 +136,7 @@ class RefinableIOG(nn.Module):
 
         Args:
             inputs: (B, 5, S, S) in 0..255, of which the last two channels are the first clicks.
-            clicks: (B, K, 3) float32 (row, col, sign), those after the first answer.
+            clicks: (B, K, 3) float32 (row, col, sign), those after the first prediction.
         Returns:
             (B, 2, S, S) float32 in 0..255; channel 0 is inside, 1 is outside the object.
         """
@@ -146,11 +146,11 @@ class RefinableIOG(nn.Module):
         return torch.maximum(inputs[:, -CLICK_CHANNELS:].float(), later)
 
     def first(self, stages: Stages) -> ClickOutput:
-        """The network's own answer: fine logits (B, 1, h2, w2); the coarse are supervised too."""
-        return self._answer(self.network.iog.psp4(stages.layer4), stages)
+        """The network's own prediction: fine logits (B, 1, h2, w2); the coarse are supervised too."""
+        return self._output(self.network.iog.psp4(stages.layer4), stages)
 
     def refined(self, stages: Stages, click_maps: Tensor) -> ClickOutput:
-        """The answer to all clicks so far; pyramid pooling and heads run, the backbone does not.
+        """The prediction for all clicks so far; pyramid pooling and heads run, the backbone does not.
 
         Args:
             stages: from ``encode``.
@@ -160,7 +160,7 @@ class RefinableIOG(nn.Module):
         """
         self._check(stages, click_maps)
         maps = click_maps * self.network.scale[:, -CLICK_CHANNELS:]  # no click stays zero
-        return self._answer(self.refiner(self.network.iog.psp4, stages.layer4, maps), stages)
+        return self._output(self.refiner(self.network.iog.psp4, stages.layer4, maps), stages)
 
     def forward(self, inputs: Tensor, click_maps: Tensor | None = None) -> ClickOutput:
         """``encode``, then ``refined``; without ``click_maps``, ``first``."""
@@ -191,7 +191,7 @@ class RefinableIOG(nn.Module):
         self.refiner.requires_grad_(True)
         return list(self.refiner.parameters())
 
-    def _answer(self, pooled: Tensor, stages: Stages) -> ClickOutput:
+    def _output(self, pooled: Tensor, stages: Stages) -> ClickOutput:
         iog = self.network.iog
         levels = iog.Coarse_net((pooled, stages.layer3, stages.layer2, stages.layer1))
         fine, _ = iog.Fine_net(levels)
@@ -215,7 +215,7 @@ def graft(trained: RefinableIOG, network: OpenSceneNet) -> RefinableIOG:
     """Put a trained refiner, copied, onto another network, such as an evolved one.
 
     Ours: the branch is learned once, on the source's masks; an evolved network brings its own
-    trained columns, and its first answer is its own.
+    trained columns, and its first prediction is its own.
 
     Raises:
         InputError: if the two networks differ in more than their class heads.
@@ -245,7 +245,7 @@ def _click_branch(config: NetworkConfig, outputs: int) -> nn.Sequential:
 
 
 def _drawn(network: OpenSceneNet, generator: Generator) -> Refiner:
-    """A refiner that does not change the network's answer, on the network's device."""
+    """A refiner that does not change the network's prediction, on the network's device."""
     with torch.device("meta"):
         refiner = Refiner(network.config, network.iog.backbone.widths[-1])
     device = network.predictor.weight.device

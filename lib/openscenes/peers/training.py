@@ -161,7 +161,7 @@ def _predicted(peer: Any, batch: Batch, clicks: Tensor, previous: Tensor, fabric
     size = batch.images.shape[-1]
     peer.eval()
     with torch.no_grad(), fabric.autocast():
-        answer = peer(peer.inputs(batch.images, clicks, previous)).answer
+        answer = peer(peer.inputs(batch.images, clicks, previous)).logits
     peer.train()
     return enlarge(answer, (size, size)) > 0
 
@@ -180,7 +180,7 @@ def _refinement_clicks(
         stages = network.encode(inputs)
         output = network.first(stages)
         for done in range(int(rounds.max())):
-            mask = enlarge(output.answer, (size, size)) > 0
+            mask = enlarge(output.logits, (size, size)) > 0
             more = add_error_clicks(clicks, mask, batch.masks, batch.void)
             clicks = torch.where((rounds > done)[:, None, None], more, clicks)
             output = network.refined(stages, network.click_maps(inputs, clicks))

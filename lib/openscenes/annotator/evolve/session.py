@@ -137,9 +137,9 @@ class Session:
         with torch.inference_mode(), self.study.fabric.autocast():
             if further:
                 maps = self.network.click_maps(seen.inputs, self._moved(seen, further))
-                logits = self.network.refined(seen.stages, maps).answer
+                logits = self.network.refined(seen.stages, maps).logits
             else:
-                logits = self.network.first(seen.stages).answer
+                logits = self.network.first(seen.stages).logits
             size = self.study.profile.crop.size
             probability = torch.sigmoid(enlarge(logits.float(), (size, size)))[0, 0].cpu().numpy()
         if not np.isfinite(probability).all():

@@ -103,7 +103,7 @@ class _Clicked:
         moved = self.crops.moved(clicks)
         with self.system.study.fabric.autocast():
             inputs = network.inputs(self.crops.batch.images, moved, self.previous)
-            logits = network(inputs, *self.seen).answer
+            logits = network(inputs, *self.seen).logits
         probability = torch.sigmoid(enlarge(logits, self.crops.size))
         self.previous = probability > 0.5
         return self.crops.pasted(probability)
@@ -135,7 +135,7 @@ class _Extreme:
         generators = [torch_generator("extremes", e.object_id) for e in self.chunk]
         extremes = extreme_points(batch.masks, slack_px=0.0, generators=generators)
         with self.system.study.fabric.autocast():
-            logits = network(network.inputs(batch.images, extremes, None)).answer
+            logits = network(network.inputs(batch.images, extremes, None)).logits
         probability = torch.sigmoid(enlarge(logits, self.crops.size))
         inside = box_region(batch.boxes, self.crops.size[0], 0.0)
         return self.crops.pasted(probability * inside)
@@ -170,10 +170,10 @@ class _Boxed:
         network = self.system.network
         with self.system.study.fabric.autocast():
             if not any(len(given) for given in clicks):
-                logits = network.first(self.stages).answer
+                logits = network.first(self.stages).logits
             else:
                 maps = network.click_maps(self.inputs, self.crops.moved(clicks))
-                logits = network.refined(self.stages, maps).answer
+                logits = network.refined(self.stages, maps).logits
         return self.crops.pasted(torch.sigmoid(enlarge(logits, self.crops.size)))
 
 
