@@ -146,11 +146,11 @@ class RefinableIOG(nn.Module):
         return torch.maximum(inputs[:, -CLICK_CHANNELS:].float(), later)
 
     def first(self, stages: Stages) -> ClickOutput:
-        """The network's own prediction: fine logits (B, 1, h2, w2); the coarse are supervised too."""
+        """Fine logits (B, 1, h2, w2) of the network itself; the coarse ones are supervised, too."""
         return self._output(self.network.iog.psp4(stages.layer4), stages)
 
     def refined(self, stages: Stages, click_maps: Tensor) -> ClickOutput:
-        """The prediction for all clicks so far; pyramid pooling and heads run, the backbone does not.
+        """Predict from all clicks so far; pyramid pooling and heads run, the backbone does not.
 
         Args:
             stages: from ``encode``.
