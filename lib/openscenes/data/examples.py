@@ -13,14 +13,7 @@ from numpy.typing import NDArray
 
 from openscenes import masks
 from openscenes.data import datasets
-from openscenes.data.records import (
-    Box,
-    ClickedObject,
-    Interaction,
-    MaskSource,
-    ObjectRecord,
-    Point,
-)
+from openscenes.data.records import Box, ClickedObject, Interaction, MaskSource, ObjectRecord, Point
 
 NO_CLASS = -1  # the class index of an object whose class nobody knows
 

@@ -24,9 +24,8 @@ from openscenes.synthetic.ground import (
     mottled,
     plant_tree,
 )
-from openscenes.synthetic.texture import Field, Pattern, Rng, Textures
+from openscenes.synthetic.texture import Field, Pattern, Rng, Shape, Textures
 
-Shape = tuple[int, int]
 Build = Callable[[Shape, Textures, Rng, float], Backdrop]
 _ASPHALT = ((0.30, 0.30, 0.32), (0.48, 0.47, 0.46))
 _FOREST = ((0.2, 0.28, 0.14), (0.4, 0.46, 0.24))

@@ -14,7 +14,7 @@ from openscenes.synthetic.foreground import hide_something
 from openscenes.synthetic.look import Colour, Look
 from openscenes.synthetic.pen import Lighting, Material, Pen, Sprite
 from openscenes.synthetic.stage import LabelledImage, Stage
-from openscenes.synthetic.texture import Rng, Textures
+from openscenes.synthetic.texture import Position, Rng, Shape, Textures
 
 _FLOATING = ("sky",)
 _EYE_METRES = 1.5
@@ -32,8 +32,8 @@ def coat_of(template: Template, look: Look, behind: Colour, rng: Rng) -> Materia
     if template.cover == "hide":
         return Material(vary((0.46, 0.43, 0.41), rng, 0.08), "cloud", (0.25, 0.23, 0.22), 0.15, 0.6)
     if template.cover == "striped":
-        return Material((0.93, 0.92, 0.88), "stripes", (0.10, 0.09, 0.09), 0.09, 1.0,
-                        float(rng.uniform(-0.2, 0.5)))  # fmt: skip
+        angle = float(rng.uniform(-0.2, 0.5))
+        return Material((0.93, 0.92, 0.88), "stripes", (0.10, 0.09, 0.09), 0.09, 1.0, angle)
     base = pick(FURS, rng) if template.cover in ("fur", "spotted") else lacquer(rng)
     if rng.random() < look.similarity:
         # Fur can come near the ground's colour, not reach it: no green bears.
@@ -64,7 +64,7 @@ class Painter:
         return pen.sprite()
 
     def add(
-        self, template: Template, base: tuple[float, float], height: float, *, grounded: bool = True
+        self, template: Template, base: Position, height: float, *, grounded: bool = True
     ) -> None:
         """Put one object, and with the look's chance a look-alike that overlaps it."""
         behind = self.stage.behind(*base, height)
@@ -82,7 +82,7 @@ class Painter:
 
 
 def open_stage(
-    place: str, shape: tuple[int, int], look: Look, textures: Textures,
+    place: str, shape: Shape, look: Look, textures: Textures,
     rng: Rng,
 ) -> Stage:  # fmt: skip
     """A stage with its backdrop slightly out of focus, hazed and lit."""
@@ -93,7 +93,7 @@ def open_stage(
 
 def everyday(
     templates: tuple[Template, ...], look: Look, textures: Textures, rng: Rng, *,
-    crowd: float, gathering: float = 0.0, shape: tuple[int, int] = (256, 320), size: float = 1.0,
+    crowd: float, gathering: float = 0.0, shape: Shape = (256, 320), size: float = 1.0,
 ) -> LabelledImage:  # fmt: skip
     """An image of a few things in the place where they belong.
 
@@ -151,7 +151,7 @@ def _leader(templates: tuple[Template, ...], rng: Rng) -> Template:
 
 def _spots(
     chosen: list[Template], stage: Stage, place: Habitat, spread: float, rng: Rng
-) -> list[tuple[tuple[float, float], float, Template]]:
+) -> list[tuple[Position, float, Template]]:
     """Base point and height of every object: shuffled columns, sizes that obey perspective."""
     height, width = stage.numbers.shape
     lanes = (rng.permutation(len(chosen)) + rng.uniform(0.25, 0.75, len(chosen))) / len(chosen)

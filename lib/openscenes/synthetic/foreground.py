@@ -57,8 +57,8 @@ def branch(stage: Stage, textures: Textures, rng: Rng) -> Sprite:
     """A twig with leaves reaching in from a side."""
     pen = Pen(float(rng.uniform(60, 120)), 1.6, stage.lighting, textures, rng)
     green = vary((0.22, 0.42, 0.20), rng, 0.12)
-    path = [(0.8 + 0.8 * t * side, 0.5 + 0.2 * np.sin(4 * t)) for side in (-1, 1)
-            for t in (np.linspace(1, 0, 5) if side < 0 else np.linspace(0, 1, 5))]  # fmt: skip
+    halves = ((-1, np.linspace(1, 0, 5)), (1, np.linspace(0, 1, 5)))
+    path = [(0.8 + 0.8 * t * side, 0.5 + 0.2 * np.sin(4 * t)) for side, ts in halves for t in ts]
     pen.limb(path, 0.02, Material((0.3, 0.2, 0.12)))
     for x, y in path:
         for _ in range(2):

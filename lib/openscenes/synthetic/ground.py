@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from openscenes.synthetic.colours import pick, tint, vary
 from openscenes.synthetic.look import Colour
-from openscenes.synthetic.texture import Field, Rng, Textures, as_field
+from openscenes.synthetic.texture import Field, Position, Rng, Shape, Textures, as_field
 
 _WALLS = ((0.72, 0.62, 0.50), (0.60, 0.36, 0.28), (0.66, 0.66, 0.64), (0.82, 0.78, 0.68))
 ROAD, SIDEWALK, BUILDING, POLE, VEGETATION, TERRAIN, SKY = 7, 8, 11, 17, 21, 22, 23
@@ -47,12 +47,12 @@ class Backdrop:
         return mask
 
 
-def blank(shape: tuple[int, int], horizon: float) -> Backdrop:
+def blank(shape: Shape, horizon: float) -> Backdrop:
     """An empty backdrop of (H, W)."""
     return Backdrop(np.zeros((*shape, 3), np.float32), np.zeros(shape, np.uint8), horizon)
 
 
-def mottled(shape: tuple[int, int], first: Colour, second: Colour, share: Field) -> Field:
+def mottled(shape: Shape, first: Colour, second: Colour, share: Field) -> Field:
     """(H, W, 3): ``first`` where ``share`` is -1, ``second`` where it is 1."""
     weight = np.clip(0.5 + 0.5 * share, 0, 1)[..., None]
     low, high = as_field(first), as_field(second)
@@ -105,7 +105,7 @@ def lay_hills(
 
 
 def plant_tree(
-    backdrop: Backdrop, foot: tuple[float, float], height: float, textures: Textures,
+    backdrop: Backdrop, foot: Position, height: float, textures: Textures,
     rng: Rng,
 ) -> None:  # fmt: skip
     """A tree of ``height`` pixels whose trunk stands at ``foot`` = (row, col)."""
@@ -137,7 +137,7 @@ def plant_tree(
     backdrop.stuff[rows, cols][mask] = VEGETATION
 
 
-def house_front(size: tuple[int, int], textures: Textures, rng: Rng, clutter: float) -> Field:
+def house_front(size: Shape, textures: Textures, rng: Rng, clutter: float) -> Field:
     """A wall with rows of windows, (h, w, 3)."""
     height, width = size
     wall = pick(_WALLS, rng, 0.12)

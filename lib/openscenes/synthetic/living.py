@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from openscenes.synthetic.colours import DARK, SKINS, lacquer, pick, tint
-from openscenes.synthetic.pen import Material, Pen, ellipse, soft
+from openscenes.synthetic.pen import Material, Outline, Pen, ellipse, soft
 from openscenes.synthetic.texture import Rng
 
+_SKIRT = ((0.28, 0.6), (0.38, 0.3), (0.05, 0.3), (0.14, 0.6))
+_HIPS = ((0.29, 0.6), (0.31, 0.43), (0.12, 0.43), (0.13, 0.6))
+# Around a head, in its radii.
+_LONG_HAIR = ((-1.15, -1.4), (-1.2, 1.0), (0.5, 1.0), (0.2, -1.3))
+_SHORT_HAIR = ((-1.05, -0.3), (-1.05, 1.1), (0.9, 1.35), (0.9, 0.5), (-0.2, 0.5))
+_CAT_EAR = ((0.95, 0.2), (0.85, 1.45), (0.2, 0.8))
+_INNER_EAR = ((0.8, 0.5), (0.76, 1.15), (0.4, 0.8))
 _HAIRS = ((0.12, 0.09, 0.07), (0.35, 0.22, 0.12), (0.75, 0.60, 0.35), (0.55, 0.54, 0.53))
 
 
@@ -19,17 +26,15 @@ def person(pen: Pen, coat: Material, rng: Rng) -> None:
     for side, shade in ((-1, 0.75), (1, 1.0)):
         leg = Material(tint(trousers.colour, shade))
         foot = 0.21 + side * stride
-        pen.limb([(0.21 + side * 0.04, hip), (0.215 + side * stride * 0.7, knee), (foot, 0.04)],
-                 [0.12, 0.09, 0.07], leg)  # fmt: skip
+        joints = [(0.21 + side * 0.04, hip), (0.215 + side * stride * 0.7, knee), (foot, 0.04)]
+        pen.limb(joints, [0.12, 0.09, 0.07], leg)
         pen.limb([(foot, 0.03), (foot + 0.055, 0.02)], 0.05, DARK)
     sleeve = Material(tint(coat.colour, 0.7))
     pen.limb([(0.17, 0.78), (0.14 - swing, 0.6), (0.16 - swing, 0.46)], [0.08, 0.06], sleeve)
     pen.fill(ellipse(0.16 - swing, 0.44, 0.026, 0.03), skin)
-    if rng.random() < 0.35:
-        _skirted_torso(pen, coat)
-    else:
-        pen.fill(soft([(0.11, 0.8), (0.16, 0.845), (0.27, 0.845), (0.32, 0.79), (0.29, 0.6),
-                       (0.31, 0.43), (0.12, 0.43), (0.13, 0.6)], 2), coat)  # fmt: skip
+    shoulders = [(0.11, 0.8), (0.16, 0.845), (0.27, 0.845), (0.32, 0.79)]
+    skirted = rng.random() < 0.35
+    pen.fill(soft([*shoulders, *(_SKIRT if skirted else _HIPS)], 2), coat)
     elbow = 0.30 + swing
     pen.limb([(0.28, 0.78), (elbow, 0.62), (elbow + 0.03, 0.49)], [0.085, 0.06], coat)
     pen.fill(ellipse(elbow + 0.03, 0.46, 0.028, 0.032), skin)
@@ -39,22 +44,18 @@ def person(pen: Pen, coat: Material, rng: Rng) -> None:
         pen.fill(soft([(0.03, 0.6), (0.03, 0.8), (0.14, 0.8), (0.14, 0.6)], 2), bag)
 
 
-def _skirted_torso(pen: Pen, coat: Material) -> None:
-    pen.fill(soft([(0.11, 0.8), (0.16, 0.845), (0.27, 0.845), (0.32, 0.79), (0.28, 0.6),
-                   (0.38, 0.3), (0.05, 0.3), (0.14, 0.6)], 2), coat)  # fmt: skip
-
-
 def _head(pen: Pen, x: float, y: float, radius: float, skin: Material, rng: Rng) -> None:
     hair = Material(pick(_HAIRS, rng), relief=0.6)
     pen.limb([(x - 0.005, y - 1.5 * radius), (x, y)], 0.9 * radius, skin)
     if rng.random() < 0.4:
-        pen.fill(soft([(x - 1.15 * radius, y - 1.4 * radius), (x - 1.2 * radius, y + radius),
-                       (x + 0.5 * radius, y + radius), (x + 0.2 * radius, y - 1.3 * radius)], 2),
-                 hair)  # fmt: skip
+        pen.fill(soft(_around(x, y, radius, _LONG_HAIR), 2), hair)
     pen.fill(ellipse(x + 0.1 * radius, y, 0.92 * radius, 1.15 * radius), skin)
-    pen.fill(soft([(x - 1.05 * radius, y - 0.3 * radius), (x - 1.05 * radius, y + 1.1 * radius),
-                   (x + 0.9 * radius, y + 1.35 * radius), (x + 0.9 * radius, y + 0.5 * radius),
-                   (x - 0.2 * radius, y + 0.5 * radius)], 2), hair)  # fmt: skip
+    pen.fill(soft(_around(x, y, radius, _SHORT_HAIR), 2), hair)
+
+
+def _around(x: float, y: float, radius: float, outline: Outline) -> Outline:
+    """An outline given in radii around (x, y)."""
+    return [(x + u * radius, y + v * radius) for u, v in outline]
 
 
 def rider(pen: Pen, coat: Material, rng: Rng) -> None:
@@ -106,8 +107,8 @@ def quadruped(pen: Pen, coat: Material, rng: Rng, body: Body) -> None:
     back, left = body.leg + body.belly, 0.18
     right = left + body.length
     _legs(pen, body, far, rng, left + 0.10)
-    tail = [(left + 0.03, back - 0.05), (left - 0.10, back - 0.12 + 0.1 * rng.random()),
-            (left - 0.13, back - body.tail)]  # fmt: skip
+    bend = back - 0.12 + 0.1 * rng.random()
+    tail = [(left + 0.03, back - 0.05), (left - 0.10, bend), (left - 0.13, back - body.tail)]
     pen.limb(tail, [0.05, 0.03, 0.035], far)
     pen.fill(soft([(left - 0.03, back - 0.12), (left + 0.08, back), (right - 0.2, back - 0.04),
                    (right + 0.02, back), (right + 0.06, body.leg + 0.08),
@@ -128,10 +129,11 @@ def quadruped(pen: Pen, coat: Material, rng: Rng, body: Body) -> None:
 
 
 def _legs(pen: Pen, body: Body, coat: Material, rng: Rng, start: float) -> None:
+    widths = [body.leg_width * 1.5, body.leg_width, body.leg_width * 0.85]
     for x in (start, start + body.length - 0.12):
         step = rng.uniform(-0.08, 0.08)
-        pen.limb([(x, body.leg + 0.08), (x + step * 0.3, body.leg * 0.5), (x + step, 0.03)],
-                 [body.leg_width * 1.5, body.leg_width, body.leg_width * 0.85], coat)  # fmt: skip
+        joints = [(x, body.leg + 0.08), (x + step * 0.3, body.leg * 0.5), (x + step, 0.03)]
+        pen.limb(joints, widths, coat)
 
 
 def elephant(pen: Pen, coat: Material, rng: Rng) -> None:
@@ -162,12 +164,8 @@ def cat_sitting(pen: Pen, coat: Material, rng: Rng) -> None:
 def _cat_head(pen: Pen, coat: Material, x: float, y: float, radius: float) -> None:
     pink, eye = Material((0.85, 0.6, 0.58)), Material((0.75, 0.78, 0.25), gloss=0.4)
     for side in (-1, 1):
-        pen.fill([(x + side * 0.95 * radius, y + 0.2 * radius),
-                  (x + side * 0.85 * radius, y + 1.45 * radius),
-                  (x + side * 0.2 * radius, y + 0.8 * radius)], coat)  # fmt: skip
-        pen.fill([(x + side * 0.8 * radius, y + 0.5 * radius),
-                  (x + side * 0.76 * radius, y + 1.15 * radius),
-                  (x + side * 0.4 * radius, y + 0.8 * radius)], pink)  # fmt: skip
+        for ear, part in ((_CAT_EAR, coat), (_INNER_EAR, pink)):
+            pen.fill(_around(x, y, radius, [(side * u, v) for u, v in ear]), part)
     pen.fill(ellipse(x, y, 1.1 * radius, 0.9 * radius), coat)
     for side in (-1, 1):
         pen.fill(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from openscenes.synthetic.ground import Backdrop
 from openscenes.synthetic.look import Look
 from openscenes.synthetic.pen import Lighting, Sprite
-from openscenes.synthetic.texture import Field, as_field
+from openscenes.synthetic.texture import Field, Position, as_field
 
 SMALLEST_PX = 60
 
@@ -78,7 +78,7 @@ class Stage:
         return window.mean((0, 1)) if window.size else np.full(3, 0.5, np.float32)
 
     def put(
-        self, sprite: Sprite, base: tuple[float, float], name: str, *,
+        self, sprite: Sprite, base: Position, name: str, *,
         grounded: bool = True, number: int | None = None, crowd: bool = False,
     ) -> int:  # fmt: skip
         """Draw an object with its base at (row, col); returns its number."""
@@ -90,7 +90,7 @@ class Stage:
         self._blend(sprite, base, number)
         return number
 
-    def hide(self, sprite: Sprite, base: tuple[float, float], label: int) -> None:
+    def hide(self, sprite: Sprite, base: Position, label: int) -> None:
         """Draw something unlabelled in front; it belongs to the background class ``label``."""
         window = self._blend(sprite, base, 0)
         if window is not None:
@@ -118,7 +118,7 @@ class Stage:
         return (inside[0], inside[1]), (patch[0], patch[1])
 
     def _blend(
-        self, sprite: Sprite, base: tuple[float, float], number: int
+        self, sprite: Sprite, base: Position, number: int
     ) -> tuple[tuple[slice, slice], NDArray[np.bool_]] | None:
         corner = (round(base[0] - sprite.anchor[0]), round(base[1] - sprite.anchor[1]))
         found = self._window(sprite.alpha.shape, corner)
@@ -135,7 +135,7 @@ class Stage:
         self.numbers[window][solid] = number
         return window, solid
 
-    def _cast_shadow(self, sprite: Sprite, base: tuple[float, float]) -> None:
+    def _cast_shadow(self, sprite: Sprite, base: Position) -> None:
         """Lay the silhouette flat on the ground, away from the light, and blur it."""
         height, width = sprite.alpha.shape
         reach = int(0.7 * height)

@@ -26,14 +26,14 @@ def donut(pen: Pen, coat: Material, rng: Rng) -> None:
     pen.fill(ellipse(0.575, 0.5, 0.57, 0.48), dough)
     turn = np.linspace(0, 2 * np.pi, 26, endpoint=False)
     wobble = 1 + 0.06 * np.sin(5 * turn + rng.uniform(0, 6)) + 0.03 * np.sin(9 * turn)
-    pen.fill([(0.575 + 0.49 * w * np.cos(t), 0.53 + 0.40 * w * np.sin(t))
-              for t, w in zip(turn, wobble, strict=True)], coat)  # fmt: skip
+    rim = zip(turn, wobble, strict=True)
+    pen.fill([(0.575 + 0.49 * w * np.cos(t), 0.53 + 0.40 * w * np.sin(t)) for t, w in rim], coat)
     for _ in range(22):
         t, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0.55, 0.85)
         x, y = 0.575 + 0.5 * radius * np.cos(t), 0.53 + 0.42 * radius * np.sin(t)
         lean = rng.uniform(0, np.pi)
-        pen.limb([(x, y), (x + 0.05 * np.cos(lean), y + 0.05 * np.sin(lean))], 0.022,
-                 Material(lacquer(rng), relief=0.2))  # fmt: skip
+        end = (x + 0.05 * np.cos(lean), y + 0.05 * np.sin(lean))
+        pen.limb([(x, y), end], 0.022, Material(lacquer(rng), relief=0.2))
     pen.fill(ellipse(0.575, 0.52, 0.21, 0.17), dough)
     pen.hole(ellipse(0.575, 0.49, 0.17, 0.135))
 
@@ -54,8 +54,8 @@ def scissors(pen: Pen, coat: Material, rng: Rng) -> None:
 
 def tennis_racket(pen: Pen, coat: Material, rng: Rng) -> None:
     """A racket: strung head, open throat, wrapped grip (aspect 0.46)."""
-    pen.limb([(0.23, 0.02), (0.23, 0.34)], 0.06, Material((0.15, 0.14, 0.14), "stripes",
-             (0.4, 0.4, 0.4), 0.05, 1.0, 1.2))  # fmt: skip
+    grip = Material((0.15, 0.14, 0.14), "stripes", (0.4, 0.4, 0.4), 0.05, 1.0, 1.2)
+    pen.limb([(0.23, 0.02), (0.23, 0.34)], 0.06, grip)
     pen.fill(ellipse(0.23, 0.7, 0.225, 0.30), coat)
     pen.hole(ellipse(0.23, 0.7, 0.175, 0.25))
     string = Material((0.9, 0.9, 0.82), relief=0)

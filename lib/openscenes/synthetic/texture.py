@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Field = NDArray[np.float32]
 Rng = np.random.Generator
+Shape = tuple[int, int]  # (height, width)
+Position = tuple[float, float]  # (row, col)
 Pattern = Literal["plain", "stripes", "checks", "spots", "cloud", "fur", "gradient"]
 PRINTS: tuple[Pattern, ...] = ("stripes", "checks", "spots", "cloud")
 _TILE = 512
@@ -48,7 +50,7 @@ class Textures:
             "wood": octaves(rng, (1, 12), 0.85),
         }
 
-    def field(self, kind: str, shape: tuple[int, int], rng: Rng, zoom: float = 1.0) -> Field:
+    def field(self, kind: str, shape: Shape, rng: Rng, zoom: float = 1.0) -> Field:
         """A random (H, W) cut of tile ``kind`` in about [-1, 1], enlarged ``zoom`` times."""
         tile = self._tiles[kind]
         rows, cols = (min(max(int(side / zoom), 2), _TILE) for side in shape)

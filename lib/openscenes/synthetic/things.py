@@ -12,9 +12,10 @@ from openscenes.synthetic.texture import Rng
 def bottle(pen: Pen, coat: Material, rng: Rng) -> None:
     """A bottle with label and cap (aspect 0.32)."""
     shoulder = rng.uniform(0.55, 0.7)
-    pen.fill(soft([(0.02, 0.0), (0.02, shoulder), (0.11, shoulder + 0.16), (0.11, 0.95),
-                   (0.21, 0.95), (0.21, shoulder + 0.16), (0.3, shoulder), (0.3, 0.0)], 1),
-             coat)  # fmt: skip
+    neck = shoulder + 0.16
+    left = [(0.02, 0.0), (0.02, shoulder), (0.11, neck), (0.11, 0.95)]
+    right = [(0.21, 0.95), (0.21, neck), (0.3, shoulder), (0.3, 0.0)]
+    pen.fill(soft(left + right, 1), coat)
     pen.fill(box(0.02, 0.18, 0.3, shoulder - 0.12), Material(tint(lacquer(rng), 1.3)))
     pen.fill(box(0.02, 0.3, 0.3, 0.36), Material(lacquer(rng)))
     pen.fill(soft(box(0.1, 0.92, 0.22, 1.0), 1), Material(lacquer(rng)))
@@ -95,9 +96,9 @@ def umbrella(pen: Pen, coat: Material, rng: Rng) -> None:
     for k in range(6):
         middle = (rim[k] + rim[k + 1]) / 2
         bulge = 0.5 + 0.46 * np.sqrt(max(1 - ((middle - 0.575) / 0.6) ** 2, 0.0))
-        pen.fill([(0.575, 0.96), (rim[k] * 0.55 + 0.575 * 0.45, bulge), (rim[k], 0.52),
-                  (middle, 0.57), (rim[k + 1], 0.52), (rim[k + 1] * 0.55 + 0.575 * 0.45, bulge)],
-                 coat if k % 2 else other)  # fmt: skip
+        left, right = ((edge * 0.55 + 0.575 * 0.45, bulge) for edge in rim[k : k + 2])
+        low = [(rim[k], 0.52), (middle, 0.57), (rim[k + 1], 0.52)]
+        pen.fill([(0.575, 0.96), left, *low, right], coat if k % 2 else other)
     pen.limb([(0.575, 0.94), (0.575, 1.0)], 0.025, CHROME)
 
 
@@ -131,10 +132,10 @@ def vase(pen: Pen, coat: Material, rng: Rng) -> None:
     belly, neck = rng.uniform(0.22, 0.3), rng.uniform(0.08, 0.13)
     if rng.random() < 0.5:
         for side in (-1, 1):
-            pen.limb([(0.325 + side * neck, 0.82), (0.325 + side * 0.3, 0.74),
-                      (0.325 + side * belly, 0.52)], 0.045, coat)  # fmt: skip
-    left = [(0.325 - 0.15, 0.0), (0.325 - belly, 0.35), (0.325 - belly * 0.9, 0.6),
-            (0.325 - neck, 0.78), (0.325 - neck * 1.5, 1.0)]  # fmt: skip
+            handle = ((neck, 0.82), (0.3, 0.74), (belly, 0.52))
+            pen.limb([(0.325 + side * x, y) for x, y in handle], 0.045, coat)
+    profile = ((0.15, 0.0), (belly, 0.35), (belly * 0.9, 0.6), (neck, 0.78), (neck * 1.5, 1.0))
+    left = [(0.325 - x, y) for x, y in profile]
     right = [(0.65 - x, y) for x, y in reversed(left)]
     pen.fill(soft(left + right, 2), coat)
     pen.fill(ellipse(0.325, 0.975, neck * 1.35, 0.025), DARK)

@@ -10,7 +10,7 @@ from openscenes.synthetic.compose import Painter, coat_of, open_stage
 from openscenes.synthetic.foreground import hide_something
 from openscenes.synthetic.look import Look
 from openscenes.synthetic.stage import LabelledImage
-from openscenes.synthetic.texture import Rng, Textures
+from openscenes.synthetic.texture import Position, Rng, Shape, Textures
 
 _CAMERA_METRES = 1.9
 # How near the tallest come, so that no lorry fills the frame.
@@ -21,7 +21,7 @@ _SHARES = {"car": 0.40, "person": 0.27, "bicycle": 0.10, "motorbike": 0.08, "bus
 
 def driving(
     look: Look, textures: Textures, rng: Rng, *, objects: float,
-    shape: tuple[int, int] = (256, 512),
+    shape: Shape = (256, 512),
 ) -> LabelledImage:  # fmt: skip
     """A frame of a drive through town with about ``objects`` road users."""
     look = look.vary(rng)
@@ -41,7 +41,7 @@ def driving(
 
 
 def _scattered(
-    objects: float, horizon: float, shape: tuple[int, int], rng: Rng
+    objects: float, horizon: float, shape: Shape, rng: Rng
 ) -> list[tuple[float, float, Template]]:
     names = tuple(_SHARES)
     spots = []
@@ -62,9 +62,7 @@ def _scattered(
     return spots
 
 
-def _parked_row(
-    horizon: float, shape: tuple[int, int], rng: Rng
-) -> list[tuple[float, float, Template]]:
+def _parked_row(horizon: float, shape: Shape, rng: Rng) -> list[tuple[float, float, Template]]:
     """Cars along one kerb, each half hidden by the next."""
     ways = templates_of(("car",))
     side = 1 if rng.random() < 0.5 else -1
@@ -77,7 +75,7 @@ def _parked_row(
     return spots
 
 
-def _ride(painter: Painter, base: tuple[float, float], metre_px: float) -> None:
+def _ride(painter: Painter, base: Position, metre_px: float) -> None:
     """A two-wheeler and its rider: two objects that overlap."""
     rng, stage = painter.rng, painter.stage
     ways = templates_of(("bicycle", "motorbike"))

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from openscenes.synthetic.colours import (
-    CHROME,
-    DARK,
-    GLASS,
-    LAMP,
-    TAIL_LAMP,
-    TYRE,
-    lacquer,
-    tint,
-)
+from openscenes.synthetic.colours import CHROME, DARK, GLASS, LAMP, TAIL_LAMP, TYRE, lacquer, tint
 from openscenes.synthetic.pen import Material, Outline, Pen, box, ellipse, soft
 from openscenes.synthetic.texture import Rng
 
@@ -162,8 +153,8 @@ def bicycle(pen: Pen, coat: Material, rng: Rng) -> None:
         for turn in np.arange(4) * np.pi / 4 + rng.uniform(0, 1):
             dx, dy = (0.3 * np.cos(turn), 0.3 * np.sin(turn))
             pen.limb([(x - dx, radius - dy), (x + dx, radius + dy)], 0.008, CHROME)
-    crank, seat, head, rear, front = (0.8, 0.33), (0.62, 0.82), (1.18, 0.84), (0.37, 0.35), (1.33,
-        0.35)  # fmt: skip
+    crank, seat, head = (0.8, 0.33), (0.62, 0.82), (1.18, 0.84)
+    rear, front = (0.37, 0.35), (1.33, 0.35)
     for start, end in ((rear, crank), (rear, seat), (crank, seat), (crank, head), (seat, head)):
         pen.limb([start, end], 0.05, coat)
     pen.limb([front, head, (1.14, 1.0)], 0.05, coat)
