@@ -18,7 +18,7 @@ from openscenes.lessons.evolution.scrubber import (
     seen_square,
 )
 from openscenes.study.experiments import table_2, table_4
-from openscenes.study.experiments.rows import questions_of
+from openscenes.study.experiments.rows import evaluations_of
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs.data import open_study, validation
 from openscenes.study.runs.recipes import evolved, initial
@@ -34,7 +34,7 @@ NAMES = (sequences.OURS, sequences.FINE_TUNED, *sequences.ONE_STEP)
 
 def test_a_sequence_needs_no_model_that_the_tables_do_not_train():
     profile = profile_named("demo")
-    scored = [*table_2.matrix_questions(2), *questions_of(table_4.plans(profile), 2)]
+    scored = [*table_2.matrix_evaluations(2), *evaluations_of(table_4.blocks(profile), 2)]
     assert set(sequences.needed(2)) <= set(recipes_of(scored))
     assert all(sequence[0] == FIRST for sequence in sequences.task_sequences(0).values())
     assert [len(sequence) for sequence in sequences.task_sequences(0).values()] == [3, 3, 2, 2, 2]

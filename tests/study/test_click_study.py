@@ -124,7 +124,7 @@ def test_a_line_for_every_object_and_a_column_for_every_click(study, curves):
 
 def test_the_first_column_is_the_answer_to_box_and_point(study, curves):
     made, labelled = train(study, SECOND), validation(study, "coco")
-    how = inference_config(study.profile, clipped=False, views=False)
+    how = inference_config(study.profile, clipped=False, tta=False)
     (chosen,) = set(click_study.source_thresholds(study, SECOND, made, labelled))
     masks = object_iou(study, made, labelled, replace(how, threshold=chosen))["iou"]
     assert np.allclose(curves["click_1"], masks, atol=5e-3)

@@ -29,7 +29,7 @@ def test_models_of_all_tables_are_asked_for_at_once(asked, capsys):
     (evaluations,) = asked
     assert len(set(evaluations)) == len(evaluations)
     for one in EXPERIMENTS.values():
-        assert set(one.questions(SMOKE, 2)) <= set(evaluations)
+        assert set(one.evaluations(SMOKE, 2)) <= set(evaluations)
     assert "all tables: models to train: " in capsys.readouterr().err
 
 

@@ -66,7 +66,7 @@ def test_peers_by_hand():
 
 def test_answers_by_hand():
     seen = {"val coco": 10}
-    assert scoring_of(PAPER, Evaluation(FIRST, "coco", views=True), seen) == (Work(OURS, 0, 60),)
+    assert scoring_of(PAPER, Evaluation(FIRST, "coco", tta=True), seen) == (Work(OURS, 0, 60),)
     ours, corrections = scoring_of(PAPER, Evaluation(FIRST, "coco", "clicks"), seen)
     assert (ours.forwards, corrections.network, corrections.forwards) == (10, REFINEMENT, 190)
     (free,) = scoring_of(PAPER, Evaluation(recipes.peer("iFCN", 0), "coco", "clicks"), seen)

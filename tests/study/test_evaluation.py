@@ -86,15 +86,15 @@ def test_the_kinds_and_the_ways_of_asking_have_answers_of_their_own(study):
     plain = score(study, Evaluation(FIRST, "coco"))["iou"]
     ways = {
         "clipped to the box": score(study, Evaluation(FIRST, "coco", clipped=True))["iou"],
-        "views": score(study, Evaluation(FIRST, "coco", views=True))["iou"],
-        "both": score(study, Evaluation(FIRST, "coco", clipped=True, views=True))["iou"],
+        "TTA": score(study, Evaluation(FIRST, "coco", tta=True))["iou"],
+        "both": score(study, Evaluation(FIRST, "coco", clipped=True, tta=True))["iou"],
         "human": score(study, Evaluation(FIRST, "coco", user="human"))["iou"],
         "later": score(study, Evaluation(SECOND, "coco"))["iou"],
     }
     for name, scores in ways.items():
         assert not np.allclose(scores, plain), name
     assert not np.allclose(ways["both"], ways["clipped to the box"])
-    assert not np.allclose(ways["both"], ways["views"])
+    assert not np.allclose(ways["both"], ways["TTA"])
 
 
 def test_an_exact_box_can_only_help_a_mask_that_is_confined_to_it(study):
@@ -105,9 +105,9 @@ def test_an_exact_box_can_only_help_a_mask_that_is_confined_to_it(study):
     assert clipped.mean() > plain.mean()
 
 
-def asked_in_crops(study, clipped, views=False, user="iog"):
+def asked_in_crops(study, clipped, tta=False, user="iog"):
     """(probability, region) of every object of COCO's validation set, in crop pixels."""
-    how, profile = inference_config(study.profile, clipped, views, user), study.profile
+    how, profile = inference_config(study.profile, clipped, tta, user), study.profile
     labelled = validation(study, "coco", user=user)
     found = []
     for _, _, batch, prediction in predictions(
@@ -119,11 +119,11 @@ def asked_in_crops(study, clipped, views=False, user="iog"):
 
 
 @pytest.mark.parametrize("user", ["iog", "human"])
-@pytest.mark.parametrize("views", [False, True])
-def test_asked_in_the_box_there_is_nothing_outside_it(study, views, user):
-    free = asked_in_crops(study, clipped=False, views=views, user=user)
+@pytest.mark.parametrize("tta", [False, True])
+def test_asked_in_the_box_there_is_nothing_outside_it(study, tta, user):
+    free = asked_in_crops(study, clipped=False, tta=tta, user=user)
     for (plain, _), (prediction, region) in zip(
-        free, asked_in_crops(study, clipped=True, views=views, user=user), strict=True
+        free, asked_in_crops(study, clipped=True, tta=tta, user=user), strict=True
     ):
         assert not prediction.probability[~region].any()
         assert not prediction.coarse_mask[~region].any()

@@ -35,7 +35,9 @@ THIRD = evolved(SECOND, "coco", FULL)
 
 def everything(profile=DEMO, seeds=2):
     """The recipes of all experiments, each experiment's own list."""
-    return {key: recipes_of(found.questions(profile, seeds)) for key, found in EXPERIMENTS.items()}
+    return {
+        key: recipes_of(found.evaluations(profile, seeds)) for key, found in EXPERIMENTS.items()
+    }
 
 
 def test_a_life_begins_with_the_oldest():
@@ -111,21 +113,21 @@ def test_tables_of_the_demo_share_their_models():
 
 def test_more_seeds_ask_for_more_of_the_same():
     for key, found in EXPERIMENTS.items():
-        one, two = (recipes_of(found.questions(DEMO, seeds)) for seeds in (1, 2))
+        one, two = (recipes_of(found.evaluations(DEMO, seeds)) for seeds in (1, 2))
         assert len(two) == 2 * len(one), key
 
 
-def test_a_life_of_ours_sees_no_ground_truth_of_a_new_scene():
-    for name in ("Ours", table_2.CAREFULLY):
-        kinds = {step.kind for step in table_2.LIVES[name](0)[2].lineage()}
+def test_a_sequence_of_ours_sees_no_ground_truth_of_a_new_scene():
+    for name in ("Ours", table_2.LOW_RATE_SEQUENCE):
+        kinds = {step.kind for step in table_2.SEQUENCES[name][2].lineage()}
         assert kinds - {"re-estimated"} == {"initial", "evolved"}, name
-    assert {step.kind for step in table_2.LIVES["IOG"](0)} == {"initial", "fine-tuned"}
-    assert {step.kind for step in table_2.LIVES["DEXTR"](0)} == {"peer", "fine-tuned peer"}
-    for name, life in table_2.LIVES.items():
-        assert len(life(0)) == 3, name
-        learned = tuple(step for step in life(0)[2].lineage() if step.kind != "re-estimated")
+    assert {step.kind for step in table_2.SEQUENCES["IOG"]} == {"initial", "fine-tuned"}
+    assert {step.kind for step in table_2.SEQUENCES["DEXTR"]} == {"peer", "fine-tuned peer"}
+    for name, sequence in table_2.SEQUENCES.items():
+        assert len(sequence) == 3, name
+        learned = tuple(step for step in sequence[2].lineage() if step.kind != "re-estimated")
         assert [step.name for step in learned[1:]] == ["cityscapes", "coco"], name
-        assert set(life(0)) <= set(life(0)[2].lineage()), name
+        assert set(sequence) <= set(sequence[2].lineage()), name
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
@@ -216,11 +218,11 @@ def test_ipt_as_printed_is_the_papers_whatever_the_profile_chose():
 
 def test_a_humans_box_is_widened_before_it_confines():
     exact, human = (
-        inference_config(DEMO, clipped=True, views=False, user=u) for u in ("iog", "human")
+        inference_config(DEMO, clipped=True, tta=False, user=u) for u in ("iog", "human")
     )
     assert exact.clip_margin == 0.0
     assert human.clip_margin == pytest.approx(2 * DEMO.clicks.box_jitter)
-    assert inference_config(DEMO, clipped=False, views=False, user="human") == DEMO.inference
+    assert inference_config(DEMO, clipped=False, tta=False, user="human") == DEMO.inference
     config = evolution_config(DEMO, "coco", "clipped to the box", "human")
     assert config.teacher == human
 
@@ -237,3 +239,10 @@ def test_a_recipe_is_a_key():
     same = Recipe("evolved", "coco", 0, initial("voc", 0), "st")
     assert {same: 1}[evolved(initial("voc", 0), "coco", "st")] == 1
     assert replace(same, user="human") != same != replace(same, part=(0, 2))
+
+
+def test_another_seed_is_another_training_from_the_first_step_on():
+    model = finetuned(evolved(FIRST, "coco", "st"), "cityscapes")
+    other = model.with_seed(7)
+    assert [step.seed for step in other.lineage()] == [7, 7, 7]
+    assert other.with_seed(model.seed) == model

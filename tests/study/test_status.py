@@ -12,11 +12,11 @@ from openscenes.errors import DataError
 from openscenes.method.ipt import IPTConfig
 from openscenes.notation import glossary
 from openscenes.paths import PROJECT
+from openscenes.study.experiments.table_4 import CONTROL
 from openscenes.study.pages.markdown import block_of, grid, marked
 from openscenes.study.plan.requirements import paper_flops
 from openscenes.study.profiles import differences, profile_named
 from openscenes.study.runs.provenance import PACKAGE
-from openscenes.study.runs.recipes import BN_ONLY
 from openscenes.study.status.decisions import FOLDERS, decisions, ours, settings_of
 from openscenes.study.status.findings import every_claim, overview, published_values
 from openscenes.study.status.page import write_status
@@ -394,11 +394,11 @@ def told(better, worse, *gains, blocks=SCENES, paper=None):
 def test_what_holds_and_what_does_not_is_counted_over_all_data(tmp_path):
     up, open_, down = (0.5, 1.0, 1.5), (-0.5, 0.5, 1.5), (-2.0, -1.0, -0.5)
     put(tmp_path, claims=[
-        *told("+ST", "Baseline", up, open_, paper=0.9), *told("+ST", BN_ONLY, down, open_),
+        *told("+ST", "Baseline", up, open_, paper=0.9), *told("+ST", CONTROL, down, open_),
         *told("+ST +IPT +FA", "+ST", up, down),
     ])  # fmt: skip
     put(tmp_path / "study", profile="study", claims=[
-        *told("+ST", "Baseline", up, up), *told("+ST", BN_ONLY, up, up),
+        *told("+ST", "Baseline", up, up), *told("+ST", CONTROL, up, up),
         *told("+ST +IPT +FA", "+ST", down, open_),
     ])  # fmt: skip
     lines = summary(read_reports(tmp_path), 0, "reports/").splitlines()
@@ -420,7 +420,7 @@ def test_what_holds_and_what_does_not_is_counted_over_all_data(tmp_path):
 
 
 def test_the_third_sentence_tells_what_the_rows_of_ours_gain(tmp_path):
-    control = told(BN_ONLY, "Baseline", (0.5, 2.2, 3.0), (-1.0, -0.6, 0.1))
+    control = told(CONTROL, "Baseline", (0.5, 2.2, 3.0), (-1.0, -0.6, 0.1))
     put(tmp_path, claims=control)
     (line,) = [x for x in summary(read_reports(tmp_path), 0).splitlines() if "**Ours:**" in x]
     assert "learns nothing, gains +2.2, -0.6 on synthetic scenes; done" in line

@@ -8,6 +8,7 @@ import pytest
 
 from openscenes.errors import InputError
 from openscenes.study.experiments.table_4_plus import (
+    BOTH,
     TEACHERS,
     TRAINED,
     transfer_markdown,
@@ -38,13 +39,13 @@ def make_table(gains: dict[str, float], n_seeds: int = 2, n_objects: int = 30) -
 @pytest.fixture(scope="module")
 def found():
     """Of the box 4 points reach the student as 1; of the views, nothing is there to give."""
-    boxed = {"+ST": 0.02, "answer in the box": 0.04, STUDENTS["clipped to the box"]: 0.01}
+    boxed = {"+ST": 0.02, "clipped to the box": 0.04, STUDENTS["clipped to the box"]: 0.01}
     return transfers(make_table(boxed))
 
 
 def test_gains_and_share_are_those_that_were_put_in(found):
     one = found[0]
-    assert (one.block, one.teacher) == (TITLE, "answer in the box")
+    assert (one.block, one.teacher) == (TITLE, "clipped to the box")
     assert one.teacher_gain.mean == pytest.approx(4)
     assert one.student_gain.mean == pytest.approx(1)
     assert one.beyond_plain.mean == pytest.approx(-1)
@@ -59,12 +60,12 @@ def test_no_share_is_taken_of_nothing(found):
 
 
 def test_a_teacher_that_harms_has_no_share():
-    harmed = make_table({"both": -0.05, "answer from six views": 0.03})
+    harmed = make_table({BOTH: -0.05, "TTA (6 views)": 0.03})
     assert [one.share is None for one in transfers(harmed)] == [True, False, True]
 
 
 def test_a_share_is_the_ratio_of_mean_gains_not_the_mean_of_ratios():
-    table = make_table({"answer in the box": 0.04})
+    table = make_table({"clipped to the box": 0.04})
     row = table.objects["row"] == STUDENTS["clipped to the box"]
     first = row & (table.objects["seed"] == 0)
     table.objects.loc[first, "iou"] += 0.04  # all of it in one seed, none in the other
@@ -82,5 +83,5 @@ def test_the_section_says_what_it_could_tell(found):
 def test_another_table_is_refused():
     whole = make_table({})
     table = replace(whole, objects=whole.objects[whole.objects["row"] != "+ST"])
-    with pytest.raises(InputError, match=r'has no row "\+ST"; give the table of experiment 4_plus'):
+    with pytest.raises(InputError, match=r'of table 4_plus has no row "\+ST": Baseline'):
         transfers(table)

@@ -76,7 +76,7 @@ def make_models(*, profile: str, data: Path | None, seeds: int, device: str) -> 
     """
     chosen = _profile(profile, seeds)
     name = finished.Request(finished.MODELS, profile, data, seeds, device, None).name()
-    asked = [e.questions(chosen, seeds) for e in EXPERIMENTS.values()]
+    asked = [e.evaluations(chosen, seeds) for e in EXPERIMENTS.values()]
     evaluations = list(dict.fromkeys(evaluation for part in asked for evaluation in part))
     if _prepared(open_study(chosen, data, device), "all tables", evaluations, data, device):
         finished.remember(name, [])
@@ -110,7 +110,7 @@ def make_table(
     # Named before the work: what is edited meanwhile must not count as what was run.
     name = finished.Request(asked.key, profile, data, seeds, device, reports).name()
     study = open_study(chosen, data, device)
-    evaluations = asked.questions(chosen, seeds)
+    evaluations = asked.evaluations(chosen, seeds)
     if not _prepared(study, asked.notebook, evaluations, data, device):
         return 0
     parameters = {

@@ -40,7 +40,8 @@ def task_sequences(seed: int = 0) -> dict[str, TaskSequence]:
     """
     first = initial("voc+sbd", seed)
     short = {name: (first, evolved(first, "cityscapes", v)) for name, v in ONE_STEP.items()}
-    return {OURS: table_2.LIVES["Ours"](seed), FINE_TUNED: table_2.LIVES["IOG"](seed), **short}
+    whole = {OURS: table_2.SEQUENCES["Ours"], FINE_TUNED: table_2.SEQUENCES["IOG"]}
+    return {n: tuple(step.with_seed(seed) for step in s) for n, s in whole.items()} | short
 
 
 def needed(seeds: int = 1) -> tuple[Recipe, ...]:

@@ -1,4 +1,4 @@
-"""The study's contents page: every table and figure, its notebook, what it asks and makes."""
+"""The tables and figures of the study: each with its notebook and everything that it scores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from openscenes.study.experiments import (
     table_6,
     table_7,
 )
-from openscenes.study.experiments.rows import Plan, questions_of
+from openscenes.study.experiments.rows import BlockSpec, evaluations_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import Study
 from openscenes.study.scores.evaluation import Evaluation
@@ -31,63 +31,62 @@ class Experiment:
         key: what follows "table-" or "figure-" on the command line.
         notebook: its file's stem.
         about: one line for lists and plans.
-        questions: (profile, seeds) -> everything that it asks.
+        blocks: profile -> the specifications of its rows.
         table: (study, seeds) -> the table; None for a figure.
+        more: seeds -> what is scored beside the rows.
     """
 
     key: str
     notebook: str
     about: str
-    questions: Callable[[Profile, int], list[Evaluation]]
+    blocks: Callable[[Profile], list[BlockSpec]]
     table: Callable[[Study, int], Table] | None
+    more: Callable[[int], list[Evaluation]] = lambda seeds: []
 
-
-def _asked(plans: Callable[[Profile], list[Plan]]) -> Callable[[Profile, int], list[Evaluation]]:
-    return lambda profile, seeds: questions_of(plans(profile), seeds)
-
-
-def _sequence(profile: Profile, seeds: int) -> list[Evaluation]:
-    return [*questions_of(table_2.plans(profile), seeds), *table_2.matrix_questions(seeds)]
+    def evaluations(self, profile: Profile, seeds: int) -> list[Evaluation]:
+        """Everything that it scores, each once."""
+        rows = evaluations_of(self.blocks(profile), seeds)
+        return list(dict.fromkeys([*rows, *self.more(seeds)]))
 
 
 EXPERIMENTS: dict[str, Experiment] = {
     found.key: found
     for found in (
         Experiment(
-            "1", "table_1_comparison", "every system: IoU after three clicks, clicks needed",
-            table_1.questions, table_1.table,
+            "1", "table_1_comparison", "every system: IoU after three clicks, NoC",
+            table_1.blocks, table_1.table,
         ),
         Experiment(
-            "2", "table_2_sequence", "a life over three scenes, beside fine-tuned systems",
-            _sequence, table_2.table,
+            "2", "table_2_sequence", "a sequence of three scenes, beside fine-tuned systems",
+            table_2.blocks, table_2.table, table_2.matrix_evaluations,
         ),
         Experiment(
             "3", "table_3_ipt", "which prototypes refine a pseudo mask",
-            table_3.questions, table_3.table,
+            table_3.blocks, table_3.table,
         ),
         Experiment(
             "4", "table_4_alignment", "self-training, IPT, feature alignment and both",
-            _asked(table_4.plans), table_4.table,
+            table_4.blocks, table_4.table,
         ),
         Experiment(
             "4_plus", "table_4_plus_hints", "ours: what the same three clicks still tell",
-            _asked(table_4_plus.plans), table_4_plus.table,
+            table_4_plus.blocks, table_4_plus.table,
         ),
         Experiment(
             "5", "table_5_alignment_loss", "components of the alignment loss",
-            _asked(table_5.plans), table_5.table,
+            table_5.blocks, table_5.table,
         ),
         Experiment(
             "6", "table_6_initial_data", "how much ground truth the initial model needs",
-            _asked(table_6.plans), table_6.table,
+            table_6.blocks, table_6.table,
         ),
         Experiment(
             "7", "table_7_subsets", "evolving on more and more of one scene",
-            _asked(table_7.plans), table_7.table,
+            table_7.blocks, table_7.table,
         ),
         Experiment(
             "figures", "figure_3_4_pictures", "the framework as it ran, and masks before and after",
-            table_3.questions, None,
+            table_3.blocks, None,
         ),
     )
 }  # fmt: skip

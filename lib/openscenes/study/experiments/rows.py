@@ -1,44 +1,52 @@
-"""From lines of questions to blocks of a table: scores, differences, published values."""
+"""From specifications of rows to blocks of a table: scores, differences, published values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from openscenes.study.profiles import SCENE_NAMES
 from openscenes.study.runs.data import SOURCE, Study
-from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.runs import find
 from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
 from openscenes.study.scores.results import Block, Row, Scores, Table, claims_of, long, paper_value
-from openscenes.study.scores.statistics import Estimate, estimate, paired_difference
+from openscenes.study.scores.statistics import estimate, paired_difference
 
-Asking = Callable[[int], Evaluation]  # seed -> question
 TITLES = {SOURCE: "VOC", **SCENE_NAMES}
 
 
 @dataclass(frozen=True)
-class Line:
-    """One row: what is asked of each seed's model, and where else that model is tested.
+class RowSpec:
+    """One row before anything was computed.
 
     Attributes:
         label: the paper's words.
-        asking: seed -> the question whose scores the row shows.
-        source: seed -> the same model's question on the source's validation set, or None.
+        evaluation: the model with seed 0, and how it is scored; other seeds follow from it.
+        source: whether the model is scored on the source's validation set as well.
         column: under which column of the published values the row stands.
+        values: which column of the scores it shows.
+        above: label of the row that it is compared with; the row before it if empty.
     """
 
     label: str
-    asking: Asking
-    source: Asking | None = None
+    evaluation: Evaluation
+    source: bool = False
     column: str = ""
+    values: str = "iou"
+    above: str = ""
+
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """Its own evaluation, then that on the source if there is one; with seed 0."""
+        on_source = Evaluation(self.evaluation.recipe, SOURCE)
+        return (self.evaluation, on_source) if self.source else (self.evaluation,)
 
 
 @dataclass(frozen=True)
-class Plan:
+class BlockSpec:
     """A block before anything was computed.
 
     Attributes:
@@ -47,26 +55,23 @@ class Plan:
     """
 
     title: str
-    lines: tuple[Line, ...]
+    rows: tuple[RowSpec, ...]
     claims: tuple[tuple[str, str], ...] = ()
 
 
-def questions_of(plans: Iterable[Plan], seeds: int) -> list[Evaluation]:
-    """Everything that the blocks ask, each question once."""
-    asked: dict[Evaluation, None] = {}
-    for plan in plans:
-        for line in plan.lines:
-            for seed in range(seeds):
-                asked[line.asking(seed)] = None
-                if line.source is not None:
-                    asked[line.source(seed)] = None
-    return list(asked)
+def evaluations_of(blocks: Iterable[BlockSpec], seeds: int) -> list[Evaluation]:
+    """Every evaluation behind the blocks, each once."""
+    rows = (row for block in blocks for row in block.rows)
+    found = (e.with_seed(seed) for row in rows for seed in range(seeds) for e in row.evaluations())
+    return list(dict.fromkeys(found))
 
 
-def table_of(study: Study, key: str, caption: str, plans: Sequence[Plan], seeds: int) -> Table:
-    """Answer all questions of the blocks and put them beside the paper's values."""
-    made = [block_of(study, key, plan, seeds) for plan in plans]
-    recipes = recipes_of(questions_of(plans, seeds))
+def table_of(
+    study: Study, key: str, caption: str, blocks: Sequence[BlockSpec], seeds: int
+) -> Table:
+    """Score all rows of the blocks and put them beside the paper's values."""
+    made = [block_of(study, key, block, seeds) for block in blocks]
+    recipes = recipes_of(evaluations_of(blocks, seeds))
     return Table(
         key,
         caption,
@@ -77,46 +82,37 @@ def table_of(study: Study, key: str, caption: str, plans: Sequence[Plan], seeds:
     )
 
 
-def block_of(study: Study, key: str, plan: Plan, seeds: int) -> tuple[Block, pd.DataFrame]:
+def block_of(study: Study, key: str, spec: BlockSpec, seeds: int) -> tuple[Block, pd.DataFrame]:
     """One block and its scores per object."""
-    scores, objects = {}, pd.DataFrame()
-    rows: list[Row] = []
-    for position, line in enumerate(plan.lines):
-        scores[line.label], objects = _scores(study, line.asking, seeds)
-        labels = list(scores)
-        before = labels[position - 1] if position else ""
-        source = None if line.source is None else _scores(study, line.source, seeds)[0]
+
+    @cache
+    def frames(evaluation: Evaluation) -> list[pd.DataFrame]:
+        return [score(study, evaluation.with_seed(seed)) for seed in range(seeds)]
+
+    def scores_of(evaluation: Evaluation, column: str = "iou") -> Scores:
+        return np.stack([frame[column].to_numpy() for frame in frames(evaluation)])
+
+    scores = {row.label: scores_of(row.evaluation, row.values) for row in spec.rows}
+    first, *others = scores
+    rows = []
+    for row, before in zip(spec.rows, ("", first, *others), strict=False):
+        own = scores[row.label]
         rows.append(
             Row(
-                line.label,
-                paper_value(key, line.label, line.column),
-                estimate(scores[line.label]),
-                _difference(scores, line.label, before),
-                _difference(scores, line.label, labels[0] if position else ""),
-                None if source is None else estimate(source),
-                paper_value(key, line.label, f"{line.column} source"),
+                row.label,
+                paper_value(key, row.label, row.column),
+                estimate(own),
+                paired_difference(own, scores[row.above or before]) if before else None,
+                paired_difference(own, scores[first]) if before else None,
+                estimate(scores_of(row.evaluations()[1])) if row.source else None,
+                paper_value(key, row.label, f"{row.column} source"),
             )
         )
-    first = plan.lines[0].label
-    pairs = plan.claims or tuple((line.label, first) for line in plan.lines[1:])
-    block = Block(plan.title, tuple(rows), claims_of(rows, scores, pairs))
-    return block, long(plan.title, scores, objects)
+    pairs = spec.claims or [(label, first) for label in others]
+    objects = long(spec.title, scores, frames(spec.rows[0].evaluation)[0])
+    return Block(spec.title, tuple(rows), claims_of(rows, scores, pairs)), objects
 
 
-def _scores(study: Study, asking: Asking, seeds: int) -> tuple[Scores, pd.DataFrame]:
-    frames = [score(study, asking(seed)) for seed in range(seeds)]
-    return np.stack([frame["iou"].to_numpy() for frame in frames]), frames[0]
-
-
-def _difference(scores: dict[str, Scores], label: str, other: str) -> Estimate | None:
-    return paired_difference(scores[label], scores[other]) if other else None
-
-
-def asks(recipe: Callable[[int], Recipe], where: str, **how: bool | str) -> Asking:
-    """Seed -> the question about that seed's model."""
-    return lambda seed: Evaluation(recipe(seed), where, **how)  # type: ignore[arg-type]
-
-
-def in_words(study: Study, seeds: int) -> str:
-    """What the pictures are and how many trainings stand behind a number, for captions."""
+def data_and_seeds(study: Study, seeds: int) -> str:
+    """What the images are and how many trainings stand behind a number, for captions."""
     return f"{study.profile.data}, {'1 seed' if seeds == 1 else f'{seeds} seeds'}"

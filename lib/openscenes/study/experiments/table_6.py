@@ -2,72 +2,26 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from openscenes.errors import InputError
-from openscenes.study.experiments.rows import Plan, in_words, table_of
-from openscenes.study.experiments.table_4 import line
+from openscenes.study.experiments.rows import BlockSpec, data_and_seeds, table_of
+from openscenes.study.experiments.table_4 import row
 from openscenes.study.pages.markdown import grid
 from openscenes.study.profiles import SCENE_NAMES, InitialSet, Profile
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.recipes import FULL
-from openscenes.study.scores.results import SCENES, Block, Row, Scores, Table, change
+from openscenes.study.scores.results import SCENES, Block, Row, Table, change
 from openscenes.study.scores.statistics import paired_difference
-
-
-def gap_markdown(table: Table) -> str:
-    """How far the model of the smaller initial set stays behind, before and after evolution.
-
-    Paper: Sec. 4.3.2 says that the gap is reduced to a comparable situation; Table 6 shows both
-    columns. Ours: the difference itself, paired over the same objects and seeds.
-
-    Raises:
-        InputError: if a scene does not have one block for each of two initial sets.
-    """
-    head, lines = ("", "row", "gap, paper", "gap, ours"), []
-    for scene in SCENE_NAMES.values():
-        smaller, larger = _pair(table, scene)
-        for few, many in zip(smaller.rows, larger.rows, strict=True):
-            ours = paired_difference(_scores(table, larger, many), _scores(table, smaller, few))
-            lines.append((scene, few.label, _published(few, many), change(ours)))
-    about = (
-        "The same row with the larger initial set, less that with the smaller one, in points of "
-        "mIoU; brackets hold the 95 % bootstrap interval."
-    )
-    return f"## What more ground truth is worth\n\n{about}\n\n{grid(head, lines)}"
-
-
-def _pair(table: Table, scene: str) -> tuple[Block, Block]:
-    """A scene's blocks, the smaller initial set first, as the table has them."""
-    found = [block for block in table.blocks if block.title.startswith(scene)]
-    if len(found) != 2:
-        raise InputError(
-            f"a gap needs two blocks of {scene}, got {len(found)}; give the table of experiment 6"
-        )
-    return found[0], found[1]
-
-
-def _scores(table: Table, block: Block, row: Row) -> Scores:
-    """(n_seeds, n_objects) IoU of one row."""
-    objects: pd.DataFrame = table.objects
-    mine = objects[(objects["block"] == block.title) & (objects["row"] == row.label)]
-    return mine.pivot(index="seed", columns="object_id", values="iou").to_numpy(dtype=float)
-
-
-def _published(few: Row, many: Row) -> str:
-    return "" if few.paper is None or many.paper is None else f"{many.paper - few.paper:+.1f}"
-
 
 ROWS = {"Baseline": "", "+ST": "st", "+ST +IPT +FA": FULL}
 SETS: tuple[InitialSet, ...] = ("voc", "voc+sbd")
 
 
-def plans(_profile: Profile) -> list[Plan]:
+def blocks(_profile: Profile) -> list[BlockSpec]:
     """A block for each scene and initial set."""
     return [
-        Plan(
+        BlockSpec(
             f"{SCENE_NAMES[scene]}, initial model on {initial_set.upper()}",
-            tuple(line(initial_set, scene, label, variant) for label, variant in ROWS.items()),
+            tuple(row(label, initial_set, scene, variant) for label, variant in ROWS.items()),
             (("+ST", "Baseline"), ("+ST +IPT +FA", "Baseline"), ("+ST +IPT +FA", "+ST")),
         )
         for scene in SCENES
@@ -80,5 +34,43 @@ def table(study: Study, seeds: int) -> Table:
 
     Paper: Table 6.
     """
-    caption = f"mIoU by what the initial model learned, on {in_words(study, seeds)}."
-    return table_of(study, "6", caption, plans(study.profile), seeds)
+    caption = f"mIoU by what the initial model learned, on {data_and_seeds(study, seeds)}."
+    return table_of(study, "6", caption, blocks(study.profile), seeds)
+
+
+def gap_markdown(table: Table) -> str:
+    """How far the model of the smaller initial set stays behind, before and after evolution.
+
+    Paper: Sec. 4.3.2 says that the gap is reduced to a comparable situation; Table 6 shows both
+    columns. Here stands the difference itself, paired over the same objects and seeds.
+
+    Raises:
+        InputError: if a scene does not have one block for each of two initial sets.
+    """
+    lines = []
+    for scene in SCENE_NAMES.values():
+        smaller, larger = _pair(table, scene)
+        for few, many in zip(smaller.rows, larger.rows, strict=True):
+            with_many = table.scores(larger.title, many.label)
+            ours = paired_difference(with_many, table.scores(smaller.title, few.label))
+            lines.append((scene, few.label, _published(few, many), change(ours)))
+    about = (
+        "The same row with the larger initial set, less that with the smaller one, in points of "
+        "mIoU; brackets hold the 95 % bootstrap interval."
+    )
+    gaps = grid(("", "row", "gap, paper", "gap, ours"), lines)
+    return f"## What more ground truth is worth\n\n{about}\n\n{gaps}"
+
+
+def _pair(table: Table, scene: str) -> tuple[Block, Block]:
+    """A scene's blocks, the smaller initial set first, as the table has them."""
+    found = [block for block in table.blocks if block.title.startswith(scene)]
+    if len(found) != 2:
+        raise InputError(
+            f"a gap needs two blocks of {scene}, got {len(found)}; give the table of experiment 6"
+        )
+    return found[0], found[1]
+
+
+def _published(few: Row, many: Row) -> str:
+    return "" if few.paper is None or many.paper is None else f"{many.paper - few.paper:+.1f}"

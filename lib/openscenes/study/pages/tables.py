@@ -164,7 +164,7 @@ def claim_facts(block: str, claim: Claim) -> dict[str, Any]:
 def _objects(table: Table, study: Study) -> dict[str, Any]:
     """Images and objects of every split behind a table, as found."""
     seeds = table.blocks[0].rows[0].ours.n_seeds
-    return objects_as_found(study, experiment(table.number).questions(study.profile, seeds))
+    return objects_as_found(study, experiment(table.number).evaluations(study.profile, seeds))
 
 
 def _write(path: Path, text: str) -> None:

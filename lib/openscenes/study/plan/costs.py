@@ -181,7 +181,7 @@ def scoring_of(
     first = evaluation.recipe.lineage()[0].name
     if evaluation.kind != "clicks":
         network = first if first in PEERS else OURS
-        return (Work(network, 0, n * (N_VIEWS if evaluation.views else 1), network),)
+        return (Work(network, 0, n * (N_VIEWS if evaluation.tta else 1), network),)
     if first == "DEXTR":
         return (Work(first, 0, n, first),)
     if first in PEERS:

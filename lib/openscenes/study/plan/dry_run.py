@@ -82,7 +82,7 @@ def dry_run(
 
 def _made(study: Study, chosen: Experiment, folder: Path, device: str) -> Iterator[str]:
     began = time.monotonic()
-    yield from prepare(study, chosen.questions(study.profile, 1), None, device)
+    yield from prepare(study, chosen.evaluations(study.profile, 1), None, device)
     if chosen.table is not None:
         table = chosen.table(study, 1)
         path = write_table(table, study, folder, wall_s=time.monotonic() - began)

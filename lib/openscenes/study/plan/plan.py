@@ -42,7 +42,7 @@ def plan_text(profile: Profile, seeds: int, data: Path | None, device: str) -> s
         data: folder of the four data sets, None for the synthetic scenes.
         device: as for ``devices.make_fabric``.
     """
-    evaluations = {key: found.questions(profile, seeds) for key, found in EXPERIMENTS.items()}
+    evaluations = {key: found.evaluations(profile, seeds) for key, found in EXPERIMENTS.items()}
     recipes = recipes_of(evaluation for group in evaluations.values() for evaluation in group)
     on_images = profile.synthetic is None or data is not None
     study = None if on_images and missing(data) else open_study(profile, data, device)

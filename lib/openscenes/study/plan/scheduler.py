@@ -86,7 +86,7 @@ def _by_model(evaluations: Sequence[Evaluation]) -> list[tuple[Evaluation, ...]]
 
 def _digest(study: Study, evaluations: Sequence[Evaluation]) -> str:
     scores = [
-        [e.where, e.kind, e.user, e.clipped, e.views]
+        [e.where, e.kind, e.user, e.clipped, e.tta]
         + [find(study, recipe).digest for recipe in e.needs()]
         for e in evaluations
     ]

@@ -55,6 +55,11 @@ class Recipe:
         """This recipe and all it starts from, the oldest first."""
         return (*(self.parent.lineage() if self.parent else ()), self)
 
+    def with_seed(self, seed: int) -> Recipe:
+        """The same model of another training, from the first step on."""
+        parent = None if self.parent is None else self.parent.with_seed(seed)
+        return replace(self, seed=seed, parent=parent)
+
     def words(self) -> str:
         """What it is, in words for labels and plans."""
         part = "" if self.part is None else f" part {self.part[0] + 1}/{self.part[1]}"
@@ -208,7 +213,7 @@ def _beyond(plain: EvolutionConfig, profile: Profile, variant: str, user: User) 
 
 
 def inference_config(
-    profile: Profile, clipped: bool, views: bool, user: User = "iog"
+    profile: Profile, clipped: bool, tta: bool, user: User = "iog"
 ) -> InferenceConfig:
     """A prediction clipped to the box, a mean over six views, both, or neither."""
     margin = HUMAN_MARGIN * profile.clicks.box_jitter if user == "human" else 0.0
@@ -216,5 +221,5 @@ def inference_config(
         profile.inference,
         clip_to_box=clipped,
         clip_margin=margin if clipped else 0.0,
-        tta="six views" if views else "none",
+        tta="six views" if tta else "none",
     )

@@ -1,16 +1,18 @@
-"""What a table asks: one model, one validation set, one user, one way of reading the answer.
+"""What a table scores: one model, one validation set, one simulated user, one inference setting.
 
-Tables are lists of questions.  The models to train, the scores to compute and the plan to print
-all follow from them, and a question that two tables ask is answered once.
+The models to train, the scores to compute and the plan to print all follow from the evaluations
+of a table's rows, and what two tables share is scored once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from openscenes.study.runs.data import Study, User, validation
 from openscenes.study.runs.recipes import Recipe, in_order, inference_config, refiner_of
@@ -23,14 +25,14 @@ Kind = Literal["masks", "ipt", "clicks"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good is this model there?
+    """How a model is scored.
 
     Attributes:
-        recipe: the model; for peers and refiners "masks" means their first answer.
+        recipe: the model; for peers and refiners "masks" means their first prediction.
         where: "voc", "cityscapes" or "coco".
         kind: IoU of masks; IoU of every variant of IPT; IoU after each of 20 clicks.
         user: who clicks; human boxes are jittered.
-        confined, views: how the answer is read (see ``recipes.reading``).
+        clipped, tta: the inference setting (see ``recipes.inference_config``).
     """
 
     recipe: Recipe
@@ -38,7 +40,11 @@ class Evaluation:
     kind: Kind = "masks"
     user: User = "iog"
     clipped: bool = False
-    views: bool = False
+    tta: bool = False
+
+    def with_seed(self, seed: int) -> Evaluation:
+        """The same evaluation of another training of the model."""
+        return replace(self, recipe=self.recipe.with_seed(seed))
 
     def needs(self) -> tuple[Recipe, ...]:
         """The model, and where a box-and-point network is corrected, its refinement branch."""
@@ -47,12 +53,12 @@ class Evaluation:
         return (self.recipe,)
 
 
-def recipes_of(questions: Iterable[Evaluation]) -> tuple[Recipe, ...]:
-    """Every model that the questions need, parents before children."""
-    return in_order(recipe for question in questions for recipe in question.needs())
+def recipes_of(evaluations: Iterable[Evaluation]) -> tuple[Recipe, ...]:
+    """Every model that is scored, parents before children."""
+    return in_order(recipe for evaluation in evaluations for recipe in evaluation.needs())
 
 
-def score(study: Study, question: Evaluation) -> pd.DataFrame:
+def score(study: Study, evaluation: Evaluation) -> pd.DataFrame:
     """Scores per object, computed once and kept; nothing is trained.
 
     Returns:
@@ -61,15 +67,24 @@ def score(study: Study, question: Evaluation) -> pd.DataFrame:
     Raises:
         WeightsError: if a model that it needs is not trained yet.
     """
-    made = find(study, question.recipe)
-    labelled = validation(
-        study, question.where, user=question.user if question.user == "human" else None
-    )
-    if question.kind == "clicks":
-        return clicks.click_iou(study, question.recipe, made, labelled)
-    if "peer" in question.recipe.kind:
-        return clicks.first_iou(study, question.recipe, made, labelled)
-    if question.kind == "ipt":
-        return ipt_iou(study, made, labelled, ipt_variants(study.profile))
-    how = inference_config(study.profile, question.clipped, question.views, question.user)
-    return object_iou(study, made, labelled, how)
+    recipe, user = evaluation.recipe, evaluation.user
+    model = find(study, recipe)
+    labelled = validation(study, evaluation.where, user=user if user == "human" else None)
+    if evaluation.kind == "clicks":
+        return clicks.click_iou(study, recipe, model, labelled)
+    if "peer" in recipe.kind:
+        return clicks.first_iou(study, recipe, model, labelled)
+    if evaluation.kind == "ipt":
+        return ipt_iou(study, model, labelled, ipt_variants(study.profile))
+    inference = inference_config(study.profile, evaluation.clipped, evaluation.tta, user)
+    return object_iou(study, model, labelled, inference)
+
+
+def score_seeds(
+    study: Study, evaluation: Evaluation, seeds: int, column: str | list[str] = "iou"
+) -> NDArray[np.float64]:
+    """One column of ``score`` for seeds 0, 1, ...: (n_seeds, n_objects), or with several columns
+    (n_seeds, n_objects, n_columns).
+    """
+    frames = [score(study, evaluation.with_seed(seed)) for seed in range(seeds)]
+    return np.stack([frame[column].to_numpy() for frame in frames])

@@ -24,7 +24,7 @@ from openscenes.study.runs.models import Model, run_context
 from openscenes.study.runs.store import kept_scores
 
 PAPER_ROWS = ("global", "center", "edge", "all three", "merge and vote")
-CHOSEN = "as in Table 4 here"
+CHOSEN = "settings of Table 4"
 
 
 def ipt_variants(profile: Profile) -> dict[str, IPTVariant]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from openscenes.errors import InputError
 from openscenes.paths import PROJECT
 from openscenes.study.profiles import Scene
 from openscenes.study.runs.models import Model
@@ -168,6 +169,19 @@ class Table:
     def block(self, word: str) -> Block:
         """The first block whose title holds a word."""
         return next(block for block in self.blocks if word in block.title)
+
+    def scores(self, block: str, row: str) -> Scores:
+        """IoU of one row of the block of that title, (n_seeds, n_objects) in 0-1.
+
+        Raises:
+            InputError: if there is no such row.
+        """
+        mine = self.objects[self.objects["block"] == block]
+        if row not in set(mine["row"]):
+            there = ", ".join(mine["row"].unique())
+            raise InputError(f'block "{block}" of table {self.number} has no row "{row}": {there}')
+        rows = mine[mine["row"] == row]
+        return rows.pivot(index="seed", columns="object_id", values="iou").to_numpy(dtype=float)
 
 
 def long(title: str, scores: Mapping[str, Scores], objects: pd.DataFrame) -> pd.DataFrame:

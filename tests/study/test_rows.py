@@ -1,11 +1,17 @@
-"""From lines of questions to blocks: paired differences, published values, claims."""
+"""From specifications of rows to blocks: paired differences, published values, claims."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from openscenes.study.experiments import rows
-from openscenes.study.experiments.rows import Line, Plan, asks, block_of, in_words, questions_of
+from openscenes.study.experiments.rows import (
+    BlockSpec,
+    RowSpec,
+    block_of,
+    data_and_seeds,
+    evaluations_of,
+)
 from openscenes.study.profiles import DEMO
 from openscenes.study.runs.recipes import evolved, initial
 from openscenes.study.scores.evaluation import Evaluation
@@ -17,52 +23,49 @@ SCORES = {  # per variant: seeds x objects
 }
 
 
-def recipe(variant):
-    def of_seed(seed):
-        first = initial("voc", seed)
-        return evolved(first, "cityscapes", variant) if variant else first
-
-    return of_seed
-
-
-def line(label, variant, *, source=True):
-    home = asks(recipe(variant), "voc") if source else None
-    return Line(label, asks(recipe(variant), "cityscapes"), home, "cityscapes voc")
+def row(label, variant, **options):
+    first = initial("voc", 0)
+    model = evolved(first, "cityscapes", variant) if variant else first
+    options = {"source": True, "column": "cityscapes voc"} | options
+    return RowSpec(label, Evaluation(model, "cityscapes"), **options)
 
 
-PLAN = Plan(
+SPEC = BlockSpec(
     "Cityscapes",
-    (line("Baseline", ""), line("+ST", "st"), line("+ST +IPT", "st+ipt", source=False)),
+    (row("Baseline", ""), row("+ST", "st"), row("+ST +IPT", "st+ipt", source=False)),
 )
 
 
 @pytest.fixture(autouse=True)
 def answers(monkeypatch):
-    def answer(_study, question):
-        values = np.array(SCORES[question.recipe.variant][question.recipe.seed])
+    def answer(_study, evaluation):
+        values = np.array(SCORES[evaluation.recipe.variant][evaluation.recipe.seed])
         return pd.DataFrame(
             {"object_id": ["a", "b"], "class_name": ["cat", "dog"], "area": [3, 4],
-             "iou": values / (2 if question.where == "voc" else 1)}
+             "iou": values / (2 if evaluation.where == "voc" else 1), "half": values / 2}
         )  # fmt: skip
 
     monkeypatch.setattr(rows, "score", answer)
 
 
-def test_asking_passes_on_how():
-    question = asks(recipe("st"), "coco", clipped=True, user="human")(3)
-    assert question == Evaluation(recipe("st")(3), "coco", "masks", "human", True)
+def test_evaluations_are_listed_once_for_each_seed():
+    found = evaluations_of([SPEC, SPEC], 2)
+    assert len(found) == len(set(found)) == 2 * (2 + 2 + 1)
+    assert {evaluation.where for evaluation in found} == {"voc", "cityscapes"}
+    assert {evaluation.recipe.lineage()[0].seed for evaluation in found} == {0, 1}
+    assert evaluations_of([], 3) == []
 
 
-def test_questions_are_asked_once_each():
-    asked = questions_of([PLAN, PLAN], 2)
-    assert len(asked) == len(set(asked)) == 2 * (2 + 2 + 1)
-    assert {question.where for question in asked} == {"voc", "cityscapes"}
-    assert {question.recipe.seed for question in asked} == {0, 1}
-    assert questions_of([], 3) == []
+def test_a_row_shows_its_own_column_of_the_scores_and_names_the_row_above():
+    first, second, third = (row("Baseline", ""), row("half", "", values="half"),
+                            row("+ST", "st", above="Baseline"))  # fmt: skip
+    block, _ = block_of(None, "4", BlockSpec("Cityscapes", (first, second, third)), 2)
+    assert block.rows[1].ours.mean == pytest.approx(27.5)
+    assert block.rows[2].to_above.mean == pytest.approx(10.0)
 
 
 def test_a_block_holds_means_differences_and_the_papers_values():
-    block, frame = block_of(None, "4", PLAN, 2)
+    block, frame = block_of(None, "4", SPEC, 2)
     first, second, third = block.rows
     assert [row.label for row in block.rows] == ["Baseline", "+ST", "+ST +IPT"]
     assert first.ours.mean == pytest.approx(55.0)
@@ -80,7 +83,7 @@ def test_a_block_holds_means_differences_and_the_papers_values():
 
 
 def test_without_claims_each_row_is_compared_with_the_first():
-    block, _ = block_of(None, "4", PLAN, 2)
+    block, _ = block_of(None, "4", SPEC, 2)
     pairs = [(claim.better, claim.worse) for claim in block.claims]
     assert pairs == [("+ST", "Baseline"), ("+ST +IPT", "Baseline")]
     assert [round(claim.paper, 1) for claim in block.claims] == [3.6, 4.7]
@@ -88,7 +91,7 @@ def test_without_claims_each_row_is_compared_with_the_first():
 
 
 def test_claims_may_name_their_own_pairs():
-    plan = Plan("Cityscapes", PLAN.lines, (("+ST +IPT", "+ST"),))
+    plan = BlockSpec("Cityscapes", SPEC.rows, (("+ST +IPT", "+ST"),))
     (claim,) = block_of(None, "4", plan, 2)[0].claims
     assert claim.words == "+ST +IPT against +ST (+0.00, paper +1.1)"
     assert claim.verdict == "Cannot be told here"
@@ -96,5 +99,5 @@ def test_claims_may_name_their_own_pairs():
 
 def test_captions_count_seeds():
     study = type("Study", (), {"profile": DEMO})
-    assert in_words(study, 1).endswith(", 1 seed")
-    assert in_words(study, 3) == f"{DEMO.data}, 3 seeds"
+    assert data_and_seeds(study, 1).endswith(", 1 seed")
+    assert data_and_seeds(study, 3) == f"{DEMO.data}, 3 seeds"
