@@ -33,32 +33,32 @@ WITHIN, CANVAS = ".os-interaction-explorer", "canvas"
 @pytest.mark.parametrize(("front_end", "width"), [("JupyterLab", 900), ("Notebook 7", 1400)])
 def test_click_slide_choose_undo_and_reload(open_notebook, front_end, width):
     notebook = open_notebook(CELLS, front_end, width).run()
-    picture, tiles = notebook.canvas(WITHIN), notebook.canvas(WITHIN, 1)
-    assert "click at row" in explored.told(picture) and "tiles" in explored.told(tiles)
+    image, tiles = notebook.canvas(WITHIN), notebook.canvas(WITHIN, 1)
+    assert "click at row" in explored.told(image) and "tiles" in explored.told(tiles)
 
-    with explored.repainted(notebook, picture, CANVAS):
+    with explored.repainted(notebook, image, CANVAS):
         explored.choose(notebook, "os-layer", "foreground heat map")
     notebook.page.locator(".os-legend").get_by_text("yellow: 1").wait_for()
     with explored.repainted(notebook, tiles, "explorer._tiles"):
         notebook.type_into("os-heat-map-width", "90.00")
-    with explored.repainted(notebook, picture, CANVAS):
+    with explored.repainted(notebook, image, CANVAS):
         explored.choose(notebook, "os-layer", "what the crop leaves out")
 
     top, left, bottom, right = notebook.value("box()")
     place = [(top + bottom) // 2, left + (right - left) // 3]
-    picture.answered(picture.click, *place)
+    image.answered(image.click, *place)
     found = notebook.value("[round(at) for at in explorer.answer.interaction.point]")
     assert max(abs(a - b) for a, b in zip(found, place, strict=True)) <= 1
     notebook.page.get_by_role("button", name="draw the box").click()
     notebook.await_value("canvas.mode", "interaction")
-    picture.answered(picture.drag, (top + 8, left + 8), (bottom - 8, right - 8))
-    picture.answered(picture.press, "Escape")
+    image.answered(image.drag, (top + 8, left + 8), (bottom - 8, right - 8))
+    image.answered(image.press, "Escape")
     notebook.await_value("box()", [top, left, bottom, right])
 
-    with explored.repainted(notebook, picture, CANVAS):
+    with explored.repainted(notebook, image, CANVAS):
         explored.choose(notebook, "os-scene", "coco")
     assert notebook.overflow_px() == 0
     notebook.screenshot(f"interaction-{width}")
-    picture = explored.reloaded(notebook, WITHIN)
-    with explored.repainted(notebook, picture, CANVAS):
+    image = explored.reloaded(notebook, WITHIN)
+    with explored.repainted(notebook, image, CANVAS):
         explored.choose(notebook, "os-layer", "coarse probability")

@@ -12,12 +12,11 @@ import pandas as pd
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.lessons.interactions import figures, layers, state, trials
-from openscenes.lessons.interactions.answers import answer
-from openscenes.lessons.interactions.controls import CLICK_MAP
-from openscenes.lessons.interactions.explorer import InteractionExplorer, interaction_explorer
-from openscenes.lessons.interactions.maps import click_map
-from openscenes.lessons.interactions.words import numbers, spoken
+from openscenes.lessons.interactions import interaction_figures, layers, trials, user_inputs
+from openscenes.lessons.interactions.click_maps import click_map
+from openscenes.lessons.interactions.explorer import InteractionExplorer
+from openscenes.lessons.interactions.layers import CLICK_MAP, numbers, spoken
+from openscenes.lessons.interactions.segmentation import Training, segment
 from openscenes.study.figures.palette import PALETTE
 from openscenes.study.runs.data import validation
 
@@ -50,11 +49,11 @@ def explorer(study, networks, objects):
 
 
 @pytest.fixture(scope="module")
-def asked(study, networks, objects):
+def segmented(study, networks, objects):
     """A subject and the first network's usual answer."""
-    subject = state.read_subject(study, objects["voc"][1])
-    question = state.usual_question(study, subject.example)
-    return subject, answer(study, networks["seed 1 untrained"], subject, question)
+    subject = user_inputs.read_subject(study, objects["voc"][1])
+    user_input = user_inputs.usual_input(study, subject.example)
+    return subject, segment(Training(study, networks["seed 1 untrained"]), subject, user_input)
 
 
 def gesture(explorer, kind, **what):
@@ -76,57 +75,61 @@ def test_networks_are_called_by_what_differs(networks):
 
 def test_it_begins_with_the_object_asked_for_as_in_training(explorer, study, objects):
     example = objects["voc"][1]
-    assert explorer.question == state.usual_question(study, example)
-    assert explorer._controls.thing.value == 1
+    assert explorer.user_input == user_inputs.usual_input(study, example)
+    assert explorer._menus["object"].value == 1
     assert explorer._canvas.box == [round(side) for side in example.interaction.box]
-    assert explorer._canvas.label == spoken(explorer._subject, explorer.answer)
-    assert f"{explorer.answer.iou:.3f}" in explorer._numbers.value
+    assert explorer._canvas.label == spoken(explorer._subject, explorer.segmentation)
+    assert f"{explorer.segmentation.iou:.3f}" in explorer._numbers.value
 
 
 def test_an_object_that_is_not_offered_is_refused(study, networks, objects):
     stranger = replace(objects["voc"][0], object_id="stranger")
     with pytest.raises(InputError, match="object stranger is not among the objects"):
-        interaction_explorer(study, networks, objects, stranger)
+        InteractionExplorer(study, networks, objects, stranger)
 
 
 def test_a_click_moves_the_point_asks_again_and_is_drawn(explorer, study, networks):
-    before, drawn = explorer.answer, explorer._canvas.seq
+    before, drawn = explorer.segmentation, explorer._canvas.seq
     click(explorer, 30, 44)
-    assert explorer.question.interaction.point == (30, 44)
+    assert explorer.user_input.interaction.point == (30, 44)
     assert explorer._canvas.clicks == [[30, 44, 1]]
     assert explorer._canvas.seq == explorer._tiles.seq == seq(explorer) == drawn + 1
-    wanted = answer(study, networks["seed 1 untrained"], explorer._subject, explorer.question)
-    assert np.array_equal(explorer.answer.probability, wanted.probability)
-    assert not np.array_equal(explorer.answer.channels, before.channels)
+    wanted = segment(
+        Training(study, networks["seed 1 untrained"]), explorer._subject, explorer.user_input
+    )
+    assert np.array_equal(explorer.segmentation.probability, wanted.probability)
+    assert not np.array_equal(explorer.segmentation.channels, before.channels)
     overlay = cv2.imdecode(np.frombuffer(explorer._canvas.overlay, np.uint8), cv2.IMREAD_UNCHANGED)
-    assert np.array_equal(overlay[..., 3] > 0, explorer.answer.mask)
+    assert np.array_equal(overlay[..., 3] > 0, explorer.segmentation.mask)
 
 
 def test_a_drag_is_undone_at_once_and_done_again(explorer):
-    first = explorer.question
+    first = explorer.user_input
     for step in range(4):
         click(explorer, 20 + step, 30, dragging=step < 3)
-    last = explorer.question
+    last = explorer.user_input
     click(explorer, 40, 40)
     gesture(explorer, "undo")
-    assert explorer.question == last
-    explorer._controls.buttons["undo"].click()
-    assert explorer.question == first
+    assert explorer.user_input == last
+    explorer._buttons["undo"].click()
+    assert explorer.user_input == first
     gesture(explorer, "redo")
-    assert explorer.question == last
+    assert explorer.user_input == last
 
 
 def test_a_box_is_drawn_and_sliders_change_it(explorer):
-    explorer._controls.mouse.value = "interaction"
+    explorer._mouse.value = "interaction"
     assert explorer._canvas.mode == "interaction"
     gesture(explorer, "box", box=[10, 20, 50, 60])
     assert explorer._canvas.box == [10, 20, 50, 60]
-    explorer._controls.sliders["widened"].value = 0.1
+    explorer._sliders["widened"].value = 0.1
     assert explorer._canvas.box == [6, 16, 54, 64]
     gesture(explorer, "undo")
-    assert explorer._controls.sliders["widened"].value == 0
-    explorer._controls.buttons["reset"].click()
-    assert explorer.question == state.usual_question(explorer._study, explorer._subject.example)
+    assert explorer._sliders["widened"].value == 0
+    explorer._buttons["reset"].click()
+    assert explorer.user_input == user_inputs.usual_input(
+        explorer._study, explorer._subject.example
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,33 +137,33 @@ def test_a_box_is_drawn_and_sliders_change_it(explorer):
     [("heat_map_width_px", 60.0), ("margin_px", 40.0), ("jitter", 0.2)],
 )
 def test_every_slider_asks_another_question(explorer, name, value):
-    before = explorer.answer.channels
-    explorer._controls.sliders[name].value = value
-    assert getattr(explorer.question, name) == value
-    assert not np.array_equal(explorer.answer.channels, before)
+    before = explorer.segmentation.channels
+    explorer._sliders[name].value = value
+    assert getattr(explorer.user_input, name) == value
+    assert not np.array_equal(explorer.segmentation.channels, before)
 
 
 def test_another_network_answers_the_same_question(explorer):
     click(explorer, 30, 44)
-    question, before = explorer.question, explorer.answer.probability
-    explorer._controls.network.value = "seed 2 untrained"
-    assert explorer.question == question
-    assert not np.array_equal(explorer.answer.probability, before)
+    user_input, before = explorer.user_input, explorer.segmentation.probability
+    explorer._menus["network"].value = "seed 2 untrained"
+    assert explorer.user_input == user_input
+    assert not np.array_equal(explorer.segmentation.probability, before)
 
 
 def test_objects_are_chosen_by_scene_menu_and_key(explorer, objects):
-    explorer._controls.scene.value = "other"
+    explorer._menus["scene"].value = "other"
     assert explorer._subject.example == objects["other"][0]
     gesture(explorer, "next")
     assert explorer._subject.example == objects["other"][1]
-    explorer._controls.thing.value = 2
-    explorer._controls.buttons["next"].click()
+    explorer._menus["object"].value = 2
+    explorer._buttons["next"].click()
     assert explorer._subject.example == objects["other"][0]
 
 
 def test_a_click_map_stays_while_the_point_moves_and_goes_with_the_box(explorer):
-    explorer._controls.buttons["map"].click()
-    assert explorer._controls.layer.value == CLICK_MAP
+    explorer._buttons["map"].click()
+    assert explorer._menus["layer"].value == CLICK_MAP
     kept = explorer._canvas.overlay
     assert "best IoU" in explorer._numbers.value
     click(explorer, 30, 44)
@@ -171,10 +174,10 @@ def test_a_click_map_stays_while_the_point_moves_and_goes_with_the_box(explorer)
 
 
 def test_a_negative_click_is_answered_with_a_sentence(explorer):
-    before = explorer.question
+    before = explorer.user_input
     gesture(explorer, "click", row=3, col=4, sign=-1)
     assert "IOG takes one point inside the object" in explorer._callbacks.message.value
-    assert explorer.question == before
+    assert explorer.user_input == before
 
 
 def test_a_failing_network_shows_in_the_page(study, networks, objects):
@@ -183,22 +186,22 @@ def test_a_failing_network_shows_in_the_page(study, networks, objects):
 
     made = InteractionExplorer(study, dict(networks), objects)
     made._networks = {name: broken for name in networks}
-    made._controls.buttons["map"].click()
+    made._buttons["map"].click()
     (output,) = made._callbacks.failures.outputs
     assert (output["ename"], output["evalue"]) == ("RuntimeError", "no answer")
 
 
 @pytest.mark.parametrize("name", layers.LAYERS)
-def test_every_layer_covers_the_photograph(asked, name):
-    subject, found = asked
+def test_every_layer_covers_the_photograph(segmented, name):
+    subject, found = segmented
     layer = layers.LAYERS[name](subject, found)
     assert layer.shape == (*subject.shape, 4) and layer.dtype == np.uint8
     assert layers.over(subject.image, layer).shape == subject.image.shape
 
 
-def test_layers_show_what_they_are_named_after(asked):
-    subject, found = asked
-    seen = layers.in_crop(subject, found)
+def test_layers_show_what_they_are_named_after(segmented):
+    subject, found = segmented
+    seen = layers.in_crop(found)
     point = found.interaction.point
     assert seen[round(point.row), round(point.col)] and not seen.all()
     shade = layers.LAYERS["what the crop leaves out"](subject, found)
@@ -218,23 +221,23 @@ def test_paint_over_a_picture_by_hand():
     assert layers.over(image, layer).tolist() == [[[100] * 3, [120, 80, 100]]]
 
 
-def test_tiles_are_the_networks_input_and_output(asked):
-    _, found = asked
+def test_tiles_are_the_networks_input_and_output(segmented):
+    _, found = segmented
     tiles = layers.channel_tiles(found)
     assert np.array_equal(tiles["2: green"][..., 0], found.sample.image[..., 1])
     size = found.probability.shape[0]
-    made = layers.answer_tiles(found, 0.5)
+    made = layers.output_tiles(found, 0.5)
     assert all(tile.shape == (size, size, 3) for tile in made.values())
     page = layers.sheet(tiles | made, 5, 640)
     assert page.shape[1] == 640 and page.shape[0] == 2 * (123 + 20 + 6)
     assert (page[:, 123:129] == 255).all()
 
 
-def test_numbers_say_where_the_click_is(asked, study, networks):
-    subject, found = asked
+def test_numbers_say_where_the_click_is(segmented, study, networks):
+    subject, found = segmented
     assert numbers(subject, found)["the click is"] == "on the object"
-    corner = state.with_point(found.question, state.Point(0.0, 0.0))
-    off = answer(study, networks["seed 1 untrained"], subject, corner)
+    corner = user_inputs.with_point(found.user_input, user_inputs.Point(0.0, 0.0))
+    off = segment(Training(study, networks["seed 1 untrained"]), subject, corner)
     assert numbers(subject, off)["the click is"] == "not on the object"
     assert f"ground truth {subject.truth.sum()}, IoU {found.iou:.2f}" in spoken(subject, found)
 
@@ -242,32 +245,35 @@ def test_numbers_say_where_the_click_is(asked, study, networks):
 def test_the_distance_from_an_outline_by_hand():
     mask = np.zeros((5, 5), bool)
     mask[1:4, 1:4] = True
-    distance = figures.signed_distance(mask)
+    distance = interaction_figures.signed_distance(mask)
     assert distance[2].tolist() == [-1, 1, 2, 1, -1]
     assert distance[0, 0] == pytest.approx(-np.sqrt(2))
 
 
-def test_figures_draw_what_they_are_given(asked, study, networks, objects):
-    subject, found = asked
+def test_figures_draw_what_they_are_given(segmented, study, networks, objects):
+    subject, found = segmented
     network = networks["seed 1 untrained"]
-    question = figures.question_figure(subject, found)
-    assert np.array_equal(question.axes[1].images[0].get_array(), found.sample.image)
-    elsewhere = trials.clicks_elsewhere(study, network, subject, found.question)
-    drawn = figures.answers_figure(subject, elsewhere, "five")
+    user_input = interaction_figures.input_figure(subject, found)
+    assert np.array_equal(user_input.axes[1].images[0].get_array(), found.sample.image)
+    elsewhere = trials.segment_ways(
+        Training(study, network), subject, found.user_input, trials.at_places()
+    )
+    drawn = interaction_figures.segmentations_figure(subject, elsewhere, "five")
     assert [panel.get_title().partition("\n")[0] for panel in drawn.axes] == list(trials.PLACES)
     assert drawn.axes[0].get_title().endswith(f"IoU {elsewhere['deepest'].iou:.2f}")
-    made = click_map(study, network, subject, found.question, 12)
-    mapped = figures.click_map_figure(subject, {"one": made, "two": made})
+    made = click_map(Training(study, network), subject, found.user_input, 12)
+    mapped = interaction_figures.click_map_figure(subject, {"one": made, "two": made})
     shown = mapped.axes[0].images[1].get_array()
     assert np.nanmax(shown) == pytest.approx(made.iou.max())
-    for figure in (question, drawn, mapped):
+    for figure in (user_input, drawn, mapped):
         figure.draw_without_rendering()
 
 
 def test_changes_and_curves_show_means_and_intervals(study, networks, objects):
-    frame = trials.by_channels(study, networks, objects["voc"])
+    trainings = {name: Training(study, network) for name, network in networks.items()}
+    frame = trials.scores(trainings, objects["voc"], trials.without_channels())
     changes = trials.changes(frame, "all five")
-    panel = figures.change_figure(changes, "less").axes[0]
+    panel = interaction_figures.change_figure(changes, "less").axes[0]
     assert [text.get_text() for text in panel.get_yticklabels()] == list(trials.WITHOUT)
     means = [value.mean for value in changes["seed 2 untrained"].values()]
     assert panel.containers[1].lines[0].get_xdata() == pytest.approx(means)
@@ -275,14 +281,14 @@ def test_changes_and_curves_show_means_and_intervals(study, networks, objects):
         {"network": "a", "scene": "voc", "object_id": ["x", "y"] * 2, "way": [1.0, 1.0, 2.0, 2.0],
          "iou": [0.1, 0.3, 0.4, 0.8]}
     )  # fmt: skip
-    panel = figures.curve_figure(curve, "width", 1.0, log=True).axes[0]
+    panel = interaction_figures.curve_figure(curve, "width", 1.0, log=True).axes[0]
     (line,) = [line for line in panel.lines if line.get_label() == "a"]
     assert line.get_ydata() == pytest.approx([20, 60])
     assert panel.get_title() == "voc (2 objects)"
 
 
 def test_colours_come_from_the_palette_and_no_global_state_is_touched():
-    for module in (figures, layers):
+    for module in (interaction_figures, layers):
         source = Path(module.__file__).read_text(encoding="utf-8")
         assert "pyplot" not in source
         assert not re.search(r'"#[0-9a-fA-F]{6}"', source)

@@ -122,7 +122,7 @@ def _painted(
     table, labels = np.zeros((1 + 2 * len(regions), 4), np.uint8), np.zeros(shape, np.uint8)
     for number, (region, colour) in enumerate(regions):
         inside, rim = 1 + 2 * number, 2 + 2 * number
-        table[inside], table[rim] = (*_rgb(colour), round(255 * alpha)), (*_rgb(colour), 255)
+        table[inside], table[rim] = (*rgb(colour), round(255 * alpha)), (*rgb(colour), 255)
         labels |= region.view(np.uint8) * np.uint8(rim if outline else inside)
         if outline:
             labels[_inside(region)] = inside
@@ -137,7 +137,8 @@ def _inside(mask: BoolMask) -> BoolMask:
     return eroded.astype(bool)
 
 
-def _rgb(colour: str) -> tuple[int, int, int]:
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue of "#rrggbb", 0 to 255."""
     red, green, blue = (round(255 * part) for part in to_rgb(colour))
     return red, green, blue
 

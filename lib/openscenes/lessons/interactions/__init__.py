@@ -1,1 +1,1 @@
-"""The interaction explorer: what box and click make of a mask (Sec. 3.1, lesson 1)."""
+"""The interaction explorer: how box and click change a mask (Sec. 3.1, lesson 1)."""

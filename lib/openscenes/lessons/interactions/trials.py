@@ -1,9 +1,10 @@
-"""The same objects asked in many ways: other clicks, other boxes, other heat maps, less input."""
+"""The same objects by varied user inputs: other clicks, boxes, heat maps, fewer channels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,26 +14,23 @@ from numpy.typing import NDArray
 from openscenes.data.examples import Example
 from openscenes.data.interactions import depth
 from openscenes.data.records import Point
-from openscenes.lessons.interactions.answers import Answer, Training, answers
-from openscenes.lessons.interactions.state import (
+from openscenes.lessons.interactions.segmentation import Segmentation, Training, segment_all
+from openscenes.lessons.interactions.user_inputs import (
     BoolMask,
     Part,
-    Question,
     Subject,
-    asked_box,
+    UserInput,
     inside,
     read_subject,
-    usual_question,
+    shown_box,
+    usual_input,
     with_point,
 )
 from openscenes.masks import distance_to_outside
-from openscenes.networks.openscene import OpenSceneNet
 from openscenes.seeding import numpy_generator
-from openscenes.study.runs.data import Study
 from openscenes.study.scores.statistics import Estimate, paired_difference
 
-Way = Callable[[Subject, Question], Question]
-Networks = Mapping[str, OpenSceneNet]
+Ways = Mapping[Any, Callable[[Subject, UserInput], UserInput]]  # name -> how the input is varied
 
 PLACES = ("deepest", "anywhere inside", "near the border", "just outside", "corner of the box")
 WITHOUT: Mapping[str, tuple[Part, ...]] = {
@@ -44,17 +42,17 @@ WITHOUT: Mapping[str, tuple[Part, ...]] = {
 }
 
 
-def place(subject: Subject, question: Question, name: str) -> Point:
+def place(subject: Subject, user_input: UserInput, name: str) -> Point:
     """A click of one of the kinds in ``PLACES``; what is drawn depends on the object alone.
 
-    Ours: "near the border" is within a tenth of the greatest depth (2 px at least), "just outside"
-    within as much of the object on its other side. Where there is no such pixel, the click stays.
+    "near the border" is within a tenth of the greatest depth (2 px at least), "just outside"
+    within as much on the other side. Where there is no such pixel, the click stays.
     """
     depths = depth(subject.truth)
     reach = max(2.0, 0.1 * float(depths.max()))
-    row0, col0, _, _ = asked_box(question, subject.shape)
+    row0, col0, _, _ = shown_box(user_input, subject.shape)
     if name == "deepest":
-        return question.interaction.point
+        return user_input.interaction.point
     if name == "corner of the box":
         return inside(Point(row0 + 2.0, col0 + 2.0), subject.shape)
     outside = distance_to_outside(~subject.truth)
@@ -64,7 +62,7 @@ def place(subject: Subject, question: Question, name: str) -> Point:
         "just outside": (outside > 0) & (outside <= reach),
     }
     if not regions[name].any():
-        return question.interaction.point
+        return user_input.interaction.point
     return _drawn(regions[name], subject.example.object_id, name)
 
 
@@ -75,115 +73,60 @@ def _drawn(region: BoolMask, *parts: object) -> Point:
     return Point(float(row), float(col))
 
 
-def clicks_elsewhere(
-    study: Study, network: OpenSceneNet, subject: Subject, question: Question
-) -> dict[str, Answer]:
-    """The answer to one click of each kind in ``PLACES``, all else as in the question."""
-    questions = [with_point(question, place(subject, question, name)) for name in PLACES]
-    return dict(zip(PLACES, answers(study, network, subject, questions), strict=True))
+def at_places() -> Ways:
+    """One click of each kind in ``PLACES``, all else as it was."""
+    return {name: partial(_moved_to, name) for name in PLACES}
 
 
-def widened_boxes(
-    study: Study,
-    network: OpenSceneNet,
-    subject: Subject,
-    question: Question,
-    shares: Sequence[float],
-) -> dict[float, Answer]:
-    """The answer to the box widened by each share of its sides (below 0: shrunk)."""
-    questions = [replace(question, widened=share) for share in shares]
-    return dict(zip(shares, answers(study, network, subject, questions), strict=True))
+def _moved_to(name: str, subject: Subject, user_input: UserInput) -> UserInput:
+    return with_point(user_input, place(subject, user_input, name))
 
 
-def by_place(study: Study, networks: Networks, examples: Sequence[Example]) -> pd.DataFrame:
-    """Scores of each object for one click of each kind in ``PLACES``."""
-    return over_objects(study, networks, examples, {name: _at(name) for name in PLACES})
+def varied(field: str, values: Iterable[Any]) -> Ways:
+    """Each value of one field of ``UserInput``, such as ``widened`` or ``heat_map_width_px``."""
+    return {value: partial(_with, {field: value}) for value in values}
 
 
-def _at(name: str) -> Way:
-    return lambda subject, question: with_point(question, place(subject, question, name))
+def _with(changes: dict[str, Any], _subject: Subject, user_input: UserInput) -> UserInput:
+    return replace(user_input, **changes)
 
 
-def by_box(
-    study: Study, networks: Networks, examples: Sequence[Example], shares: Sequence[float]
+def without_channels() -> Ways:
+    """Without some of the five channels (``WITHOUT``)."""
+    ways = varied("without", WITHOUT.values())
+    return {name: ways[parts] for name, parts in WITHOUT.items()}
+
+
+def segment_ways(
+    training: Training, subject: Subject, user_input: UserInput, ways: Ways
+) -> dict[Any, Segmentation]:
+    """One object by each way to vary a user input."""
+    inputs = [way(subject, user_input) for way in ways.values()]
+    return dict(zip(ways, segment_all(training, subject, inputs), strict=True))
+
+
+def scores(
+    trainings: Mapping[str, Training], examples: Sequence[Example], ways: Ways
 ) -> pd.DataFrame:
-    """Scores of each object for boxes widened by each share of their sides (below 0: shrunk)."""
-    ways = {share: _setting(widened=share) for share in shares}
-    return over_objects(study, networks, examples, ways)
-
-
-def by_jitter(
-    study: Study, networks: Networks, examples: Sequence[Example], deviations: Sequence[float]
-) -> pd.DataFrame:
-    """Scores of each object for boxes whose sides miss by errors of each standard deviation."""
-    ways = {part: _setting(jitter=part) for part in deviations}
-    return over_objects(study, networks, examples, ways)
-
-
-def by_width(
-    study: Study, networks: Networks, examples: Sequence[Example], widths_px: Sequence[float]
-) -> pd.DataFrame:
-    """Scores of each object for heat maps of each width, in pixels of a 512 crop."""
-    ways = {width: _setting(heat_map_width_px=width) for width in widths_px}
-    return over_objects(study, networks, examples, ways)
-
-
-def by_margin(
-    study: Study, networks: Networks, examples: Sequence[Example], margins_px: Sequence[float]
-) -> pd.DataFrame:
-    """Scores of each object for crops that are wider than the box by each margin."""
-    ways = {margin: _setting(margin_px=margin) for margin in margins_px}
-    return over_objects(study, networks, examples, ways)
-
-
-def by_channels(study: Study, networks: Networks, examples: Sequence[Example]) -> pd.DataFrame:
-    """Scores of each object without some of the five channels (``WITHOUT``)."""
-    ways = {name: _setting(without=parts) for name, parts in WITHOUT.items()}
-    return over_objects(study, networks, examples, ways)
-
-
-def _setting(**changes: Any) -> Way:
-    return lambda subject, question: replace(question, **changes)
-
-
-def over_objects(
-    study: Study, networks: Networks, examples: Sequence[Example], ways: Mapping[Any, Way]
-) -> pd.DataFrame:
-    """Ask every network about every object in every way.
+    """Segment every object in every way with every training, from its own study's usual input.
 
     Returns:
         Columns network, object_id, scene, class_name, way, iou (0-1), object by object.
     """
     rows: list[dict[str, object]] = []
-    for example in examples:
-        subject, usual = read_subject(study, example), usual_question(study, example)
-        questions = [way(subject, usual) for way in ways.values()]
-        about = {"object_id": example.object_id, "class_name": subject.name}
-        about["scene"] = example.object_id.partition("/")[0]
-        for name, network in networks.items():
-            found = answers(study, network, subject, questions)
-            scores = zip(ways, found, strict=True)
-            rows += [about | {"network": name, "way": way, "iou": a.iou} for way, a in scores]
+    for name, training in trainings.items():
+        for example in examples:
+            subject = read_subject(training.study, example)
+            found = segment_ways(training, subject, usual_input(training.study, example), ways)
+            about = {"network": name, "object_id": example.object_id, "class_name": subject.name,
+                     "scene": example.object_id.partition("/")[0]}  # fmt: skip
+            rows += [about | {"way": way, "iou": one.iou} for way, one in found.items()]
     return pd.DataFrame(rows)
 
 
-def usual_of_each(trainings: Mapping[str, Training], example: Example) -> dict[str, Question]:
-    """The question that each training's own study asks about an object."""
-    return {name: usual_question(study, example) for name, (study, _) in trainings.items()}
-
-
-def of_each(
-    trainings: Mapping[str, Training],
-    measure: Callable[..., pd.DataFrame],
-    examples: Sequence[Example],
-    *rest: Any,
-) -> pd.DataFrame:
-    """One of the measurements above of several trainings, each asked in its own study's way."""
-    parts = [
-        measure(study, {name: network}, examples, *rest)
-        for name, (study, network) in trainings.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
+def usual_inputs(trainings: Mapping[str, Training], example: Example) -> dict[str, UserInput]:
+    """The user input of an object in each training's own study."""
+    return {name: usual_input(training.study, example) for name, training in trainings.items()}
 
 
 def means(frame: pd.DataFrame) -> pd.DataFrame:
@@ -205,33 +148,31 @@ def changes(frame: pd.DataFrame, usual: object) -> dict[str, dict[Any, Estimate]
 
 
 def _by_object(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """One row per object, one column per way, in the order in which they were asked."""
+    """One row per object, one column per way, both in their order in the frame."""
     own = frame[frame["network"] == name]
     table = own.pivot_table(index="object_id", columns="way", values="iou", sort=False)
     return table[list(dict.fromkeys(own["way"]))].loc[list(dict.fromkeys(own["object_id"]))]
 
 
-def by_attention(frame: pd.DataFrame) -> list[str]:
-    """Networks in ``by_place``, first the one that a click beside the object harms most."""
-    table = {name: _by_object(frame, name) for name in dict.fromkeys(frame["network"])}
-    lost = {name: float(_lost(found).mean()) for name, found in table.items()}
+def by_click_sensitivity(frame: pd.DataFrame) -> list[str]:
+    """Networks in scores ``at_places``, most click-sensitive first: a click outside costs most."""
+    lost = {name: float(_lost(frame, name).mean()) for name in dict.fromkeys(frame["network"])}
     return sorted(lost, key=lambda name: -lost[name])
 
 
-def _lost(table: pd.DataFrame) -> NDArray[np.float64]:
-    """What each object's answer loses when the click falls beside it."""
+def _lost(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """IoU that each object loses when the click falls just outside."""
+    table = _by_object(frame, name)
     return (table["deepest"] - table["just outside"]).to_numpy()
 
 
 def by_rank(frame: pd.DataFrame, examples: Sequence[Example], name: str, share: float) -> Example:
-    """The object at a rank of what its answer loses when the click falls beside it.
-
-    Ours: an object for a picture is chosen by rank, so that nobody picks the pretty one.
+    """The object at a rank of what it loses when the click falls just outside.
 
     Args:
-        frame: of ``by_place``, with these examples.
-        name: whose answers.
+        frame: scores ``at_places`` of these examples.
+        name: of the network.
         share: 0 loses least, 1 most.
     """
-    order = np.argsort(_lost(_by_object(frame, name)), kind="stable")
+    order = np.argsort(_lost(frame, name), kind="stable")
     return examples[int(order[round(share * (len(order) - 1))])]

@@ -17,7 +17,7 @@ from openscenes.data import crops
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
-from openscenes.lessons.interactions.state import inside
+from openscenes.lessons.interactions.user_inputs import inside
 from openscenes.lessons.prototypes.layers import LAYERS, draw, encoded, on_image, words
 from openscenes.lessons.prototypes.objects import name_of, predict_object, reclicked
 from openscenes.lessons.prototypes.refinement import (

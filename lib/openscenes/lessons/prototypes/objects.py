@@ -12,7 +12,7 @@ from openscenes import masks
 from openscenes.data import crops
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, ObjectRecord, Point
-from openscenes.lessons.interactions.state import inside
+from openscenes.lessons.interactions.user_inputs import inside
 from openscenes.lessons.loading import loaded
 from openscenes.method.inference import Prediction, paste_back, predictions
 from openscenes.study.runs.data import Study

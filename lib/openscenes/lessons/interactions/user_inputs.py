@@ -1,7 +1,4 @@
-"""What the interaction explorer shows: one object and a question about it.
-
-A question is a box, a point, and how they are put to the network.
-"""
+"""One object with its ground truth, and what a user gives for it: box, point, and their form."""
 
 from __future__ import annotations
 
@@ -18,6 +15,7 @@ from openscenes.errors import InputError
 from openscenes.seeding import numpy_generator
 from openscenes.study.plan.on_demand import n_objects_evenly
 from openscenes.study.runs.data import Study, validation
+from openscenes.widgets.controls import control
 
 BoolMask = NDArray[np.bool_]
 Part = Literal["colours", "foreground", "background"]
@@ -40,13 +38,13 @@ class Subject:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width) of the photograph."""
+        """(height, width) of the image."""
         return self.truth.shape[0], self.truth.shape[1]
 
 
 @dataclass(frozen=True)
-class Question:
-    """A box and a point in image pixels, and how they are put to the network.
+class UserInput:
+    """A box and a point in image pixels, and how they are shown to the network.
 
     Attributes:
         interaction: as the user gave it.
@@ -56,20 +54,20 @@ class Question:
             shrinks.
         jitter: standard deviation of each side's error, as a share of the box's height or width.
         draw: which errors are drawn.
-        without: what the network is not shown. Colours become their mean, heat maps 0.
+        without: channels left out; colours become their mean, heat maps 0.
     """
 
     interaction: Interaction
-    heat_map_width_px: float
-    margin_px: float
-    widened: float = 0.0
-    jitter: float = 0.0
-    draw: int = 0
+    heat_map_width_px: float = control("Gaussians, px", low=1.0, high=120.0, step=1.0)
+    margin_px: float = control("margin, px", low=0.0, high=90.0, step=1.0)
+    widened: float = control("box widened by", 0.0, low=-0.4, high=1.0, step=0.02)
+    jitter: float = control("box jitter", 0.0, low=0.0, high=0.4, step=0.02)
+    draw: int = control("jitter, draw no.", 0, low=0, high=20, step=1)
     without: tuple[Part, ...] = ()
 
 
 def read_subject(study: Study, example: Example) -> Subject:
-    """Read picture and ground truth of a labelled example.
+    """Read image and ground truth of a labelled example.
 
     Raises:
         InputError: if the example has no ground truth to compare with.
@@ -99,26 +97,23 @@ def flat(objects: Mapping[str, Sequence[Example]]) -> list[Example]:
     return [example for examples in objects.values() for example in examples]
 
 
-def usual_question(study: Study, example: Example) -> Question:
-    """The question that the study's tables ask: the simulated user's box and point."""
+def usual_input(study: Study, example: Example) -> UserInput:
+    """The simulated user's box and point, as in the study's tables."""
     profile = study.profile
-    return Question(example.interaction, profile.clicks.heat_map_width_px, profile.crop.margin_px)
+    return UserInput(example.interaction, profile.clicks.heat_map_width_px, profile.crop.margin_px)
 
 
-def with_point(question: Question, point: Point) -> Question:
-    """The same question with another click."""
-    return replace(question, interaction=Interaction(question.interaction.box, point))
+def with_point(user_input: UserInput, point: Point) -> UserInput:
+    """The same input with another click."""
+    return replace(user_input, interaction=Interaction(user_input.interaction.box, point))
 
 
-def with_box(question: Question, box: Box) -> Question:
-    """The same question with another box, shown as it is: neither widened nor jittered.
-
-    A point that lies outside the new box moves to its middle.
-    """
-    point = question.interaction.point
+def with_box(user_input: UserInput, box: Box) -> UserInput:
+    """The same input with another, exact box; a point outside it moves to its middle."""
+    point = user_input.interaction.point
     if not (box.row0 <= point.row < box.row1 and box.col0 <= point.col < box.col1):
         point = Point((box.row0 + box.row1 - 1) / 2, (box.col0 + box.col1 - 1) / 2)
-    return replace(question, interaction=Interaction(box, point), widened=0.0, jitter=0.0)
+    return replace(user_input, interaction=Interaction(box, point), widened=0.0, jitter=0.0)
 
 
 def inside(point: Point, shape: tuple[int, ...]) -> Point:
@@ -127,12 +122,12 @@ def inside(point: Point, shape: tuple[int, ...]) -> Point:
     return Point(row, float(np.clip(point.col, 0, shape[1] - 1)))
 
 
-def asked_box(question: Question, shape: tuple[int, int]) -> Box:
+def shown_box(user_input: UserInput, shape: tuple[int, int]) -> Box:
     """The box after widening and jitter: within an image of (height, width), 2 px at least."""
-    box = question.interaction.box
+    box = user_input.interaction.box
     sides = np.array([box.row1 - box.row0, box.col1 - box.col0] * 2)
-    outwards = np.array([-1.0, -1.0, 1.0, 1.0]) * question.widened
-    errors = question.jitter * numpy_generator("explorer jitter", question.draw).normal(size=4)
+    outwards = np.array([-1.0, -1.0, 1.0, 1.0]) * user_input.widened
+    errors = user_input.jitter * numpy_generator("explorer jitter", user_input.draw).normal(size=4)
     moved = np.array(box) + (outwards + errors) * sides
     row0, row1 = _side(moved[0], moved[2], shape[0])
     col0, col1 = _side(moved[1], moved[3], shape[1])

@@ -1,4 +1,4 @@
-"""Still pictures of interactions: what is asked, what is seen, what is answered, and how surely."""
+"""Figures of interactions: inputs, crops, outputs, clicks and boxes varied, with intervals."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from openscenes.data.interactions import depth
-from openscenes.data.records import Box
-from openscenes.lessons.interactions.answers import Answer
-from openscenes.lessons.interactions.layers import LAYERS, Picture, over
-from openscenes.lessons.interactions.maps import ClickMap
-from openscenes.lessons.interactions.state import BoolMask, Subject
+from openscenes.data.records import Box, Interaction
+from openscenes.lessons.interactions.click_maps import ClickMap
+from openscenes.lessons.interactions.layers import LAYERS, over
+from openscenes.lessons.interactions.segmentation import Segmentation
+from openscenes.lessons.interactions.user_inputs import BoolMask, Subject
+from openscenes.lessons.panels import (
+    Pixels,
+    bare,
+    error_legend,
+    grey,
+    image_grid,
+    plain,
+    show_image,
+)
 from openscenes.masks import distance_to_outside
-from openscenes.study.figures.galleries import draw_interaction
 from openscenes.study.figures.palette import PALETTE, SERIES
 from openscenes.study.scores.statistics import Estimate, estimate
 
@@ -29,80 +35,64 @@ PANEL_INCHES = 2.2
 DIFFERENCE = "difference to the ground truth"
 
 
-def question_figure(subject: Subject, answer: Answer) -> Figure:
-    """What the user gives, on the photograph, and the crop that the network gets of it.
-
-    Returns:
-        Left the photograph, dark where the crop leaves it out; right the crop, a square.
-    """
+def input_figure(subject: Subject, segmentation: Segmentation) -> Figure:
+    """The user's box and click on the image, dark outside the crop, and the network's crop."""
     height, width = subject.shape
     figure = Figure(figsize=(3.3 * width / height + 3.5, 3.7), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(width / height, 1))
-    shade = LAYERS["what the crop leaves out"](subject, answer)
-    left.imshow(over(subject.image, shade))
-    draw_interaction(left, answer.interaction.box, answer.interaction.point)
-    box = answer.interaction.box
+    shade, box = (
+        LAYERS["what the crop leaves out"](subject, segmentation),
+        segmentation.interaction.box,
+    )
     size = f"{box.row1 - box.row0:.0f} x {box.col1 - box.col0:.0f}"
-    left.set_title(f"a box of {size} px and a click ({subject.name})", fontsize=9.5)
-    right.imshow(answer.sample.image)
-    draw_interaction(right, answer.sample.box, answer.sample.point)
-    side = answer.probability.shape[0]
-    right.set_title(f"the network's crop, {side} x {side} px", fontsize=9.5)
-    _bare(left, right)
+    title = f"a box of {size} px and a click ({subject.name})"
+    show_image(left, over(subject.image, shade), None, segmentation.interaction, title=title)
+    sample, side = segmentation.sample, segmentation.probability.shape[0]
+    title = f"the network's crop, {side} x {side} px"
+    show_image(right, sample.image, None, Interaction(sample.box, sample.point), title=title)
     return figure
 
 
-def tiles_figure(tiles: Mapping[str, Picture], columns: int, title: str = "") -> Figure:
-    """Tiles of the crop in rows, with their names: input channels, or what is made of them."""
-    rows = -(-len(tiles) // columns)
-    size = (PANEL_INCHES * columns, (PANEL_INCHES + 0.25) * rows + (0.4 if title else 0))
-    figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False)
-    for panel in panels.flat[len(tiles) :]:
-        panel.set_axis_off()
-    for panel, (name, tile) in zip(panels.flat, tiles.items(), strict=False):
-        panel.imshow(tile)
-        panel.set_title(name, fontsize=9.5)
-        _bare(panel)
-    figure.suptitle(title, fontsize=10.5)
+def tiles_figure(tiles: Mapping[str, Pixels], columns: int, title: str = "") -> Figure:
+    """Tiles of the crop in rows, with their names: input channels, or the outputs."""
+    size = (PANEL_INCHES, PANEL_INCHES + 0.25)
+    figure, panels = image_grid(len(tiles), columns, size, title=title, spare=0.4 if title else 0)
+    for panel, (name, tile) in zip(panels, tiles.items(), strict=True):
+        show_image(panel, tile, title=name)
     return figure
 
 
-def answers_figure(subject: Subject, answers: Mapping[Any, Answer], title: str = "") -> Figure:
-    """Several answers about one object: box, click, and where each mask is right or wrong."""
-    n, boxes = len(answers), [answer.interaction.box for answer in answers.values()]
-    window = _window(boxes, subject.shape)
+def segmentations_figure(
+    subject: Subject, found: Mapping[Any, Segmentation], title: str = ""
+) -> Figure:
+    """Several segmentations of one object: box, click, and where each mask is right or wrong."""
+    window = _window([one.interaction.box for one in found.values()], subject.shape)
     height = (window.row1 - window.row0) / (window.col1 - window.col0)
-    size = (PANEL_INCHES * n, PANEL_INCHES * min(max(height, 0.4), 2.0) + 1.15)
-    figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(1, n, squeeze=False)[0]
-    for panel, (name, answer) in zip(panels, answers.items(), strict=True):
-        panel.imshow(over(_grey(subject.image), LAYERS[DIFFERENCE](subject, answer)))
-        draw_interaction(panel, answer.interaction.box, answer.interaction.point)
-        panel.set_title(f"{name}\nIoU {answer.iou:.2f}", fontsize=9.5)
+    size = (PANEL_INCHES, PANEL_INCHES * min(max(height, 0.4), 2.0))
+    figure, panels = image_grid(len(found), len(found), size, title=title, spare=1.15)
+    for panel, (name, one) in zip(panels, found.items(), strict=True):
+        errors = LAYERS[DIFFERENCE](subject, one)
+        show_image(panel, over(grey(subject.image), errors), None, one.interaction,
+                   title=f"{name}\nIoU {one.iou:.2f}")  # fmt: skip
         _frame(panel, window)
-    figure.suptitle(title, fontsize=10.5)
-    colours = [Patch(color=PALETTE[name], label=name) for name in ("right", "too much", "missed")]
-    figure.legend(handles=[_dot(), *colours], loc="outside lower center", ncols=4, frameon=False)
+    error_legend(figure)
     return figure
 
 
-def click_map_figure(subject: Subject, maps: Mapping[str, ClickMap]) -> Figure:
-    """For each network, the IoU that a click at each place of the box brings.
+def click_map_figure(subject: Subject, click_maps: Mapping[str, ClickMap]) -> Figure:
+    """The IoU for a click at each place of the box, a panel per network, all on one scale.
 
-    Returns:
-        A panel per network with the object's outline, on one scale; at the right the same scores
-        over the distance from the outline, above 0 inside the object.
+    At the right the same scores over the distance from the outline, above 0 inside the object.
     """
-    n = len(maps)
+    n = len(click_maps)
     figure = Figure(figsize=(3.1 * n + 3.8, 3.6), layout="constrained")
     *panels, last = figure.subplots(1, n + 1, squeeze=False, width_ratios=(*[1] * n, 1.15))[0]
-    low = min(float(found.iou.min()) for found in maps.values())
-    high = max(float(found.iou.max()) for found in maps.values())
+    low = min(float(found.iou.min()) for found in click_maps.values())
+    high = max(float(found.iou.max()) for found in click_maps.values())
     limits = {"vmin": low, "vmax": max(high, low + 0.01)}
     distance = signed_distance(subject.truth)
-    for number, (panel, (name, found)) in enumerate(zip(panels, maps.items(), strict=True)):
-        panel.imshow(_grey(subject.image))
+    for number, (panel, (name, found)) in enumerate(zip(panels, click_maps.items(), strict=True)):
+        panel.imshow(grey(subject.image))
         shown = panel.imshow(
             found.in_image(subject.shape), cmap="cividis", alpha=0.85, interpolation="nearest",
             **limits,
@@ -114,13 +104,11 @@ def click_map_figure(subject: Subject, maps: Mapping[str, ClickMap]) -> Figure:
         far = distance[found.points[:, 0], found.points[:, 1]]
         style = {"marker": "ox^s"[number % 4], "color": SERIES[number % len(SERIES)]}
         last.scatter(far, found.iou, s=14, alpha=0.6, label=name, **style)
-    figure.colorbar(shown, ax=panels, label="IoU of the answer to a click here", shrink=0.85)
+    figure.colorbar(shown, ax=panels, label="IoU for a click here", shrink=0.85)
     last.axvline(0, color=PALETTE["neutral"], linewidth=1)
-    last.set_xlabel("distance of the click from the outline, px\n(left: outside)", fontsize=9)
-    last.set_ylabel("IoU", fontsize=9)
     last.set_ylim(-0.02, 1.02)
     last.legend(fontsize=8, loc="best")
-    _plain(last)
+    plain(last, "both", "distance of the click from the outline, px\n(left: outside)", "IoU")
     return figure
 
 
@@ -131,7 +119,7 @@ def signed_distance(mask: BoolMask) -> NDArray[np.float32]:
 
 
 def change_figure(changes: Mapping[str, Mapping[Any, Estimate]], title: str) -> Figure:
-    """By how much each way of asking differs from the usual one, for each network.
+    """By how much each way to vary the input changes mIoU, for each network.
 
     Args:
         changes: network -> way -> paired difference over objects; ways are the same for all.
@@ -160,7 +148,7 @@ def change_figure(changes: Mapping[str, Mapping[Any, Estimate]], title: str) -> 
     )
     panel.set_title(title, fontsize=10.5)
     panel.legend(fontsize=8.5, frameon=False)
-    _plain(panel)
+    plain(panel)
     return figure
 
 
@@ -168,7 +156,7 @@ def curve_figure(frame: pd.DataFrame, label: str, usual: float, *, log: bool = F
     """Mean IoU over what is varied: a panel per scene, a line per network, a band of 95 %.
 
     Args:
-        frame: of ``by_box``, ``by_jitter`` or ``by_width``.
+        frame: of ``trials.scores``.
         label: what is varied.
         usual: its value in training.
         log: draw it on a logarithmic axis.
@@ -189,7 +177,7 @@ def curve_figure(frame: pd.DataFrame, label: str, usual: float, *, log: bool = F
             )
         panel.set_title(f"{scene} ({own['object_id'].nunique()} objects)", fontsize=9.5)
         panel.set_xlabel(label, fontsize=9)
-        _plain(panel)
+        plain(panel)
     panels[0].set_ylabel("mean IoU, 0-100", fontsize=9)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
@@ -210,7 +198,7 @@ def _distinct(frame: pd.DataFrame, column: str) -> list[Any]:
 
 
 def _window(boxes: list[Box], shape: tuple[int, int]) -> Box:
-    """The part of the photograph around all boxes, with a tenth more."""
+    """The part of the image around all boxes, with a tenth more."""
     edges = np.array(boxes)
     low, high = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
     spare = 0.1 * (high - low) + 2
@@ -227,25 +215,4 @@ def _around(found: ClickMap) -> Box:
 def _frame(panel: Axes, window: Box) -> None:
     panel.set_xlim(window.col0 - 0.5, window.col1 - 0.5)
     panel.set_ylim(window.row1 - 0.5, window.row0 - 0.5)
-    _bare(panel)
-
-
-def _grey(image: Picture) -> Picture:
-    return np.repeat(image.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
-
-
-def _bare(*panels: Axes) -> None:
-    for panel in panels:
-        panel.set_xticks([])
-        panel.set_yticks([])
-
-
-def _plain(panel: Axes) -> None:
-    panel.grid(color="0.92")
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)
-
-
-def _dot() -> Line2D:
-    colour = PALETTE["click"]
-    return Line2D([], [], color=colour, marker="o", linestyle="", label="click")
+    bare(panel)
