@@ -1,6 +1,5 @@
 """``openscenes.predict`` and its command line: what comes out, what is refused, what is kept."""
 
-import argparse
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import torch
 from PIL import Image
 
 import openscenes
+from openscenes.__main__ import main
 from openscenes.data.crops import CropConfig
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.interactions import ClickConfig
@@ -364,10 +364,7 @@ def test_the_package_predicts_and_stays_light():
 
 def command(*arguments):
     """Exit code of ``openscenes predict`` with these arguments."""
-    parser = argparse.ArgumentParser()
-    predict_command.add_parser(parser.add_subparsers())
-    args = parser.parse_args(["predict", *map(str, arguments)])
-    return args.run(args)
+    return main(["predict", *map(str, arguments)])
 
 
 INTERACTION = ("--box", *BOX, "--point", *POINT)
@@ -437,4 +434,4 @@ def test_the_command_line_fails_with_one_sentence(
     assert command(*filled) == 2
     said = capsys.readouterr()
     assert said.out == "" and message in said.err
-    assert said.err.startswith("openscenes predict: ") and said.err.count("\n") == 1
+    assert said.err.startswith("openscenes: ") and said.err.count("\n") == 1

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openscenes.errors import DataError, InputError, OpenScenesError
+from openscenes.errors import DataError, InputError
 from openscenes.paths import atomic
 
 if TYPE_CHECKING:
-    from openscenes.prediction.model_files import LoadedModel
     from openscenes.prediction.predict import PredictionResult
 
 
-FAILED = 2
 OUTPUTS = ("out", "probability", "overlay")
 OBJECT_COLOUR, CLICK_COLOUR = (0, 114, 178), (230, 159, 0)  # told apart by every kind of eye
 
@@ -49,13 +46,30 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer one command line: 0, or 2 after one sentence on standard error."""
-    try:
-        _check_outputs(args)
-        _answer(args)
-    except OpenScenesError as error:
-        print(f"openscenes predict: {error}", file=sys.stderr)
-        return FAILED
+    """Answer one command line.
+
+    Raises:
+        OpenScenesError: of one sentence, where the user can mend it.
+    """
+    _check_outputs(args)
+    # torch takes seconds to import, which `--help` need not wait for
+    from openscenes.prediction.model_files import model_from_file, newest_demo_model
+    from openscenes.prediction.predict import checked_interaction, predict
+
+    image = _read(args.image)
+    checked_interaction(image, args.box, args.point)
+    model = model_from_file(
+        args.published_iog or args.model or newest_demo_model(),
+        device=args.device,
+        precision=args.precision,
+        published_iog=args.published_iog is not None,
+    )
+    result = predict(image, args.box, args.point, model=model)
+    _write(args, image, result)
+    height, width = result.mask.shape
+    print(f"model       {model.label} ({model.device}, {model.precision})")
+    print(f"mask area   {int(result.mask.sum())} px of {height} x {width}")
+    print(f"confidence  {result.confidence:.3f}")
     return 0
 
 
@@ -69,21 +83,6 @@ def _check_outputs(args: argparse.Namespace) -> None:
         raise InputError("Two of the image and the outputs have one name; name each differently.")
 
 
-def _answer(args: argparse.Namespace) -> None:
-    # torch takes seconds to import, which `--help` need not wait for
-    from openscenes.prediction.predict import checked_interaction, predict
-
-    image = _read(args.image)
-    checked_interaction(image, args.box, args.point)
-    model = _model(args)
-    result = predict(image, args.box, args.point, model=model)
-    _write(args, image, result)
-    height, width = result.mask.shape
-    print(f"model       {model.label} ({model.device}, {model.precision})")
-    print(f"mask area   {int(result.mask.sum())} px of {height} x {width}")
-    print(f"confidence  {result.confidence:.3f}")
-
-
 def _read(path: Path) -> Any:
     from openscenes.data.datasets import read_image
 
@@ -93,17 +92,6 @@ def _read(path: Path) -> Any:
         raise InputError(
             f"The image {path} is missing or unreadable; give a whole JPEG or PNG file."
         ) from error
-
-
-def _model(args: argparse.Namespace) -> LoadedModel:
-    from openscenes.prediction.model_files import model_from_file, newest_demo_model
-
-    return model_from_file(
-        args.published_iog or args.model or newest_demo_model(),
-        device=args.device,
-        precision=args.precision,
-        published_iog=args.published_iog is not None,
-    )
 
 
 def _write(args: argparse.Namespace, image: Any, result: PredictionResult) -> None:

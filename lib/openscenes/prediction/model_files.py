@@ -34,6 +34,7 @@ PRECISIONS: tuple[Precision, ...] = ("auto", "bf16", "fp32")
 DEVICES = ("auto", "cpu", "cuda")
 CONFIGURATION = "configuration"
 DEMO = "demo "  # how the label of every model of that profile begins
+Parts = tuple[OpenSceneNet, CropConfig, ClickConfig, str]  # a network and its label
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ def loaded_model(
             f"The crop is {crop.size} px but the network is built for {network.config.crop_size}; "
             "make them equal."
         )
-    clicks = clicks or ClickConfig()
-    return _ready(copy.deepcopy(network), crop, clicks, device, precision, label)
+    parts = copy.deepcopy(network), crop, clicks or ClickConfig(), label
+    return _ready(parts, device, precision)
 
 
 def description(network: NetworkConfig, crop: CropConfig, clicks: ClickConfig) -> dict[str, str]:
@@ -141,24 +142,23 @@ def newest_demo_model() -> Path:
 
 @lru_cache(maxsize=2)
 def _kept(
-    build: Callable[[Path], tuple[OpenSceneNet, CropConfig, ClickConfig, str]],
+    build: Callable[[Path], Parts],
     path: Path,
     _mtime_ns: int,
     _n_bytes: int,
     device: str,
     precision: Precision,
 ) -> LoadedModel:
-    network, crop, clicks, label = build(path)
-    return _ready(network, crop, clicks, device, precision, label)
+    return _ready(build(path), device, precision)
 
 
-def _published(path: Path) -> tuple[OpenSceneNet, CropConfig, ClickConfig, str]:
+def _published(path: Path) -> Parts:
     network = OpenSceneNet(NetworkConfig())
     load_published_iog(network, path)
     return network, CropConfig(), ClickConfig(), "published IOG"
 
 
-def _described(path: Path) -> tuple[OpenSceneNet, CropConfig, ClickConfig, str]:
+def _described(path: Path) -> Parts:
     about = _metadata(path)
     network_config, crop, clicks = _configurations(path, about)
     network = OpenSceneNet(network_config)
@@ -206,27 +206,21 @@ def _is_demo(path: Path) -> bool:
     return CONFIGURATION in about and label.startswith(DEMO) and "ground truth" not in label
 
 
-def _ready(
-    network: OpenSceneNet,
-    crop: CropConfig,
-    clicks: ClickConfig,
-    device: str,
-    precision: Precision,
-    label: str,
-) -> LoadedModel:
+def _ready(parts: Parts, device: str, precision: Precision) -> LoadedModel:
     """Bring a network, in place, to its device and precision.
 
     Kernels are stored as bfloat16 once, where autocast would round them in every call to the
     same values.
     """
+    network, crop, clicks, label = parts
     place = _device(device)
     resolved = _resolved(precision, place)
-    network = network.eval().requires_grad_(False).to(place)
+    network.eval().requires_grad_(False).to(place)
     if resolved == "bf16":
         for module in network.modules():
             if isinstance(module, nn.Conv2d):
                 module.to(torch.bfloat16)
-    network = network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)
     return LoadedModel(network, crop, clicks, place, resolved, label)
 
 

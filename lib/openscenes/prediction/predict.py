@@ -64,7 +64,7 @@ def predict(
         device: "auto", "cpu" or "cuda", for a model that is still to be loaded.
         precision: "auto" (bf16 where it pays), "bf16" or "fp32", likewise.
     Returns:
-        PredictionResult; a model file is read once, so the second call is fast.
+        PredictionResult; a model file is read once.
     Raises:
         InputError: if image, box or point cannot be used, or device or precision is unknown.
         WeightsError: if there is no model, or its file cannot be used.
@@ -101,11 +101,8 @@ def checked_interaction(image: object, box: object, point: object) -> Interactio
     area = Box(*_numbers(box, "The box", "(row0, col0, row1, col1)", 4))
     click = Point(*_numbers(point, "The point", "(row, col)", 2))
     _check_box(area, height, width)
-    inside = all(
-        low - 0.5 <= at <= high - 0.5
-        for at, low, high in zip(click, area[:2], area[2:], strict=True)
-    )
-    if not inside:
+    edges = zip(click, area[:2], area[2:], strict=True)
+    if not all(low - 0.5 <= at <= high - 0.5 for at, low, high in edges):
         raise InputError(
             f"The point {_written(click)} lies outside the box {_written(area)}; click inside "
             "the box, as (row, col)."

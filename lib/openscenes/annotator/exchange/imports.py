@@ -155,19 +155,8 @@ def _foreign(one: ImportedObject, facts: ImageFacts) -> Snapshot:
     unused = np.random.default_rng(0)  # this user looks at the mask alone
     interaction = simulate(decode(one.mask), ClickConfig(), CropConfig(), unused)
     return Snapshot(
-        time="",
-        action="imported",
-        image=facts.path,
-        image_digest=facts.digest,
-        size=facts.size,
-        object_id=_object_id(one, facts),
-        box=interaction.box,
-        clicks=(Click(*interaction.point, 1, 0.0),),
-        class_name=one.class_name,
-        model="",
-        first_mask=None,
-        mask=one.mask,
-        accepted=True,
-        deleted=False,
-        window="",
-    )
+        action="imported", image=facts.path, image_digest=facts.digest, size=facts.size,
+        object_id=_object_id(one, facts), box=interaction.box,
+        clicks=(Click(*interaction.point, 1, 0.0),), class_name=one.class_name,
+        model="", first_mask=None, mask=one.mask, accepted=True,
+    )  # fmt: skip

@@ -131,22 +131,10 @@ class Annotations:
         row, col = map(float, interaction.point)
         with self._newest():
             begun = Snapshot(
-                time="",
-                action="asked",
-                image=image.path,
-                image_digest=image.digest,
-                size=image.size,
-                object_id=new_id(),
-                box=Box(*map(float, interaction.box)),
-                clicks=(Click(row, col, 1, 0.0),),
-                class_name=None,
-                model=model,
-                first_mask=code,
-                mask=code,
-                accepted=False,
-                deleted=False,
-                window=self.window,
-            )
+                action="asked", image=image.path, image_digest=image.digest, size=image.size,
+                object_id=new_id(), box=Box(*map(float, interaction.box)),
+                clicks=(Click(row, col, 1, 0.0),), model=model, first_mask=code, mask=code,
+            )  # fmt: skip
             return self._write(begun, "asked")
 
     def correct(

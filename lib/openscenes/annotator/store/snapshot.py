@@ -43,7 +43,7 @@ class ImageFacts(NamedTuple):
     size: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One object, whole, after one action; the newest of an object counts.
 
@@ -65,7 +65,7 @@ class Snapshot:
         window: which window wrote the line.
     """
 
-    time: str
+    time: str = ""
     action: Action
     image: str
     image_digest: str
@@ -73,13 +73,13 @@ class Snapshot:
     object_id: str
     box: Box
     clicks: tuple[Click, ...]
-    class_name: str | None
+    class_name: str | None = None
     model: str
     first_mask: Rle | None
     mask: Rle
-    accepted: bool
-    deleted: bool
-    window: str
+    accepted: bool = False
+    deleted: bool = False
+    window: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no reader could use."""
