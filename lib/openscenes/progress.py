@@ -8,9 +8,6 @@ from tqdm.std import tqdm
 
 
 def progress(label: str, total: int, done: int = 0) -> tqdm:
-    """A bar on standard error that shows speed and the time left.
-
-    Ours: the paper shows no progress; a log file gets a line every twenty seconds.
-    """
+    """A bar on standard error with speed and time left; a log gets a line in twenty seconds."""
     interval = 0.5 if sys.stderr.isatty() else 20.0
     return tqdm(total=total, initial=done, desc=label, mininterval=interval, leave=False)

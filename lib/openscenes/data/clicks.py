@@ -38,13 +38,9 @@ def _simulated(
     made = []
     for record in index.records:
         generator = numpy_generator("user", record.scene, record.object_id)
-        mask = datasets.read_mask(record)
-        interaction = interactions.simulate(mask, config, crop, generator)
-        made.append(
-            ClickedObject(
-                record.scene, record.image_id, record.object_id, record.image, interaction
-            )
-        )
+        interaction = interactions.simulate(datasets.read_mask(record), config, crop, generator)
+        names = (record.scene, record.image_id, record.object_id, record.image)
+        made.append(ClickedObject(*names, interaction))
     return made
 
 
@@ -74,19 +70,12 @@ def load(path: Path) -> tuple[ClickedObject, ...]:
 
 
 def _to_json(item: ClickedObject) -> dict[str, Any]:
-    return {
-        "scene": item.scene,
-        "image_id": item.image_id,
-        "object_id": item.object_id,
-        "image": str(item.image),
-        "box": list(item.interaction.box),
-        "point": list(item.interaction.point),
-    }
+    names = {"scene": item.scene, "image_id": item.image_id, "object_id": item.object_id}
+    box, point = list(item.interaction.box), list(item.interaction.point)
+    return names | {"image": str(item.image), "box": box, "point": point}
 
 
 def _from_json(line: dict[str, Any]) -> ClickedObject:
     box, point = Box(*map(float, line["box"])), Point(*map(float, line["point"]))
-    interaction = Interaction(box, point)
-    return ClickedObject(
-        line["scene"], line["image_id"], line["object_id"], Path(line["image"]), interaction
-    )
+    names = (line["scene"], line["image_id"], line["object_id"], Path(line["image"]))
+    return ClickedObject(*names, Interaction(box, point))

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from openscenes import masks
 from openscenes.data import crops, interactions
-from openscenes.data import interactions as encodings
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.records import Box, Point
 from openscenes.seeding import numpy_generator
@@ -57,7 +56,7 @@ class Batch:
     def inputs(self, config: interactions.ClickConfig) -> Tensor:
         """The network's five channels, (B, 5, S, S) float32 in [0, 255] (Sec. 3.1)."""
         size = self.images.shape[-1]
-        maps = encodings.heat_maps(self.points, self.boxes, size, config)
+        maps = interactions.heat_maps(self.points, self.boxes, size, config)
         stacked = torch.cat([self.images.float(), maps], dim=1)
         return stacked.contiguous(memory_format=torch.channels_last)
 

@@ -65,10 +65,11 @@ def assemble(split: Split, findings: Iterable[Found | Dropped], min_area: int) -
     kept: list[Found] = []
     dropped: Counter[str] = Counter()
     for finding in findings:
-        reason = finding if isinstance(finding, Dropped) else _too_small(finding, min_area)
-        if reason is not None:
-            dropped[reason.reason] += reason.times
-        elif isinstance(finding, Found):
+        if isinstance(finding, Dropped):
+            dropped[finding.reason] += finding.times
+        elif finding.area < min_area:
+            dropped[f"smaller than {min_area} px" if finding.area else "empty"] += 1
+        else:
             kept.append(finding)
     if not kept:
         raise DataError(_nothing_left(split, dropped))
@@ -76,12 +77,6 @@ def assemble(split: Split, findings: Iterable[Found | Dropped], min_area: int) -
     records = tuple(_record(split.scene, found) for found in kept)
     counts, digest = dict(sorted(dropped.items())), _digest(split, kept)
     return Index(split.scene, split.classes, records, counts, split.n_images, digest)
-
-
-def _too_small(found: Found, min_area: int) -> Dropped | None:
-    if found.area == 0:
-        return Dropped("empty")
-    return Dropped(f"smaller than {min_area} px") if found.area < min_area else None
 
 
 def _nothing_left(split: Split, dropped: Counter[str]) -> str:

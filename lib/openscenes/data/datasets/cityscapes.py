@@ -49,13 +49,8 @@ def cityscapes(root: Path, split: str, *, min_area: int = 1) -> Index:
     masks = require_folder(root, f"gtFine/{split}", NAME)
     places = _image_places(images, masks)
     header = Split(f"cityscapes/{split}", tuple(INSTANCE_CLASSES.values()), root, len(places))
-    return index_cache.cached(
-        "cityscapes",
-        root,
-        [split, min_area],
-        [images, masks],
-        lambda: assemble(header, each(places, partial(_objects, images, masks)), min_area),
-    )
+    build = partial(assemble, header, each(places, partial(_objects, images, masks)), min_area)
+    return index_cache.cached("cityscapes", root, [split, min_area], [images, masks], build)
 
 
 def _image_places(images: Path, masks: Path) -> list[str]:

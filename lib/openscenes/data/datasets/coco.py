@@ -57,13 +57,9 @@ def coco(
     there = (path.stem.removeprefix("instances_") for path in folder.glob("instances_*.json"))
     path = require_file(folder / f"instances_{short}2017.json", NAME, there)
     images = require_folder(root, f"{short}2017", NAME)
-    return index_cache.cached(
-        "coco",
-        root,
-        [short, fraction, seed, min_area],
-        [path, images],
-        lambda: _build(root, path, images, (fraction, seed, min_area)),
-    )
+    build = partial(_build, root, path, images, (fraction, seed, min_area))
+    options = [short, fraction, seed, min_area]
+    return index_cache.cached("coco", root, options, [path, images], build)
 
 
 def drawn(image_id: str, fraction: float, seed: int) -> bool:

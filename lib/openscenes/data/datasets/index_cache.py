@@ -16,11 +16,7 @@ FORMAT = 1
 
 
 def cached(
-    name: str,
-    root: Path,
-    options: object,
-    sources: Iterable[Path],
-    build: Callable[[], Index],
+    name: str, root: Path, options: object, sources: Iterable[Path], build: Callable[[], Index]
 ) -> Index:
     """Return the index that was built from the same files before, or build and keep it.
 
@@ -89,14 +85,9 @@ def _to_json(index: Index, root: Path) -> dict[str, Any]:
         class_number = class_numbers[record.class_name]
         rows.append([number, record.mask.label, class_number, *record.box, record.area])
     return {
-        "scene": index.scene,
-        "classes": index.classes,
-        "images": list(images),
-        "objects": rows,
-        "dropped": index.dropped,
-        "n_images": index.n_images,
-        "digest": index.digest,
-    }
+        "scene": index.scene, "classes": index.classes, "images": list(images), "objects": rows,
+        "dropped": index.dropped, "n_images": index.n_images, "digest": index.digest,
+    }  # fmt: skip
 
 
 def _load(path: Path, root: Path) -> Index | None:
@@ -110,33 +101,17 @@ def _load(path: Path, root: Path) -> Index | None:
         records = tuple(
             _from_row(content["scene"], classes, images[row[0]], row) for row in content["objects"]
         )
-        return Index(
-            scene=content["scene"],
-            classes=classes,
-            records=records,
-            dropped=dict(content["dropped"]),
-            n_images=int(content["n_images"]),
-            digest=str(content["digest"]),
-        )
+        dropped, n_images = dict(content["dropped"]), int(content["n_images"])
+        return Index(content["scene"], classes, records, dropped, n_images, str(content["digest"]))
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
 def _from_row(
-    scene: str,
-    classes: tuple[str, ...],
-    image: tuple[str, Path, Any, Path],
-    row: list[int],
+    scene: str, classes: tuple[str, ...], image: tuple[str, Path, Any, Path], row: list[int]
 ) -> ObjectRecord:
-    image_id, path, kind, mask = image
+    image_id, path, kind, mask_path = image
     _, label, class_number, row0, col0, row1, col1, area = row
-    return ObjectRecord(
-        scene=scene,
-        image_id=image_id,
-        object_id=f"{image_id}/{label}",
-        class_name=classes[class_number],
-        box=Box(row0, col0, row1, col1),
-        area=area,
-        image=path,
-        mask=MaskSource(kind, mask, label),
-    )
+    name, box = classes[class_number], Box(row0, col0, row1, col1)
+    mask = MaskSource(kind, mask_path, label)
+    return ObjectRecord(scene, image_id, f"{image_id}/{label}", name, box, area, path, mask)

@@ -23,11 +23,7 @@ def data_root(root: Path | str) -> Path:
 
 
 def require_folder(root: Path, inside: str, name: str) -> Path:
-    """Return ``root / inside`` or say what was wanted.
-
-    Raises:
-        DataError: if that folder does not exist.
-    """
+    """Return ``root / inside``; a DataError says what was wanted where there is no such folder."""
     folder = root / inside
     if not folder.is_dir():
         raise DataError(
@@ -38,11 +34,7 @@ def require_folder(root: Path, inside: str, name: str) -> Path:
 
 
 def require_file(path: Path, name: str, choices: Iterable[str] = ()) -> Path:
-    """Return the path or say what was wanted and which splits are there.
-
-    Raises:
-        DataError: if that file does not exist.
-    """
+    """Return the path; a DataError says which splits are there where there is no such file."""
     if not path.is_file():
         there = ", ".join(sorted(choices)) or "none"
         raise DataError(
@@ -53,11 +45,7 @@ def require_file(path: Path, name: str, choices: Iterable[str] = ()) -> Path:
 
 
 def read_list(folder: Path, split: str, name: str) -> list[str]:
-    """Image ids of ``folder/<split>.txt``, without repetitions, in the file's order.
-
-    Raises:
-        DataError: if the list does not exist.
-    """
+    """Image ids of ``folder/<split>.txt`` (a DataError without it), in order, each once."""
     splits = (path.stem for path in folder.glob("*.txt"))
     path = require_file(folder / f"{split}.txt", name, splits)
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -65,10 +53,6 @@ def read_list(folder: Path, split: str, name: str) -> list[str]:
 
 
 def require_min_area(min_area: int) -> None:
-    """Refuse a smallest area below one pixel.
-
-    Raises:
-        InputError: if ``min_area`` is below 1, since an empty object is no object.
-    """
+    """Raise an InputError for a smallest area below one pixel: an empty object is no object."""
     if min_area < 1:
         raise InputError(f"min_area must be at least 1 pixel, got {min_area}; 1 keeps all objects.")

@@ -42,11 +42,7 @@ class Instances(NamedTuple):
 
 
 def sbd(
-    root: Path,
-    split: str = "trainval",
-    *,
-    min_area: int = 1,
-    exclude: Collection[str] = (),
+    root: Path, split: str = "trainval", *, min_area: int = 1, exclude: Collection[str] = ()
 ) -> Index:
     """Index the objects of an SBD split.
 
@@ -66,18 +62,13 @@ def sbd(
     listed = list(dict.fromkeys(name for part in parts for name in read_list(base, part, NAME)))
     excluded = set(listed) & set(exclude)
     image_ids = [name for name in listed if name not in excluded]
-    left_out = [Dropped("excluded image", len(excluded))] if excluded else []
     folders = [require_folder(root, f"{LAYOUT}/{folder}", NAME) for folder in ("img", "inst")]
+    sources = [*(base / f"{part}.txt" for part in parts), *folders]
     header = Split(f"sbd/{split}", VOC_CLASSES, root, len(image_ids))
-    return index_cache.cached(
-        "sbd",
-        root,
-        [split, min_area, sorted(excluded)],
-        [*(base / f"{part}.txt" for part in parts), *folders],
-        lambda: assemble(
-            header, chain(left_out, each(image_ids, partial(_objects, base))), min_area
-        ),
-    )
+    left_out = [Dropped("excluded image", len(excluded))] if excluded else []
+    findings = chain(left_out, each(image_ids, partial(_objects, base)))
+    build = partial(assemble, header, findings, min_area)
+    return index_cache.cached("sbd", root, [split, min_area, sorted(excluded)], sources, build)
 
 
 def voc_sbd(root: Path, *, min_area: int = 1) -> Index:

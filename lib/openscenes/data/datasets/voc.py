@@ -48,18 +48,12 @@ def voc(root: Path, split: str, *, min_area: int = 1) -> Index:
     root = data_root(root)
     base = require_folder(root, LAYOUT, NAME)
     image_ids = voc_image_ids(root, split)
-    folders = [
-        require_folder(root, f"{LAYOUT}/{folder}", NAME)
-        for folder in ("JPEGImages", "SegmentationObject", "SegmentationClass")
-    ]
+    sources = [base / f"ImageSets/Segmentation/{split}.txt"]
+    for folder in ("JPEGImages", "SegmentationObject", "SegmentationClass"):
+        sources.append(require_folder(root, f"{LAYOUT}/{folder}", NAME))
     header = Split(f"voc/{split}", VOC_CLASSES, root, len(image_ids))
-    return index_cache.cached(
-        "voc",
-        root,
-        [split, min_area],
-        [base / f"ImageSets/Segmentation/{split}.txt", *folders],
-        lambda: assemble(header, each(image_ids, partial(_objects, base)), min_area),
-    )
+    build = partial(assemble, header, each(image_ids, partial(_objects, base)), min_area)
+    return index_cache.cached("voc", root, [split, min_area], sources, build)
 
 
 def voc_image_ids(root: Path, split: str) -> list[str]:
