@@ -59,7 +59,7 @@ def test_a_page_begins_with_its_claim_and_says_what_to_expect_and_to_notice(path
     prose = [cell["source"] for cell in cells(path) if cell["cell_type"] == "markdown"]
     first = prose[0]
     assert first.startswith("# ")
-    for word in ("**", "Paper: ", "Reads: ", "Writes: ", "Time: "):
+    for word in ("**", "Paper: ", "Reads: ", "Writes: ", "Time: ", "Kernel: ", "`make setup`"):
         assert word in first, word
     text = "\n".join(prose)
     assert re.search(r"\*Expect\*", text)
