@@ -26,7 +26,7 @@ def png(size=(900, 300)):
     return buffer.getvalue()
 
 
-def notebook(path, title="Table 4: a life", picture=True):
+def notebook(path, title="Table 4: a sequence", picture=True):
     """An executed notebook with markdown, html that would run, and perhaps a picture."""
     shown = [
         nbformat.v4.new_output(
@@ -53,8 +53,8 @@ def write(path, text):
 
 def write_reports(folder):
     """Reports of two profiles in a project with a README and one module."""
-    notebook(folder / "notebooks/table_4_life.ipynb")
-    notebook(folder / "study/notebooks/table_4_life.ipynb", picture=False)
+    notebook(folder / "notebooks/table_4_sequence.ipynb")
+    notebook(folder / "study/notebooks/table_4_sequence.ipynb", picture=False)
     for top in (folder, folder / "study"):
         write(top / "tables/table_4.md", "# Table 4\n\nmIoU on scenes, 3 seeds.\n\n| a |\n|--:|\n")
         for name in ("table_4.csv", "table_4_run.json", "table_40.csv"):
@@ -129,7 +129,7 @@ def test_every_link_leads_somewhere_and_nothing_is_fetched(reports, tmp_path):
 def test_the_site_mirrors_the_reports_and_takes_what_they_link_to(made):
     written = {p.relative_to(made).as_posix() for p in made.rglob("*.*")}
     tables = {"tables/table_4.html", "tables/table_4.csv", "tables/table_4_run.json"}
-    tables |= {"tables/table_40.csv", "notebooks/table_4_life.html"}
+    tables |= {"tables/table_40.csv", "notebooks/table_4_sequence.html"}
     assert written == {
         *tables, *(f"study/{name}" for name in tables), "README.html", "figures/a b.png",
         "index.html", "style.css", "project/README.html", "project/lib/ipt.py.html",
@@ -156,7 +156,7 @@ def test_the_index_has_a_card_for_each_notebook_of_each_profile(made):
     assert "synthetic scenes (generated, not photographs)" in heads[0]
     cards = re.findall(r"<article>(.*?)</article>", text, re.DOTALL)
     assert len(cards) == 2
-    assert all("<h3>Table 4: a life</h3>" in card for card in cards)
+    assert all("<h3>Table 4: a sequence</h3>" in card for card in cards)
     assert "(73.7 → 75.0, Sec. 3.2, <code>+IPT</code>).</p>" in cards[0]
     assert "Not this" not in text
     assert "<img" in cards[0]
@@ -172,13 +172,13 @@ def test_thumbnails_are_small_and_keep_their_shape(made):
 
 
 def test_a_notebook_keeps_code_pictures_and_alternative_texts(made):
-    path = made / "notebooks/table_4_life.html"
+    path = made / "notebooks/table_4_sequence.html"
     assert 'Means "by" row.' in Page(path).alts
     assert ("a", "../tables/table_4.html") in Page(path).addresses
     text = path.read_text()
     assert "answer" in text
     assert "run()" not in text
-    assert "<title>Table 4: a life</title>" in text
+    assert "<title>Table 4: a sequence</title>" in text
 
 
 def test_a_table_names_the_files_behind_it(made):
@@ -224,12 +224,12 @@ def test_a_link_into_the_reports_that_leads_nowhere_is_an_error(reports, tmp_pat
 
 def test_a_link_to_a_notebook_that_was_not_run_keeps_its_words(reports, tmp_path):
     page = reports / "tables/table_4.md"
-    write(page, f"{page.read_text(encoding='utf-8')}\n\n[a life](../notebooks/table_2.ipynb)\n")
+    write(page, f"{page.read_text(encoding='utf-8')}\n\n[a sequence](../notebooks/table_2.ipynb)\n")
     with pytest.raises(DataError, match="links to notebooks/table_2.ipynb, which is not among"):
         write_site(reports, tmp_path / "site")
     notebook(reports.parent / "notebooks/table_2.ipynb")
     written = write_site(reports, tmp_path / "site").parent / "tables/table_4.html"
-    assert "<p>a life</p>" in written.read_text(encoding="utf-8")
+    assert "<p>a sequence</p>" in written.read_text(encoding="utf-8")
 
 
 def test_no_reports_make_no_site(tmp_path):
