@@ -84,8 +84,7 @@ def feature_alignment_loss(
     Raises:
         InputError: if batches, channels or grids differ.
     """
-    _check_pairs(features_a, features_b, known)
-    _check_foreground(probability_b, features_b)
+    _check_pairs(features_a, features_b, probability_b, known)
     with full_precision(features_a):
         features_a, features_b = as_full_precision(features_a), as_full_precision(features_b)
         on_a, on_b = on_grid(selection_a, features_a), on_grid(selection_b, features_b)
@@ -96,8 +95,9 @@ def feature_alignment_loss(
         with_proto = _where_known(known, config.proto_term, config.class_agnostic_proto_term)
         with_pixel = _where_known(known, config.pixel_term, config.class_agnostic_pixel_term)
         total = torch.where(with_proto, proto, 0) + torch.where(with_pixel, pixel, 0)
+        selected = on_a.flatten(1).any(1) & on_b.flatten(1).any(1)
         total = total / (features_b.shape[1] if config.reduction == "mean" else 1)
-        return config.feature_weight * torch.where(_both_selected(on_a, on_b), total, 0)
+        return config.feature_weight * torch.where(selected, total, 0)
 
 
 def maximum_squares_loss(
@@ -123,12 +123,16 @@ def maximum_squares_loss(
     Raises:
         InputError: if shapes do not fit.
     """
-    _check_probabilities(foreground_probability, class_probability, known)
     foreground = as_full_precision(foreground_probability)
+    fits = foreground.ndim == 4 and foreground.shape[1] == 1
+    _require(fits, "The foreground probability", foreground, "(B, 1, h, w)")
+    _check_known(known, len(foreground))
     binary = (-foreground.square() - (1 - foreground).square()).sum((1, 2, 3))
-    if class_probability is None:
-        by_class = binary / 2
-    else:
+    by_class = binary / 2
+    if class_probability is not None:
+        fits = class_probability.ndim == 4 and len(class_probability) == len(foreground)
+        wanted = f"(B, K, h, w) with B = {len(foreground)}"
+        _require(fits, "The class probability", class_probability, wanted)
         by_class = -as_full_precision(class_probability).square().sum((1, 2, 3)) / 2
     summed = binary if config.consistent_max_square else torch.where(known, by_class, binary)
     n_pixels = foreground.shape[2] * foreground.shape[3] if config.reduction == "mean" else 1
@@ -141,11 +145,8 @@ def on_grid(mask: Tensor, features: Tensor) -> Tensor:
     Ours: the paper has both at one size. Cells are adaptive averages; the mask's size need not
     be a multiple of the grid's.
     """
-    if mask.ndim != 4 or mask.shape[:2] != (len(features), 1):
-        raise InputError(
-            f"A mask has shape {tuple(mask.shape)}; give ({len(features)}, 1, H, W), one for each "
-            "object."
-        )
+    fits = mask.ndim == 4 and mask.shape[:2] == (len(features), 1)
+    _require(fits, "A mask", mask, f"({len(features)}, 1, H, W), one for each object")
     return F.adaptive_avg_pool2d(mask.to(features.dtype), (features.shape[2], features.shape[3]))
 
 
@@ -185,40 +186,19 @@ def _where_known(known: Tensor, if_known: bool, if_not: bool) -> Tensor:
     return (known & if_known) | (~known & if_not)
 
 
-def _both_selected(on_a: Tensor, on_b: Tensor) -> Tensor:
-    return on_a.flatten(1).any(1) & on_b.flatten(1).any(1)
-
-
-def _check_pairs(features_a: Tensor, features_b: Tensor, known: Tensor) -> None:
+def _check_pairs(
+    features_a: Tensor, features_b: Tensor, probability_b: Tensor, known: Tensor
+) -> None:
     shapes = tuple(features_a.shape), tuple(features_b.shape)
     if features_a.ndim != 4 or features_b.ndim != 4 or shapes[0][:2] != shapes[1][:2]:
         raise InputError(
             f"The features have shapes {shapes[0]} and {shapes[1]}; give (B, C, h, w) twice with "
             "the same B and C."
         )
+    wanted = (len(features_b), 1, *shapes[1][2:])
+    fits = tuple(probability_b.shape) == wanted
+    _require(fits, "The predictor's probability", probability_b, f"{wanted}, as b's features")
     _check_known(known, len(features_b))
-
-
-def _check_foreground(probability: Tensor, features: Tensor) -> None:
-    wanted = (len(features), 1, *features.shape[2:])
-    if tuple(probability.shape) != wanted:
-        raise InputError(
-            f"The predictor's probability has shape {tuple(probability.shape)}; give {wanted}, on "
-            "the grid of b's features."
-        )
-
-
-def _check_probabilities(foreground: Tensor, by_class: Tensor | None, known: Tensor) -> None:
-    if foreground.ndim != 4 or foreground.shape[1] != 1:
-        raise InputError(
-            f"The foreground probability has shape {tuple(foreground.shape)}; give (B, 1, h, w)."
-        )
-    if by_class is not None and (by_class.ndim != 4 or len(by_class) != len(foreground)):
-        raise InputError(
-            f"The class probability has shape {tuple(by_class.shape)}; give (B, K, h, w) with "
-            f"B = {len(foreground)}."
-        )
-    _check_known(known, len(foreground))
 
 
 def _check_known(known: Tensor, batch: int) -> None:
@@ -227,3 +207,8 @@ def _check_known(known: Tensor, batch: int) -> None:
             f"known is {known.dtype} of shape {tuple(known.shape)}; give ({batch},) bool, one for "
             "each pair."
         )
+
+
+def _require(fits: bool, name: str, values: Tensor, wanted: str) -> None:
+    if not fits:
+        raise InputError(f"{name} has shape {tuple(values.shape)}; give {wanted}.")

@@ -14,7 +14,7 @@ from openscenes.method.alignment import (
     maximum_squares_loss,
 )
 from openscenes.method.beyond.box_losses import BoxLossConfig, box_and_point_losses
-from openscenes.networks.iog import enlarge
+from openscenes.networks.enlargement import enlarge
 from openscenes.networks.openscene import NetworkOutput
 
 

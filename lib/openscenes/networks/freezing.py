@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
-
 from torch import nn
 
 from openscenes.networks.openscene import OpenSceneNet
-
-
-class Trainable(Protocol):
-    """What the training loop needs of a network."""
-
-    def backbone_parameters(self) -> Iterator[nn.Parameter]:
-        """Return the pretrained parameters, which learn at the lower rate."""
-
-    def frozen_parameters(self) -> Iterator[nn.Parameter]:
-        """Return the parameters that never train."""
 
 
 def thaw(network: nn.Module) -> None:

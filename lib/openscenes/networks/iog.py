@@ -13,7 +13,7 @@ from torchvision.models.resnet import Bottleneck
 
 from openscenes.networks.backbones import build_backbone
 from openscenes.networks.config import NetworkConfig
-from openscenes.networks.enlargement import Size, enlarge, fuse, grid, resize
+from openscenes.networks.enlargement import Size, fuse, grid, resize
 
 POOLS = (1, 2, 3, 6)
 LEVELS = 4
@@ -46,13 +46,7 @@ class PyramidPooling(nn.Module):
 
 
 def averages(maps: Tensor, sides: Sequence[int]) -> list[Tensor]:
-    """What ``nn.AdaptiveAvgPool2d`` of each side gives, by one product with a fixed matrix.
-
-    Ours: averages are linear; one pass over (B, C, h, w) maps instead of one for each side.
-
-    Returns:
-        (B, C, side, side) each.
-    """
+    """``nn.AdaptiveAvgPool2d`` of each side, (B, C, side, side), by one product for all sides."""
     batch, channels = maps.shape[:2]
     flat = maps.permute(0, 2, 3, 1).reshape(batch, -1, channels)
     weights = _averaging(tuple(sides), grid(maps), flat.dtype, flat.device)
@@ -169,20 +163,8 @@ def _fused(fusion: Bottleneck, branches: Sequence[Tensor], size: Size) -> Tensor
     return fusion.relu(fusion.bn3(fusion.conv3(fusion.relu(hidden))) + shortcut)
 
 
-__all__ = ["IOG", "IOGOutput", "enlarge"]
-
-
 class IOGOutput(NamedTuple):
-    """What IOG gives for a batch; a tuple, so that wrapped modules can walk through it.
-
-    Symbols: features = F.
-
-    Attributes:
-        coarse: four logit maps (B, 1, h2, w2); empty with ``fine_only``.
-        fine: (B, 1, h2, w2) logits on layer1's grid; ``enlarge`` brings them to the crop.
-        features: (B, C, h, w), layer4 before pyramid pooling.
-        fine_features: (B, C', h2, w2), the decoder's map that feeds the last 3x3 convolution.
-    """
+    """IOG's part of ``openscene.NetworkOutput``, which says the shapes."""
 
     coarse: tuple[Tensor, ...]
     fine: Tensor
