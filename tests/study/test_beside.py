@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.study.experiments.table_1 import upto
 from openscenes.study.experiments.table_3 import sensitivity_frame
 from openscenes.study.pages.tables import write_frame
 from openscenes.study.profiles import profile_named
@@ -29,7 +28,7 @@ def test_a_row_that_is_not_there_is_named():
 
 @pytest.mark.parametrize(("first", "left"), [(1, 20), (3, 18), (4, 17)])
 def test_a_curve_ends_with_the_twentieth_click(first, left):
-    curve = upto(ClickCurve(first, np.arange(20.0).reshape(1, 1, 20)), 20)
+    curve = ClickCurve(first, np.arange(20.0).reshape(1, 1, 20)).upto(20)
     assert curve.first + curve.iou.shape[2] - 1 == 20
     assert list(curve.iou[0, 0]) == list(range(left))
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from openscenes.errors import InputError
+from openscenes.study.figures.forest import breakdown_figure
 from openscenes.study.scores.breakdown import (
     OTHERS,
-    breakdown_figure,
     breakdown_markdown,
     by_class,
     by_size,

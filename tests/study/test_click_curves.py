@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.study.scores.noc import ClickSeries, iou_at, never_reached, noc, refine, simulate
+from openscenes.study.scores.noc import ClickCurve, never_reached, noc, refine, simulate
 
 CURVES = np.array(
     [
@@ -58,41 +58,28 @@ def test_a_higher_target_never_needs_fewer_clicks():
     assert counts[2].tolist() == literal
 
 
-def test_iou_at_k_counts_from_one():
-    assert iou_at(CURVES, 1).tolist() == [0.5, 0.8, 0.1, 0.1]
-    assert iou_at(CURVES, 3).tolist() == [0.95, 0.2, 0.8, 0.79]
-    for k in (0, 4):
-        with pytest.raises(InputError, match=f"no IoU after click {k}: ask for 1 to 3"):
-            iou_at(CURVES, k)
+def test_a_curve_counts_the_clicks_its_protocol_has_spent():
+    clicks, box = ClickCurve(1, CURVES[None]), ClickCurve(3, CURVES[None])
+    assert clicks.noc(0.8).tolist() == [[2, 1, 3, 20]]
+    assert box.noc(0.8).tolist() == [[4, 3, 5, 20]]
+    assert ClickCurve(3, np.stack([CURVES, CURVES[::-1]])).noc(0.8).tolist()[1] == [20, 5, 3, 4]
 
 
-def test_a_series_counts_the_clicks_its_protocol_has_spent():
-    clicks, box = ClickSeries("iFCN", CURVES), ClickSeries("IOG", CURVES, first=3)
-    assert clicks.noc(0.8).tolist() == [2, 1, 3, 20]
-    assert box.noc(0.8).tolist() == [4, 3, 5, 20]
-    assert np.array_equal(clicks.at(3), CURVES[:, 2])
-    assert np.array_equal(box.at(3), CURVES[:, 0]) and np.array_equal(box.at(5), CURVES[:, 2])
-    assert np.isnan(box.at(2)).all() and box.at(2).shape == (4,)
-
-
-def test_the_limit_of_a_series_is_on_all_clicks():
-    box = ClickSeries("IOG", CURVES, first=3)
-    assert box.noc(0.8, limit=4).tolist() == [4, 3, 4, 4]
-    assert box.never_reached(0.8, limit=4).tolist() == [False, False, True, True]
-    assert box.never_reached(0.8, limit=5).tolist() == [False, False, False, True]
+def test_the_limit_of_a_curve_is_on_all_clicks():
+    box = ClickCurve(3, CURVES[None])
+    assert box.noc(0.8, limit=4).tolist() == [[4, 3, 4, 4]]
+    assert box.never_reached(0.8, limit=4).tolist() == [[False, False, True, True]]
+    assert box.never_reached(0.8, limit=5).tolist() == [[False, False, False, True]]
+    assert np.array_equal(box.upto(4).iou[0], CURVES[:, :2])
 
 
 def test_what_is_no_curve_is_refused():
-    with pytest.raises(InputError, match=r"must be \(n_objects, n_clicks\).*got \(3,\)"):
+    with pytest.raises(InputError, match=r"must be \(\.\.\., n_objects, n_clicks\).*got \(3,\)"):
         noc(CURVES[0], 0.8)
     with pytest.raises(InputError, match="limit of 0 clicks"):
         never_reached(CURVES, 0.8, limit=0)
-    with pytest.raises(InputError, match="series of DEXTR starts at click 0"):
-        ClickSeries("DEXTR", CURVES, first=0)
-    with pytest.raises(InputError, match="DEXTR costs 4 clicks, more than the limit of 3"):
-        ClickSeries("DEXTR", CURVES, first=4).noc(0.8, limit=3)
-    with pytest.raises(InputError, match="no IoU after click 4"):
-        ClickSeries("DEXTR", CURVES, first=4).at(7)
+    with pytest.raises(InputError, match="costs 4 clicks is over the limit of 3"):
+        ClickCurve(4, CURVES[None]).noc(0.8, limit=3)
 
 
 def test_the_user_clicks_and_the_curve_follows_the_answers():

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from openscenes.study.figures.distributions import _changes, objects_figure
+from openscenes.study.figures.forest import _changes, objects_figure
 from openscenes.study.scores.results import Block, Row, Table
 from openscenes.study.scores.statistics import Estimate
 

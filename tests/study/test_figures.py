@@ -16,9 +16,10 @@ from matplotlib.colors import to_hex
 
 from openscenes.method.ipt import IPTConfig
 from openscenes.networks.weights import save_weights
-from openscenes.study.figures import forest, galleries
-from openscenes.study.figures.forest import table_figure, training_figure
+from openscenes.study.figures import forest, galleries, losses
+from openscenes.study.figures.forest import table_figure
 from openscenes.study.figures.galleries import gallery, scene_sheet
+from openscenes.study.figures.losses import training_figure
 from openscenes.study.figures.palette import PALETTE, SERIES
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs.data import validation
@@ -102,7 +103,7 @@ def test_colours_are_told_apart_with_every_colour_vision():
     assert len(set(SERIES)) == len(SERIES)
 
 
-@pytest.mark.parametrize("module", [forest, galleries])
+@pytest.mark.parametrize("module", [forest, losses, galleries])
 def test_figures_leave_no_global_state_and_no_colour_outside_the_palette(module):
     source = Path(module.__file__).read_text(encoding="utf-8")
     modules = [n.module for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ImportFrom)]
@@ -146,7 +147,7 @@ def test_each_term_is_drawn_by_epoch_in_its_stages_row(trained):
 
 
 def test_more_variants_than_colours_still_look_different():
-    looks = forest._looks([f"part {i}" for i in range(2 * len(SERIES) + 1)])
+    looks = losses._looks([f"part {i}" for i in range(2 * len(SERIES) + 1)])
     assert len({tuple(look.values()) for look in looks.values()}) == len(looks)
     assert {look["linestyle"] for look in list(looks.values())[: len(SERIES)]} == {"-"}
 

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from openscenes.study.figures.distributions import objects_figure
-from openscenes.study.figures.forest import table_figure
+from openscenes.study.figures.forest import objects_figure, table_figure
 from openscenes.study.scores.results import Block, Row, Table
 from openscenes.study.scores.statistics import estimate, paired_difference
 

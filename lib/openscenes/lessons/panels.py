@@ -14,9 +14,9 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from openscenes.data.records import Interaction
+from openscenes.study.figures.forest import draw_interval, finish_dot_plot
 from openscenes.study.figures.galleries import draw_interaction
 from openscenes.study.figures.palette import PALETTE
-from openscenes.study.scores.breakdown import draw_interval, finish_dot_plot
 
 Pixels = NDArray[np.uint8]
 ERRORS = ("right", "too much", "missed")  # colours of the palette

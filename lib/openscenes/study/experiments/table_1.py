@@ -14,14 +14,13 @@ from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.experiments.rows import TITLES, BlockSpec, RowSpec, data_and_seeds, table_of
 from openscenes.study.pages.markdown import grid
-from openscenes.study.profiles import LIMIT, PAPER, Profile
+from openscenes.study.profiles import PAPER, Profile
 from openscenes.study.runs.data import SOURCE, Study
 from openscenes.study.runs.recipes import FULL, Recipe, evolved, initial, peer
 from openscenes.study.runs.runs import find
 from openscenes.study.scores.clicks import best_threshold, threshold_sweep
-from openscenes.study.scores.continual import Values
 from openscenes.study.scores.evaluation import Evaluation, score_seeds
-from openscenes.study.scores.noc import MAX_CLICKS, ClickCurve, never_reached, noc
+from openscenes.study.scores.noc import MAX_CLICKS, ClickCurve
 from openscenes.study.scores.results import Row, Table, paper_value
 from openscenes.study.scores.statistics import Estimate, estimate
 
@@ -85,16 +84,13 @@ def table(study: Study, seeds: int) -> Table:
 
 def _with_noc(study: Study, seeds: int, row: Row, where: str) -> Row:
     """NoC as printed, as measured, and how many objects never get there."""
-    system, target, first = row.label, TARGETS[where], FIRST_CLICKS.get(row.label, 1)
-    curves, limit = _curves(study, seeds, system, where), LIMIT - first + 1
-    needed = [noc(by_seed, target, limit) + first - 1 for by_seed in curves]
-    failed = [never_reached(by_seed, target, limit) for by_seed in curves]
+    system, target, curve = row.label, TARGETS[where], _curve(study, seeds, row.label, where)
     published = paper_value("1", system, f"{where} NoC")
     nominal = " (nominal)" if system in FIRST_CLICKS else ""
     more = {
         "NoC, paper": "" if published is None else f"{published:g}{nominal}",
-        "NoC, measured": _in_clicks(estimate(np.stack(needed) / 100.0)),
-        "never reached": f"{100 * np.mean(failed):.0f} %",
+        "NoC, measured": _in_clicks(estimate(curve.noc(target) / 100.0)),
+        "never reached": f"{100 * np.mean(curve.never_reached(target)):.0f} %",
     }
     return replace(row, more=more)
 
@@ -105,10 +101,10 @@ def _in_clicks(value: Estimate) -> str:
     return f"{value.mean:.1f}{spread} [{value.low:.1f}, {value.high:.1f}]"
 
 
-def _curves(study: Study, seeds: int, system: str, where: str) -> Values:
-    """(n_seeds, n_objects, n_clicks) IoU in 0-1."""
+def _curve(study: Study, seeds: int, system: str, where: str) -> ClickCurve:
     columns = [f"click_{k + 1}" for k in range(study.profile.n_clicks)]
-    return score_seeds(study, _clicked(system, where), seeds, columns)
+    iou = score_seeds(study, _clicked(system, where), seeds, columns)
+    return ClickCurve(FIRST_CLICKS.get(system, 1), iou)
 
 
 def click_curves(study: Study, seeds: int) -> dict[str, dict[str, ClickCurve]]:
@@ -118,20 +114,9 @@ def click_curves(study: Study, seeds: int) -> dict[str, dict[str, ClickCurve]]:
     after the twentieth click is left out.
     """
     return {
-        TITLES[where]: {
-            system: upto(
-                ClickCurve(FIRST_CLICKS.get(system, 1), _curves(study, seeds, system, where)),
-                MAX_CLICKS,
-            )
-            for system in SYSTEMS
-        }
+        TITLES[where]: {s: _curve(study, seeds, s, where).upto(MAX_CLICKS) for s in SYSTEMS}
         for where in TARGETS
     }
-
-
-def upto(curve: ClickCurve, max_clicks: int) -> ClickCurve:
-    """A curve without what lies after ``max_clicks`` clicks."""
-    return ClickCurve(curve.first, curve.iou[..., : max_clicks - curve.first + 1])
 
 
 def thresholds(study: Study, seeds: int) -> str:

@@ -1,33 +1,19 @@
-"""Charts of what was measured: differences with intervals beside the paper's, losses by epoch."""
+"""Forest plots: differences with their 95 % intervals, of rows, groups of objects, and objects."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from openscenes.study.figures.palette import PALETTE, SERIES
-from openscenes.study.profiles import PROFILES
-from openscenes.study.runs.models import Model
+from openscenes.study.figures.palette import PALETTE
 from openscenes.study.scores.results import Block, Row, Table, title_of
 from openscenes.study.scores.statistics import Estimate
-
-STROKES = ("-", "--", ":", "-.")
-
-TERM_NAMES = {
-    "ce": "masks", "class": "class head", "ce_old": "masks, old data",
-    "ce_new": "pseudo masks, new scene", "feat": "feature alignment (Eq. 7, 8)",
-    "max": "maximum squares (Eq. 9, 10)", "class_old": "class head, old data",
-    "sides": "sides of the box", "click": "clicked pixel",
-}  # fmt: skip
 
 
 def table_figure(table: Table) -> Figure:
@@ -151,83 +137,106 @@ def _has_papers_difference(block: Block) -> bool:
     return published[0] and any(published[1:])
 
 
-def training_figure(models: Sequence[Model]) -> Figure:
-    """Loss terms by epoch: a row of panels per stage, a panel per term, a line per model.
+def breakdown_figure(frame: pd.DataFrame, title: str) -> Figure:
+    """Each group's change to the first row with its 95 % interval.
 
-    Ours: terms as they are logged, before the division by the crop's pixels; seeds of one variant
-    share a line's look. A model that learned nothing has no loss to show. Where one run leaves the
-    others far behind, the scale is logarithmic.
+    Ours: all panels share their scale, so that rows can be compared; drop the lines of a row that
+    would dwarf the others, such as an upper bound, to see these.
+
+    Args:
+        frame: from ``by_size`` or ``by_class``.
+        title: stands above, and should name the data.
+    Returns:
+        A line of panels per block, a panel per row but the first; groups from top to bottom, the
+        row's mean IoU at the right.
     """
-    learned = [(_stage_and_variant(m), pd.DataFrame(m.facts()["history"])) for m in models]
-    histories = [(named, history) for named, history in learned if len(history)]
-    stages = list(dict.fromkeys(stage for (stage, _), _ in histories))
-    terms = _terms([history for _, history in histories])
-    looks = _looks([variant for (_, variant), _ in histories])
-    size = (1.2 + 2.5 * len(terms), 1.3 + 2.1 * len(stages))
+    blocks = list(frame["block"].unique())
+    rows = list(frame[frame["change"].notna()]["row"].unique())
+    n_groups = [frame[frame["block"] == block]["group"].nunique() for block in blocks]
+    size = (2.0 + 2.5 * len(rows), 1.0 + sum(0.75 + 0.27 * n for n in n_groups))
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(len(stages), len(terms), squeeze=False)
-    for (stage, variant), history in histories:
-        for panel, term in zip(panels[stages.index(stage)], terms, strict=True):
-            if term in history:
-                panel.plot(history["epoch"], history[term], marker=".", lw=1.3, **looks[variant])
-    for line, stage in zip(panels, stages, strict=True):
-        _finish(line, stage, terms)
-    data = ", ".join(dict.fromkeys(_data_of(model) for model in models))
-    figure.suptitle(f"Loss per object by epoch, {data}", fontsize=11)
-    handles = [Line2D([], [], marker=".", label=name, **look) for name, look in looks.items()]
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(len(handles), 6), frameon=False
+    panels = figure.subplots(
+        len(blocks), len(rows), squeeze=False, sharex=True, sharey="row",
+        height_ratios=[n + 1.0 for n in n_groups],
+    )  # fmt: skip
+    for line, block in zip(panels, blocks, strict=True):
+        mine = frame[frame["block"] == block]
+        for panel, row in zip(line, rows, strict=True):
+            _draw_row(panel, mine[mine["row"] == row])
+            panel.set_title(row, fontsize=9)
+        line[0].set_ylabel(str(block).replace(", ", ",\n"), fontsize=9)
+    first = frame["row"].iloc[0]
+    figure.supxlabel(
+        f"change to {first}, points of mIoU, 95 % interval (filled where it leaves out zero)",
+        fontsize=9,
     )
+    figure.suptitle(title, fontsize=11)
     return figure
 
 
-def _finish(line: Sequence[Axes], stage: str, terms: Sequence[str]) -> None:
-    """Name what was drawn in one row of panels; what was not is left blank."""
-    drawn = [(panel, term) for panel, term in zip(line, terms, strict=True) if panel.lines]
-    for panel in line:
-        panel.set_visible(bool(panel.lines))
-    for panel, term in drawn:
-        panel.set_title(TERM_NAMES.get(term, term), fontsize=9)
-        panel.set_xlabel("epoch", fontsize=9)
-        panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        if _is_far_apart(panel):
-            panel.set_yscale("log")
-        panel.yaxis.set_major_formatter(EngFormatter(sep=""))
-        panel.tick_params(labelsize=8)
-        panel.spines[["top", "right"]].set_visible(False)
-    if drawn:
-        drawn[0][0].set_ylabel(stage, fontsize=9)
+def _draw_row(panel: Axes, lines: pd.DataFrame) -> None:
+    panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2, zorder=1)
+    for position, (mean, change, low, high) in enumerate(
+        lines[["mean", "change", "low", "high"]].to_numpy()
+    ):
+        draw_interval(panel, position, change, low, high)
+        panel.text(
+            1.01, position, f"{mean:.1f}", transform=panel.get_yaxis_transform(), va="center",
+            fontsize=7,
+        )  # fmt: skip
+    names = [f"{group} ({n})" for group, n in zip(lines["group"], lines["n_objects"], strict=True)]
+    panel.text(1.01, 1.0, "mIoU", transform=panel.transAxes, fontsize=7, va="bottom")
+    panel.set_yticks(range(len(names)), names)
+    panel.set_ylim(len(names) - 0.4, -0.6)
+    finish_dot_plot(panel)
 
 
-def _stage_and_variant(model: Model) -> tuple[str, str]:
-    """Of the last step: ("coco", "st+ipt") of "demo seed 0 initial voc > coco st+ipt"."""
-    step = re.sub(r" seed \d+", "", model.label).split(" ", 1)[1].split(" > ")[-1]
-    stage, _, variant = step.partition(" ")
-    return stage, variant
+def draw_interval(panel: Axes, position: float, mean: float, low: float, high: float) -> None:
+    """A dot on its interval at a height; hollow where the interval holds zero."""
+    colour, differs = PALETTE["ours"], low > 0 or high < 0
+    panel.plot([low, high], [position] * 2, color=colour, linewidth=2.0, zorder=2)
+    panel.plot(
+        mean, position, "o", color=colour, markerfacecolor=colour if differs else "white",
+        markersize=5.5, zorder=4,
+    )  # fmt: skip
 
 
-def _data_of(model: Model) -> str:
-    name = model.label.split(" ")[0]
-    return PROFILES[name].data if name in PROFILES else f"profile {name}"
+def finish_dot_plot(panel: Axes) -> None:
+    """Faint vertical lines to read values by, and no frame."""
+    panel.tick_params(labelbottom=True, labelsize=8)
+    panel.tick_params(axis="y", length=0)
+    panel.grid(axis="x", color="0.92")
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right", "left"]].set_visible(False)
 
 
-def _terms(histories: Sequence[pd.DataFrame]) -> list[str]:
-    found = dict.fromkeys(name for history in histories for name in history if name != "epoch")
-    known = [name for name in TERM_NAMES if name in found]
-    return known + [str(name) for name in found if name not in known]
+def objects_figure(table: Table) -> Figure:
+    """Distribution over objects of the change in IoU against the first row.
+
+    Ours: seeds are averaged for each object first; the lines in a violin are the quartiles.
+
+    Returns:
+        One panel per block; every row but the first, from top to bottom.
+    """
+    figure, panels = block_panels(table, inches_per_row=0.4, heading=", object by object")
+    for panel, block in zip(panels, table.blocks, strict=True):
+        seaborn.violinplot(
+            _changes(table.objects, block), x="change", y="row", ax=panel, inner="quart", cut=0,
+            density_norm="width", color=PALETTE["right"], linewidth=0.8,
+        )  # fmt: skip
+        panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2, zorder=0)
+        panel.set_title(block.title, fontsize=10)
+        panel.set_xlabel(f"change of an object's IoU, points, to {block.rows[0].label}")
+        panel.set_ylabel("")
+        panel.tick_params(labelbottom=True)
+    return figure
 
 
-def _looks(variants: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Colour and stroke of each variant's lines; where colours run out, dashes tell them apart."""
-    unique = list(dict.fromkeys(variants))
-    rounds = [divmod(i, len(SERIES)) for i in range(len(unique))]
-    return {
-        name: {"color": SERIES[colour], "linestyle": STROKES[n % len(STROKES)]}
-        for name, (n, colour) in zip(unique, rounds, strict=True)
-    }
-
-
-def _is_far_apart(panel: Axes) -> bool:
-    """Whether the values, all positive, span more than two powers of ten."""
-    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in panel.lines])
-    return bool(values.min() > 0 and values.max() > 100 * values.min())
+def _changes(objects: pd.DataFrame, block: Block) -> pd.DataFrame:
+    """One line per object and row: columns row and change (points)."""
+    mine = objects[objects["block"] == block.title]
+    labels = [row.label for row in block.rows]
+    means = mine.groupby(["object_id", "row"])["iou"].mean().unstack("row")[labels]
+    changes = 100.0 * means.sub(means[labels[0]], axis=0)[labels[1:]]
+    named = changes.rename(columns=lambda label: fill(label, WRAPPED))
+    return named.melt(var_name="row", value_name="change")

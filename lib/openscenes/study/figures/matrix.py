@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from openscenes.errors import InputError
+from openscenes.study.figures.forest import draw_interval, finish_dot_plot
 from openscenes.study.figures.palette import PALETTE
-from openscenes.study.scores.breakdown import draw_interval, finish_dot_plot
 from openscenes.study.scores.continual import SEQUENCE, Continual, learned
 from openscenes.study.scores.statistics import Estimate
 

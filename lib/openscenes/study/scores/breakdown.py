@@ -9,11 +9,8 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from openscenes.errors import InputError
-from openscenes.study.figures.palette import PALETTE
 from openscenes.study.profiles import Profile
 from openscenes.study.scores.continual import Means, Values, bootstrap
 
@@ -163,77 +160,6 @@ def _cell(mean: float, change: float, low: float, high: float) -> str:
         return f"{mean:.1f}"
     bold = "**" if low > 0 or high < 0 else ""
     return f"{mean:.1f} ({bold}{change:+.1f}{bold} [{low:+.1f}, {high:+.1f}])"
-
-
-def breakdown_figure(frame: pd.DataFrame, title: str) -> Figure:
-    """Each group's change to the first row with its 95 % interval.
-
-    Ours: all panels share their scale, so that rows can be compared; drop the lines of a row that
-    would dwarf the others, such as an upper bound, to see these.
-
-    Args:
-        frame: from ``by_size`` or ``by_class``.
-        title: stands above, and should name the data.
-    Returns:
-        A line of panels per block, a panel per row but the first; groups from top to bottom, the
-        row's mean IoU at the right.
-    """
-    blocks = list(frame["block"].unique())
-    rows = list(frame[frame["change"].notna()]["row"].unique())
-    n_groups = [frame[frame["block"] == block]["group"].nunique() for block in blocks]
-    size = (2.0 + 2.5 * len(rows), 1.0 + sum(0.75 + 0.27 * n for n in n_groups))
-    figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(
-        len(blocks), len(rows), squeeze=False, sharex=True, sharey="row",
-        height_ratios=[n + 1.0 for n in n_groups],
-    )  # fmt: skip
-    for line, block in zip(panels, blocks, strict=True):
-        mine = frame[frame["block"] == block]
-        for panel, row in zip(line, rows, strict=True):
-            _draw_row(panel, mine[mine["row"] == row])
-            panel.set_title(row, fontsize=9)
-        line[0].set_ylabel(str(block).replace(", ", ",\n"), fontsize=9)
-    first = frame["row"].iloc[0]
-    figure.supxlabel(
-        f"change to {first}, points of mIoU, 95 % interval (filled where it leaves out zero)",
-        fontsize=9,
-    )
-    figure.suptitle(title, fontsize=11)
-    return figure
-
-
-def _draw_row(panel: Axes, lines: pd.DataFrame) -> None:
-    panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2, zorder=1)
-    for position, (mean, change, low, high) in enumerate(lines[_SHOWN].to_numpy()):
-        draw_interval(panel, position, change, low, high)
-        panel.text(
-            1.01, position, f"{mean:.1f}", transform=panel.get_yaxis_transform(), va="center",
-            fontsize=7,
-        )  # fmt: skip
-    names = [f"{group} ({n})" for group, n in zip(lines["group"], lines["n_objects"], strict=True)]
-    panel.text(1.01, 1.0, "mIoU", transform=panel.transAxes, fontsize=7, va="bottom")
-    panel.set_yticks(range(len(names)), names)
-    panel.set_ylim(len(names) - 0.4, -0.6)
-    finish_dot_plot(panel)
-
-
-def draw_interval(panel: Axes, position: float, mean: float, low: float, high: float) -> None:
-    """A dot on its interval at a height; hollow where the interval holds zero."""
-    colour, differs = PALETTE["ours"], low > 0 or high < 0
-    panel.plot([low, high], [position] * 2, color=colour, linewidth=2.0, zorder=2)
-    panel.plot(
-        mean, position, "o", color=colour, markerfacecolor=colour if differs else "white",
-        markersize=5.5, zorder=4,
-    )  # fmt: skip
-
-
-def finish_dot_plot(panel: Axes) -> None:
-    """Faint vertical lines to read values by, and no frame."""
-    panel.tick_params(labelbottom=True, labelsize=8)
-    panel.tick_params(axis="y", length=0)
-    panel.grid(axis="x", color="0.92")
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right", "left"]].set_visible(False)
 
 
 def rows_of(objects: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:

@@ -7,7 +7,6 @@ the paper's Table 1 are compared by both: NoC (number of clicks) and IoU after t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -18,20 +17,6 @@ from openscenes.data.interactions import Click, next_click
 from openscenes.errors import InputError
 from openscenes.study.profiles import LIMIT
 from openscenes.study.scores.continual import Values
-
-
-class ClickCurve(NamedTuple):
-    """What one system answers click by click on one test set.
-
-    Attributes:
-        first: clicks that its first answer takes: 1, or 3 or 4 where a box comes first.
-        iou: (n_seeds, n_objects, n_clicks) IoU in 0-1 after click first, first + 1, ...; one
-            answer only for a system that takes no further click.
-    """
-
-    first: int
-    iou: Values
-
 
 MAX_CLICKS = 20
 
@@ -47,87 +32,55 @@ def noc(curves: NDArray[np.float64], target: float, limit: int = LIMIT) -> NDArr
     Ours: success at the last click is a success.
 
     Args:
-        curves: (n_objects, n_clicks) float, IoU after 1, 2, ... clicks.
+        curves: (..., n_objects, n_clicks) float, IoU after 1, 2, ... clicks.
     Returns:
-        (n_objects,) int64 in [1, limit].
+        (..., n_objects) int64 in [1, limit].
     Raises:
         InputError: if the curves have another form or the limit is below 1.
     """
     reached = _reached(curves, target, limit)
-    return np.where(reached.any(axis=1), 1 + reached.argmax(axis=1), limit)
+    return np.where(reached.any(axis=-1), 1 + reached.argmax(axis=-1), limit)
 
 
 def never_reached(
     curves: NDArray[np.float64], target: float, limit: int = LIMIT
 ) -> NDArray[np.bool_]:
-    """(n_objects,) bool: which objects count ``limit`` in ``noc`` without having reached it."""
-    return np.logical_not(_reached(curves, target, limit).any(axis=1))
+    """(..., n_objects) bool: which objects count ``limit`` in ``noc`` without having reached it."""
+    return np.logical_not(_reached(curves, target, limit).any(axis=-1))
 
 
-def iou_at(curves: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    """(n_objects,) IoU after the k-th click, k from 1.
+class ClickCurve(NamedTuple):
+    """IoU of one system click by click on one test set.
 
-    Raises:
-        InputError: if the curves do not go that far.
-    """
-    if not 1 <= k <= _checked(curves).shape[1]:
-        raise InputError(
-            f"curves of {curves.shape[1]} clicks have no IoU after click {k}: "
-            f"ask for 1 to {curves.shape[1]}, or simulate more clicks"
-        )
-    return curves[:, k - 1]
-
-
-@dataclass(frozen=True)
-class ClickSeries:
-    """The curves of one system, counted from the clicks that its protocol spends at once.
-
-    Ours: a box with a point counts three clicks and extreme points four, as the paper counts
-    them. The first answer of such a system is column 0; each refinement adds one click.
+    A box with a point counts three clicks and extreme points four, as the paper counts them.
 
     Attributes:
-        name: the system.
-        iou: (n_objects, n_columns) float in [0, 1].
-        first: clicks spent at column 0: 1 for click systems, 3 for box and point, 4 for extreme
-            points.
+        first: clicks that its first prediction takes: 1, or 3 or 4 where a box comes first.
+        iou: (n_seeds, n_objects, n_clicks) IoU in 0-1 after click first, first + 1, ...; one
+            prediction only for a system that takes no further click.
     """
 
-    name: str
-    iou: NDArray[np.float64]
-    first: int = 1
-
-    def __post_init__(self) -> None:
-        _checked(self.iou)
-        if self.first < 1:
-            raise InputError(
-                f"the series of {self.name} starts at click {self.first}; "
-                "give how many clicks its first answer has cost, at least 1"
-            )
-
-    def at(self, k: int) -> NDArray[np.float64]:
-        """(n_objects,) IoU with k clicks in all; nan where the protocol spends more than k.
-
-        Raises:
-            InputError: if the series ends before k clicks.
-        """
-        if k < self.first:
-            return np.full(len(self.iou), np.nan)
-        return iou_at(self.iou, k - self.first + 1)
+    first: int
+    iou: Values
 
     def noc(self, target: float, limit: int = LIMIT) -> NDArray[np.int64]:
-        """(n_objects,) clicks in all until the IoU reaches the target, else ``limit``."""
+        """(n_seeds, n_objects) clicks in all until the IoU reaches the target, else ``limit``."""
         return self.first - 1 + noc(self.iou, target, self._columns(limit))
 
     def never_reached(self, target: float, limit: int = LIMIT) -> NDArray[np.bool_]:
-        """(n_objects,) bool: which objects do not reach the target within ``limit`` clicks."""
+        """(n_seeds, n_objects): which do not reach the target within ``limit`` clicks."""
         return never_reached(self.iou, target, self._columns(limit))
+
+    def upto(self, max_clicks: int) -> ClickCurve:
+        """The curve without what lies after ``max_clicks`` clicks."""
+        return ClickCurve(self.first, self.iou[..., : self._columns(max_clicks)])
 
     def _columns(self, limit: int) -> int:
         """How many columns have cost at most ``limit`` clicks."""
         if limit < self.first:
             raise InputError(
-                f"the first answer of {self.name} costs {self.first} clicks, more than the limit "
-                f"of {limit}; raise the limit"
+                f"a first prediction that costs {self.first} clicks is over the limit of {limit}; "
+                "raise the limit"
             )
         return limit - self.first + 1
 
@@ -236,12 +189,12 @@ def _answers(
 def _reached(curves: NDArray[np.float64], target: float, limit: int) -> NDArray[np.bool_]:
     if limit < 1:
         raise InputError(f"a limit of {limit} clicks leaves none to count; give at least 1")
-    return _checked(curves)[:, :limit] >= target
+    return _checked(curves)[..., :limit] >= target
 
 
 def _checked(curves: NDArray[np.float64]) -> NDArray[np.float64]:
-    if curves.ndim != 2 or curves.shape[1] < 1:
+    if curves.ndim < 2 or curves.shape[-1] < 1:
         raise InputError(
-            f"curves must be (n_objects, n_clicks) with at least one click, got {curves.shape}"
+            f"curves must be (..., n_objects, n_clicks) with at least one click, got {curves.shape}"
         )
     return curves

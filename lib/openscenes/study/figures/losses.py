@@ -1,0 +1,109 @@
+"""Loss terms by epoch, as training logged them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from openscenes.study.figures.palette import SERIES
+from openscenes.study.profiles import PROFILES
+from openscenes.study.runs.models import Model
+
+STROKES = ("-", "--", ":", "-.")
+
+TERM_NAMES = {
+    "ce": "masks", "class": "class head", "ce_old": "masks, old data",
+    "ce_new": "pseudo masks, new scene", "feat": "feature alignment (Eq. 7, 8)",
+    "max": "maximum squares (Eq. 9, 10)", "class_old": "class head, old data",
+    "sides": "sides of the box", "click": "clicked pixel",
+}  # fmt: skip
+
+
+def training_figure(models: Sequence[Model]) -> Figure:
+    """Loss terms by epoch: a row of panels per stage, a panel per term, a line per model.
+
+    Ours: terms as they are logged, before the division by the crop's pixels; seeds of one variant
+    share a line's look. A model that learned nothing has no loss to show. Where one run leaves the
+    others far behind, the scale is logarithmic.
+    """
+    learned = [(_stage_and_variant(m), pd.DataFrame(m.facts()["history"])) for m in models]
+    histories = [(named, history) for named, history in learned if len(history)]
+    stages = list(dict.fromkeys(stage for (stage, _), _ in histories))
+    terms = _terms([history for _, history in histories])
+    looks = _looks([variant for (_, variant), _ in histories])
+    size = (1.2 + 2.5 * len(terms), 1.3 + 2.1 * len(stages))
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(len(stages), len(terms), squeeze=False)
+    for (stage, variant), history in histories:
+        for panel, term in zip(panels[stages.index(stage)], terms, strict=True):
+            if term in history:
+                panel.plot(history["epoch"], history[term], marker=".", lw=1.3, **looks[variant])
+    for line, stage in zip(panels, stages, strict=True):
+        _finish(line, stage, terms)
+    data = ", ".join(dict.fromkeys(_data_of(model) for model in models))
+    figure.suptitle(f"Loss per object by epoch, {data}", fontsize=11)
+    handles = [Line2D([], [], marker=".", label=name, **look) for name, look in looks.items()]
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(len(handles), 6), frameon=False
+    )
+    return figure
+
+
+def _finish(line: Sequence[Axes], stage: str, terms: Sequence[str]) -> None:
+    """Name what was drawn in one row of panels; what was not is left blank."""
+    drawn = [(panel, term) for panel, term in zip(line, terms, strict=True) if panel.lines]
+    for panel in line:
+        panel.set_visible(bool(panel.lines))
+    for panel, term in drawn:
+        panel.set_title(TERM_NAMES.get(term, term), fontsize=9)
+        panel.set_xlabel("epoch", fontsize=9)
+        panel.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        if _is_far_apart(panel):
+            panel.set_yscale("log")
+        panel.yaxis.set_major_formatter(EngFormatter(sep=""))
+        panel.tick_params(labelsize=8)
+        panel.spines[["top", "right"]].set_visible(False)
+    if drawn:
+        drawn[0][0].set_ylabel(stage, fontsize=9)
+
+
+def _stage_and_variant(model: Model) -> tuple[str, str]:
+    """Of the last step: ("coco", "st+ipt") of "demo seed 0 initial voc > coco st+ipt"."""
+    step = re.sub(r" seed \d+", "", model.label).split(" ", 1)[1].split(" > ")[-1]
+    stage, _, variant = step.partition(" ")
+    return stage, variant
+
+
+def _data_of(model: Model) -> str:
+    name = model.label.split(" ")[0]
+    return PROFILES[name].data if name in PROFILES else f"profile {name}"
+
+
+def _terms(histories: Sequence[pd.DataFrame]) -> list[str]:
+    found = dict.fromkeys(name for history in histories for name in history if name != "epoch")
+    known = [name for name in TERM_NAMES if name in found]
+    return known + [str(name) for name in found if name not in known]
+
+
+def _looks(variants: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Colour and stroke of each variant's lines; where colours run out, dashes tell them apart."""
+    unique = list(dict.fromkeys(variants))
+    rounds = [divmod(i, len(SERIES)) for i in range(len(unique))]
+    return {
+        name: {"color": SERIES[colour], "linestyle": STROKES[n % len(STROKES)]}
+        for name, (n, colour) in zip(unique, rounds, strict=True)
+    }
+
+
+def _is_far_apart(panel: Axes) -> bool:
+    """Whether the values, all positive, span more than two powers of ten."""
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in panel.lines])
+    return bool(values.min() > 0 and values.max() > 100 * values.min())
