@@ -56,7 +56,8 @@ def test_the_published_size_and_what_one_logit_saves():
 
 def test_five_scales_of_both_streams_meet():
     with torch.device("meta"):
-        maps, coarse = FCTSFN(FCTSFNConfig())._coarse(torch.empty(1, 5, 64, 64))
+        network, inputs = FCTSFN(FCTSFNConfig()), torch.empty(1, 5, 64, 64)
+        maps, coarse = network._coarse(inputs, network.image_features(inputs))
     assert [tuple(part.shape[1:]) for part in maps] == [
         (128, 64, 64), (256, 32, 32), (512, 16, 16), (1024, 8, 8), (512, 4, 4)
     ]  # fmt: skip
@@ -91,7 +92,8 @@ def test_the_refinement_teaches_the_coarse_network_only_where_asked(detach):
 
 def test_the_refinement_is_the_literal_one():
     network = FCTSFN(NARROW).double()
-    maps, coarse = network._coarse(crops(32).double())
+    inputs = crops(32).double()
+    maps, coarse = network._coarse(inputs, network.image_features(inputs))
     size = maps[0].shape[-2:]
 
     def raised(part):
@@ -131,7 +133,7 @@ def test_distances_lose_their_means():
 def test_what_was_seen_before_a_click_serves_all_clicks():
     network, images = FCTSFN(NARROW).eval(), torch.randint(0, 255, (1, 3, 64, 64)).to(torch.uint8)
     before, after = (network.inputs(images, some, None) for some in (CLICKS[:, :1], CLICKS))
-    assert torch.equal(network(after).logits, network(after, network.look(before)).logits)
+    assert torch.equal(network(after).logits, network(after, network.image_features(before)).logits)
 
 
 def test_dropout_of_zero_leaves_the_global_generator_alone():

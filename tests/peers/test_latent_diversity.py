@@ -151,7 +151,7 @@ def test_what_was_seen_before_a_click_serves_all_clicks():
     images, clicks, _ = one_object()
     network = shaken(LatentDiversity(SMALL)).eval()
     before, after = (network.inputs(images, some, None) for some in (clicks[:, :1], clicks))
-    assert torch.equal(network(after).logits, network(after, network.look(before)).logits)
+    assert torch.equal(network(after).logits, network(after, network.image_features(before)).logits)
 
 
 def test_every_parameter_has_a_gradient():

@@ -6,9 +6,9 @@ Ours: the paper gives neither kernel; both are 1x1 convolutions on F's grid.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -21,6 +21,7 @@ from openscenes.seeding import torch_generator
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+Network = TypeVar("Network", bound=nn.Module)
 HEAD_STD = 0.01
 
 
@@ -59,15 +60,12 @@ class OpenSceneNet(nn.Module):
         """Initial weights come from ``generator``; without one, from a seed that config fixes."""
         super().__init__()
         self.config = config
-        device = torch.get_default_device()
         with torch.device("meta"):
             self.iog = IOG(config)
             width = self.iog.backbone.widths[-1]
             self.predictor = nn.Conv2d(width, 1, 1)
             self.classifier = nn.Conv2d(width, config.class_channels, 1)
-        if device.type != "meta":
-            self.to_empty(device=device)
-            initialise_weights(self, generator or torch_generator("network", config))
+        materialise(self, initialise_weights, generator or torch_generator("network", config))
         register_input_scale(self, INPUT_CHANNELS, standardise=config.normalise)
 
     def forward(self, inputs: Tensor, *, fine_only: bool = False) -> NetworkOutput:
@@ -129,6 +127,16 @@ def check_inputs(inputs: Tensor, channels: int, meaning: str, *, alone_fails: bo
             "A training batch of one crop has no batch statistics in the 1x1 pyramid pool; "
             "give at least two crops, or call eval()."
         )
+
+
+def materialise(
+    network: Network, initialise: Callable[[Network, Generator], None], generator: Generator
+) -> None:
+    """Put a network built on "meta" on the default device and draw its weights; "meta" stays so."""
+    device = torch.get_default_device()
+    if device.type != "meta":
+        network.to_empty(device=device)
+        initialise(network, generator)
 
 
 def initialise_weights(network: nn.Module, generator: Generator) -> None:

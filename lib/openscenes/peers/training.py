@@ -161,9 +161,9 @@ def _predicted(peer: Any, batch: Batch, clicks: Tensor, previous: Tensor, fabric
     size = batch.images.shape[-1]
     peer.eval()
     with torch.no_grad(), fabric.autocast():
-        answer = peer(peer.inputs(batch.images, clicks, previous)).logits
+        logits = peer(peer.inputs(batch.images, clicks, previous)).logits
     peer.train()
-    return enlarge(answer, (size, size)) > 0
+    return enlarge(logits, (size, size)) > 0
 
 
 def _refinement_clicks(

@@ -16,7 +16,12 @@ from openscenes.errors import InputError
 from openscenes.networks.backbones import residual_stage
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.iog import PyramidPooling
-from openscenes.networks.openscene import check_inputs, initialise_weights, register_input_scale
+from openscenes.networks.openscene import (
+    check_inputs,
+    initialise_weights,
+    materialise,
+    register_input_scale,
+)
 from openscenes.networks.weights import copy_tensors, imagenet_state
 from openscenes.seeding import torch_generator
 from openscenes.settings import setting
@@ -30,10 +35,8 @@ class DEXTRConfig:
     """The shape of one DEXTR; the defaults are the published network.
 
     Attributes:
-        blocks: bottlenecks of each of the four stages.
-        widths: output channels of each stage.
-        stem_width: channels of the stem.
-        stem_kernel: side of the stem's kernel, odd.
+        blocks, widths: bottlenecks and output channels of each of the four stages.
+        stem_width, stem_kernel: channels and side, which is odd, of the stem.
         stem_pool: a max pool follows the stem; the output stride is 8 with it, 4 without.
         psp_width: channels of each pyramid pool and of their fusion.
         heat_map_width_px: full width at half maximum of a click, in pixels of a 512 crop.
@@ -72,7 +75,7 @@ class DEXTR(nn.Module):
     Paper: Table 1 and 2 compare with it.  DEXTR: Caffe's bottlenecks (stride on the first 1x1),
     dilations 2 and 4 in the last two stages, one logit map on the grid of the fourth stage.
     Ours: initial weights are He's where DEXTR draws from N(0, 0.01^2); a normalisation follows
-    each of these convolutions, so at first both networks answer with the same statistics.
+    each of these convolutions, so at first both networks have the same statistics.
     Ours: the published weights start from a DeepLab-v2 that knew VOC's classes; no library keeps
     that network, so training here starts from ImageNet (``load_imagenet_dextr``) or at random.
     """
@@ -86,12 +89,9 @@ class DEXTR(nn.Module):
         """Initial weights come from ``generator``; without one, from a seed that config fixes."""
         super().__init__()
         self.config = config
-        device = torch.get_default_device()
         with torch.device("meta"):
             self._build(config)
-        if device.type != "meta":
-            self.to_empty(device=device)
-            initialise_weights(self, generator or torch_generator("dextr", config))
+        materialise(self, initialise_weights, generator or torch_generator("dextr", config))
         register_input_scale(self, INPUT_CHANNELS, standardise=config.normalise)
         for parameter in self.frozen_parameters():
             parameter.requires_grad_(False)
@@ -120,7 +120,7 @@ class DEXTR(nn.Module):
             images: (B, 3, S, S) uint8, red, green, blue.
             clicks: (B, K, 3) float32 (row, col, sign); the extreme points have sign 1, and
                 clicks of another sign are not seen.
-            previous: not seen; DEXTR answers once.
+            previous: not used; DEXTR segments once.
         Returns:
             (B, 4, S, S) float32 in 0..255.
         """
@@ -144,8 +144,8 @@ class DEXTR(nn.Module):
         check_inputs(inputs, INPUT_CHANNELS, meaning, alone_fails=alone_fails)
         stem = self.relu(self.bn1(self.conv1(inputs * self.scale + self.shift)))
         features = self.layer4(self.layer3(self.layer2(self.layer1(self.maxpool(stem)))))
-        answer = self.layer5.get_submodule("final")(self.layer5(features))
-        return ClickOutput(answer, (answer,))
+        logits = self.layer5.get_submodule("final")(self.layer5(features))
+        return ClickOutput(logits, (logits,))
 
     def backbone_parameters(self) -> Iterator[nn.Parameter]:
         """All parameters before the pyramid pooling; DEXTR trains the rest ten times faster."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import chain
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from torch import Generator, Tensor, nn
 from openscenes.errors import InputError
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import grid
+from openscenes.networks.openscene import materialise
 from openscenes.peers.networks.ifcn import CLICK_MAPS, check_inputs, encode
 from openscenes.peers.networks.vgg import (
     COLOURS,
@@ -85,11 +87,8 @@ class MSRN(nn.Module):
             (B, 1, h_0, w_0) float32 logits.
         """
         finest = grid(maps[0])
-        total, *others = (
-            bilinear(scale(part), finest) for scale, part in zip(self.scales, maps, strict=True)
-        )
-        for other in others:
-            total = total + other
+        pairs = zip(self.scales, maps, strict=True)
+        total = reduce(torch.add, (bilinear(scale(part), finest) for scale, part in pairs))
         score = self.coarse_norm(bilinear(coarse, finest)).to(total.dtype)
         return self.score(self.refine(torch.cat([total, score], dim=1))).float()
 
@@ -106,7 +105,7 @@ class FCTSFN(nn.Module):
         """Initial weights come from ``generator``; without one, from a seed that config fixes."""
         super().__init__()
         self.config = config
-        fcn, device = config.fcn, torch.get_default_device()
+        fcn = config.fcn
         fused = [2 * width for width in fcn.widths[:FUSED]]
         with torch.device("meta"):
             self.image = VGGStages(fcn, COLOURS, range(FUSED))
@@ -114,37 +113,36 @@ class FCTSFN(nn.Module):
             self.joint = VGGStages(fcn, fused[-1], range(FUSED, STAGES))
             self.head = FCNHead(fcn, *fused[2:4])
             self.refinement = MSRN(config, [*fused, fcn.widths[-1]])
-        if device.type != "meta":
-            self.to_empty(device=device)
-            initialise_vgg(self, generator or torch_generator("fctsfn", config))
+        materialise(self, initialise_vgg, generator or torch_generator("fctsfn", config))
 
     @torch.no_grad()
     def inputs(self, images: Tensor, clicks: Tensor, previous: Tensor | None) -> Tensor:
         """What ``forward`` reads, as ``encode`` has it; the ``previous`` mask is not used."""
         return encode(images, clicks, self.config.fcn, self.config.distance_means)
 
-    def look(self, inputs: Tensor) -> StageMaps:
-        """Maps of the colours of (B, 5, S, S) inputs, which no click changes: once for all."""
+    def image_features(self, inputs: Tensor) -> StageMaps:
+        """Maps of the colours of (B, 5, S, S) inputs, which are the same for all clicks."""
         return self.image(inputs[:, :COLOURS])
 
-    def forward(self, inputs: Tensor, seen: StageMaps | None = None) -> ClickOutput:
-        """(B, 5, S, S) float32 to MSRN's answer; it and TSLFN's are supervised, (B, 1, S, S) each.
+    def forward(self, inputs: Tensor, features: StageMaps | None = None) -> ClickOutput:
+        """(B, 5, S, S) float32 to MSRN's logits; they and TSLFN's are supervised, (B, 1, S, S).
 
         Args:
             inputs: as ``inputs`` makes them.
-            seen: what ``look`` gives for them, if it was asked before.
+            features: of the image, from ``image_features``, where they are computed already.
 
         Raises:
             InputError: if the shape is another, or the crop is smaller than one coarse cell.
         """
         check_inputs(inputs, self.config.fcn)
-        maps, coarse = self._coarse(inputs, seen)
+        features = self.image_features(inputs) if features is None else features
+        maps, coarse = self._coarse(inputs, features)
         if self.config.detach_coarse:
             refined = self.refinement([part.detach() for part in maps], coarse.detach())
         else:
             refined = self.refinement(maps, coarse)
-        answer, coarse = (bilinear(logits, grid(inputs)) for logits in (refined, coarse))
-        return ClickOutput(answer, (answer, coarse))
+        fine, coarse = (bilinear(logits, grid(inputs)) for logits in (refined, coarse))
+        return ClickOutput(fine, (fine, coarse))
 
     def backbone_parameters(self) -> Iterator[nn.Parameter]:
         """What starts from ImageNet: the convolutions of both streams, conv5, fc6 and fc7."""
@@ -155,9 +153,8 @@ class FCTSFN(nn.Module):
         """What never trains: nothing."""
         return iter(())
 
-    def _coarse(self, inputs: Tensor, seen: StageMaps | None = None) -> tuple[list[Tensor], Tensor]:
+    def _coarse(self, inputs: Tensor, image: StageMaps) -> tuple[list[Tensor], Tensor]:
         """TSLFN: the maps of five scales, finest first, and FCN-8s' logits on pool3's grid."""
-        image = self.look(inputs) if seen is None else seen
         streams = (image, self.click(inputs[:, COLOURS:]))
         maps, pooled = (
             [torch.cat(pair, dim=1) for pair in zip(*parts, strict=True)]

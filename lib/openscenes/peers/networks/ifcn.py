@@ -14,7 +14,7 @@ from openscenes.data.interactions import REFERENCE_PX, distance_maps
 from openscenes.errors import InputError
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import grid
-from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD
+from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD, materialise
 from openscenes.peers.networks.vgg import (
     COLOURS,
     FIRST,
@@ -36,20 +36,17 @@ class IFCN(nn.Module):
     """Five channels in, an FCN-8s' logit out.
 
     Ours: the published training makes FCN-32s, then 16s, then 8s; here all three learn at once,
-    each supervised, and the finest is the answer.
+    each supervised, and the finest is shown.
     """
 
     def __init__(self, config: FCNConfig, *, generator: Generator | None = None) -> None:
         """Initial weights come from ``generator``; without one, from a seed that config fixes."""
         super().__init__()
         self.config = config
-        device = torch.get_default_device()
         with torch.device("meta"):
             self.vgg = VGGStages(config, COLOURS + CLICK_MAPS, range(STAGES))
             self.head = FCNHead(config, *config.widths[2:4])
-        if device.type != "meta":
-            self.to_empty(device=device)
-            initialise_vgg(self, generator or torch_generator("ifcn", config))
+        materialise(self, initialise_vgg, generator or torch_generator("ifcn", config))
 
     @torch.no_grad()
     def inputs(self, images: Tensor, clicks: Tensor, previous: Tensor | None) -> Tensor:
@@ -57,7 +54,7 @@ class IFCN(nn.Module):
         return encode(images, clicks, self.config, means=(0.0, 0.0))
 
     def forward(self, inputs: Tensor) -> ClickOutput:
-        """(B, 5, S, S) float32 to one answer and three supervised maps, all (B, 1, S, S).
+        """(B, 5, S, S) float32 to one shown and three supervised maps, all (B, 1, S, S).
 
         Raises:
             InputError: if the shape is another, or the crop is smaller than one coarse cell.

@@ -1,4 +1,4 @@
-"""ITIS: DeepLabv3+ that sees clicks and its own last answer (Mahadevan et al., BMVC 2018)."""
+"""ITIS: DeepLabv3+ that sees clicks and its own last mask (Mahadevan et al., BMVC 2018)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ from openscenes.masks import distance_to_outside
 from openscenes.networks.backbones import ResNet, SmallResNet, residual_stage
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import grid, resize
-from openscenes.networks.openscene import check_inputs, initialise_weights, register_input_scale
+from openscenes.networks.openscene import (
+    check_inputs,
+    initialise_weights,
+    materialise,
+    register_input_scale,
+)
 from openscenes.networks.weights import copy_tensors, imagenet_state
 from openscenes.seeding import torch_generator
 from openscenes.settings import require_between, require_one_of, setting
@@ -87,14 +92,11 @@ class ITIS(nn.Module):
         """Initial weights come from ``generator``; without one, from a seed that config fixes."""
         super().__init__()
         self.config = config
-        device = torch.get_default_device()
         with torch.device("meta"):
             self.backbone = _backbone(config)
             self.pyramid = _pyramid(self.backbone.widths[-1], config)
             self.decoder = Decoder(self.backbone.widths[0], config)
-        if device.type != "meta":
-            self.to_empty(device=device)
-            initialise_weights(self, generator or torch_generator("itis", config))
+        materialise(self, initialise_weights, generator or torch_generator("itis", config))
         register_input_scale(self, config.input_channels, standardise=config.normalise)
 
     @torch.no_grad()
@@ -104,8 +106,8 @@ class ITIS(nn.Module):
         Args:
             images: (B, 3, S, S) uint8 RGB.
             clicks: (B, K, 3) float32 (row, col, sign) in pixels of the crop.
-            previous: (B, 1, S, S) bool, the last answer; without one the channel is that of an
-                empty answer, and without ``guidance`` there is no such channel.
+            previous: (B, 1, S, S) bool, the last mask; without one the channel is that of an
+                empty mask, and without ``guidance`` there is no such channel.
         Returns:
             (B, 6 or 5, S, S) float32 in 0..255.
         """

@@ -19,7 +19,7 @@ from openscenes.data.interactions import REFERENCE_PX, disk_maps, distance_maps
 from openscenes.errors import InputError
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import fuse, grid
-from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD, check_inputs
+from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD, check_inputs, materialise
 from openscenes.networks.weights import copy_tensors, imagenet_state
 from openscenes.peers.networks.vgg import tapped
 from openscenes.seeding import torch_generator
@@ -49,7 +49,7 @@ class LatentDiversityConfig:
         distance_limit_px: where distances to clicks are cut off, on a crop of 512 pixels.
         normalise: VGG reads ImageNet-standardised colours; otherwise mean-subtracted 0..255, and
             its features are divided by 255, as published.
-        released: the answer is the first candidate, whatever the selection says.
+        released: the first candidate is shown, whatever the selection says.
     """
 
     n_candidates: int = setting(6, "Li et al. 2018")
@@ -102,20 +102,15 @@ class LatentDiversity(nn.Module):
         """Initial weights come from ``generator``; without one, from a seed that config fixes."""
         super().__init__()
         self.config = config
-        device = torch.get_default_device()
         cell, n = config.grid_stride**2, config.n_candidates
         entering = INPUT_CHANNELS * cell
         with torch.device("meta"):
             self.features = _vgg(3 * cell, config)
-            seen = (entering, *config.feature_widths)
-            self.candidates = ContextAggregation(seen, config.width, config.dilations, n)
-            judged = (entering, n)
-            self.selector = ContextAggregation(
-                judged, config.selection_width, config.selection_dilations, n
-            )
-        if device.type != "meta":
-            self.to_empty(device=device)
-            _initialise(self, generator or torch_generator("latent diversity", config))
+            channels = (entering, *config.feature_widths)
+            self.candidates = ContextAggregation(channels, config.width, config.dilations, n)
+            width, dilations = config.selection_width, config.selection_dilations
+            self.selector = ContextAggregation((entering, n), width, dilations, n)
+        materialise(self, _initialise, generator or torch_generator("latent diversity", config))
         self.features.requires_grad_(not config.freeze_features)
         deviation = torch.tensor(IMAGENET_STD if config.normalise else (1.0 / 255.0,) * 3)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), False)
@@ -128,7 +123,7 @@ class LatentDiversity(nn.Module):
         Args:
             images: (B, 3, S, S) uint8 RGB.
             clicks: (B, K, 3) float32 (row, col, sign) in pixels of the crop.
-            previous: the last answer; this network has no eye for it.
+            previous: not used.
         Returns:
             (B, 7, S, S) float32 in 0..255; of each pair, positive clicks come first.
         """
@@ -138,26 +133,36 @@ class LatentDiversity(nn.Module):
         elsewhere = 255.0 * (1.0 - disk_maps(clicks, size, 0.0))
         return torch.cat([images.float(), distances, elsewhere], dim=1)
 
-    def look(self, inputs: Tensor) -> list[Tensor]:
-        """VGG's maps of (B, 7, S, S) inputs, which no click changes: once for all clicks."""
+    def image_features(self, inputs: Tensor) -> list[Tensor]:
+        """VGG's maps of (B, 7, S, S) inputs, which are the same for all clicks."""
         return self._tapped(inputs[:, :3] / 255.0)
 
-    def forward(self, inputs: Tensor, seen: Sequence[Tensor] | None = None) -> ClickOutput:
-        """M candidates and their scores; the answer is the candidate with the best score.
+    def forward(self, inputs: Tensor, features: Sequence[Tensor] | None = None) -> ClickOutput:
+        """M candidates and their scores; the candidate with the best score is shown.
 
         Args:
             inputs: (B, 7, S, S) float in 0..255, as ``inputs`` makes them.
-            seen: what ``look`` gives for them, if it was asked before.
+            features: of the image, from ``image_features``, where they are computed already.
         Returns:
             ClickOutput with one supervised (B, M, S / stride, S / stride) map.
         Raises:
             InputError: if the shape is another, or the stride does not divide S.
         """
-        self._check(inputs)
+        check_inputs(inputs, INPUT_CHANNELS, "colours, two distance maps, two click masks")
+        stride = self.config.grid_stride
+        if any(side % stride for side in grid(inputs)):
+            raise InputError(
+                f"The crop is {grid(inputs)}, but grid_stride is {stride}; choose a crop size "
+                f"that is a multiple of {stride}."
+            )
         cells = F.pixel_unshuffle(inputs / 255.0, self.config.grid_stride)
-        candidates = 2.0 * self.candidates([cells, *(self.look(inputs) if seen is None else seen)])
+        features = self.image_features(inputs) if features is None else features
+        candidates = 2.0 * self.candidates([cells, *features])
         scores = self.selector([cells, candidates.detach().sigmoid()]).mean(dim=(2, 3))
-        return ClickOutput(self._answer(candidates, scores), (candidates,), scores)
+        if self.config.released:
+            return ClickOutput(candidates[:, :1], (candidates,), scores)
+        best = scores.argmax(dim=1).view(-1, 1, 1, 1).expand(-1, 1, *grid(candidates))
+        return ClickOutput(candidates.gather(1, best), (candidates,), scores)
 
     def backbone_parameters(self) -> Iterator[nn.Parameter]:
         """The pretrained part, VGG-19; everything else counts as heads."""
@@ -176,26 +181,11 @@ class LatentDiversity(nn.Module):
             maps = tapped(self.features, cells)
         return maps if self.config.normalise else [part / 255.0 for part in maps]
 
-    def _answer(self, candidates: Tensor, scores: Tensor) -> Tensor:
-        if self.config.released:
-            return candidates[:, :1]
-        best = scores.argmax(dim=1).view(-1, 1, 1, 1)
-        return candidates.gather(1, best.expand(-1, 1, *grid(candidates)))
-
-    def _check(self, inputs: Tensor) -> None:
-        stride = self.config.grid_stride
-        check_inputs(inputs, INPUT_CHANNELS, "colours, two distance maps, two click masks")
-        if any(side % stride for side in grid(inputs)):
-            raise InputError(
-                f"The crop is {grid(inputs)}, but grid_stride is {stride}; choose a crop size "
-                f"that is a multiple of {stride}."
-            )
-
 
 def load_imagenet_vgg19(network: LatentDiversity, source: Path | None = None) -> None:
     """Take the features of ImageNet's VGG-19, in torchvision's names.
 
-    Li et al. 2018: they stay what they are; without them the network would look through noise.
+    Li et al. 2018: they stay what they are; without them the network would see noise.
 
     Args and Raises: as ``ifcn.load_imagenet_vgg``; the aggregation networks stay as they are.
     """

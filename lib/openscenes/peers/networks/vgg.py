@@ -167,7 +167,7 @@ def imagenet_vgg(config: FCNConfig, source: Path | None) -> State:
     """The tensors of torchvision's VGG-16, for colours as ``ifcn.encode`` gives them.
 
     Ours: torchvision's first kernels read colours over their deviation; without ``normalise``
-    they are divided by it, and answer to plain grey levels as they did.
+    they are divided by it, and respond to plain grey levels as they did.
     """
     kind = "vgg16" + "_bn" * config.batch_norm
     state = imagenet_state(kind, source)

@@ -84,11 +84,11 @@ class ClickSystem:
     def asked(self, chunk: Sequence[Example]) -> Asked:
         """Scale each photograph to the network's size; see of it what no click changes."""
         crops, network = _Crops(self.study, self.peer.crop, chunk), cast(Any, self.network)
-        if not hasattr(network, "look"):
+        if not hasattr(network, "image_features"):
             return _Clicked(self, crops)
         unclicked = network.inputs(crops.batch.images, crops.moved([NO_CLICKS] * len(chunk)), None)
         with torch.inference_mode(), self.study.fabric.autocast():
-            return _Clicked(self, crops, (network.look(unclicked),))
+            return _Clicked(self, crops, (network.image_features(unclicked),))
 
 
 @dataclass
