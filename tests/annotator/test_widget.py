@@ -196,9 +196,8 @@ def finished(panel):
 
 
 def fake_page(name):
-    """What the thread makes: a page about a version."""
-    new = SimpleNamespace(name=name)
-    return SimpleNamespace(candidate=SimpleNamespace(new=new), html=f"<p>page of {name}</p>")
+    """What the thread makes: a version and its page."""
+    return name, f"<p>page of {name}</p>"
 
 
 def test_evolve_judge_accept_and_roll_back(window, place, monkeypatch):

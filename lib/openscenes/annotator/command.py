@@ -46,11 +46,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer one command line.
-
-    Raises:
-        OpenScenesError: of one sentence, where the user can mend it.
-    """
+    """Answer one command line; what the user can mend raises in one sentence."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, as for tables
     from openscenes.annotator.store.versions import Versions
     from openscenes.annotator.store.workspace import workspace_of

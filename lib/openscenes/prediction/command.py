@@ -46,11 +46,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer one command line.
-
-    Raises:
-        OpenScenesError: of one sentence, where the user can mend it.
-    """
+    """Answer one command line; what the user can mend raises in one sentence."""
     _check_outputs(args)
     # torch takes seconds to import, which `--help` need not wait for
     from openscenes.prediction.model_files import model_from_file, newest_demo_model

@@ -127,11 +127,7 @@ def model_from_file(
 
 
 def newest_demo_model() -> Path:
-    """The file of the newest trained model of profile demo that has seen no truth of a new scene.
-
-    Raises:
-        WeightsError: if none is trained yet.
-    """
+    """The newest demo model that saw no ground truth of a new scene, or WeightsError."""
     found = [path for path in (cache_dir() / "runs").glob("*/*.safetensors") if _is_demo(path)]
     if not found:
         raise WeightsError(

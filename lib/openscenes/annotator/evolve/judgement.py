@@ -32,11 +32,7 @@ from openscenes.study.scores.masks import object_iou
 
 @dataclass(frozen=True)
 class Candidate:
-    """A version that waits for a decision, beside the one in use.
-
-    Attributes:
-        held_out: the objects that both were judged on.
-    """
+    """A version that waits for a decision, beside the one in use, and what both were judged on."""
 
     old: Version
     new: Version

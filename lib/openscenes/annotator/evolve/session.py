@@ -69,11 +69,7 @@ class Session:
     """One model in use, and the stages of the object that it encoded last."""
 
     def __init__(self, study: Study, network: RefinableIOG, label: str) -> None:
-        """``network`` runs in the study's crop, click width, device and precision.
-
-        Args:
-            label: the model's name in the log and on the page.
-        """
+        """``network`` runs as the study says; ``label`` names it in the log and on the page."""
         self.study = study
         self.network = network.eval().requires_grad_(False).to(study.fabric.device)
         self.label = label

@@ -54,11 +54,7 @@ def write_coco(
 
 
 def read_coco(path: Path) -> tuple[list[ImportedObject], list[str]]:
-    """The objects of any COCO instances file, and what was left out, in sentences.
-
-    Raises:
-        DataError: if it is missing or is no COCO instances file.
-    """
+    """The objects of a COCO instances file, and what was left out; DataError for no such file."""
     annotations = read_annotations(path)
     table = annotations.table
     usable = (table.states == USABLE) & (table.areas > 0)

@@ -99,11 +99,7 @@ def write_png(
 
 
 def read_png(folder: Path, described: Described) -> list[ImportedObject]:
-    """The objects of an export of ours.
-
-    Raises:
-        DataError: if a mask file is missing or damaged.
-    """
+    """The objects of an export of ours; DataError if a mask file is missing or damaged."""
     files = [folder / entry["file"] for entry in described]
     return [
         ImportedObject.described(entry["object"], read_labels(file) > 127, file)

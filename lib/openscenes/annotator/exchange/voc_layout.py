@@ -71,11 +71,7 @@ def write_voc(
 
 
 def read_voc(folder: Path, described: Described) -> tuple[list[ImportedObject], list[str]]:
-    """The objects of an export of ours, and what was left out, in sentences.
-
-    Raises:
-        DataError: if a mask file is missing or damaged.
-    """
+    """The objects of an export of ours, and what was left out; DataError for a damaged mask."""
     found, n_gone = [], 0
     for entry in described:
         file = folder / LAYOUT / f"SegmentationObject/{entry['file']}.png"

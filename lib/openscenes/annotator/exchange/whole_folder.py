@@ -47,11 +47,7 @@ def mark(folder: Path, kind: str, objects: list[dict[str, Any]]) -> None:
 
 
 def read_mark(folder: Path) -> dict[str, Any]:
-    """What ``mark`` wrote.
-
-    Raises:
-        InputError: if the folder has no such file, or one of another format.
-    """
+    """What ``mark`` wrote; InputError where it did not, or in another format."""
     path = folder / EXPORT_FILE
     with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
         content = json.loads(path.read_text(encoding="utf-8"))

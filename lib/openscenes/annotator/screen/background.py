@@ -68,11 +68,7 @@ class Listener:
 
 
 class Background:
-    """At most one piece of work at a time.
-
-    Attributes:
-        doing: what runs now, in words; empty when nothing does.
-    """
+    """At most one piece of work at a time; ``doing`` says in words which, or is empty."""
 
     def __init__(self, callbacks: Callbacks, report: Callable[[Heard], None]) -> None:
         """``report`` is told of progress, in the working thread."""

@@ -64,13 +64,10 @@ def files_table(folder: Path) -> pd.DataFrame:
 
 
 def last_judgement(workspace: Workspace, study: Study) -> HTML | Markdown:
-    """The newest evolved version beside the one that it came from or that is in use, as a page.
-
-    The predictions of both are kept in the workspace, so that nothing is computed twice.
-    """
+    """The newest evolved version beside the one that it came from or that is in use, as a page."""
     evolved = [version for version in Versions(workspace.folder).all() if version.parent]
     if not evolved:
         return Markdown("*Nothing has evolved here yet: press* Evolve *above, then run this cell.*")
     accepted = Annotations(Log(workspace.log_path)).accepted()
     candidate = judged(workspace, study, accepted, evolved[-1])
-    return HTML(page_of(workspace, apart(study), candidate).html)
+    return HTML(page_of(workspace, apart(study), candidate))

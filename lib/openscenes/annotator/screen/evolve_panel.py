@@ -17,7 +17,7 @@ from openscenes.annotator.evolve.judgement import (
     waiting,
 )
 from openscenes.annotator.screen.background import Background, Heard
-from openscenes.annotator.screen.judgement_page import JudgementPage, page_of
+from openscenes.annotator.screen.judgement_page import page_of
 from openscenes.annotator.screen.toolbar import WIDE, button
 from openscenes.annotator.store.history import Decision, in_use
 from openscenes.annotator.store.objects import Annotations
@@ -56,7 +56,7 @@ def _row(version: Version, state: str, since: str) -> str:
 
 
 MEANWHILE = (
-    "You can go on annotating, though answers are slower; what you accept now counts for the "
+    "You can go on annotating, though masks come slower; what you accept now counts for the "
     "next evolution."
 )
 
@@ -76,7 +76,7 @@ class EvolvePanel:
         self.study, self.workspace, self.annotations = study, workspace, annotations
         self.versions, self.taken_up = Versions(workspace.folder), taken_up
         self.background = Background(callbacks, self._progressed)
-        self.page: JudgementPage | None = None
+        self.page = "", ""  # a version and its judgement as HTML
         guarded = callbacks.guarded
         self.evolve = button("Evolve", "evolve", guarded(self._evolve))
         self.judge = button("Judge", "judge", guarded(self._judge))
@@ -126,10 +126,8 @@ class EvolvePanel:
 
     def _judgement_html(self) -> str:
         """The page of the version that waits, or nothing."""
-        candidate = waiting(self.workspace)
-        if self.page is None or candidate is None:
-            return ""
-        return self.page.html if self.page.candidate.new.name == candidate.name else ""
+        candidate, (version, page) = waiting(self.workspace), self.page
+        return page if candidate is not None and candidate.name == version else ""
 
     def _evolve(self) -> None:
         self.annotations.refresh()
@@ -141,10 +139,10 @@ class EvolvePanel:
         new = self.versions.named(NEWEST)
         self._begin("Judging", lambda: self._page(judged(*given, new)))
 
-    def _page(self, candidate: Candidate) -> JudgementPage:
-        return page_of(self.workspace, apart(self.study), candidate)
+    def _page(self, candidate: Candidate) -> tuple[str, str]:
+        return candidate.new.name, page_of(self.workspace, apart(self.study), candidate)
 
-    def _begin(self, doing: str, work: Callable[[], JudgementPage]) -> None:
+    def _begin(self, doing: str, work: Callable[[], tuple[str, str]]) -> None:
         """Say what begins, then begin: from then on the words are the thread's."""
         self.status.value = f"{doing}. {MEANWHILE}"
         self.bar.value, self.bar.max, self.bar.layout.display = 0, 1, "flex"
@@ -159,7 +157,7 @@ class EvolvePanel:
             f"{self.background.doing}: {said.label}, {said.done} of {said.total}{left}. {MEANWHILE}"
         )
 
-    def _finished(self, page: JudgementPage | None) -> None:
+    def _finished(self, page: tuple[str, str] | None) -> None:
         self.page = page or self.page
         self.show()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
 from textwrap import fill
 
 import numpy as np
@@ -36,16 +35,8 @@ NOTHING = "–"
 AROUND = 0.25  # of the box's longer side, shown on each side of it
 
 
-@dataclass(frozen=True)
-class JudgementPage:
-    """A candidate and the HTML that shows its judgement."""
-
-    candidate: Candidate
-    html: str
-
-
-def page_of(workspace: Workspace, study: Study, candidate: Candidate) -> JudgementPage:
-    """Draw a judgement; this takes seconds, as the versions may have to predict again."""
+def page_of(workspace: Workspace, study: Study, candidate: Candidate) -> str:
+    """A judgement as HTML; this takes seconds, as the versions may have to predict again."""
     judgement = candidate.judgement
     advice = f"<b>{html.escape(judgement.advice)}</b>"
     parts = [f'<p class="os-verdict" style="line-height:1.4">{advice}</p>', _table(judgement)]
@@ -55,7 +46,7 @@ def page_of(workspace: Workspace, study: Study, candidate: Candidate) -> Judgeme
             f'<img style="max-width:100%;height:auto" alt="{html.escape(alt)}" '
             f'src="data:image/png;base64,{data}">'
         )
-    return JudgementPage(candidate, "\n".join(parts))
+    return "\n".join(parts)
 
 
 def judgement_figures(

@@ -30,11 +30,7 @@ HELP = (
 
 
 def follow(desk: Desk, gesture: Gesture) -> None:
-    """Do at the desk what a gesture on its canvas means.
-
-    Raises:
-        InputError: if it cannot be done, in one sentence.
-    """
+    """Do at the desk what a gesture on its canvas means; InputError if it cannot be done."""
     match gesture["kind"]:
         case "box":
             desk.draw(gesture["box"])
@@ -68,12 +64,7 @@ def button(label: str, name: str, pressed: Callable[[], object], **looks: str) -
 
 
 class Toolbar:
-    """Buttons that follow the desk: what cannot be done now cannot be pressed.
-
-    Attributes:
-        widget: the buttons.
-        progress: "image 3 of 40, 12 objects accepted".
-    """
+    """Buttons that follow the desk: what cannot be done now cannot be pressed."""
 
     def __init__(self, desk: Desk, acted: Acted) -> None:
         """``acted`` turns an action at the desk into a callback that also draws."""

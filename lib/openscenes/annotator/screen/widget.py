@@ -14,7 +14,7 @@ from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.screen.drawing import ObjectPainter, alternative, marks, next_step
 from openscenes.annotator.screen.evolve_panel import EvolvePanel
 from openscenes.annotator.screen.panels import ExportPanel, ObjectPanel
-from openscenes.annotator.screen.toolbar import HELP, Toolbar, follow
+from openscenes.annotator.screen.toolbar import HELP, WIDE, Toolbar, follow
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.versions import Versions
@@ -36,16 +36,10 @@ def annotator(
     data: str = "",
     device: str = "auto",
 ) -> VBox:
-    """The annotator of a folder of images, as a widget.
+    """The annotator of a folder of images, as a widget; arguments as in ``annotate.ipynb``.
 
     What is missing of the first model is trained before, and said. Nothing goes over the network.
 
-    Args:
-        folder: the images; they are never changed.
-        workspace: where everything that is collected lies; empty for ``<folder>/openscenes``.
-        profile: of the model that a new workspace begins with.
-        data: folder of the study's data sets, for profiles of real images.
-        device: "auto", "cpu" or "cuda".
     Raises:
         InputError: if there is no image, or the workspace cannot be used.
     """
@@ -54,12 +48,7 @@ def annotator(
 
 
 class Annotator:
-    """Everything behind the widget.
-
-    Attributes:
-        desk: what the user sees and does, without widgets.
-        widget: to be shown.
-    """
+    """Everything behind ``widget``, which is to be shown."""
 
     def __init__(self, study: Study, workspace: Workspace) -> None:
         """Open log and version; a log with damaged lines is read as far as it goes, and said."""
@@ -78,7 +67,7 @@ class Annotator:
         self.hint = HTML().add_class("os-hint")
         self.readout = HTML().add_class("os-readout-box")
         self.notice = HTML(html.escape(annotations.log.complaint())).add_class("os-notice")
-        self.canvas.observe(acted(self._gestured), "gesture")
+        self.canvas.observe(acted(lambda change: follow(self.desk, change["new"])), "gesture")
         self._laid = self.desk.displayed
         self.widget = self._assembled()
         self.draw(0.0)
@@ -100,14 +89,11 @@ class Annotator:
         self.readout.value = readout(self._facts(), self.canvas.seq, ms)
 
     def take_up(self) -> None:
-        """Ask the version in use from now on, if it is another."""
+        """Predict with the version in use from now on, if it is another."""
         current = self.versions.current()
         if current is not None and current.name != self.desk.session.label:
             self.desk.use(session_in_use(self.study, self.workspace))
             self.notice.value = html.escape(f"Version {current.name} is in use now.")
-
-    def _gestured(self, change: dict[str, Any]) -> None:
-        follow(self.desk, change["new"])
 
     def _acted(self, action: Callable[..., object]) -> Callable[..., None]:
         """An action of the user as a callback: catch up with other windows, act, draw."""
@@ -130,12 +116,10 @@ class Annotator:
         rows = {"model": desk.session.label}
         if desk.object is not None:
             share = 100 * desk.mask_of(desk.object).mean()
-            rows |= {"mask": f"{share:.1f} % of the image"}
+            rows["mask"] = f"{share:.1f} % of the image"
         if desk.prediction is not None:
-            rows |= {
-                "confidence": f"{desk.prediction.confidence:.2f}",
-                "model's time": f"{1000 * desk.prediction.seconds:.0f} ms",
-            }
+            rows["confidence"] = f"{desk.prediction.confidence:.2f}"
+            rows["model's time"] = f"{1000 * desk.prediction.seconds:.0f} ms"
         return rows
 
     def _assembled(self) -> VBox:
@@ -144,10 +128,7 @@ class Annotator:
              self.readout, self.notice],
             layout=Layout(flex="1 1 220px", min_width="0", padding="0 0 0 12px"),
         )  # fmt: skip
-        top = HBox(
-            [self.canvas, side], layout=Layout(flex_flow="row wrap", align_items="flex-start")
-        )
+        wrapping = Layout(flex_flow="row wrap", align_items="flex-start")
+        top = HBox([self.canvas, side], layout=wrapping)
         below = [HTML(HELP), self.callbacks.shown, self.exports.widget, self.evolving.widget]
-        return VBox([top, *below], layout=Layout(width="auto", min_width="0")).add_class(
-            "os-annotator"
-        )
+        return VBox([top, *below], layout=WIDE).add_class("os-annotator")

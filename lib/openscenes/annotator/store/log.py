@@ -46,12 +46,7 @@ class Log:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other windows from writing; may be entered again from inside.
-
-        Raises:
-            InputError: if the folder cannot be written to.
-            DataError: if another window keeps the lock.
-        """
+        """Keep other windows from writing; may be entered again. Raises as ``append``."""
         try:
             self._lock.acquire()
         except Timeout:

@@ -95,11 +95,7 @@ class Annotations:
         return object_id in self._objects
 
     def get(self, object_id: str) -> Snapshot:
-        """An object's newest snapshot, deleted or not.
-
-        Raises:
-            InputError: if there is no such object.
-        """
+        """An object's newest snapshot, deleted or not; InputError if there is no such object."""
         if object_id not in self._objects:
             raise InputError(f"There is no object {object_id!r}; choose one of the list.")
         return self._objects[object_id]
@@ -140,11 +136,7 @@ class Annotations:
     def correct(
         self, object_id: str, click: tuple[float, float, int], mask: BoolMask, *, model: str
     ) -> Snapshot:
-        """Keep one further click, (row, col, sign), and the mask of all; accept it anew.
-
-        Raises:
-            InputError: if the object is unknown or deleted, or the mask is not the image's size.
-        """
+        """Keep one further click (row, col, sign) and the mask of all clicks; accept it anew."""
         with self._newest():
             old = self._present(object_id)
             row, col, sign = click
@@ -204,11 +196,7 @@ class Annotations:
             return self._write(step.without, "undone")
 
     def redo(self) -> Snapshot | None:
-        """Bring back what ``undo`` took back last; None where there is nothing to bring back.
-
-        Raises:
-            InputError: as ``undo``.
-        """
+        """Bring back what ``undo`` took back last, or None; raises as ``undo``."""
         with self._newest():
             if not self._steps.undone:
                 return None

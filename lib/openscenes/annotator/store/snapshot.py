@@ -123,11 +123,7 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def from_json(line: dict[str, Any]) -> Snapshot:
-    """The snapshot of a line; keys that nobody knows are passed over.
-
-    Raises:
-        KeyError, TypeError, ValueError: if the line is no snapshot.
-    """
+    """The snapshot of a line; unknown keys are passed over, what is no snapshot raises."""
     values = {one.name: line[_KEYS.get(one.name, one.name)] for one in fields(Snapshot)}
     height, width = line["size"]
     clicks = tuple(Click(float(row), float(col), int(sign), float(seconds))

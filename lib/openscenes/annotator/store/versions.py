@@ -28,11 +28,7 @@ ABOUT, WEIGHTS = "about.json", "model.safetensors"
 
 @dataclass(frozen=True)
 class Version:
-    """One trained model of a workspace; its name is the digest of all that made it.
-
-    Attributes:
-        about: what its ``about.json`` says: label, parent, profile, initial_set, made_of, ...
-    """
+    """One trained model of a workspace, named by the digest of what made it; see ``about.json``."""
 
     name: str
     folder: Path
@@ -83,11 +79,7 @@ class Versions:
         return [self._read(name) for name in added if self._finished(name)]
 
     def named(self, name: str) -> Version:
-        """The version of a name, of the beginning of a name, or the newest undecided one.
-
-        Raises:
-            InputError: if none or more than one fits.
-        """
+        """The version of a name or its beginning, or the newest undecided one; else InputError."""
         known = self.undecided()[-1:] if name == NEWEST else self.all()
         fitting = [v for v in known if name == NEWEST or (name and v.name.startswith(name))]
         if len(fitting) != 1:
@@ -156,11 +148,7 @@ class Versions:
         return version
 
     def refuse(self, name: str, *, by: str = "") -> Version:
-        """Say that a version is not wanted; it is kept, and may be accepted later.
-
-        Raises:
-            InputError: if it is in use.
-        """
+        """Say that a version not in use is not wanted; it is kept, and may be accepted later."""
         with locked(self.folder):
             version, history = self.named(name), self.history()
             if in_use(history)[-1:] == [version.name]:

@@ -118,11 +118,7 @@ def images_of(folder: Path | str, workspace: Path | str | None = None) -> tuple[
 
 
 def digest_of(image: Path) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of a file's bytes; remembered until it changes.
-
-    Raises:
-        DataError: if the file cannot be read.
-    """
+    """First 16 hex digits of the SHA-256 of a file's bytes; remembered until it changes."""
     try:
         status = image.stat()
         return _digest(image, status.st_size, status.st_mtime_ns)
@@ -198,11 +194,7 @@ def _claim(workspace: Workspace) -> None:
 
 
 def _images_named_in(folder: Path) -> Path | None:
-    """The folder of images that a workspace names; None where it names none.
-
-    Raises:
-        InputError: if the workspace is of a format that we do not know.
-    """
+    """The folder of images that a workspace names, or None; InputError for another format."""
     path = folder / WORKSPACE_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
