@@ -202,12 +202,10 @@ def _clicks_of(version: Version) -> tuple[ClickedObject, ...]:
 
 
 def _too_few(parts: Split) -> str:
-    left_out = [
-        (len(parts.held_out), "held out to judge with"),
-        (len(parts.learned), "learned already"),
-        (len(parts.missing), "without their image"),
-    ]
-    why = ", ".join(f"{n} {reason}" for n, reason in left_out if n) or "no others accepted"
+    left_out = {"held out to judge with": parts.held_out, "learned already": parts.learned,
+                "without their image": parts.missing}  # fmt: skip
+    said = [f"{len(some)} {reason}" for reason, some in left_out.items() if some]
+    why = ", ".join(said) or "no others accepted"
     n = len(parts.learnable)
     return (
         f"There {'is 1 object' if n == 1 else f'are {n} objects'} to evolve on ({why}), and at "

@@ -64,13 +64,12 @@ def _require_free(folder: Path, kind: str) -> None:
         raise InputError(f"{folder} is a file; give a folder to export into.")
     files = _files(folder)
     known = read_mark(folder) if EXPORT_FILE in files else {"kind": None, "files": []}
-    foreign = sorted(set(files) - set(known["files"]))
     if known["kind"] not in (None, kind):
         raise InputError(
             f"{folder} holds an export of the kind {known['kind']}; choose another folder for "
             f"{kind}."
         )
-    if foreign:
+    if foreign := sorted(set(files) - set(known["files"])):
         raise InputError(
             f"{folder} holds {len(foreign)} file(s) that no export wrote, such as {foreign[0]}; "
             "choose another folder, or move them away."

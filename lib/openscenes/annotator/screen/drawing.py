@@ -94,8 +94,8 @@ def alternative(desk: Desk) -> str:
     if desk.object is not None:
         said.append(f"Chosen: {described(desk, desk.object)}.")
     elif desk.box is not None:
-        said.append(f"A box is drawn, rows {desk.box.row0:.0f} to {desk.box.row1:.0f}, columns "
-                    f"{desk.box.col0:.0f} to {desk.box.col1:.0f}.")  # fmt: skip
+        row0, col0, row1, col1 = (round(side) for side in desk.box)
+        said.append(f"A box is drawn, rows {row0} to {row1}, columns {col0} to {col1}.")
     return " ".join([*said, next_step(desk)])
 
 

@@ -28,14 +28,12 @@ def place_of(study: Study, folder: str = "", workspace: str = "") -> Workspace:
     """
     images = Path(folder).expanduser() if folder else example_folder(study)
     opened = open_workspace(images, workspace or None)
-    if folder:
-        print(f"{len(opened.list_images())} images in {opened.images}")
-    else:
-        print(
-            f"No folder was given: here are {len(opened.list_images())} of the study's images "
-            f"({study.profile.data}), copied into a scratch folder of the cache. Set folder in the "
-            "second cell to annotate your own."
-        )
+    n = len(opened.list_images())
+    print(
+        f"{n} images in {opened.images}" if folder else
+        f"No folder was given: here are {n} of the study's images ({study.profile.data}), copied "
+        "into a scratch folder of the cache. Set folder in the second cell to annotate your own."
+    )  # fmt: skip
     return opened
 
 

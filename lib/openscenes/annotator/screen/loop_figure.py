@@ -37,21 +37,21 @@ PLACES = {
     "aside": Place(0.1, 2.1, "neutral", "set aside\nkept, not used"),
 }
 ARROWS = (
-    ("click", "mask", "ask"),
+    ("click", "mask", "predict"),
     ("mask", "log", "accept"),
     ("log", "export", ""),
     ("log", "evolve", "3 of 4 images"),
     ("log", "judge", "1 of 4"),
     ("evolve", "judge", ""),
     ("judge", "use", "accept"),
-    ("use", "mask", "answers"),
+    ("use", "mask", "predicts"),
     ("use", "aside", "roll back"),
 )
 TEXT = (
     "The loop: box, inside point and corrections give a mask of the version in use; what is "
     "accepted goes into the log, line by line, and from there into exports. Evolve learns from "
     "the images and clicks of about three in four images; the candidate is judged beside "
-    "the version in use on the others. Accepted, it answers from then on; refused or rolled "
+    "the version in use on the others. Accepted, it predicts from then on; refused or rolled "
     "back, it is kept and not used."
 )
 
@@ -70,11 +70,11 @@ def loop_figure() -> Figure:
 
 def first_image(desk: Desk) -> tuple[Figure, str]:
     """The folder's first image with its objects, and words for it; the desk stays as it is."""
-    place, chosen, box = desk.place, desk.chosen, desk.box
+    place, kept = desk.place, (desk.chosen, desk.box)
     desk.lay(0)
     drawn = desk_figure(desk), alternative(desk)
     desk.lay(place)
-    desk.chosen, desk.box = chosen, box
+    desk.chosen, desk.box = kept
     return drawn
 
 

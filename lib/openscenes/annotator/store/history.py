@@ -6,7 +6,7 @@ import getpass
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -22,9 +22,6 @@ class Decision:
     version: str
     time: str
     by: str
-
-
-FIELDS = {"what", "version", "time", "by"}
 
 
 def append_line(path: Path, entry: Mapping[str, Any]) -> None:
@@ -53,8 +50,8 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def decisions(path: Path) -> list[Decision]:
     """All decisions of a file, the oldest first; a line that was cut short is passed over."""
-    entries = [entry for entry in read_lines(path) if entry.keys() == FIELDS]
-    return [Decision(**entry) for entry in entries]
+    names = {one.name for one in fields(Decision)}
+    return [Decision(**entry) for entry in read_lines(path) if entry.keys() == names]
 
 
 def decide(path: Path, what: What, version: str, by: str) -> None:

@@ -95,14 +95,12 @@ class Log:
 
     def complaint(self) -> str:
         """One sentence about the lines that were skipped; empty where all could be read."""
-        parts = []
-        if self.damaged:
-            parts.append(f"{_lines(self.damaged)} (not readable)")
-        if self.torn:
-            parts.append(f"{_lines(self.torn)} (cut short by a crash, never confirmed)")
-        if not parts:
-            return ""
-        return f"In {self.path}, {' and '.join(parts)} could not be used; all other lines count."
+        why = {"not readable": self.damaged,
+               "cut short by a crash, never confirmed": self.torn}  # fmt: skip
+        parts = [f"line{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))} ({reason})"
+                 for reason, numbers in why.items() if numbers]  # fmt: skip
+        said = f"In {self.path}, {' and '.join(parts)} could not be used; all other lines count."
+        return said if parts else ""
 
     def _new_lines(self) -> list[bytes]:
         try:
@@ -190,7 +188,3 @@ def _not_writable(path: Path, error: OSError) -> str:
         f"{path} cannot be written to ({error.strerror or error}); give a workspace in a folder "
         "that exists, that you may write to and that has room."
     )
-
-
-def _lines(numbers: list[int]) -> str:
-    return f"line{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.snapshot import (
@@ -123,8 +123,7 @@ class Annotations:
         Raises:
             InputError: if box or point cannot be kept, or the mask is not the image's size.
         """
-        code = _code(mask, image.size)
-        row, col = map(float, interaction.point)
+        code, (row, col) = _code(mask, image.size), map(float, interaction.point)
         with self._newest():
             begun = Snapshot(
                 action="asked", image=image.path, image_digest=image.digest, size=image.size,
@@ -188,29 +187,27 @@ class Annotations:
             InputError: if another window has changed that object since; the step is then passed
                 over, so that the next undo takes back the one before.
         """
-        with self._newest():
-            if not self._steps.done:
-                return None
-            step = self._steps.done[-1]
-            self._require_unchanged(step.after, self._steps.done)
-            return self._write(step.without, "undone")
+        return self._restored(self._steps.done, "undone")
 
     def redo(self) -> Snapshot | None:
         """Bring back what ``undo`` took back last, or None; raises as ``undo``."""
-        with self._newest():
-            if not self._steps.undone:
-                return None
-            step = self._steps.undone[-1]
-            self._require_unchanged(step.without, self._steps.undone)
-            return self._write(step.after, "redone")
+        return self._restored(self._steps.undone, "redone")
 
-    def _require_unchanged(self, expected: Snapshot, steps: list[Step]) -> None:
-        if self._objects[expected.object_id].content != expected.content:
-            steps.pop()
-            raise InputError(
-                f"Object {expected.object_id} was changed in another window since, so that step "
-                "stays; press again for the step before it."
-            )
+    def _restored(self, steps: list[Step], action: Literal["undone", "redone"]) -> Snapshot | None:
+        """The object on the other side of the newest step, written."""
+        with self._newest():
+            if not steps:
+                return None
+            now_is, then = steps[-1].after, steps[-1].without
+            if action == "redone":
+                now_is, then = then, now_is
+            if self._objects[now_is.object_id].content != now_is.content:
+                steps.pop()
+                raise InputError(
+                    f"Object {now_is.object_id} was changed in another window since, so that step "
+                    "stays; press again for the step before it."
+                )
+            return self._write(then, action)
 
     def _changed(self, object_id: str, action: Action, **fields: object) -> Snapshot:
         """The object with other fields, written unless nothing would change."""

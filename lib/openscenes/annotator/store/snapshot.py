@@ -55,10 +55,10 @@ class Snapshot:
         size: (height, width) of the image.
         object_id: 12 hexadecimal digits, unique.
         box: half-open, in image pixels.
-        clicks: the first is the inside point, the others correct the answer.
+        clicks: the first is the inside point, the others correct the mask.
         class_name: in the user's words, or None.
-        model: version that answered; empty for an object that was imported from elsewhere.
-        first_mask: run-length code of the answer to box and point, or None where nobody asked.
+        model: version that predicted the mask; empty for an object that was imported from elsewhere.
+        first_mask: run-length code of the mask for box and point; None where none was predicted.
         mask: run-length code of what the user sees.
         accepted: the user took this mask.
         deleted: the object counts no longer.
