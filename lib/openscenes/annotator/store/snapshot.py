@@ -57,7 +57,7 @@ class Snapshot:
         box: half-open, in image pixels.
         clicks: the first is the inside point, the others correct the mask.
         class_name: in the user's words, or None.
-        model: version that predicted the mask; empty for an object that was imported from elsewhere.
+        model: version that predicted the mask; empty for an object imported from elsewhere.
         first_mask: run-length code of the mask for box and point; None where none was predicted.
         mask: run-length code of what the user sees.
         accepted: the user took this mask.
