@@ -17,10 +17,12 @@ from openscenes.study.pages.markdown import counted, folded
 
 FOLDERS = ("data", "networks", "method", "peers")
 # A label only where a line or a sentence begins: a docstring may also speak about the word.
-_LABEL = re.compile(r"(?:^|(?<=[.;:)]\s)|(?<=\s\s))Ours:\s+", re.MULTILINE)
-_END = re.compile(
+_LABEL = r"(?:^|(?<=[.;:)]\s)|(?<=\s\s))Ours:\s+"
+_END = (
     r"\n\s*\n|\n\s*(?:Args|Returns|Raises|Yields|Attributes|Paper|Symbols):|\s\sPaper:"
+    rf"|{_LABEL}|\Z"
 )
+_OURS = re.compile(rf"{_LABEL}(.*?)(?={_END})", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,7 @@ def decisions(package: Path) -> list[Decision]:
 
 def ours(docstring: str) -> list[str]:
     """The texts that follow ``Ours:``, up to the end of the paragraph or the next label."""
-    text = inspect.cleandoc(docstring)
-    labels = list(_LABEL.finditer(text))
-    ends = [*(label.start() for label in labels), len(text)][1:]
-    pieces = [text[label.end() : end] for label, end in zip(labels, ends, strict=True)]
-    return [" ".join(_END.split(piece, maxsplit=1)[0].split()) for piece in pieces]
+    return [" ".join(text.split()) for text in _OURS.findall(inspect.cleandoc(docstring))]
 
 
 def _docstrings(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, str]]:
