@@ -99,7 +99,7 @@ def test_the_readout_follows_the_pictures(explorer):
 
 def test_an_error_in_a_callback_is_shown_and_kept(alignment, monkeypatch):
     explorer = AlignmentExplorer({"coco": alignment})
-    monkeypatch.setattr("openscenes.lessons.alignment.explorer.view_pair", None)
+    monkeypatch.setattr("openscenes.lessons.alignment.pair_view.view_pair", None)
     explorer.controls["floor"].value = 0.5
     (failure,) = explorer._callbacks.failures.outputs
     assert failure["output_type"] == "error"

@@ -25,12 +25,7 @@ ERRORS = ("right", "too much", "missed")  # colours of the palette
 def image_grid(
     n: int, columns: int, size: tuple[float, float], *, title: str = "", spare: float = 0.0
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with n panels in rows, the rest of the last row left empty.
-
-    Args:
-        size: width and height of a panel in inches.
-        spare: height that the title takes.
-    """
+    """A figure with n panels of a size in inches, in rows; ``spare`` is the height of the title."""
     rows = -(-n // columns)
     figure = Figure(figsize=(size[0] * columns, spare + size[1] * rows), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
@@ -50,14 +45,7 @@ def show_image(
     below: str = "",
     size: float = 4.5,
 ) -> None:
-    """An image without ticks, a layer over it, box and click over both.
-
-    Args:
-        image: (H, W, 3) uint8.
-        layer: (H, W, 4) uint8, not smoothed.
-        below: broken into lines.
-        size: of the click's mark.
-    """
+    """An image without ticks, a layer (H, W, 4) over it, box and click over both."""
     panel.imshow(image)
     if layer is not None:
         panel.imshow(layer, interpolation="nearest")
@@ -90,11 +78,7 @@ def plain(
 
 
 def dot_plot(panel: Axes, rows: Mapping[str, Sequence[float]]) -> None:
-    """Estimates below each other around a line at zero; a dot is hollow where zero is inside.
-
-    Args:
-        rows: name -> mean, low, high.
-    """
+    """Name -> (mean, low, high) around a line at zero; a dot is hollow where zero is inside."""
     panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2)
     for height, (mean, low, high) in enumerate(rows.values()):
         draw_interval(panel, height, mean, low, high)

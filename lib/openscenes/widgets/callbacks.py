@@ -1,9 +1,8 @@
 """Callbacks that cannot fail in silence, and never two at once.
 
 A front end may call a kernel on several threads, and an exception in a callback is lost by
-default.  Here one lock stands around all callbacks of a widget, what the user can mend is said in
-one sentence, and anything else becomes an error in the page, which also fails a run of the
-notebook.
+default. Here one lock stands around all callbacks of a widget, what the user can mend is said in
+one sentence, and anything else becomes an error in the page, which also fails the notebook's run.
 """
 
 from __future__ import annotations

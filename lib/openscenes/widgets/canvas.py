@@ -1,8 +1,7 @@
-"""The one picture that can be clicked: image and overlay as bytes, painted in the browser.
+"""The one image that can be clicked: image and overlay as bytes, painted in the browser.
 
-Python owns what is shown.  The browser paints its guess of a gesture at once, reports the gesture,
-and paints what Python made of it when the answer comes; a gesture made while the kernel is busy
-waits and is not lost.
+Python owns what is shown. The browser paints its guess of a gesture at once and reports it; a
+gesture made while the kernel is busy waits and is not lost.
 """
 
 from __future__ import annotations
@@ -84,10 +83,7 @@ class Canvas(anywidget.AnyWidget):
 
     @traitlets.observe("gestures")
     def _take_turns(self, change: Mapping[str, Any]) -> None:
-        """Give each new gesture to the observers, in the order in which they were made.
-
-        Messages of one page may come on several threads.
-        """
+        """Give each new gesture to the observers in order; messages may come on several threads."""
         with self._turn:
             for gesture in change["new"]:
                 if gesture["n"] > self.answered:
@@ -97,13 +93,7 @@ class Canvas(anywidget.AnyWidget):
                         self.answered = gesture["n"]
 
     def show(self, image: NDArray[np.uint8], *, label: str, width_px: int = MAX_WIDTH_PX) -> None:
-        """Put up another image, with nothing drawn on it.
-
-        Args:
-            image: (H, W, 3) uint8 RGB.
-            label: what is to be seen.
-            width_px: the most that it may take; less where the picture would be too high.
-        """
+        """Put up another (H, W, 3) image with nothing drawn on it, at most ``width_px`` wide."""
         height, width = _checked(image).shape[:2]
         shown_px = _shown_width(height, width, width_px)
         with self.hold_sync():
@@ -122,13 +112,8 @@ class Canvas(anywidget.AnyWidget):
 def canvas(
     image: NDArray[np.uint8], *, label: str, width_px: int = 512, mode: Mode = "none"
 ) -> Canvas:
-    """A canvas that shows an image.
+    """A canvas that shows an (H, W, 3) uint8 RGB image; ``label`` is its text alternative.
 
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        label: what is to be seen, numbers included, for who cannot see it.
-        width_px: displayed width, at most 640; less where the picture would be too high.
-        mode: what the mouse does.
     Raises:
         InputError: for an image of another shape or type.
     """

@@ -20,12 +20,7 @@ class History(Generic[T]):
         return self._entries[self._now][1]
 
     def put(self, entry: T, control: str) -> None:
-        """Add an entry after the present one; a control that moves on replaces its own.
-
-        Args:
-            entry: what to come back to.
-            control: who moved; "" always makes an entry of its own.
-        """
+        """Add an entry; a control ("" for none) that moves on replaces its own last entry."""
         kept = self._entries[: self._now + 1]
         newest = self._now == len(self._entries) - 1
         if newest and control and kept[-1][0] == control:

@@ -1,7 +1,4 @@
-"""Layers over a picture: masks, heat maps, votes and differences as RGBA, encoded for a browser.
-
-All arrays are (H, W, 4) uint8 RGBA with straight alpha; the colours are the figures' own.
-"""
+"""Layers over an image, (H, W, 4) uint8 RGBA with straight alpha, encoded for a browser."""
 
 from __future__ import annotations
 
@@ -30,14 +27,7 @@ VOTE_COLOURS = (PALETTE["neutral"], PALETTE["right"], PALETTE["ours"])  # one, t
 
 
 def tint(mask: BoolMask, colour: str, alpha: float = 0.5, *, outline: bool = True) -> Layer:
-    """A mask in one colour, its rim opaque so that it stands out from any ground.
-
-    Args:
-        mask: (H, W) bool.
-        colour: as "#rrggbb".
-        alpha: opacity of the inside, in [0, 1].
-        outline: draw the rim, which lies inside the mask.
-    """
+    """A mask in one colour, its rim (inside the mask) opaque so that it stands out."""
     return _painted(mask.shape, [(mask, colour)], alpha, outline)
 
 
@@ -55,21 +45,13 @@ def comparison(
 
 
 def votes(counts: NDArray[np.uint8], alpha: float = 0.6) -> Layer:
-    """Pixels with one, two and three votes; those with none stay clear.
-
-    Args:
-        counts: (H, W), each 0 to 3.
-    """
+    """Pixels with one, two and three votes, (H, W) of 0 to 3; those with none stay clear."""
     regions = [(counts == n, colour) for n, colour in enumerate(VOTE_COLOURS, start=1)]
     return _painted(counts.shape, regions, alpha, outline=False)
 
 
 def heat(values: NDArray[np.floating], alpha: float = HEAT_ALPHA) -> Layer:
-    """A map of [0, 1] in cividis, from dark blue to yellow; what lies outside is cut off.
-
-    Args:
-        values: (H, W); not-a-number stays clear.
-    """
+    """An (H, W) map of [0, 1] in cividis, dark blue to yellow; not-a-number stays clear."""
     known = np.isfinite(values)
     layer = _cividis(round(255 * alpha))[_steps(np.where(known, values, 0))]
     if not known.all():
@@ -83,10 +65,9 @@ def encode_png(layer: Layer) -> bytes:
 
 
 def encode_heat(values: NDArray[np.floating], alpha: float = HEAT_ALPHA) -> bytes:
-    """The very pixels of ``encode_png(heat(values, alpha))``, as a PNG with a table of colours.
+    """The pixels of ``encode_png(heat(values, alpha))`` as a smaller PNG with a table of colours.
 
-    Ours: half the time and fewer bytes. Clear pixels would be a colour too many, so
-    that a map with not-a-number is written as any other layer.
+    Clear pixels would be a colour too many: a map with not-a-number is written as any other layer.
     """
     if not np.isfinite(values).all():
         return encode_png(heat(values, alpha))

@@ -7,13 +7,7 @@ from collections.abc import Mapping
 
 
 def readout(rows: Mapping[str, str], seq: int, ms: float) -> str:
-    """The table as HTML.
-
-    Args:
-        rows: name -> value, as text.
-        seq: how often the image was drawn, as ``Canvas.seq``.
-        ms: from the callback's start to its end.
-    """
+    """The table as HTML, with the canvas' ``seq`` and the milliseconds that the callback took."""
     lines = "".join(
         f'<tr><th scope="row" style="text-align:left;font-weight:normal;padding-right:1em">'
         f'{html.escape(name)}</th><td style="text-align:right">{html.escape(value)}</td></tr>'

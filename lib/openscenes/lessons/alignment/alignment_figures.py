@@ -31,12 +31,7 @@ SCATTER_PX = 420
 
 @dataclass(frozen=True)
 class Scatter:
-    """The clouds as pixels.
-
-    Attributes:
-        image: (SCATTER_PX, SCATTER_PX, 3) uint8 RGB.
-        old, new: (N, 2) float (row, col) of the prototypes c_a and c_b in it.
-    """
+    """The clouds as a square uint8 RGB image; (N, 2) (row, col) of c_a and c_b in it."""
 
     image: NDArray[np.uint8]
     old: FloatMap
@@ -46,13 +41,7 @@ class Scatter:
 def clouds_figure(
     shown: Mapping[str, Clouds], known: NDArray[np.bool_], *, title: str = ""
 ) -> Figure:
-    """Old and new objects in one plane, a panel for each model, all on the same axes.
-
-    Args:
-        shown: a model's name -> its clouds.
-        known: (N,) bool, pairs of a known class.
-        title: above all.
-    """
+    """Old and new objects in one plane, a panel per model, ``known`` pairs with solid lines."""
     figure = Figure(figsize=(0.4 + 3.3 * len(shown), 4.3), layout="constrained")
     panels = figure.subplots(1, len(shown), squeeze=False, sharex=True, sharey=True)[0]
     limits = limits_of(list(shown.values()))

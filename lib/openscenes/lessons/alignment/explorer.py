@@ -8,24 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 
+from openscenes.lessons.alignment import pair_view
 from openscenes.lessons.alignment.alignment_figures import NEW, OLD, SCATTER_PX, marked
 from openscenes.lessons.alignment.layers import LAYERS, crop_of, draw, draw_old
-from openscenes.lessons.alignment.pair_view import (
-    PairChoice,
-    clouds_of,
-    first_choice,
-    nearest_pair,
-    rows,
-    scatter_of,
-    scatter_words,
-    sentence,
-    view_pair,
-)
 from openscenes.lessons.alignment.pairs import Alignment
 from openscenes.study.profiles import SCENE_NAMES
 from openscenes.widgets.callbacks import Callbacks
@@ -44,19 +35,13 @@ _KEY = (
 
 
 class AlignmentExplorer:
-    """Scatter, crops, menus, sliders and numbers around one pair at a time.
-
-    Attributes:
-        widget: what a cell shows.
-        choice: what is shown.
-        view: what follows from it.
-    """
+    """Scatter, crops and controls around one pair (``view``); ``widget`` is what a cell shows."""
 
     def __init__(
-        self, alignments: Mapping[str, Alignment], first: PairChoice | None = None
+        self, alignments: Mapping[str, Alignment], first: pair_view.PairChoice | None = None
     ) -> None:
         self._alignments, self._callbacks = alignments, Callbacks()
-        self._history = History(first or first_choice(alignments))
+        self._history = History(first or pair_view.first_choice(alignments))
         self._shown_clouds: tuple[object, ...] = ()
         self._shown_pair: tuple[object, ...] = ()
         self.scatter = _canvas(SCATTER_PX, SCATTER_WIDTH_PX, "scatter", mode="point")
@@ -64,8 +49,8 @@ class AlignmentExplorer:
         self.captions, self.legend, self.numbers = self._made_texts()
         self.controls = self._made_controls()
         self.buttons = buttons(self._callbacks, {
-            "undo": ("undo", "One step back; u on the scatter", self._undo),
-            "redo": ("redo", "One step forth; r on the scatter", self._redo),
+            "undo": ("undo", "One step back; u on the scatter", partial(self._step, "back")),
+            "redo": ("redo", "One step forth; r on the scatter", partial(self._step, "forward")),
             "next_pair": ("next pair", "n on the scatter", self._next),
             "own_settings": ("own settings", "Floor and weight of this study", self._own_settings),
         }, "os-alignment-")  # fmt: skip
@@ -74,7 +59,7 @@ class AlignmentExplorer:
         self.widget = self._laid_out().add_class("os-alignment-explorer")
 
     @property
-    def choice(self) -> PairChoice:
+    def choice(self) -> pair_view.PairChoice:
         """What is shown."""
         return self._history.now
 
@@ -90,7 +75,7 @@ class AlignmentExplorer:
 
     def _made_controls(self) -> Controls:
         layers = [(layer.title, name) for name, layer in LAYERS.items()]
-        declared = {"layer": Control("layer", choices=layers)} | controls_of(PairChoice)
+        declared = {"layer": Control("layer", choices=layers)} | controls_of(pair_view.PairChoice)
         made = Controls(declared, "os-alignment-", "6.5em")
         made["layer"].value = "distance"
         scenes = [(SCENE_NAMES[scene], scene) for scene in self._alignments]
@@ -116,12 +101,13 @@ class AlignmentExplorer:
     # ---- what the reader does ----
     def _gestured(self, change: Mapping[str, Any]) -> None:
         gesture = change["new"]
-        actions = {"undo": self._undo, "redo": self._redo, "next": self._next}
-        if gesture["kind"] in actions:
-            actions[gesture["kind"]]()
+        if gesture["kind"] in ("undo", "redo"):
+            self._step("back" if gesture["kind"] == "undo" else "forward")
+        elif gesture["kind"] == "next":
+            self._next()
         elif gesture["kind"] in ("point", "click"):
-            found = clouds_of(self._alignment, self.choice.model, self.choice.epoch)
-            pair = nearest_pair(self._scatter, found, gesture["row"], gesture["col"])
+            found = pair_view.clouds_of(self._alignment, self.choice.model, self.choice.epoch)
+            pair = pair_view.nearest_pair(self._scatter, found, gesture["row"], gesture["col"])
             self._choose("scatter", pair=pair)
 
     def _moved(self, name: str, value: Any) -> None:
@@ -137,12 +123,8 @@ class AlignmentExplorer:
         config = self._alignment.config
         self._choose("", floor=config.probability_floor, weight=config.feature_weight)
 
-    def _undo(self) -> None:
-        self._history.back()
-        self._show()
-
-    def _redo(self) -> None:
-        self._history.forward()
+    def _step(self, way: str) -> None:
+        getattr(self._history, way)()
         self._show()
 
     def _choose(self, control: str, **changes: Any) -> None:
@@ -155,7 +137,7 @@ class AlignmentExplorer:
         self.controls["pair"].max = len(self._alignment.pairing()) - 1
         self.controls["epoch"].max = self._alignment.evolution.train.epochs - 1
         self.controls.show(vars(self.choice))
-        self.view = view_pair(self._alignment, self.choice)
+        self.view = pair_view.view_pair(self._alignment, self.choice)
         self._draw(began)
 
     def _draw(self, began: float) -> None:
@@ -163,20 +145,20 @@ class AlignmentExplorer:
         drawn, name = self.view.drawn, self.controls["layer"].value
         self._draw_scatter()
         title, legend = LAYERS[name].title, LAYERS[name].legend(drawn)
-        words = f"New object, {sentence(self.view)}. Shown: {title}: {legend}."
+        words = f"New object, {pair_view.sentence(self.view)}. Shown: {title}: {legend}."
         self.old.paint()
         self.new.paint(overlay=encode_png(draw(name, drawn)), label=words)
         self.captions[0].value = caption("old", drawn.pairing.old_names[0])
         self.captions[1].value = caption("new", drawn.pairing.true_names[0])
         self.legend.value = caption(title, f"{legend}. Green, old: ground truth")
         ms = 1e3 * (time.perf_counter() - began)
-        self.numbers.value = readout(rows(self.view), self.scatter.seq, ms)
+        self.numbers.value = readout(pair_view.rows(self.view), self.scatter.seq, ms)
 
     def _draw_scatter(self) -> None:
         choice, drawn = self.choice, self.view.drawn
         clouds = (choice.scene, choice.model, choice.epoch)
         if self._shown_clouds != clouds:
-            self._scatter = scatter_of(self._alignment, choice.model, choice.epoch)
+            self._scatter = pair_view.scatter_of(self._alignment, choice.model, choice.epoch)
             self.scatter.show(self._scatter.image, label="", width_px=SCATTER_WIDTH_PX)
         if (self._shown_clouds, self._shown_pair) != (clouds, (choice.pair,)):
             self._shown_clouds, self._shown_pair = clouds, (choice.pair,)
@@ -185,7 +167,7 @@ class AlignmentExplorer:
             self.old.show(crop_of(drawn.pairing.old), label=words, width_px=CROP_PX)
             self.new.show(crop_of(drawn.pairing.new), label="", width_px=CROP_PX)
             self.old.overlay = encode_png(draw_old(drawn))
-        self.scatter.paint(clicks=[], label=scatter_words(self.view))
+        self.scatter.paint(clicks=[], label=pair_view.scatter_words(self.view))
 
 
 def _canvas(side: int, width_px: int, name: str, **how: Any) -> Canvas:

@@ -19,14 +19,7 @@ from openscenes.widgets.overlays import Layer
 
 @dataclass(frozen=True)
 class DrawnPair:
-    """What is drawn of one pair.
-
-    Attributes:
-        pairing: the pair alone.
-        floor: the settings' least M'_b.
-        farthest: the distance at which the scale of distances ends, equal for all models.
-        n_classes: channels of the class head.
-    """
+    """What is drawn of one pair; all models' scales of distances end at ``farthest``."""
 
     pairing: Pairing
     maps: CellMaps

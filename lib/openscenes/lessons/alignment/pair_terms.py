@@ -1,8 +1,4 @@
-"""What feature alignment computes for a pair: its terms, their maps over cells, a plane to see it.
-
-Everything is computed by the functions that train (``method.alignment``, ``method.objective``);
-a map over cells is the same loss cell by cell.
-"""
+"""What feature alignment computes for a pair, by the functions that train: terms, maps, clouds."""
 
 from __future__ import annotations
 
@@ -88,13 +84,7 @@ class Prototypes:
 
 @dataclass(frozen=True)
 class Plane:
-    """Two directions in feature space, along which the objects of both sides differ most.
-
-    Attributes:
-        mean: (C,), what becomes the origin.
-        axes: (C, 2), orthonormal.
-        kept: share of the cells' variance that the two directions hold.
-    """
+    """Two orthonormal axes (C, 2) around a mean (C,), and the share of variance that they keep."""
 
     mean: Tensor
     axes: Tensor
@@ -107,11 +97,9 @@ class Plane:
 
 @dataclass(frozen=True)
 class Clouds:
-    """What a picture of the feature space shows, in a plane.
+    """Cells (n, 2) and prototypes (N, 2) of both sides in a plane.
 
     Attributes:
-        cells_old, cells_new: (n, 2), cells of the objects, at most ``MOST_CELLS`` of each side.
-        old, new: (N, 2), the prototypes c_a and c_b.
         empty: (N,) bool, pairs that lack a prototype.
         spread: variance of the objects' cells, all channels together.
     """
@@ -132,12 +120,7 @@ def terms(
     weight_old: float = 1.0,
     class_weight: float = 1.0,
 ) -> Terms:
-    """The terms of Eq. 11 that each pair pays, and A and B of Eq. 7 alone.
-
-    Args:
-        weight_old: of the old data's cross entropy in an epoch (``evolution.old_weight``).
-        class_weight: of the class head's.
-    """
+    """The terms of Eq. 11 of each pair, under an epoch's weights, and A and B of Eq. 7 alone."""
     both = (outputs.old, pairing.old, outputs.new, pairing.new)
     whole = pair_losses(
         outputs.together(), pairing.old, pairing.new, config, weight_old, class_weight

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from openscenes.lessons.alignment.alignment_figures import (
     Scatter,
@@ -36,16 +35,7 @@ from openscenes.widgets.controls import control
 
 @dataclass(frozen=True)
 class PairChoice:
-    """What the reader has chosen.
-
-    Attributes:
-        scene: a key of the alignments.
-        model: a row of Table 4.
-        pair: 0 to n_pairs - 1.
-        epoch: decides the partner and the weight of the old data.
-        floor: least M'_b in Eq. 7.
-        weight: of L_feat in Eq. 11.
-    """
+    """Scene, model (a row of Table 4), pair, epoch, floor of M'_b in Eq. 7, weight of L_feat."""
 
     scene: str = control("new scene", choices=())
     model: str = control("model", BEFORE, choices=())
@@ -63,10 +53,7 @@ class PairView:
     """What is shown under a choice.
 
     Attributes:
-        drawn: the pair and its maps.
-        terms: its numbers, (1,) each.
-        before: term A of the same pair before evolution.
-        weight_old: of the old data's cross entropy.
+        terms: the pair's numbers, (1,) each; ``before`` is its A before evolution.
         empty: one of the two objects has no prototype, and L_feat is zero.
         spread: variance of all pairs' cells.
     """
@@ -86,7 +73,7 @@ class PairView:
 
 
 def first_choice(alignments: Mapping[str, Alignment]) -> PairChoice:
-    """The first pair of a class that the model named, with the study's own settings."""
+    """The first pair of a predicted class, with the study's own settings."""
     scene, alignment = next(iter(alignments.items()))
     named = np.flatnonzero(alignment.pairing().known.numpy())
     pair = int(named[0]) if len(named) else 0
@@ -124,19 +111,14 @@ def _before(alignment: Alignment, choice: PairChoice) -> tuple[float, float]:
         proto = (found.old - found.new).square().sum().item()
         return proto, largest(cell_maps(outputs, pair, alignment.config).distance)
 
-    return alignment.remembered(made, "pair before", _first(alignment), choice.epoch, choice.pair)
-
-
-def _first(alignment: Alignment) -> str:
-    return alignment.models[BEFORE].digest
+    return alignment.remembered(made, "pair before", choice.epoch, choice.pair)
 
 
 def plane(alignment: Alignment) -> Plane:
     """The plane of all objects of a scene, fitted once, before evolution, in the first epoch."""
     return alignment.remembered(
-        lambda: plane_of(alignment.outputs(BEFORE), alignment.pairing()),
-        "plane", _first(alignment),
-    )  # fmt: skip
+        lambda: plane_of(alignment.outputs(BEFORE), alignment.pairing()), "plane"
+    )
 
 
 def clouds_of(alignment: Alignment, model: str, epoch: int = 0) -> Clouds:
@@ -145,13 +127,8 @@ def clouds_of(alignment: Alignment, model: str, epoch: int = 0) -> Clouds:
         lambda: clouds(
             alignment.outputs(model, epoch), alignment.pairing(epoch), plane(alignment)
         ),
-        "clouds", _first(alignment), epoch, alignment.models[model].digest,
+        "clouds", epoch, alignment.models[model].digest,
     )  # fmt: skip
-
-
-def known_of(alignment: Alignment, epoch: int = 0) -> NDArray[np.bool_]:
-    """(N,) bool, pairs of a class that the model named."""
-    return alignment.pairing(epoch).known.numpy()
 
 
 def scatter_of(alignment: Alignment, model: str, epoch: int) -> Scatter:
@@ -160,10 +137,10 @@ def scatter_of(alignment: Alignment, model: str, epoch: int) -> Scatter:
     def made() -> Scatter:
         limits = limits_of([clouds_of(alignment, BEFORE)], margin=0.25)  # room to grow
         found = clouds_of(alignment, model, epoch)
-        return scatter(found, known_of(alignment, epoch), limits)
+        return scatter(found, alignment.pairing(epoch).known.numpy(), limits)
 
     digest = alignment.models[model].digest
-    return alignment.remembered(made, "scatter", _first(alignment), epoch, digest)
+    return alignment.remembered(made, "scatter", epoch, digest)
 
 
 def nearest_pair(shown: Scatter, found: Clouds, row: float, col: float) -> int:
@@ -182,7 +159,7 @@ def clouds_page(alignment: Alignment, models: list[str]) -> Figure:
         f"which hold {100 * kept:.0f} % of the variance there"
     )
     found = {name: clouds_of(alignment, name) for name in models}
-    return clouds_figure(found, known_of(alignment), title=title)
+    return clouds_figure(found, alignment.pairing().known.numpy(), title=title)
 
 
 def pair_page(alignment: Alignment, choice: PairChoice) -> Figure:

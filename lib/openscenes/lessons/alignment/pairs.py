@@ -89,8 +89,7 @@ class Alignment:
 
     Attributes:
         models: row of Table 4 -> model, see ``compared_recipes``.
-        n_pairs: taken evenly from the new scene's objects.
-        seed: of the trainings, which decides who is whose partner.
+        seed: of the trainings, which decides the partners.
     """
 
     study: Study
@@ -111,7 +110,8 @@ class Alignment:
 
     def remembered(self, make: Callable[[], T], *key: object) -> T:
         """What was made for this key and these pairs before, or is made now."""
-        return self.study.remembered((self.scene, self.seed, self.n_pairs, *key), make)
+        first = self.models[BEFORE].digest
+        return self.study.remembered((self.scene, self.seed, self.n_pairs, first, *key), make)
 
     def pairing(self, epoch: int = 0) -> Pairing:
         """The pairs of an epoch; each epoch draws other partners."""

@@ -55,14 +55,10 @@ def iou_words(panel: Panel, time: int) -> str:
 def evolution_figure(
     scrubber: Scrubber, choice: ObjectChoice, ranks: Sequence[int], layer: str = ERRORS
 ) -> Figure:
-    """Some objects of a ranking along two task sequences: the explorer's images at all times.
+    """Some objects of the choice's ranking along two task sequences, at all times, with their IoU.
 
     Args:
-        choice: set, sequences and order; its rank and time are not read.
         ranks: which objects, from 0; -1 is the last of the ranking.
-        layer: one of ``LAYERS``.
-    Returns:
-        One row per object; for each sequence one column per time, with the IoU below.
     """
     n_times = [len(scrubber.sequences[name]) for name in choice.sequences]
     n_objects = len(scrubber.examples(choice.where))
@@ -111,14 +107,10 @@ def _draw_object(
 
 
 def kept_figure(scores: Callable[[str, str], Scores], names: Sequence[str], data: str) -> Figure:
-    """Backward transfer object by object: the last score less the one when the set was learned.
-
-    The mean of a curve is that set's term of backward transfer.
+    """Backward transfer by object: the last score less the one when the set was learned.
 
     Args:
         scores: (sequence, set) -> (n_times, n_objects) in 0-1, such as ``Scrubber.scores``.
-        names: of sequences that reach t = 2.
-        data: what the images are.
     """
     learned = {"voc": 0, "cityscapes": 1}
     figure = Figure(figsize=(9.2, 3.9), layout="constrained")
@@ -145,9 +137,7 @@ def four_steps_figure(table: pd.DataFrame, data: str) -> Figure:
     Paper: Table 7 has the first curve of the first sequence.
 
     Args:
-        table: the rows of table_7.csv, a sequence for each block; columns block, row, ours,
-            ours_low, ours_high, the same of source, paper (all in points).
-        data: what the images are.
+        table: the rows of table_7.csv, a sequence for each block.
     """
     blocks = table.groupby("block", sort=False)
     figure = Figure(figsize=(1.0 + 5.4 * blocks.ngroups, 4.2), layout="constrained")

@@ -32,16 +32,7 @@ SIDES = ("left", "right")
 
 
 class EvolutionExplorer:
-    """Two task sequences of one model side by side, stepped through by time and by object.
-
-    Args:
-        scrubber: the sequences to choose from.
-        choice: where to begin; the most forgotten object of VOC at t = 0 if None.
-
-    Attributes:
-        widget: what a cell shows.
-        choice: what is shown.
-    """
+    """Two task sequences side by side, by time and object; ``widget`` is what a cell shows."""
 
     def __init__(self, scrubber: Scrubber, choice: ObjectChoice | None = None) -> None:
         self.scrubber, self.choice = scrubber, choice or ObjectChoice()

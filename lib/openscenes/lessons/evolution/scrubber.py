@@ -35,15 +35,7 @@ Square = tuple[int, int, int]  # first row, first column, side
 
 @dataclass(frozen=True)
 class ObjectChoice:
-    """Which object, of which set, in which task sequences, at which time.
-
-    Attributes:
-        where: validation set.
-        sequences: names of the two side by side; the first one ranks.
-        order: one of ``ORDERS``.
-        rank: place in that order, from 0.
-        time: t.
-    """
+    """The object at a rank of an order of a set, in two sequences (the first ranks), at time t."""
 
     where: str = "voc"
     sequences: tuple[str, str] = (OURS, FINE_TUNED)
@@ -54,12 +46,7 @@ class ObjectChoice:
 
 @dataclass(frozen=True)
 class Panel:
-    """One task sequence at one time.
-
-    Attributes:
-        mask: (S, S) bool, None where the sequence had ended before.
-        iou: (n_times,) the object's score after each step, in points.
-    """
+    """A sequence's (S, S) mask at one time, None after its end; IoU after each step in points."""
 
     sequence: str
     mask: BoolMask | None
@@ -68,15 +55,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class ObjectView:
-    """All that is shown under a choice, cut to a square around what the network could see.
-
-    Attributes:
-        image: (S, S, 3) uint8 RGB in pixels of the image, grey outside it.
-        truth, void: (S, S) bool.
-        interaction: the user's box and point in pixels of the square.
-        panels: one per sequence of the choice.
-        n_objects: of the set.
-    """
+    """What is shown under a choice: a square of the image around the crop, grey outside."""
 
     choice: ObjectChoice
     example: Example
@@ -96,11 +75,7 @@ class ObjectView:
 
 @dataclass(frozen=True)
 class Scrubber:
-    """Scores and masks of several task sequences, computed when first looked at and remembered.
-
-    Attributes:
-        sequences: name -> models after each step, all of one seed.
-    """
+    """Scores and masks of task sequences of one seed, computed when first needed and remembered."""
 
     study: Study
     sequences: Mapping[str, TaskSequence]

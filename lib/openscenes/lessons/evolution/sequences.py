@@ -55,13 +55,7 @@ def needed(seeds: int = 1) -> tuple[Recipe, ...]:
 
 
 def scores_of(study: Study, sequence: TaskSequence, where: str) -> Scores:
-    """IoU of every object of a validation set after every step of a sequence.
-
-    Args:
-        where: "voc", "cityscapes" or "coco".
-    Returns:
-        (n_times, n_objects) in 0-1, objects in the set's own order.
-    """
+    """(n_times, n_objects) IoU in 0-1 on a validation set after every step of a sequence."""
     return np.stack([score(study, Evaluation(step, where))["iou"].to_numpy() for step in sequence])
 
 
@@ -84,11 +78,7 @@ def cells_of(study: Study, name: str, seeds: int = 1) -> Cells:
 
 
 def objects_over_time(study: Study, name: str, where: str, seeds: int = 1) -> pd.DataFrame:
-    """A sequence's scores on one set as the long table of ``breakdown``; rows are the times.
-
-    Returns:
-        Columns block, row, seed, object_id, class_name, area, iou.
-    """
+    """A sequence's scores on one set as the long table of ``breakdown``; rows are the times."""
     found = np.stack([scores_of(study, task_sequences(seed)[name], where) for seed in range(seeds)])
     rows = {f"after {time}": found[:, step] for step, time in enumerate(TIMES[: found.shape[1]])}
     first = score(study, Evaluation(initial("voc+sbd", 0), where))
@@ -96,20 +86,15 @@ def objects_over_time(study: Study, name: str, where: str, seeds: int = 1) -> pd
 
 
 def forgetting(scores: Scores) -> NDArray[np.float64]:
-    """What each object lost to its best score before, in points: Chaudhry et al. (2018) by object.
-
-    Args:
-        scores: (n_times, n_objects) in 0-1, at least two times.
-    """
+    """What each object lost to its best score before, in points (Chaudhry et al. 2018)."""
     return 100.0 * (scores[:-1].max(axis=0) - scores[-1])
 
 
 def ranking(order: str, left: Scores, right: Scores) -> NDArray[np.intp]:
-    """Positions of objects from first to last in one of ``ORDERS``; ties stay as listed.
+    """Positions of objects in one of ``ORDERS``; ties stay as listed.
 
     Args:
-        left, right: (n_times, n_objects) of the two sequences; only ``AHEAD`` reads the right one,
-            at the last time that both reached.
+        left, right: (n_times, n_objects) scores; ``AHEAD`` compares them at the last common time.
     Raises:
         InputError: if there is no such order.
     """
@@ -126,12 +111,9 @@ def ranking(order: str, left: Scores, right: Scores) -> NDArray[np.intp]:
 
 
 def one_step_changes(study: Study, seeds: int = 1) -> list[tuple[str, str, Estimate]]:
-    """What one step onto Cityscapes changes on every set, for each way to take it.
+    """What one step onto Cityscapes changes on each set in each way: (set, way, paired difference).
 
     Paper: Table 4 has the first of these sets for four of the ways.
-
-    Returns:
-        (set, way, paired difference to the initial model in points), set by set.
     """
     ways = {ALONE: "+ST alone", REFINED: "+ST +IPT", ALIGNED: "+ST +FA", OURS: "+ST +IPT +FA",
             FINE_TUNED: "ground truth alone"}  # fmt: skip

@@ -15,14 +15,7 @@ from openscenes.lessons.interactions.user_inputs import Subject, UserInput, show
 
 @dataclass(frozen=True)
 class ClickMap:
-    """The score for each of N clicks on a grid over one box.
-
-    Attributes:
-        points: (N, 2) int (row, col) in image pixels, row by row.
-        iou: (N,) float.
-        inside: (N,) bool, whether the click is on the object.
-        step: pixels between neighbours.
-    """
+    """IoU (N,) for N clicks at points (N, 2) on a grid, and whether each is inside the object."""
 
     points: NDArray[np.int64]
     iou: NDArray[np.float64]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -13,19 +14,8 @@ import numpy as np
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Point
 from openscenes.errors import InputError
+from openscenes.lessons.interactions import layers
 from openscenes.lessons.interactions.click_maps import ClickMap, click_map
-from openscenes.lessons.interactions.layers import (
-    CLICK_MAP,
-    HEAT_LEGEND,
-    LAYERS,
-    LEGENDS,
-    channel_tiles,
-    numbers,
-    output_tiles,
-    sheet,
-    spoken,
-    spoken_tiles,
-)
 from openscenes.lessons.interactions.segmentation import Segmentation, Training, segment
 from openscenes.lessons.interactions.user_inputs import (
     UserInput,
@@ -55,17 +45,11 @@ CANVAS_PX, SHEET_PX, SHEET_COLUMNS = 416, 640, 5
 
 
 class InteractionExplorer:
-    """One object, one user input, its segmentation, and the controls that change the input.
+    """One object, one user input, its segmentation, and controls; ``widget`` is what a cell shows.
 
     Args:
-        study: where the images are.
         networks: by the name that the menu shows.
-        objects: labelled objects by scene.
-        first: which of them is shown first.
-
-    Attributes:
-        widget: what a cell shows.
-        segmentation: what the network makes of the present input.
+        objects: labelled objects by scene; ``first`` is one of them.
     """
 
     segmentation: Segmentation
@@ -98,7 +82,7 @@ class InteractionExplorer:
             "network": Control("network", choices=list(self._networks)),
             "scene": Control("scene", choices=list(self._objects)),
             "object": Control("object", choices=()),
-            "layer": Control("layer", choices=[*LAYERS, CLICK_MAP]),
+            "layer": Control("layer", choices=[*layers.LAYERS, layers.CLICK_MAP]),
         }, label_width="4.5em")  # fmt: skip
         self._menus["scene"].value = scene
         self._offer_objects(number)
@@ -115,8 +99,8 @@ class InteractionExplorer:
             self._sliders[name].description += f" ({usual:g})"
         self._sliders.observe(self._callbacks, self._slider_moved)
         self._buttons = buttons(self._callbacks, {
-            "undo": ("undo", "One step back; u on the image", self._undo),
-            "redo": ("redo", "One step forth; r on the image", self._redo),
+            "undo": ("undo", "One step back; u on the image", partial(self._step, "back")),
+            "redo": ("redo", "One step forth; r on the image", partial(self._step, "forward")),
             "reset": ("as in training", "The simulated user's box and point; Escape", self._reset),
             "next": ("next object", "n on the image", self._next),
             "map": ("try 200 clicks", "IoU for a grid of clicks over the box", self._try_clicks),
@@ -180,7 +164,8 @@ class InteractionExplorer:
             self._go_on(with_box(self.user_input, Box(*map(float, gesture["box"]))), "")
         else:
             actions: dict[str, Callable[[], None]] = {
-                "undo": self._undo, "redo": self._redo, "clear": self._reset, "next": self._next
+                "undo": partial(self._step, "back"), "redo": partial(self._step, "forward"),
+                "clear": self._reset, "next": self._next,
             }  # fmt: skip
             actions.get(kind, self._segment)()
 
@@ -198,12 +183,8 @@ class InteractionExplorer:
             self._history.put(user_input, control)
         self._segment(keep_map=keep_map)
 
-    def _undo(self) -> None:
-        self._history.back()
-        self._segment()
-
-    def _redo(self) -> None:
-        self._history.forward()
+    def _step(self, way: str) -> None:
+        getattr(self._history, way)()
         self._segment()
 
     # ---- the segmentation ----
@@ -223,42 +204,46 @@ class InteractionExplorer:
     def _try_clicks(self) -> None:
         began = time.perf_counter()
         self._map = click_map(self._training, self._subject, self.user_input)
-        self._menus.show({"layer": CLICK_MAP})
+        self._menus.show({"layer": layers.CLICK_MAP})
         self._draw(began)
 
     def _layer(self) -> np.ndarray:
         name = self._menus["layer"].value
-        if name == CLICK_MAP and self._map is not None:
+        if name == layers.CLICK_MAP and self._map is not None:
             scores = self._map.in_image(self._subject.shape)
             low, high = np.nanmin(scores), np.nanmax(scores)
             return overlays.heat((scores - low) / max(float(high - low), 0.01))
-        return LAYERS.get(name, LAYERS["image alone"])(self._subject, self.segmentation)
+        return layers.LAYERS.get(name, layers.LAYERS["image alone"])(
+            self._subject, self.segmentation
+        )
 
     def _draw(self, began: float) -> None:
         found, name = self.segmentation, self._menus["layer"].value
         self._canvas.paint(
-            overlay=overlays.encode_png(self._layer()), label=spoken(self._subject, found),
+            overlay=overlays.encode_png(self._layer()), label=layers.spoken(self._subject, found),
             **marks(found.interaction),
         )  # fmt: skip
-        self._legend.value = caption(name, LEGENDS.get(name, HEAT_LEGEND))
+        self._legend.value = caption(name, layers.LEGENDS.get(name, layers.HEAT_LEGEND))
         self._draw_tiles()
         ms = 1e3 * (time.perf_counter() - began)
         self._numbers.value = readout(self._rows(), self._canvas.seq, ms)
 
     def _draw_tiles(self) -> None:
         threshold = self._study.profile.inference.threshold
-        tiles = channel_tiles(self.segmentation) | output_tiles(self.segmentation, threshold)
-        page = sheet(tiles, SHEET_COLUMNS, SHEET_PX)
+        tiles = layers.channel_tiles(self.segmentation) | layers.output_tiles(
+            self.segmentation, threshold
+        )
+        page = layers.sheet(tiles, SHEET_COLUMNS, SHEET_PX)
         if self._tiles.size != [page.shape[1], page.shape[0]]:
             self._tiles.show(page, label="", width_px=SHEET_PX)
-        label = spoken_tiles(tiles, self.segmentation)
+        label = layers.spoken_tiles(tiles, self.segmentation)
         self._tiles.paint(image=overlays.encode_jpeg(page), label=label)
 
     def _rows(self) -> dict[str, str]:
-        rows = numbers(self._subject, self.segmentation)
+        rows = layers.numbers(self._subject, self.segmentation)
         if self._map is not None:
             rows["elsewhere"] = self._map.words()
-        elif self._menus["layer"].value == CLICK_MAP:
+        elif self._menus["layer"].value == layers.CLICK_MAP:
             rows["elsewhere"] = 'press "try 200 clicks" for this box and network'
         return rows
 

@@ -119,12 +119,7 @@ def signed_distance(mask: BoolMask) -> NDArray[np.float32]:
 
 
 def change_figure(changes: Mapping[str, Mapping[Any, Estimate]], title: str) -> Figure:
-    """By how much each way to vary the input changes mIoU, for each network.
-
-    Args:
-        changes: network -> way -> paired difference over objects; ways are the same for all.
-        title: what was changed.
-    """
+    """By how much each way to vary the input changes mIoU: network -> way -> paired difference."""
     ways = list(next(iter(changes.values())))
     figure = Figure(figsize=(8.4, 1.3 + 0.42 * len(ways)), layout="constrained")
     panel = figure.subplots()
@@ -157,9 +152,7 @@ def curve_figure(frame: pd.DataFrame, label: str, usual: float, *, log: bool = F
 
     Args:
         frame: of ``trials.scores``.
-        label: what is varied.
-        usual: its value in training.
-        log: draw it on a logarithmic axis.
+        usual: the value in training.
     """
     scenes, networks = _distinct(frame, "scene"), _distinct(frame, "network")
     figure = Figure(figsize=(3.1 * len(scenes) + 0.4, 3.6), layout="constrained")

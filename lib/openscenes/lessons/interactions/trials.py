@@ -167,12 +167,6 @@ def _lost(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
 
 
 def by_rank(frame: pd.DataFrame, examples: Sequence[Example], name: str, share: float) -> Example:
-    """The object at a rank of what it loses when the click falls just outside.
-
-    Args:
-        frame: scores ``at_places`` of these examples.
-        name: of the network.
-        share: 0 loses least, 1 most.
-    """
+    """The object at a share of the ranks of what is lost by a click just outside: 0 loses least."""
     order = np.argsort(_lost(frame, name), kind="stable")
     return examples[int(order[round(share * (len(order) - 1))])]

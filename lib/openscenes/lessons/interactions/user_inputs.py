@@ -23,12 +23,7 @@ Part = Literal["colours", "foreground", "background"]
 
 @dataclass(frozen=True)
 class Subject:
-    """One object with ground truth, read once.
-
-    Attributes:
-        image: (H, W, 3) uint8 RGB.
-        truth, void: (H, W) bool; void pixels count in no score.
-    """
+    """One object with ground truth: (H, W, 3) uint8 image, (H, W) bool truth and void pixels."""
 
     example: Example
     name: str

@@ -36,15 +36,10 @@ WIDTH_PX, DPI, MOST_FRAMES = 600, 100, 16
 
 
 class IntervalExplorer:
-    """Simulated studies with their intervals, redrawn as the design of the study is changed.
+    """Simulated studies with their intervals; ``widget`` is what a cell shows.
 
     Args:
         worlds: name -> (n_seeds, n_objects) measured differences in points, to draw from.
-        design: where to begin.
-
-    Attributes:
-        widget: what a cell shows.
-        studies: what is shown.
     """
 
     def __init__(self, worlds: Mapping[str, Values], design: StudyDesign | None = None) -> None:

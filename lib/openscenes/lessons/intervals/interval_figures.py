@@ -24,11 +24,7 @@ from openscenes.study.scores.statistics import Estimate
 
 
 def resample_figure(values: Sequence[float]) -> Figure:
-    """Few differences, and the means of all their resamples with the 95 % interval.
-
-    Args:
-        values: at most six differences, in points.
-    """
+    """At most six differences in points, and means of all resamples with a 95 % interval."""
     means = every_resample(values)
     low, high = percentiles(means)
     figure = Figure(figsize=(7.6, 3.7), layout="constrained")
@@ -51,11 +47,7 @@ def resample_figure(values: Sequence[float]) -> Figure:
 
 
 def intervals_figure(rows: Mapping[str, Estimate], title: str) -> Figure:
-    """Estimates below each other on one scale; a dot is hollow where the interval holds zero.
-
-    Args:
-        rows: name -> difference in points.
-    """
+    """Estimates below each other on one scale; a dot is hollow where the interval holds zero."""
     figure = Figure(figsize=(7.6, 1.1 + 0.42 * len(rows)), layout="constrained")
     panel = figure.subplots()
     dot_plot(panel, {name: (value.mean, value.low, value.high) for name, value in rows.items()})
@@ -142,12 +134,10 @@ def _studies_legend() -> list[Line2D]:
 
 
 def power_figure(worlds: Mapping[str, Values], difference: float, n_seeds: Sequence[int]) -> Figure:
-    """Power and coverage of studies by number of objects, a curve for each number of seeds.
+    """Power and coverage of studies by number of objects: a column per world, a curve per n_seeds.
 
     Args:
-        worlds: name -> (n_seeds, n_objects) measured differences in points, one column each.
-        difference: what is really there, in points.
-        n_seeds: one curve each.
+        worlds: name -> (n_seeds, n_objects) measured differences in points.
     """
     figure = Figure(figsize=(4.6 * len(worlds), 5.6), layout="constrained")
     panels = figure.subplots(2, len(worlds), squeeze=False, sharey="row", sharex=True)

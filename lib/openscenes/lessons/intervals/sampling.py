@@ -26,11 +26,8 @@ SIZES = (10, 20, 50, 100, 200, 500, 1000, 2000)
 
 
 def scores_file(number: str, profile: Profile, folder: Path | None = None) -> Path:
-    """Where the per-object scores behind a table lie.
+    """Where the scores behind a table lie: the profile's reports, or the demo's where it has none.
 
-    Args:
-        number: of the table, such as "4".
-        folder: of reports; if None the profile's own, or the demo's where it has none.
     Raises:
         InputError: if there are no such scores.
     """
@@ -51,10 +48,8 @@ def report_scores(number: str, profile: Profile, folder: Path | None = None) -> 
 
 
 def scores_in(frame: pd.DataFrame, block: str, row: str) -> Values:
-    """(n_seeds, n_objects) IoU in 0-1 of one row of one block.
+    """(n_seeds, n_objects) IoU in 0-1 of one row of the block whose title begins so.
 
-    Args:
-        block: how the block's title begins.
     Raises:
         InputError: if there is no such block or row.
     """
@@ -97,8 +92,6 @@ def percentiles(means: Values) -> tuple[float, float]:
 def unpaired(better: Values, worse: Values) -> Estimate:
     """A difference of means whose interval draws each row's objects apart from the other's.
 
-    The study itself uses ``statistics.paired_difference``.
-
     Args:
         better, worse: (n_seeds, n_objects) IoU in 0-1.
     """
@@ -117,12 +110,7 @@ def _drawn(generator: np.random.Generator, n_resamples: int, n: int) -> Values:
 
 @dataclass(frozen=True)
 class StudyDesign:
-    """A study that might be done.
-
-    Attributes:
-        n_objects, n_seeds: how many of each.
-        difference: what is really there, in points.
-    """
+    """A study that might be done, and the true difference in points."""
 
     n_objects: int = control("objects", 200, choices=SIZES, step=1)
     n_seeds: int = control("seeds", 3, low=1, high=10, step=1)
@@ -131,11 +119,7 @@ class StudyDesign:
 
 @dataclass(frozen=True)
 class SimulatedStudies:
-    """The same design carried out many times, each time on other objects and seeds.
-
-    Attributes:
-        mean, low, high: (n_studies,) in points.
-    """
+    """Mean and interval (n_studies,) of a design carried out many times, in points."""
 
     design: StudyDesign
     mean: Values
@@ -162,13 +146,10 @@ class SimulatedStudies:
 def simulate_studies(
     differences: Values, design: StudyDesign, n_studies: int = N_STUDIES
 ) -> SimulatedStudies:
-    """Carry a design out many times, drawing objects and seeds from the study's real differences.
+    """Carry a design out many times, on objects and seeds drawn from real differences in points.
 
-    All differences are shifted so that their mean is the design's; what is drawn does not depend
+    The differences are shifted so that their mean is the design's; what is drawn does not depend
     on the shift. More seeds than were trained are drawn again from those.
-
-    Args:
-        differences: (n_seeds, n_objects) in points.
     """
     world = differences - differences.mean() + design.difference
     generator = numpy_generator("imagined studies", design.n_objects, design.n_seeds, n_studies)
@@ -198,12 +179,7 @@ def _draws(n_seeds: int, n_objects: int) -> tuple[Values, Values]:
 def studies_by_size(
     differences: Values, difference: float, n_seeds: int, sizes: Sequence[int] = SIZES
 ) -> list[SimulatedStudies]:
-    """200 simulated studies of each number of objects: power, and coverage of the intervals.
-
-    Args:
-        differences: (n_seeds, n_objects) in points, the world to draw from.
-        difference: what is really there, in points.
-    """
+    """200 simulated studies of each number of objects: power, and coverage of the intervals."""
     return [
         simulate_studies(differences, StudyDesign(n, n_seeds, difference), n_studies=200)
         for n in sizes
@@ -212,12 +188,7 @@ def studies_by_size(
 
 @dataclass(frozen=True)
 class Spread:
-    """Where a difference's uncertainty comes from, both in points.
-
-    Attributes:
-        objects: standard deviation over objects of the difference, seeds averaged.
-        seeds: standard deviation over seeds of the mean difference; nan for one seed.
-    """
+    """Standard deviation of a difference in points, over objects and over seeds (nan for one)."""
 
     objects: float
     seeds: float

@@ -69,12 +69,7 @@ def objects_to_explore(study: Study, n_each: int = 12) -> dict[str, list[Example
 
 
 class PrototypeExplorer:
-    """Canvas, menus, sliders and numbers around one refined object at a time.
-
-    Attributes:
-        widget: what a cell shows.
-        n_predictions: how often the network was run.
-    """
+    """Canvas, menus, sliders and numbers around one object; ``widget`` is what a cell shows."""
 
     def __init__(
         self,
@@ -122,8 +117,8 @@ class PrototypeExplorer:
         own = Settings(profile.ipt, profile.inference.feature)
         printed = partial(self._move, Settings(IPTConfig()), "")
         self._buttons = buttons(self._callbacks, {
-            "undo": ("undo", "One step back; u on the image", self._undo),
-            "redo": ("redo", "One step forth; r on the image", self._redo),
+            "undo": ("undo", "One step back; u on the image", partial(self._step, "back")),
+            "redo": ("redo", "One step forth; r on the image", partial(self._step, "forward")),
             "as_printed": ("as printed", "The paper's settings", printed),
             "as_in_table_4": (
                 "as in Table 4", "The settings of this study", partial(self._move, own, "")
@@ -170,7 +165,7 @@ class PrototypeExplorer:
         gesture = change["new"]
         kind = gesture["kind"]
         if kind in ("undo", "redo"):
-            return self._undo() if kind == "undo" else self._redo()
+            return self._step("back" if kind == "undo" else "forward")
         if kind in ("point", "click") and not gesture.get("dragging"):
             self._clicked(gesture)
         elif kind in ("box", "clear") and self._view.value == "image":
@@ -208,12 +203,8 @@ class PrototypeExplorer:
         self._show_settings()
         self._draw(began)
 
-    def _undo(self) -> None:
-        self._history.back()
-        self._put_up()
-
-    def _redo(self) -> None:
-        self._history.forward()
+    def _step(self, way: str) -> None:
+        getattr(self._history, way)()
         self._put_up()
 
     def _show_settings(self) -> None:

@@ -20,14 +20,7 @@ from openscenes.widgets.overlays import Layer
 
 @dataclass(frozen=True)
 class CropLayer:
-    """One layer over the crop.
-
-    Attributes:
-        title: in a menu, and above a panel.
-        legend: what its colours mean.
-        draw: a refined object to (S, S, 4) uint8 RGBA.
-        heat: name of the confidence map that is drawn; "" for what is no heat map.
-    """
+    """A layer over the crop: title, meaning of colours, drawing; ``heat`` is its confidence map."""
 
     title: str
     legend: str

@@ -95,9 +95,6 @@ def reclicked(study: Study, example: Example, box: Box, point: Point) -> Example
 
     Of several objects under the point it is the one whose box fits the user's best; where the
     point lies on none there is no truth.
-
-    Args:
-        example: with the other objects of its image, as ``data.with_others`` gives them.
     """
     known = example.supervision
     records = [*([known] if isinstance(known, ObjectRecord) else []), *example.others]

@@ -38,13 +38,7 @@ UNCHANGED = 0.1  # points; a mask pasted back without its probability differs by
 def prototype_figure(
     refined: RefinedObject, names: Sequence[str] = STORY, *, columns: int = 4, title: str = ""
 ) -> Figure:
-    """Layers of one object side by side: the explorer's images without its sliders.
-
-    Args:
-        names: keys of ``LAYERS``, in reading order.
-        columns: panels in a row.
-        title: above all; the object and its numbers if empty.
-    """
+    """Layers of one object side by side, by default under the object and its numbers."""
     title = title or sentence(refined, measure(refined))
     figure, panels = image_grid(len(names), columns, (2.75, 3.05), title=title, spare=0.9)
     predicted = refined.predicted
@@ -109,13 +103,7 @@ def _histogram(panel: Axes, values: NDArray[np.floating], coarse: NDArray[np.boo
 
 
 def numbers_figure(grids: Mapping[str, Tensor], *, columns: int = 4, digits: int = 2) -> Figure:
-    """Small grids with their numbers written into the cells, to follow an equation by hand.
-
-    Args:
-        grids: title -> (h, w) numbers.
-        columns: grids in a row.
-        digits: behind the point; whole numbers are written without.
-    """
+    """Small grids with their numbers written into the cells, to follow an equation by hand."""
     figure, panels = image_grid(len(grids), columns, (2.6, 2.9))
     for panel, (title, grid) in zip(panels, grids.items(), strict=True):
         panel.set_axis_off()
@@ -138,11 +126,7 @@ def _write_numbers(panel: Axes, grid: np.ndarray, digits: int) -> None:
 
 
 def distances_figure(distances: Mapping[str, Tensor]) -> Figure:
-    """Squared distances of features to a prototype, and where exp(-d) becomes zero.
-
-    Args:
-        distances: label -> any number of squared distances.
-    """
+    """Squared distances of features to a prototype, and where exp(-d) becomes zero in float32."""
     figure = Figure(figsize=(8.4, 3.4), layout="constrained")
     panel = figure.subplots()
     for (label, values), colour in zip(distances.items(), SERIES, strict=False):
@@ -190,12 +174,7 @@ def temperature_figure(
 
 
 def ranks_figure(scores: pd.DataFrame, variants: Sequence[str]) -> Figure:
-    """Change of IoU by each variant, which ranks the objects from most improved to most harmed.
-
-    Args:
-        scores: columns "iou" and one per variant, as ``evaluation.ipt_iou`` gives them.
-        variants: columns to draw.
-    """
+    """Change of IoU by each variant, which ranks the objects from most improved to most harmed."""
     figure = Figure(figsize=(9.6, 3.9), layout="constrained")
     panel = figure.subplots()
     for variant, colour in zip(variants, SERIES, strict=False):
@@ -213,12 +192,7 @@ def ranks_figure(scores: pd.DataFrame, variants: Sequence[str]) -> Figure:
 
 
 def ranks_table(scores: pd.DataFrame, variants: Sequence[str]) -> pd.DataFrame:
-    """What a variant does to the objects, in points of IoU.
-
-    Returns:
-        One row per variant: mean, best, worst, and how many objects are helped, harmed, or left
-        as they were, give or take a tenth of a point.
-    """
+    """Mean, best and worst change by each variant in points of IoU; objects helped and harmed."""
     rows = {}
     for variant in variants:
         change = 100 * (scores[variant] - scores["iou"])

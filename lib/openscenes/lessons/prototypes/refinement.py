@@ -39,11 +39,7 @@ QUICK = frozenset({"alpha", "beta", "m", "n", "fusion", "vote", "coarse_weight"}
 def refine_object(
     predicted: PredictedObject, settings: Settings, before: RefinedObject | None = None
 ) -> RefinedObject:
-    """Refine a prediction; where only votes change, the confidence maps of ``before`` are kept.
-
-    Args:
-        before: an earlier refinement of any object, for what may be kept of it.
-    """
+    """Refine a prediction; where only votes change, the confidence maps of ``before`` are kept."""
     if before is not None and _same_maps(predicted, settings, before):
         made = _revoted(predicted, settings.ipt, before.refinement)
         return RefinedObject(predicted, settings, made)
@@ -84,15 +80,13 @@ def _revoted(predicted: PredictedObject, config: IPTConfig, made: Refinement) ->
 
 @dataclass(frozen=True)
 class Measures:
-    """The numbers beside the image.
+    """Numbers of a refinement.
 
     Attributes:
         k_global, k_merged: mean confidence over the coarse mask (Eq. 4).
-        threshold_global, threshold_merged: m * k and n * k.
         iou_before, iou_after: with the truth in image pixels; None without truth.
-        changed: pixels of the crop that the refinement switched.
+        changed: pixels of the crop that the refinement changed.
         radius: of the erosion, in pixels of the crop.
-        flags: what was unusual, in the words of ``Refinement.flags``.
     """
 
     k_global: float
@@ -151,7 +145,7 @@ def rows(measures: Measures) -> dict[str, str]:
 
 
 def with_value(settings: Settings, name: str, value: object) -> Settings:
-    """The settings with one of them moved; alpha and beta take from each other beyond 1 together.
+    """The settings with one of them moved; alpha and beta keep a sum of at most 1.
 
     Raises:
         InputError: if no run can mean the value.
