@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,15 +35,6 @@ def _package() -> Sources:
     return Sources(Path(openscenes.__file__).resolve().parent)
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """A definition without names: its text, what it uses in order, what annotations mention."""
-
-    text: str
-    uses: tuple[Definition, ...]
-    mentions: frozenset[Definition] = frozenset()
-
-
 class Sources:
     """The definitions of one package; each file is read once, when it is first reached.
 
@@ -55,7 +45,7 @@ class Sources:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._modules: dict[str, Module | None] = {}
-        self._readings: dict[Definition, _Reading] = {}
+        self._read: dict[Definition, Writer] = {}
 
     def digest(self, *names: str) -> str:
         """The sha256 of what dotted names of the package reach.
@@ -76,8 +66,8 @@ class Sources:
             definition = waiting.pop()
             if definition not in found:
                 found.add(definition)
-                inference = self._read(definition)
-                waiting += [*inference.uses, *inference.mentions, *self._run_by(definition.module)]
+                told = self._tell(definition)
+                waiting += [*told.uses, *told.mentions, *self._run_by(definition.module)]
         return frozenset(found)
 
     def _entry(self, name: str) -> Definition:
@@ -92,14 +82,16 @@ class Sources:
         Each round looks one reference further, until no round tells more definitions apart: the
         coarsest partition, which needs no order and no end of a cycle.
         """
-        readings = {definition: self._read(definition) for definition in definitions}
-        labels = {definition: _sha(inference.text) for definition, inference in readings.items()}
-        kinds = 0
+        told = {definition: self._tell(definition) for definition in definitions}
+        texts = {definition: _sha("\n".join(one.text)) for definition, one in told.items()}
+        labels, kinds = texts, 0
         while len(set(labels.values())) > kinds:
             kinds = len(set(labels.values()))
             labels = {
-                definition: _sha(" ".join([_sha(r.text), *(labels[used] for used in r.uses)]))
-                for definition, r in readings.items()
+                definition: _sha(
+                    " ".join([texts[definition], *(labels[used] for used in one.uses)])
+                )
+                for definition, one in told.items()
             }
         return labels
 
@@ -112,22 +104,19 @@ class Sources:
             for number in range(len(known.statements) if known else 0):
                 yield Definition(name, str(number))
 
-    def _read(self, definition: Definition) -> _Reading:
-        if definition not in self._readings:
+    def _tell(self, definition: Definition) -> Writer:
+        """A definition as text without names, what it uses in order, what annotations mention."""
+        if definition not in self._read:
             module = self.module(definition.module)
             assert module is not None
+            writer = self._read[definition] = Writer(self.find, module, definition.name)
             if definition.name == _WHOLE:
                 names = sorted(module.bindings)
-                uses = tuple(Definition(definition.module, name) for name in names)
-                inference = _Reading(" ".join(names), uses)
+                writer.text = [" ".join(names)]
+                writer.uses = [Definition(definition.module, name) for name in names]
             else:
-                writer = Writer(self.find, module, definition.name)
                 writer.write(module.statements_of(definition.name))
-                inference = _Reading(
-                    "\n".join(writer.text), tuple(writer.uses), frozenset(writer.mentions)
-                )
-            self._readings[definition] = inference
-        return self._readings[definition]
+        return self._read[definition]
 
     def module(self, name: str) -> Module | None:
         """A module of the package by its dotted name, or None."""

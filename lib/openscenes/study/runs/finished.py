@@ -19,7 +19,7 @@ from typing import Any
 
 import openscenes
 from openscenes.paths import PROJECT, cache_dir
-from openscenes.study.runs.store import put_json
+from openscenes.study.runs.store import file_digest, put_json
 
 MODELS = "models"  # key of the request for all models, which writes no page
 _PACKAGES = (
@@ -58,7 +58,7 @@ class Request:
         told |= {"python": platform.python_version(), "project": str(PROJECT)}
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
         for path in _sources(self.key):
-            digest.update(f"{path.name} {_digest(path)}\n".encode())
+            digest.update(f"{path.name} {file_digest(path)}\n".encode())
         for line in _listing(str(self.data)) if self.data and self.data.is_dir() else ():
             digest.update(line.encode())
         return digest.hexdigest()[:20]
@@ -70,13 +70,15 @@ def pages(name: str) -> list[Path] | None:
     if not note.is_file():
         return None
     written: dict[str, str] = json.loads(note.read_text(encoding="utf-8"))
-    whole = all(Path(path).is_file() and _digest(Path(path)) == d for path, d in written.items())
+    whole = all(
+        Path(path).is_file() and file_digest(Path(path)) == d for path, d in written.items()
+    )
     return [Path(path) for path in written] if whole else None
 
 
 def remember(name: str, written: Iterable[Path]) -> None:
     """Keep which files a finished request wrote, and their bytes' digests."""
-    note: dict[str, Any] = {str(path.resolve()): _digest(path) for path in written}
+    note: dict[str, Any] = {str(path.resolve()): file_digest(path) for path in written}
     put_json(_note(name), note)
 
 
@@ -133,7 +135,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import resource
@@ -19,6 +18,7 @@ import torchvision
 
 import openscenes
 from openscenes.paths import PROJECT
+from openscenes.study.runs.store import file_digest
 
 PACKAGE = Path(openscenes.__file__).resolve().parent
 LOCK = PROJECT / "lib" / "requirements.txt"
@@ -41,7 +41,7 @@ def provenance() -> dict[str, Any]:
     return {
         "git": git_state(PROJECT),
         "openscenes": openscenes.__version__,
-        "lock_digest": _file_digest(LOCK),
+        "lock_digest": file_digest(LOCK) if LOCK.is_file() else None,
         "versions": _versions(),
         "device": {"cpu": _cpu_model(), "accelerators": _accelerators()},
         "threads": torch.get_num_threads(),
@@ -68,17 +68,15 @@ def git_state(project: Path) -> dict[str, Any] | None:
 
 
 def _git(project: Path, *arguments: str) -> str | None:
-    """Return what git answers, or None where it is missing or refuses."""
-    # A hook or a rebase exports the repository it is about; the question here is about this one.
+    """What git says, or None where it is missing or refuses."""
+    # A hook or a rebase exports the repository that it is about; this one is meant here.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     command = ["git", "-C", str(project), *arguments]
     try:
-        answer = subprocess.run(
-            command, capture_output=True, text=True, env=environment, timeout=60
-        )
+        run = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
+    return run.stdout.strip() if run.returncode == 0 else None
 
 
 def _versions() -> dict[str, str]:
@@ -105,8 +103,3 @@ def _cpu_model() -> str | None:
 def _accelerators() -> list[str]:
     """Return the names of the CUDA devices that this process can use."""
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-
-
-def _file_digest(path: Path) -> str | None:
-    """Return the sha256 of a file, or None where it is missing."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

@@ -42,6 +42,11 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
+def file_digest(path: Path) -> str:
+    """The sha256 of a file's bytes."""
+    return sha256(path.read_bytes()).hexdigest()
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """One process at a time in a folder, without what a killed run left half written."""
