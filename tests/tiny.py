@@ -1,4 +1,4 @@
-"""Six small photographs in VOC's layout, and a network and settings that fit them."""
+"""Six small images in VOC's layout, and a network and settings that fit them."""
 
 import shutil
 from dataclasses import replace
@@ -38,13 +38,13 @@ EVOLUTION = EvolutionConfig(replace(TRAIN, epochs=1), AUGMENTATION, AUGMENTATION
 
 
 def write_voc(root, *, classes=(7, 15), seed=0, darkness=1.0):
-    """Two textured blobs per photograph, with a border of void, as class numbers ``classes``."""
+    """Two textured blobs per image, with a border of void, as class numbers ``classes``."""
     base = root / "VOCdevkit/VOC2012"
     for folder in ("JPEGImages", "SegmentationObject", "SegmentationClass"):
         (base / folder).mkdir(parents=True)
     names = [f"{seed}_{i:03d}" for i in range(N_IMAGES)]
     for i, name in enumerate(names):
-        image, objects = _picture(np.random.default_rng((seed, i)), darkness)
+        image, objects = _image(np.random.default_rng((seed, i)), darkness)
         Image.fromarray(image).save(base / f"JPEGImages/{name}.jpg", quality=95)
         numbers = np.arange(256)
         numbers[[1, 2]] = classes
@@ -57,7 +57,7 @@ def write_voc(root, *, classes=(7, 15), seed=0, darkness=1.0):
     return root
 
 
-def _picture(rng, darkness):
+def _image(rng, darkness):
     rows, cols = np.mgrid[:HEIGHT, :WIDTH]
     image = 110 + 20 * np.sin(rows / rng.uniform(2, 5))[..., None] + np.zeros(3)
     objects = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -118,7 +118,7 @@ def context(seed=0, *, fabric=None, **inference):
 
 
 def study(root):
-    """The smoke study of these photographs, as train and as val; ``root`` is empty before."""
+    """The smoke study of these images, as train and as val; ``root`` is empty before."""
     lists = write_voc(root) / "VOCdevkit/VOC2012/ImageSets/Segmentation"
     shutil.copy(lists / "train.txt", lists / "val.txt")
     return open_study(profile_named("smoke"), root, "cpu")

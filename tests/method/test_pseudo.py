@@ -186,7 +186,7 @@ def loose(network):
 
 @pytest.mark.parametrize("ipt", [None, IPTConfig(m=0.9, n=0.95)])
 @pytest.mark.parametrize("margin", [0.0, 0.1])
-def test_a_confined_teacher_leaves_nothing_outside_the_box(tiny, loose, clicked, ipt, margin):
+def test_a_clipped_teacher_leaves_nothing_outside_the_box(tiny, loose, clicked, ipt, margin):
     free = made(tiny, loose, clicked, ipt=ipt)
     clipped = made(tiny, loose, clicked, ipt=ipt, clip_to_box=True, clip_margin=margin)
     spilled = 0

@@ -54,7 +54,7 @@ def files(tiny, tmp_path, monkeypatch):
     about = description(tiny.NETWORK, tiny.CROP, tiny.CLICKS)
     save_weights(tiny.network(), tmp_path / "model.safetensors", about)
     for name in ("cat", "mug"):
-        image, objects = tiny._picture(np.random.default_rng(len(name)), 1.0)
+        image, objects = tiny._image(np.random.default_rng(len(name)), 1.0)
         cv2.imwrite(str(tmp_path / f"{name}.jpg"), image[..., ::-1])
         cv2.imwrite(str(tmp_path / f"{name}.png"), objects)
     return tmp_path

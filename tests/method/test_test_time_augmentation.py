@@ -24,7 +24,7 @@ CROP = crops.CropConfig(size=64, margin_px=8.0)
 
 @pytest.fixture
 def example(tmp_path: Path) -> Example:
-    """A bright rectangle on black, off the photograph's centre."""
+    """A bright rectangle on black, off the image's centre."""
     import cv2
 
     image = np.zeros((90, 120, 3), dtype=np.uint8)

@@ -263,7 +263,7 @@ def test_a_step_is_no_longer_than_the_clipped_gradient(examples):
     assert moved == pytest.approx(0.01, rel=0.01)
 
 
-def test_what_should_rest_rests(examples):
+def test_what_should_be_frozen_is_frozen(examples):
     config = replace(SGD, freeze_batchnorm=True, freeze_first_stages=True)
     (resting, _), (moving, _) = trained(examples, config), trained(examples, SGD)
     start, still = tiny.network().state_dict(), []

@@ -41,7 +41,7 @@ def killable(network, root, folder, fabric):
 
 
 def one_step(network, root, fabric):
-    """One step of plain descent, all BatchNorm at rest."""
+    """One step of plain descent, all BatchNorm frozen."""
     examples = tiny.labelled(root)[: ONE_STEP.batch_size]
 
     def objective(module, batches, _epoch):

@@ -13,7 +13,7 @@ def test_two_by_two_becomes_three_by_three_with_the_corners_kept():
     torch.testing.assert_close(enlarge(logits, (3, 3)), expected)
 
 
-def test_enlarge_answers_in_float32_and_resize_in_the_precision_it_got():
+def test_enlarge_returns_float32_and_resize_in_the_precision_it_got():
     logits = torch.ones(1, 1, 2, 2, dtype=torch.bfloat16)
     assert enlarge(logits, (2, 2)).dtype == enlarge(logits, (4, 4)).dtype == torch.float32
     assert resize(logits, (4, 4)).dtype == torch.bfloat16

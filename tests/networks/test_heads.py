@@ -17,7 +17,7 @@ def test_averages_are_adaptive_pools(size):
             torch.testing.assert_close(pool, F.adaptive_avg_pool2d(maps, side))
 
 
-def test_averages_first_asked_for_in_inference_can_be_trained_through():
+def test_averages_first_made_in_inference_can_be_trained_through():
     maps = torch.randn(1, 2, 11, 13, generator=torch_generator("maps"))
     with torch.inference_mode():
         averages(maps, POOLS)

@@ -88,7 +88,7 @@ def test_the_branch_ends_on_the_grid_of_f(options, crop, strides):
     assert refinable.refined(stages, click_maps).logits.shape[-2:] == stages.layer1.shape[-2:]
 
 
-def test_the_first_answer_is_the_networks():
+def test_the_first_prediction_is_the_networks():
     refinable, inputs = stirred(RefinableIOG(drawn())), crops()
     expected = refinable.network(inputs)
     for output in (refinable(inputs), refinable.first(refinable.encode(inputs))):
@@ -98,7 +98,7 @@ def test_the_first_answer_is_the_networks():
 
 
 @pytest.mark.parametrize("mode", [True, False])
-def test_refinement_begins_as_the_first_answer(mode):
+def test_refinement_begins_as_the_first_prediction(mode):
     refinable, inputs = RefinableIOG(drawn()).train(mode), crops()
     assert torch.equal(refinable(inputs, maps()).logits, refinable(inputs).logits)
 
@@ -186,7 +186,7 @@ def test_the_backbone_keeps_nothing_for_a_backward_pass():
     assert not any(stage.requires_grad for stage in refinable.encode(crops()))
 
 
-def test_stages_that_were_kept_answer_as_new_ones():
+def test_stages_that_were_kept_predict_as_new_ones():
     refinable = stirred(RefinableIOG(drawn())).eval()
     stages = refinable.encode(crops())
     refinable.refined(stages, maps())
@@ -218,7 +218,7 @@ def test_grafting_onto_the_network_it_came_from_changes_nothing():
     assert refinable.refiner.fusion.weight.any()
 
 
-def test_a_graft_keeps_an_evolved_networks_first_answer_and_the_trained_refiner():
+def test_a_graft_keeps_an_evolved_networks_first_prediction_and_the_trained_refiner():
     refinable = stirred(RefinableIOG(drawn())).eval()
     evolved = drawn("evolved").with_unknown_class(generator=torch_generator("unknown"))
     grafted = graft(refinable, evolved)
@@ -264,15 +264,15 @@ def test_one_more_click_adds_a_blob_or_leaves_it_out():
     row, col = CENTRES[1]
     click_maps = refinable.click_maps(first, torch.tensor([[[row, col, 1.0]], [[row, col, -1.0]]]))
     stages = refinable.encode(first)
-    answer = fit(
+    predicted = fit(
         trained, lambda: refinable.refined(stages, click_maps).logits, truth, steps=140, lr=3e-2
     )
     assert torch.equal(refinable.first(stages).logits, network(first).fine)
-    assert iou(answer, truth).min() >= 0.95
+    assert iou(predicted, truth).min() >= 0.95
 
 
 def two_blobs() -> tuple[Tensor, Tensor, Tensor]:
-    """One picture of two blobs; the mask of the left one, and of both."""
+    """One image of two blobs; the mask of the left one, and of both."""
     rows, cols = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     left, right = (((rows - row) / 12) ** 2 + ((cols - col) / 8) ** 2 < 1 for row, col in CENTRES)
     noise = torch.rand(1, 3, SIDE, SIDE, generator=torch_generator("noise"))
@@ -284,12 +284,12 @@ def heat(row: int, col: int) -> Tensor:
     return 255 * torch.exp(-((rows - row) ** 2 + (cols - col) ** 2) / 10.0)[None, None]
 
 
-def fit(parameters, answered, truth: Tensor, *, steps: int, lr: float) -> Tensor:
-    """Train, and give the last answer's mask."""
+def fit(parameters, predict, truth: Tensor, *, steps: int, lr: float) -> Tensor:
+    """Train, and give the last predicted mask."""
     optimiser = torch.optim.AdamW(parameters, lr=lr)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps)
     for _ in range(steps):
-        logits = enlarge(answered(), (SIDE, SIDE))
+        logits = enlarge(predict(), (SIDE, SIDE))
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, truth.float())
         optimiser.zero_grad()
         loss.backward()
@@ -298,5 +298,5 @@ def fit(parameters, answered, truth: Tensor, *, steps: int, lr: float) -> Tensor
     return logits > 0
 
 
-def iou(answer: Tensor, truth: Tensor) -> Tensor:
-    return (answer & truth).sum(dim=(1, 2, 3)) / (answer | truth).sum(dim=(1, 2, 3))
+def iou(predicted: Tensor, truth: Tensor) -> Tensor:
+    return (predicted & truth).sum(dim=(1, 2, 3)) / (predicted | truth).sum(dim=(1, 2, 3))

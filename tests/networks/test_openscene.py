@@ -87,7 +87,7 @@ def test_a_wrong_shape_is_told():
         OpenSceneNet(SMALL)(crops()[:, :3])
 
 
-def test_one_crop_alone_cannot_be_trained_on_but_asked():
+def test_one_crop_alone_cannot_be_trained_on_but_predicted():
     network = OpenSceneNet(SMALL)
     with pytest.raises(InputError, match="at least two crops, or call eval"):
         network.train()(crops(1))
