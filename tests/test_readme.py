@@ -72,7 +72,7 @@ def place(tiny, tmp_path, monkeypatch):
     for path in (run / "model.safetensors", Path("model.safetensors")):
         save_weights(tiny.network(), path, about)
     for name, scale in (("cat", 1), ("street", 4)):
-        image, objects = tiny._picture(np.random.default_rng(scale), 1.0)
+        image, objects = tiny._image(np.random.default_rng(scale), 1.0)
         image = cv2.resize(image, None, fx=scale, fy=scale)
         cv2.imwrite(f"{name}.jpg", image[..., ::-1])
         cv2.imwrite(f"{name}.png", objects)
