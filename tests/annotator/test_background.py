@@ -1,11 +1,11 @@
-"""Long work in a thread: its progress is heard, its failure is shown."""
+"""Long work in a thread: its progress is reported, its failure is shown."""
 
 import sys
 import threading
 
 import pytest
 
-from openscenes.annotator.screen.background import Background, Heard, heard
+from openscenes.annotator.screen.background import Background, Progress, parse_bar
 from openscenes.errors import InputError
 from openscenes.progress import progress
 from openscenes.widgets.callbacks import Callbacks
@@ -18,12 +18,12 @@ def callbacks():
 
 def test_a_bar_is_read():
     line = "\r25 annotations st+ipt+fa 1/3:  33%|███▎      | 1/3 [00:02<00:06,  3.0s/it, loss=0.2]"
-    assert heard(line) == Heard("25 annotations st+ipt+fa 1/3", 1, 3, "00:06")
-    assert heard("0it [00:00, ?it/s]") is None
-    assert heard("UserWarning: something") is None
+    assert parse_bar(line) == Progress("25 annotations st+ipt+fa 1/3", 1, 3, "00:06")
+    assert parse_bar("0it [00:00, ?it/s]") is None
+    assert parse_bar("UserWarning: something") is None
 
 
-def test_progress_of_the_method_is_heard_and_the_rest_passes(callbacks, capsys):
+def test_progress_of_the_method_is_reported_and_the_rest_passes(callbacks, capsys):
     said, results = [], []
     background = Background(callbacks, said.append)
 
@@ -38,7 +38,7 @@ def test_progress_of_the_method_is_heard_and_the_rest_passes(callbacks, capsys):
     background.start("Learning", work, results.append)
     background.wait(10)
     assert results == ["annotator-work"]
-    assert said[0] == Heard("learning", 0, 4, "?") or said[0].total == 4
+    assert said[0] == Progress("learning", 0, 4, "?") or said[0].total == 4
     assert said[-1].done == 4
     assert "a warning" in capsys.readouterr().err
     assert background.doing == ""

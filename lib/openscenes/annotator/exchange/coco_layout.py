@@ -83,9 +83,7 @@ def outlines(mask: BoolMask) -> Outline:
 def _content(images: Sequence[ExportedImage]) -> dict[str, Any]:
     names = sorted({class_of(one) for image in images for one in image.objects})
     categories = {name: number for number, name in enumerate(names, start=1)}
-    numbered = [
-        (image_id, one) for image_id, image in enumerate(images, start=1) for one in image.objects
-    ]
+    numbered = [(number, one) for number, image in enumerate(images, 1) for one in image.objects]
     return {
         "info": {"description": "Objects clicked and accepted in the openscenes annotator"},
         "licenses": [],

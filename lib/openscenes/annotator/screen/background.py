@@ -1,7 +1,6 @@
-"""Long work beside the widget: one thread, its progress heard, its failure shown.
+"""Long work beside the widget: one thread, its progress reported, its failure shown.
 
-Progress comes from the bars that the method draws on standard error anyway; while such work runs,
-standard error is listened to, and what is no bar passes through.
+Progress is read from the bars that the method draws on standard error; the rest passes through.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _BAR = re.compile(
 _LEFT = re.compile(r"<([\d:]+)")
 
 
-class Heard(NamedTuple):
+class Progress(NamedTuple):
     """What one line of a progress bar says; ``left`` is the time to its end, as "00:12" or ""."""
 
     label: str
@@ -32,27 +31,29 @@ class Heard(NamedTuple):
     left: str
 
 
-def heard(line: str) -> Heard | None:
+def parse_bar(line: str) -> Progress | None:
     """Read a line of a progress bar; None where it is none."""
     found = _BAR.match(line.strip())
     if found is None:
         return None
     left = _LEFT.search(found["times"])
-    return Heard(found["label"], int(found["done"]), int(found["total"]), left[1] if left else "")
+    return Progress(
+        found["label"], int(found["done"]), int(found["total"]), left[1] if left else ""
+    )
 
 
-class Listener:
+class ProgressStream:
     """A stream that takes bars out and lets the rest through."""
 
     encoding = "utf-8"
 
-    def __init__(self, report: Callable[[Heard], None], rest: TextIO) -> None:
+    def __init__(self, report: Callable[[Progress], None], rest: TextIO) -> None:
         """``report`` is called in the thread that writes."""
         self.report, self.rest = report, rest
 
     def write(self, text: str) -> int:
         """Report a bar's line; a bar that wipes itself out says nothing."""
-        said = heard(text)
+        said = parse_bar(text)
         if said is not None:
             self.report(said)
         elif text.strip():
@@ -70,7 +71,7 @@ class Listener:
 class Background:
     """At most one piece of work at a time; ``doing`` says in words which, or is empty."""
 
-    def __init__(self, callbacks: Callbacks, report: Callable[[Heard], None]) -> None:
+    def __init__(self, callbacks: Callbacks, report: Callable[[Progress], None]) -> None:
         """``report`` is told of progress, in the working thread."""
         self.callbacks, self.report, self.doing = callbacks, report, ""
         self._thread: threading.Thread | None = None
@@ -104,16 +105,15 @@ class Background:
     def _run(self, work: Callable[[], Made], then: Callable[[Made | None], None]) -> None:
         made, failure = None, None
         try:
-            with redirect_stderr(Listener(self.report, sys.stderr)):
+            with redirect_stderr(ProgressStream(self.report, sys.stderr)):
                 made = work()
         except Exception as error:
             failure = error
         self.doing = ""
-        self.callbacks.guarded(self._end)(then, made, failure)
 
-    def _end(
-        self, then: Callable[[Made | None], None], made: Made | None, failure: Exception | None
-    ) -> None:
-        then(made)
-        if failure is not None:
-            raise failure
+        def end() -> None:
+            then(made)
+            if failure is not None:
+                raise failure
+
+        self.callbacks.guarded(end)()

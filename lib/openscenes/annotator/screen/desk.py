@@ -104,11 +104,10 @@ class Desk:
         """Begin with the first image that has no accepted object."""
         self.workspace, self.images = workspace, workspace.list_images()
         self.annotations, self.session = annotations, session
-        self.place = self._first_untouched()
         self.chosen: str | None = None
         self.box: Box | None = None
         self.prediction: ObjectPrediction | None = None
-        self._lay()
+        self.lay(self._first_untouched())
 
     @property
     def path(self) -> Path:
@@ -199,8 +198,10 @@ class Desk:
     def lay(self, place: int) -> None:
         """Put an image onto the desk."""
         self.place = place
-        self.choose(None)
-        self._lay()
+        self.clear()
+        self.facts: ImageFacts = self.workspace.facts(self.path)
+        self.displayed: DisplayedImage = displayed(self.session.image(self.path))
+        self._masks: dict[str, masks.BoolMask] = {}
 
     def use(self, session: Session) -> None:
         """Predict with another version from now on; what is accepted stays as it is."""
@@ -210,7 +211,7 @@ class Desk:
         """Take in what other windows have done."""
         self.annotations.refresh()
         if self.chosen is not None and self.object is None:
-            self.choose(None)
+            self.clear()
 
     def n_accepted(self) -> int:
         """Accepted objects of all images."""
@@ -252,11 +253,6 @@ class Desk:
         if changed.image_digest != self.facts.digest:
             self.lay(self._place_of(changed))
         self.choose(None if changed.deleted else changed.object_id)
-
-    def _lay(self) -> None:
-        self.facts: ImageFacts = self.workspace.facts(self.path)
-        self.displayed: DisplayedImage = displayed(self.session.image(self.path))
-        self._masks: dict[str, masks.BoolMask] = {}
 
     def _place_of(self, one: Snapshot) -> int:
         """Where an object's image is: by its name, or by its bytes where it was renamed."""

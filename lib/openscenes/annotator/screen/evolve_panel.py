@@ -16,7 +16,7 @@ from openscenes.annotator.evolve.judgement import (
     prospect,
     waiting,
 )
-from openscenes.annotator.screen.background import Background, Heard
+from openscenes.annotator.screen.background import Background, Progress
 from openscenes.annotator.screen.judgement_page import page_of
 from openscenes.annotator.screen.toolbar import WIDE, button
 from openscenes.annotator.store.history import Decision, in_use
@@ -95,13 +95,14 @@ class EvolvePanel:
         busy = bool(self.background.doing)
         candidate, n_taken = waiting(self.workspace), len(in_use(self.versions.history()))
         self.evolve.disabled = busy
-        self.judge.disabled = busy or candidate is None
-        self.accept.disabled = self.refuse.disabled = busy or candidate is None
+        for pressed in (self.judge, self.accept, self.refuse):
+            pressed.disabled = busy or candidate is None
         self.rollback.disabled = busy or n_taken < 2
         if not busy:
             self.status.value = html.escape(self._idle_words())
             self.bar.layout.display = "none"
-        self.judgement.value = self._judgement_html()
+        version, page = self.page
+        self.judgement.value = page * (candidate is not None and candidate.name == version)
         self.table.value = version_table(self.versions)
 
     def _assembled(self) -> VBox:
@@ -124,11 +125,6 @@ class EvolvePanel:
         few = f" At least {FEWEST} to learn are wanted, better some twenty."
         return said + (few if len(parts.learnable) < FEWEST else "")
 
-    def _judgement_html(self) -> str:
-        """The page of the version that waits, or nothing."""
-        candidate, (version, page) = waiting(self.workspace), self.page
-        return page if candidate is not None and candidate.name == version else ""
-
     def _evolve(self) -> None:
         self.annotations.refresh()
         given = self.workspace, self.study, self.annotations.accepted()
@@ -149,7 +145,7 @@ class EvolvePanel:
         self.background.start(doing, work, self._finished)
         self.show()
 
-    def _progressed(self, said: Heard) -> None:
+    def _progressed(self, said: Progress) -> None:
         """In the working thread: only the panel's own words and bar are touched."""
         self.bar.max, self.bar.value = max(said.total, 1), said.done
         left = f", {said.left} left of this part" if said.left else ""
@@ -163,7 +159,8 @@ class EvolvePanel:
 
     def _accept(self) -> None:
         self.versions.accept(NEWEST)
-        self._changed()
+        self.taken_up()
+        self.show()
 
     def _refuse(self) -> None:
         self.versions.refuse(NEWEST)
@@ -172,8 +169,5 @@ class EvolvePanel:
     def _rollback(self) -> None:
         current = self.versions.current()
         self.versions.rollback(leaving=None if current is None else current.name)
-        self._changed()
-
-    def _changed(self) -> None:
         self.taken_up()
         self.show()
