@@ -1,4 +1,4 @@
-"""How long from a moved slider to the encoded picture, at the paper's crop size?
+"""How long from a moved slider to the encoded image, at the paper's crop size?
 
 Run: ``python tests/bench/bench_prototype_explorer.py [threads ...]``.  An object of 512 x 512 with
 random features stands for the network's answer; every slider is moved in turn, for every layer,
@@ -57,7 +57,7 @@ def predicted_disc(shape):
 
 
 def moves(predicted):
-    """Milliseconds of each slider move, from the new value to the bytes of the picture."""
+    """Milliseconds of each slider move, from the new value to the bytes of the image."""
     refined = refine_object(predicted, Settings(replace(IPTConfig(), temperature=20.0)))
     times = {}
     layers, steps = cycle(LAYERS), {name: cycle(values) for name, values in VALUES.items()}

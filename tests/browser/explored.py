@@ -46,33 +46,33 @@ def evident_change(canvas):
 
 
 @contextmanager
-def repainted(notebook, picture, canvas):
+def repainted(notebook, image, canvas):
     """Python draws what happens in here, and a changed pixel has its new colour in the page.
 
     Args:
-        canvas: the canvas of ``picture`` as an expression in the kernel.
+        canvas: the canvas of ``image`` as an expression in the kernel.
     """
     drawn = notebook.value(f"{canvas}.seq")
     notebook.execute(f"before = composed({canvas})")
     yield
-    picture.await_painted(drawn + 1)
+    image.await_painted(drawn + 1)
     notebook.execute(f"import time; time.sleep(0.05); newest = {canvas}.seq")
-    picture.await_painted(notebook.value("newest"))
-    assert_shown(notebook, picture, canvas)
+    image.await_painted(notebook.value("newest"))
+    assert_shown(notebook, image, canvas)
 
 
-def assert_shown(notebook, picture, canvas):
+def assert_shown(notebook, image, canvas):
     """The page shows what differs from ``before`` in the kernel as Python means it."""
     change = notebook.value(f"evident_change({canvas})")
     assert change, f"nothing on {canvas} changed"
     row, col, colour = change
-    found = picture.pixel(row, col)[:3]
+    found = image.pixel(row, col)[:3]
     assert max(abs(a - b) for a, b in zip(found, colour, strict=True)) <= 24, (change, found)
 
 
-def told(picture):
-    """The text alternative of a picture."""
-    return picture.locator.get_attribute("aria-label")
+def told(image):
+    """The text alternative of an image."""
+    return image.locator.get_attribute("aria-label")
 
 
 def choose(notebook, css_class, words):
@@ -81,10 +81,10 @@ def choose(notebook, css_class, words):
 
 
 def reloaded(notebook, within, which=0):
-    """Save, load the page anew, and give the picture, which shows as much as before."""
+    """Save, load the page anew, and give the image, which shows as much as before."""
     words = told(notebook.canvas(within, which))
     notebook.save()
     notebook.reload()
-    picture = notebook.canvas(within, which)
-    assert told(picture) == words
-    return picture
+    image = notebook.canvas(within, which)
+    assert told(image) == words
+    return image

@@ -30,20 +30,20 @@ WITHIN, LEFT = ".os-evolution", "left"
 @pytest.mark.parametrize(("front_end", "width"), [("JupyterLab", 900), ("Notebook 7", 1400)])
 def test_step_slide_choose_and_reload(open_notebook, front_end, width):
     notebook = open_notebook(CELLS, front_end, width).run()
-    picture = notebook.canvas(WITHIN)
-    assert "t = 0, after VOC+SBD: IoU" in explored.told(picture)
-    picture.click(5, 5)  # looks only: a click changes nothing
+    image = notebook.canvas(WITHIN)
+    assert "t = 0, after VOC+SBD: IoU" in explored.told(image)
+    image.click(5, 5)  # looks only: a click changes nothing
 
-    with explored.repainted(notebook, picture, LEFT):
+    with explored.repainted(notebook, image, LEFT):
         explored.choose(notebook, "os-evolution-layer", "ground truth")
     notebook.page.locator(".os-evolution-legend").get_by_text("object").wait_for()
-    with explored.repainted(notebook, picture, LEFT):
+    with explored.repainted(notebook, image, LEFT):
         notebook.type_into("os-evolution-object", "2")
     drawn = notebook.value("left.seq")
     notebook.page.locator("button.os-evolution-later").click()
-    picture.await_painted(drawn + 1)
+    image.await_painted(drawn + 1)
     assert notebook.value("[explorer.choice.rank, explorer.choice.time]") == [1, 1]
-    assert "t = 1, after Cityscapes: IoU" in explored.told(picture)
+    assert "t = 1, after Cityscapes: IoU" in explored.told(image)
 
     if front_end == "JupyterLab":  # arrow keys do nothing to a slider in Notebook 7
         notebook.page.locator(".os-evolution-time .noUi-handle").focus()
@@ -52,6 +52,6 @@ def test_step_slide_choose_and_reload(open_notebook, front_end, width):
         notebook.page.get_by_text("ends at t = 1: not trained further").first.wait_for()
     assert notebook.overflow_px() == 0
     notebook.screenshot(f"evolution-{width}")
-    picture = explored.reloaded(notebook, WITHIN)
-    with explored.repainted(notebook, picture, LEFT):
+    image = explored.reloaded(notebook, WITHIN)
+    with explored.repainted(notebook, image, LEFT):
         notebook.page.locator("button.os-evolution-next-object").click()

@@ -24,25 +24,25 @@ WITHIN, CANVAS = ".os-interval", "canvas"
 @pytest.mark.parametrize(("front_end", "width"), [("JupyterLab", 1400), ("Notebook 7", 900)])
 def test_slide_choose_and_reload(open_notebook, front_end, width):
     notebook = open_notebook(CELLS, front_end, width).run()
-    picture = notebook.canvas(WITHIN)
-    assert "40 studies of 50 objects and 2 seeds, truth +1.0" in explored.told(picture)
-    picture.click(5, 5)  # looks only: a click changes nothing
+    image = notebook.canvas(WITHIN)
+    assert "40 studies of 50 objects and 2 seeds, truth +1.0" in explored.told(image)
+    image.click(5, 5)  # looks only: a click changes nothing
 
-    with explored.repainted(notebook, picture, CANVAS):
+    with explored.repainted(notebook, image, CANVAS):
         notebook.type_into("os-interval-seeds", "7")
-    with explored.repainted(notebook, picture, CANVAS):
+    with explored.repainted(notebook, image, CANVAS):
         notebook.type_into("os-interval-difference", "-2.00")
-    with explored.repainted(notebook, picture, CANVAS):
+    with explored.repainted(notebook, image, CANVAS):
         explored.choose(notebook, "os-interval-world", "wide")
-    assert "50 objects and 7 seeds, truth -2.0" in explored.told(picture)
+    assert "50 objects and 7 seeds, truth -2.0" in explored.told(image)
 
     if front_end == "JupyterLab":  # arrow keys do nothing to a slider in Notebook 7
-        with explored.repainted(notebook, picture, CANVAS):
+        with explored.repainted(notebook, image, CANVAS):
             notebook.page.locator(".os-interval-objects .noUi-handle").focus()
             notebook.page.keyboard.press("ArrowRight")
         assert notebook.value("explorer.studies.plan.n_objects") > 50
     assert notebook.overflow_px() == 0
     notebook.screenshot(f"interval-{width}")
-    picture = explored.reloaded(notebook, WITHIN)
-    with explored.repainted(notebook, picture, CANVAS):
+    image = explored.reloaded(notebook, WITHIN)
+    with explored.repainted(notebook, image, CANVAS):
         notebook.type_into("os-interval-difference", "3.00")

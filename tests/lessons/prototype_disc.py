@@ -1,4 +1,4 @@
-"""A disc, and what a network might answer about it: ``run_path`` this from a test."""
+"""A disc, and what a network might predict for it: ``run_path`` this from a test."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ SIZE = 32
 
 
 def predicted_disc(*, empty=False, truth=True):
-    """One object as a network might answer it: a disc, its mask a little off, features beside."""
+    """One object as a network might predict it: a disc, its mask a little off, its features."""
     generator = torch.Generator().manual_seed(3)
     rows, cols = np.mgrid[:SIZE, :SIZE]
     disc = (rows - 16) ** 2 + (cols - 15) ** 2 < 81

@@ -72,25 +72,25 @@ def test_the_floor_moves_b_and_not_a(explorer):
     assert explorer.controls["floor"].value == pytest.approx(explorer.choice.floor)
 
 
-def test_another_model_is_another_picture_of_the_same_pair(explorer):
-    picture, pair = explorer.scatter.image, explorer.choice.pair
+def test_another_model_is_another_image_of_the_same_pair(explorer):
+    image, pair = explorer.scatter.image, explorer.choice.pair
     explorer.controls["model"].value = "+ST +FA"
-    assert explorer.scatter.image != picture
+    assert explorer.scatter.image != image
     assert explorer.choice.pair == pair
     assert explorer.view.proto != explorer.view.before
 
 
 def test_every_layer_is_drawn_and_said(explorer):
     drawn = set()
-    for name, picture in LAYERS.items():
+    for name, layer in LAYERS.items():
         explorer.controls["layer"].value = name
-        assert picture.title in explorer.new.label
+        assert layer.title in explorer.new.label
         assert overlay(explorer.new).shape == (32, 32, 4)
         drawn.add(explorer.new.overlay)
     assert len(drawn) == len(LAYERS)
 
 
-def test_the_readout_follows_the_pictures(explorer):
+def test_the_readout_follows_the_images(explorer):
     explorer.controls["weight"].value = 0.5
     found = re.search(r'data-seq="(\d+)"', explorer.numbers.value)
     assert int(found[1]) == explorer.scatter.seq
@@ -112,7 +112,7 @@ def test_layers_are_clear_where_no_cell_counts(alignment):
     assert (layer[outside] == 0).all() and (layer[~outside][:, 3] > 0).all()
 
 
-def test_prototypes_lie_in_the_picture_where_they_are_drawn(alignment):
+def test_prototypes_lie_in_the_image_where_they_are_drawn(alignment):
     shown = views.scatter_of(alignment, pairs.BEFORE, 0)
     for marks in (shown.old, shown.new):
         assert (marks >= 0).all() and (marks < alignment_figures.SCATTER_PX).all()
@@ -120,11 +120,11 @@ def test_prototypes_lie_in_the_picture_where_they_are_drawn(alignment):
         assert (shown.image[rows, cols] != 255).any(axis=1).all()
 
 
-def test_static_pictures_show_what_the_explorer_shows(alignment):
+def test_static_images_show_what_the_explorer_shows(alignment):
     choice = views.first_choice({"coco": alignment})
     page = views.pair_page(alignment, choice)
     titles = [panel.get_title() for panel in page.axes]
-    assert titles[1:7] == [picture.title for picture in LAYERS.values()]
+    assert titles[1:7] == [layer.title for layer in LAYERS.values()]
     both = views.clouds_page(alignment, [pairs.BEFORE, "+ST"])
     assert len(both.axes) == 2
     assert both.axes[0].get_xlim() == both.axes[1].get_xlim()

@@ -1,4 +1,4 @@
-"""The scrubber's pictures and numbers follow its controls; figures draw the same layers."""
+"""The scrubber's images and numbers follow its controls; figures draw the same layers."""
 
 from dataclasses import replace
 
@@ -66,7 +66,7 @@ def rgb(name):
     return [int(PALETTE[name][i : i + 2], 16) for i in (1, 3, 5)]
 
 
-def test_a_step_in_time_repaints_both_pictures(explorer):
+def test_a_step_in_time_repaints_both_images(explorer):
     painted = [shown.seq for shown in explorer.canvases]
     assert pixels(explorer.canvases[0])[4, 8, 3] == 0
     explorer.controls["time"].value = 1

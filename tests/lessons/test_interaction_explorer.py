@@ -1,4 +1,4 @@
-"""The interaction explorer without a browser, and the pictures that it shares with the figures."""
+"""The interaction explorer without a browser, and the images that it shares with the figures."""
 
 import re
 from dataclasses import replace
@@ -25,8 +25,8 @@ tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """Photographs of two blobs each, in VOC's layout, as train and as val."""
-    return tiny.study(tmp_path_factory.mktemp("pictures"))
+    """Images of two blobs each, in VOC's layout, as train and as val."""
+    return tiny.study(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def explorer(study, networks, objects):
 
 @pytest.fixture(scope="module")
 def segmented(study, networks, objects):
-    """A subject and the first network's usual answer."""
+    """A subject and the first network's usual segmentation."""
     subject = user_inputs.read_subject(study, objects["voc"][1])
     user_input = user_inputs.usual_input(study, subject.example)
     return subject, segment(Training(study, networks["seed 1 untrained"]), subject, user_input)
@@ -73,7 +73,7 @@ def test_networks_are_called_by_what_differs(networks):
     assert not any(network.training for network in networks.values())
 
 
-def test_it_begins_with_the_object_asked_for_as_in_training(explorer, study, objects):
+def test_it_begins_with_the_object_given_as_in_training(explorer, study, objects):
     example = objects["voc"][1]
     assert explorer.user_input == user_inputs.usual_input(study, example)
     assert explorer._menus["object"].value == 1
@@ -88,7 +88,7 @@ def test_an_object_that_is_not_offered_is_refused(study, networks, objects):
         InteractionExplorer(study, networks, objects, stranger)
 
 
-def test_a_click_moves_the_point_asks_again_and_is_drawn(explorer, study, networks):
+def test_a_click_moves_the_point_segments_again_and_is_drawn(explorer, study, networks):
     before, drawn = explorer.segmentation, explorer._canvas.seq
     click(explorer, 30, 44)
     assert explorer.user_input.interaction.point == (30, 44)
@@ -136,14 +136,14 @@ def test_a_box_is_drawn_and_sliders_change_it(explorer):
     ("name", "value"),
     [("heat_map_width_px", 60.0), ("margin_px", 40.0), ("jitter", 0.2)],
 )
-def test_every_slider_asks_another_question(explorer, name, value):
+def test_every_slider_changes_the_input(explorer, name, value):
     before = explorer.segmentation.channels
     explorer._sliders[name].value = value
     assert getattr(explorer.user_input, name) == value
     assert not np.array_equal(explorer.segmentation.channels, before)
 
 
-def test_another_network_answers_the_same_question(explorer):
+def test_another_network_segments_the_same_input(explorer):
     click(explorer, 30, 44)
     user_input, before = explorer.user_input, explorer.segmentation.probability
     explorer._menus["network"].value = "seed 2 untrained"
@@ -173,7 +173,7 @@ def test_a_click_map_stays_while_the_point_moves_and_goes_with_the_box(explorer)
     assert "try 200 clicks" in explorer._numbers.value
 
 
-def test_a_negative_click_is_answered_with_a_sentence(explorer):
+def test_a_negative_click_is_refused_in_a_sentence(explorer):
     before = explorer.user_input
     gesture(explorer, "click", row=3, col=4, sign=-1)
     assert "IOG takes one point inside the object" in explorer._callbacks.message.value
@@ -182,17 +182,17 @@ def test_a_negative_click_is_answered_with_a_sentence(explorer):
 
 def test_a_failing_network_shows_in_the_page(study, networks, objects):
     def broken(*arguments, **named):
-        raise RuntimeError("no answer")
+        raise RuntimeError("no output")
 
     made = InteractionExplorer(study, dict(networks), objects)
     made._networks = {name: broken for name in networks}
     made._buttons["map"].click()
     (output,) = made._callbacks.failures.outputs
-    assert (output["ename"], output["evalue"]) == ("RuntimeError", "no answer")
+    assert (output["ename"], output["evalue"]) == ("RuntimeError", "no output")
 
 
 @pytest.mark.parametrize("name", layers.LAYERS)
-def test_every_layer_covers_the_photograph(segmented, name):
+def test_every_layer_covers_the_image(segmented, name):
     subject, found = segmented
     layer = layers.LAYERS[name](subject, found)
     assert layer.shape == (*subject.shape, 4) and layer.dtype == np.uint8
@@ -215,7 +215,7 @@ def test_layers_show_what_they_are_named_after(segmented):
     assert np.array_equal(truth[..., 3] > 0, subject.truth)
 
 
-def test_paint_over_a_picture_by_hand():
+def test_paint_over_a_image_by_hand():
     image, layer = np.full((1, 2, 3), 100, np.uint8), np.zeros((1, 2, 4), np.uint8)
     layer[0, 1] = (200, 0, 100, 51)
     assert layers.over(image, layer).tolist() == [[[100] * 3, [120, 80, 100]]]

@@ -1,4 +1,4 @@
-"""Questions about one object are asked as the study asks them, and changed one thing at a time."""
+"""User inputs are segmented as the study does, and varied one thing at a time."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +27,8 @@ tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """Photographs of two blobs each, in VOC's layout, as train and as val."""
-    return tiny.study(tmp_path_factory.mktemp("pictures"))
+    """Images of two blobs each, in VOC's layout, as train and as val."""
+    return tiny.study(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def usual(study, examples):
     return user_inputs.usual_input(study, examples[0])
 
 
-def test_the_usual_question_is_answered_as_the_tables_score_it(study, network, subject, usual):
+def test_the_usual_input_is_segmented_as_the_tables_score_it(study, network, subject, usual):
     training = Training(study, network)
     profile, example = study.profile, subject.example
     ((_, [sample], batch, wanted),) = predictions(network, [example], run_context(study))
@@ -65,7 +65,7 @@ def test_the_usual_question_is_answered_as_the_tables_score_it(study, network, s
     assert found.mask.shape == subject.shape
 
 
-def test_many_questions_at_once_are_answered_as_one_by_one(study, network, subject, usual):
+def test_many_inputs_at_once_are_segmented_as_one_by_one(study, network, subject, usual):
     training = Training(study, network)
     inputs = [
         usual,
@@ -103,7 +103,7 @@ def test_what_is_left_out_is_constant_and_all_else_as_before(study, network, sub
     assert np.array_equal(blind.channels[4], seen[4])
 
 
-def test_a_click_outside_the_picture_still_has_a_probability(study, network, subject, usual):
+def test_a_click_outside_the_image_still_has_a_probability(study, network, subject, usual):
     training = Training(study, network)
     assert (
         0 <= segment(training, subject, user_inputs.with_point(usual, Point(-9, 999))).at_click <= 1
@@ -142,7 +142,7 @@ def test_jitter_depends_on_its_draw_and_grows_with_its_deviation():
 
 
 @pytest.mark.parametrize("box", [Box(0, 0, 1, 1), Box(63, 79, 64, 80), Box(90, 90, 99, 99)])
-def test_every_box_keeps_two_pixels_inside_the_picture(box):
+def test_every_box_keeps_two_pixels_inside_the_image(box):
     user_input = replace(USER_INPUT, interaction=Interaction(box, Point(0, 0)))
     row0, col0, row1, col1 = user_inputs.shown_box(user_input, (64, 80))
     assert row1 - row0 >= 2 and col1 - col0 >= 2
@@ -150,11 +150,11 @@ def test_every_box_keeps_two_pixels_inside_the_picture(box):
 
 
 def test_a_new_box_is_shown_as_it_was_drawn_and_keeps_a_point_inside():
-    asked = replace(USER_INPUT, widened=0.3, jitter=0.2)
-    around = user_inputs.with_box(asked, Box(12, 20, 20, 40))
+    given = replace(USER_INPUT, widened=0.3, jitter=0.2)
+    around = user_inputs.with_box(given, Box(12, 20, 20, 40))
     assert user_inputs.shown_box(around, (64, 80)) == (12, 20, 20, 40)
     assert around.interaction.point == Point(15, 25)
-    elsewhere = user_inputs.with_box(asked, Box(40, 40, 51, 61))
+    elsewhere = user_inputs.with_box(given, Box(40, 40, 51, 61))
     assert elsewhere.interaction.point == Point(45, 50)
 
 
@@ -220,8 +220,8 @@ def test_trials_ask_every_network_about_every_object_in_every_way(study, network
     assert len(frame) == 2 * 3 * 2
     subject = user_inputs.read_subject(study, examples[2])
     user_input = replace(user_inputs.usual_input(study, examples[2]), widened=0.5)
-    asked = frame[(frame["network"] == "a") & (frame["object_id"] == examples[2].object_id)]
-    assert asked[asked["way"] == 0.5]["iou"].item() == pytest.approx(
+    found = frame[(frame["network"] == "a") & (frame["object_id"] == examples[2].object_id)]
+    assert found[found["way"] == 0.5]["iou"].item() == pytest.approx(
         segment(training, subject, user_input).iou, abs=0.05
     )
     table = trials.means(frame)
@@ -236,8 +236,8 @@ def test_trials_ask_every_network_about_every_object_in_every_way(study, network
 
 
 def places_frame():
-    """Two networks: one that a click beside the object harms by 0, 0.1 and 0.4, and a deaf one."""
-    lost = {"keen": (0.1, 0.4, 0.0), "deaf": (0.0, 0.0, 0.0)}
+    """Two networks: one that a click outside the object harms by 0, 0.1 and 0.4, and an insensitive one."""
+    lost = {"sensitive": (0.1, 0.4, 0.0), "insensitive": (0.0, 0.0, 0.0)}
     rows = [
         {"network": name, "object_id": str(i), "scene": "voc", "way": way, "iou": 0.8 - value * k}
         for name, values in lost.items()
@@ -247,12 +247,12 @@ def places_frame():
     return trials.pd.DataFrame(rows)
 
 
-def test_the_attentive_network_and_objects_by_rank():
+def test_the_sensitive_network_and_objects_by_rank():
     frame = places_frame()
-    assert trials.by_click_sensitivity(frame) == ["keen", "deaf"]
-    assert trials.by_click_sensitivity(frame[::-1]) == ["keen", "deaf"]
+    assert trials.by_click_sensitivity(frame) == ["sensitive", "insensitive"]
+    assert trials.by_click_sensitivity(frame[::-1]) == ["sensitive", "insensitive"]
     objects = ["first", "second", "third"]
-    ranks = [trials.by_rank(frame, objects, "keen", share) for share in (0.0, 0.5, 1.0)]
+    ranks = [trials.by_rank(frame, objects, "sensitive", share) for share in (0.0, 0.5, 1.0)]
     assert ranks == ["third", "first", "second"]
 
 

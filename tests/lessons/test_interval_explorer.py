@@ -1,4 +1,4 @@
-"""The interval explorer redraws for every control; pictures say in words what they show."""
+"""The interval explorer redraws for every control; images say in words what they show."""
 
 import cv2
 import numpy as np
@@ -83,11 +83,11 @@ def test_a_kept_frame_gives_the_same_pixels_as_a_new_one():
         StudiesPainter(),
         (StudyDesign(20, 2, 0.0), StudyDesign(500, 5, -2.0), StudyDesign(20, 2, 0.0)),
     )
-    pictures = [painter.painted(simulate_studies(WORLD, design)) for design in designs]
+    images = [painter.painted(simulate_studies(WORLD, design)) for design in designs]
     anew = [StudiesPainter().painted(simulate_studies(WORLD, design)) for design in designs]
-    assert all((one == other).all() for one, other in zip(pictures, anew, strict=True))
-    assert (pictures[0] != pictures[1]).any()
-    assert pictures[0].dtype == np.uint8 and (pictures[0][..., 3] == 255).all()
+    assert all((one == other).all() for one, other in zip(images, anew, strict=True))
+    assert (images[0] != images[1]).any()
+    assert images[0].dtype == np.uint8 and (images[0][..., 3] == 255).all()
 
 
 def test_the_painter_shows_the_static_figure():

@@ -1,4 +1,4 @@
-"""The explorer without a browser: gestures in, pictures and numbers out."""
+"""The explorer without a browser: gestures in, images and numbers out."""
 
 import re
 from pathlib import Path
@@ -26,8 +26,8 @@ tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """Photographs of two blobs each, in VOC's layout, as train and as val."""
-    return tiny.study(tmp_path_factory.mktemp("pictures"))
+    """Images of two blobs each, in VOC's layout, as train and as val."""
+    return tiny.study(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_iou_before_and_after_are_those_of_the_tables(study, model, examples, ex
      ("feature", "decoder"), ("background", "outside_coarse"), ("edge", "inner"),
      ("fusion", "weighted_sum")],
 )  # fmt: skip
-def test_a_control_moves_its_setting_and_the_picture_and_asks_no_network(name, value, explorer):
+def test_a_control_moves_its_setting_and_the_image_and_runs_no_network(name, value, explorer):
     before = seq(explorer)
     explorer._controls[name].value = value
     settings = explorer.now.settings
@@ -100,7 +100,7 @@ def test_every_layer_of_the_menu_is_shown(name, explorer):
     assert LAYERS[name].legend in explorer._legend.value
 
 
-def test_a_point_on_the_crop_asks_again_with_the_same_box(explorer, examples):
+def test_a_point_on_the_crop_predicts_again_with_the_same_box(explorer, examples):
     gesture(explorer, kind="point", row=12, col=20)
     interaction = explorer.now.predicted.example.interaction
     assert explorer.n_predictions == 2
@@ -109,12 +109,12 @@ def test_a_point_on_the_crop_asks_again_with_the_same_box(explorer, examples):
     assert explorer._canvas.clicks == [[12, 20, 1]]
 
 
-def test_a_point_that_is_still_dragged_asks_nothing(explorer):
+def test_a_point_that_is_still_dragged_predicts_nothing(explorer):
     gesture(explorer, kind="point", row=12, col=20, dragging=True)
     assert explorer.n_predictions == 1
 
 
-def test_a_new_box_waits_for_its_point_and_then_asks_once(explorer):
+def test_a_new_box_waits_for_its_point_and_then_predicts_once(explorer):
     explorer._view.value = "image"
     gesture(explorer, kind="box", box=[5, 40, 60, 76])
     assert explorer.n_predictions == 1
@@ -128,13 +128,13 @@ def test_a_new_box_waits_for_its_point_and_then_asks_once(explorer):
     assert shown(explorer).shape[:2] == explorer.now.predicted.image.shape[:2]
 
 
-def test_a_negative_click_is_answered_with_a_sentence(explorer):
+def test_a_negative_click_is_refused_in_a_sentence(explorer):
     gesture(explorer, kind="click", row=3, col=3, sign=-1)
     assert "one point inside the object" in explorer._callbacks.message.value
     assert explorer.n_predictions == 1
 
 
-def test_a_setting_that_no_run_can_mean_is_answered_and_taken_back(explorer):
+def test_a_setting_that_no_run_can_mean_is_refused_and_taken_back(explorer):
     explorer._controls["kernel_px"].value = 4
     assert "odd number" in explorer._callbacks.message.value
     assert explorer._controls["kernel_px"].value == 5
@@ -156,7 +156,7 @@ def test_undo_and_redo_bring_controls_and_clicks_back(explorer):
     assert explorer.n_predictions == 2
 
 
-def test_the_two_readings_are_one_button_away(explorer, study):
+def test_the_two_settings_are_one_button_away(explorer, study):
     explorer._buttons["as_in_table_4"].click()
     profile = study.profile
     assert explorer.now.settings == Settings(profile.ipt, profile.inference.feature)

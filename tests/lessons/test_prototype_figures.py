@@ -53,7 +53,7 @@ def test_a_confidence_is_a_heat_map(name, refined):
     assert np.array_equal(draw(name, refined), heat(array(refined.refinement.confidence[name])))
 
 
-def test_changed_pixels_are_those_that_the_reading_counts(refined):
+def test_changed_pixels_are_those_that_the_measures_count(refined):
     assert (draw("changed", refined)[..., 3] > 0).sum() == refinement.measure(refined).changed
 
 
@@ -63,7 +63,7 @@ def test_errors_without_truth_show_the_mask():
     assert np.array_equal(draw("coarse errors", alone), draw("coarse", alone))
 
 
-def test_a_layer_on_the_picture_stays_inside_the_crop(refined):
+def test_a_layer_on_the_image_stays_inside_the_crop(refined):
     image = np.zeros((40, 60, 3), np.uint8)
     affine = crops.window_affine(Box(5, 10, 21, 26), crops.CropConfig(size=32, margin_px=0.0))
     predicted = replace(refined.predicted, image=image, affine=affine)

@@ -1,4 +1,4 @@
-"""A quick look equals the slow one for every setting; the network is asked by ``ask`` alone."""
+"""A quick refinement equals the slow one for every setting."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -94,7 +94,7 @@ def test_an_empty_mask_stays_empty_and_says_so():
     assert "empty_coarse" in refinement.measure(refined).flags
 
 
-def test_the_reading_is_what_the_equations_say():
+def test_the_measures_are_what_the_equations_say():
     predicted = predicted_disc()
     refined = refinement.refine_object(predicted, START)
     measures, coarse = refinement.measure(refined), predicted.prediction.coarse_mask

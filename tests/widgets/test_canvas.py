@@ -16,7 +16,7 @@ def gesture(n, kind="point", **about):
     return {"n": n, "kind": kind, **about}
 
 
-def test_it_carries_the_picture_with_its_size_and_words():
+def test_it_carries_the_image_with_its_size_and_words():
     made = canvas(PICTURE, label="an orange field", width_px=80, mode="point")
     shown = cv2.imdecode(np.frombuffer(made.image, np.uint8), cv2.IMREAD_COLOR)
     assert shown.shape == PICTURE.shape
@@ -29,18 +29,18 @@ def test_it_carries_the_picture_with_its_size_and_words():
     )
 
 
-def test_a_high_picture_is_shown_narrower_and_none_is_wider_than_a_small_window():
+def test_a_high_image_is_shown_narrower_and_none_is_wider_than_a_small_window():
     assert canvas(np.zeros((400, 100, 3), np.uint8), label="", width_px=512).width_px == 160
     assert canvas(np.zeros((10, 100, 3), np.uint8), label="", width_px=900).width_px == 640
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
-def test_it_refuses_what_is_no_picture(wrong):
+def test_it_refuses_what_is_no_image(wrong):
     with pytest.raises(InputError, match="a canvas shows .* uint8 RGB; convert it first"):
         canvas(wrong, label="")
 
 
-def test_another_picture_comes_with_nothing_drawn_on_it():
+def test_another_image_comes_with_nothing_drawn_on_it():
     made = canvas(PICTURE, label="one")
     made.box, made.clicks, made.overlay = [1, 2, 3, 4], [[2, 3, 1]], b"png"
     made.show(PICTURE[:10], label="two")

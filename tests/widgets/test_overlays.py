@@ -28,7 +28,7 @@ def test_a_tint_without_outline_is_even():
     assert (layer == (0, 0, 1, 255)).all()
 
 
-def test_the_rim_follows_the_picture_border_and_grows_with_the_picture():
+def test_the_rim_follows_the_image_border_and_grows_with_the_image():
     assert (overlays.tint(np.ones((5, 5), bool), "#ffffff")[0, :, 3] == 255).all()
     wide = overlays.tint(np.ones((1200, 10), bool), "#ffffff")[:, 5, 3]
     assert (wide[:3] == 255).all() and wide[3] == 128
@@ -63,13 +63,13 @@ def test_heat_leaves_what_is_no_number_clear():
     assert not overlays.heat(np.array([[np.nan]])).any()
 
 
-def test_a_layer_survives_png_and_a_picture_nearly_survives_jpeg():
+def test_a_layer_survives_png_and_a_image_nearly_survives_jpeg():
     layer = np.random.default_rng(0).integers(0, 256, (9, 7, 4), np.uint8)
     back = cv2.imdecode(np.frombuffer(overlays.encode_png(layer), np.uint8), cv2.IMREAD_UNCHANGED)
     assert (back[..., [2, 1, 0, 3]] == layer).all()
-    picture = np.full((16, 16, 3), (250, 10, 90), np.uint8)
-    back = cv2.imdecode(np.frombuffer(overlays.encode_jpeg(picture), np.uint8), cv2.IMREAD_COLOR)
-    assert np.abs(back[..., ::-1].astype(int) - picture).max() <= 4
+    image = np.full((16, 16, 3), (250, 10, 90), np.uint8)
+    back = cv2.imdecode(np.frombuffer(overlays.encode_jpeg(image), np.uint8), cv2.IMREAD_COLOR)
+    assert np.abs(back[..., ::-1].astype(int) - image).max() <= 4
 
 
 @pytest.mark.parametrize("name", ["right", "too much", "missed"])

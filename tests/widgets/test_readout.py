@@ -1,4 +1,4 @@
-"""The table beside a picture."""
+"""The table beside an image."""
 
 from openscenes.widgets.readout import readout
 

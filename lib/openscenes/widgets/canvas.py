@@ -22,7 +22,7 @@ from openscenes.errors import InputError
 from openscenes.study.figures.palette import PALETTE
 from openscenes.widgets.overlays import encode_jpeg
 
-MAX_WIDTH_PX, MAX_HEIGHT_PX = 640, 640  # Ours: fits beside its controls in a window of 900 px
+MAX_WIDTH_PX, MAX_HEIGHT_PX = 640, 640  # fits beside its controls in a window of 900 px
 
 Mode = Literal["interaction", "point", "none"]
 Gesture = Mapping[str, Any]
@@ -31,7 +31,7 @@ MarkedClicks = list[list[int]]
 
 
 class Canvas(anywidget.AnyWidget):
-    """A picture with an overlay, a box and clicks on it; every gesture comes as one dict.
+    """A image with an overlay, a box and clicks on it; every gesture comes as one dict.
 
     Keys, while it has the focus: arrows move a crosshair (Shift: 10 pixels), Enter or Space
     clicks there, "-" clicks outside the object, Escape clears, u or Ctrl+Z undoes, r or Ctrl+Y
@@ -151,7 +151,7 @@ def after(
 def _checked(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise InputError(
-            f"The picture is an array of shape {image.shape} and type {image.dtype}, and a canvas "
+            f"The image is an array of shape {image.shape} and type {image.dtype}, and a canvas "
             "shows (H, W, 3) uint8 RGB; convert it first."
         )
     return image

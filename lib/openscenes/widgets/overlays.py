@@ -71,16 +71,16 @@ def encode_heat(values: NDArray[np.floating], alpha: float = HEAT_ALPHA) -> byte
     """
     if not np.isfinite(values).all():
         return encode_png(heat(values, alpha))
-    picture = Image.fromarray(_steps(values))
+    drawn = Image.fromarray(_steps(values))
     table, written = _cividis(round(255 * alpha)), io.BytesIO()
-    picture.putpalette(table[:, :3].tobytes())
+    drawn.putpalette(table[:, :3].tobytes())
     opacities = table[:, 3].tobytes()
-    picture.save(written, "PNG", compress_level=1, transparency=opacities)
+    drawn.save(written, "PNG", compress_level=1, transparency=opacities)
     return written.getvalue()
 
 
 def encode_jpeg(image: NDArray[np.uint8]) -> bytes:
-    """An (H, W, 3) uint8 RGB picture as JPEG."""
+    """An (H, W, 3) uint8 RGB image as JPEG."""
     return _encoded(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), JPEG)
 
 
@@ -89,10 +89,10 @@ def _steps(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     return cv2.convertScaleAbs(values.clip(0, 1), alpha=255)
 
 
-def _encoded(kind: str, picture: NDArray[np.uint8], options: tuple[int, ...]) -> bytes:
-    done, encoded = cv2.imencode(kind, picture, options)
+def _encoded(kind: str, image: NDArray[np.uint8], options: tuple[int, ...]) -> bytes:
+    done, encoded = cv2.imencode(kind, image, options)
     if not done:
-        raise InputError(f"A picture of shape {picture.shape} cannot be written as {kind}.")
+        raise InputError(f"A image of shape {image.shape} cannot be written as {kind}.")
     return bytes(encoded)
 
 
@@ -111,7 +111,7 @@ def _painted(
 
 
 def _inside(mask: BoolMask) -> BoolMask:
-    """The mask without its rim, which is wider in a picture that will be shown smaller."""
+    """The mask without its rim, which is wider in an image that will be shown smaller."""
     rim_px = max(1, round(max(mask.shape) / 400))
     kernel = np.ones((3, 3), np.uint8)
     eroded = cv2.erode(mask.astype(np.uint8), kernel, iterations=rim_px, borderValue=0)

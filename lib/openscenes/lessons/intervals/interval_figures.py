@@ -1,4 +1,4 @@
-"""Pictures of what can be told: every resample, paired and apart, many studies, power."""
+"""Images of what can be told: every resample, paired and apart, many studies, power."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def studies_limits(studies: SimulatedStudies) -> tuple[float, float]:
 
 
 def studies_frame(limits: tuple[float, float], n_studies: int) -> Figure:
-    """Axes and legend of a picture of studies, laid out by hand: a slider waits for them."""
+    """Axes and legend of an image of studies, laid out by hand: a slider waits for them."""
     figure = Figure(figsize=(6.0, 4.4))
     panel = figure.add_axes((0.03, 0.24, 0.94, 0.65))
     panel.axvline(0, color=PALETTE["neutral"], linewidth=1.2)
@@ -113,7 +113,7 @@ def _draw_intervals(panel: Axes, studies: SimulatedStudies) -> list[Artist]:
 
 
 def studies_words(studies: SimulatedStudies) -> str:
-    """What a picture of studies shows, in one sentence."""
+    """What an image of studies shows, in one sentence."""
     design = studies.design
     seeds = "1 seed" if design.n_seeds == 1 else f"{design.n_seeds} seeds"
     return (
