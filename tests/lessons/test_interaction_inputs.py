@@ -236,7 +236,7 @@ def test_trials_ask_every_network_about_every_object_in_every_way(study, network
 
 
 def places_frame():
-    """Two networks: one that a click outside the object harms by 0, 0.1 and 0.4, and an insensitive one."""
+    """Two networks: a click outside harms one by 0, 0.1 and 0.4 and the insensitive one by 0."""
     lost = {"sensitive": (0.1, 0.4, 0.0), "insensitive": (0.0, 0.0, 0.0)}
     rows = [
         {"network": name, "object_id": str(i), "scene": "voc", "way": way, "iou": 0.8 - value * k}
