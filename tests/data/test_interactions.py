@@ -97,7 +97,7 @@ def test_an_object_thinner_than_a_crop_pixel_is_still_clicked():
 
 @pytest.mark.parametrize("config", [IOG, HUMAN], ids=["iog", "human"])
 def test_an_empty_mask_is_refused(config):
-    with pytest.raises(InputError, match="nobody can click on an empty mask"):
+    with pytest.raises(InputError, match="no click fits into an empty mask"):
         simulate(np.zeros((5, 5), bool), config, CROP, seeded())
 
 

@@ -1,4 +1,4 @@
-"""Interactions on disk: the simulated user looks at each object once, then masks may vanish.
+"""Interactions on disk: the user is simulated once per object; the masks are not needed again.
 
 A file of clicks has one JSON line per object: image, box and point, and nothing else. It is all
 that a new scene gives to the method.

@@ -142,15 +142,15 @@ def simulate(
     """What the simulated user gives for a (H, W) bool mask.
 
     Paper: Sec. 3.1.
-    Ours: the user looks at the object once; its click then moves with every augmentation,
-    whereas IOG clicks anew on each warped mask, which a scene without masks cannot do.
+    Ours: each object is clicked once; the click then moves with every augmentation, whereas IOG
+    clicks anew on each warped mask, which a scene without masks cannot do.
 
     Raises:
         InputError: if the mask is empty.
     """
     tight = masks.tight_box(mask)
     if tight is None:
-        raise InputError("nobody can click on an empty mask: give a mask with at least one pixel")
+        raise InputError("no click fits into an empty mask: give a mask with at least one pixel")
     box = Box(*map(float, tight))
     if config.user == "human":
         point = core_point(mask, config.core, generator)
@@ -230,7 +230,7 @@ def next_click(
     Args:
         prediction: (H, W) bool, what the user sees.
         truth: (H, W) bool.
-        void: (H, W) bool, pixels that nobody judges, or None.
+        void: (H, W) bool, pixels that are not evaluated, or None.
         clicked: (row, col) of earlier clicks, which are not repeated.
     Returns:
         The click, or None where nothing is left to correct.

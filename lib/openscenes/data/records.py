@@ -1,8 +1,7 @@
-"""Light records: which image, which object, which click; pixels are read only when asked for.
+"""Records of objects: image, object, interaction; pixels are read only when they are needed.
 
-Two kinds exist, and the difference is the study's honesty: an ``ObjectRecord`` knows where its
-ground truth lies; a ``ClickedObject`` has an image and an interaction and nothing else, so that
-what evolves on it *cannot* read a mask.
+An ``ObjectRecord`` knows where its ground truth lies; a ``ClickedObject`` of a new scene has an
+image and an interaction and nothing else, so that evolution *cannot* read a mask.
 """
 
 from __future__ import annotations

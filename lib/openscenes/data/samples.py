@@ -141,7 +141,7 @@ def _others(
 ) -> NDArray[np.uint8]:
     """The image's other objects in the crop, numbered from 1; a later one covers an earlier.
 
-    What ``mask`` holds is left to it by whoever clicks: data sets may let objects overlap.
+    They may overlap ``mask``, as objects of some data sets do.
     """
     numbered = np.zeros((size, size), dtype=np.uint8)
     for number, record in enumerate(example.others[:255], start=1):

@@ -40,10 +40,8 @@ class ITISConfig:
     Attributes:
         backbone: which convolutional net gives the features.
         guidance: a sixth channel shows the previous mask.
-        aspp_width: channels of each branch of the pyramid, and of their fusion.
-        aspp_rates: dilations of its three 3x3 convolutions.
-        skip_width: channels that layer1 gives to the decoder.
-        decoder_width: channels of the decoder's two 3x3 convolutions.
+        aspp_width, aspp_rates: channels of each branch and dilations of the pyramid.
+        skip_width, decoder_width: channels that layer1 gives to the decoder, and of its two 3x3.
         click_deviation_px: standard deviation of a click's Gaussian, on a crop of 512 pixels.
         click_limit_px: beyond this distance the Gaussian stays as it is here.
         click_gain: by how much the Gaussian's density is multiplied.
@@ -114,9 +112,8 @@ class ITIS(nn.Module):
         channels = [images.float(), 255.0 * click_maps(clicks, images.shape[-1], self.config)]
         if self.config.guidance:
             mask = torch.zeros_like(images[:, :1], dtype=torch.bool)
-            channels.append(
-                255.0 * guidance_map(mask if previous is None else previous, self.config)
-            )
+            mask = mask if previous is None else previous
+            channels.append(255.0 * guidance_map(mask, self.config))
         return torch.cat(channels, dim=1)
 
     def forward(self, inputs: Tensor) -> ClickOutput:

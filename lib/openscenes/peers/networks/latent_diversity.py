@@ -36,14 +36,10 @@ class LatentDiversityConfig:
 
     Attributes:
         n_candidates: M, masks that are proposed for each object.
-        feature_widths: channels of each VGG stage.
-        feature_depths: 3x3 convolutions of each VGG stage, at least two.
-        feature_norm: normalisations in VGG.
-        freeze_features: VGG does not train.
-        width: channels of the aggregation network.
-        dilations: of its 3x3 convolutions.
-        selection_width: channels of the selection network.
-        selection_dilations: of its 3x3 convolutions.
+        feature_widths, feature_depths: channels and 3x3 convolutions (two or more) of VGG's stages.
+        feature_norm, freeze_features: VGG has normalisations; it does not train.
+        width, dilations: of the 3x3 convolutions of the aggregation network.
+        selection_width, selection_dilations: of those of the selection network.
         grid_stride: pixels of the crop per cell of all maps; that many rows and columns become
             channels, so no pixel is lost.
         distance_limit_px: where distances to clicks are cut off, on a crop of 512 pixels.
