@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -80,15 +80,9 @@ def save(
     """Write network, optimiser and position to one safetensors file."""
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= _optimiser_tensors(optimiser)
-    position = {
-        "epoch": state.epoch,
-        "step": state.step,
-        "sums": state.sums,
-        "history": state.history,
-    }
     whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     with atomic(path) as partial:
-        save_file(whole, partial, metadata={"position": json.dumps(position)})
+        save_file(whole, partial, metadata={"position": json.dumps(asdict(state))})
 
 
 def restore(path: Path | None, network: nn.Module, optimiser: torch.optim.Optimizer) -> TrainState:

@@ -23,7 +23,12 @@ from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.enlargement import fuse, grid
 from openscenes.networks.iog import POOLS, PyramidPooling, averages, conv_norm
-from openscenes.networks.openscene import OpenSceneNet, initialise_weights
+from openscenes.networks.openscene import (
+    INPUT_MEANING,
+    OpenSceneNet,
+    check_inputs,
+    initialise_weights,
+)
 from openscenes.seeding import torch_generator
 
 CLICK_CHANNELS = 2
@@ -123,11 +128,7 @@ class RefinableIOG(nn.Module):
         Args:
             inputs: (B, 5, S, S) float in 0..255; another shape is an InputError.
         """
-        if inputs.dim() != 4 or inputs.shape[1] != INPUT_CHANNELS:
-            raise InputError(
-                f"The input has shape {tuple(inputs.shape)}; give (B, {INPUT_CHANNELS}, S, S): "
-                "colours, foreground click, background clicks."
-            )
+        check_inputs(inputs, INPUT_CHANNELS, INPUT_MEANING)
         return self.network.iog.backbone(inputs * self.network.scale + self.network.shift)
 
     @torch.no_grad()

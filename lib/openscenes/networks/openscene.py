@@ -23,6 +23,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 Network = TypeVar("Network", bound=nn.Module)
 HEAD_STD = 0.01
+INPUT_MEANING = "colours, foreground click, background clicks"
 
 
 class NetworkOutput(NamedTuple):
@@ -78,9 +79,8 @@ class OpenSceneNet(nn.Module):
         Raises:
             InputError: if the shape is another, or one crop comes alone in training mode.
         """
-        meaning = "colours, foreground click, background clicks"
         alone_fails = self.training and self.iog.psp4.training
-        check_inputs(inputs, INPUT_CHANNELS, meaning, alone_fails=alone_fails)
+        check_inputs(inputs, INPUT_CHANNELS, INPUT_MEANING, alone_fails=alone_fails)
         output = self.iog(inputs * self.scale + self.shift, fine_only=fine_only)
         predictor, classes = self.predictor(output.features), self.classifier(output.features)
         return NetworkOutput(**output._asdict(), predictor=predictor, classes=classes)
