@@ -136,7 +136,7 @@ def test_a_row_that_lacks_objects_is_named():
 
 def test_markdown_writes_a_line_per_group_and_bold_where_zero_is_left_out():
     text = breakdown_markdown(by_size(long()), "size")
-    assert "## COCO\n\n| size | objects | first | second |\n|---|---:|---:|---:|\n" in text
+    assert "## COCO\n\n| size | objects | first | second |\n| --- | --- | --- | --- |\n" in text
     assert "| small, < 1,024 px | 2 | 31.0 | 51.0 (**+20.0** [+10.0, +30.0]) |" in text
     assert "| medium | 2 | 61.0 | 61.0 (+0.0 [+0.0, +0.0]) |" in text
     assert "Of 3 such intervals about 0 would" in text

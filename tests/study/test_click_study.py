@@ -174,10 +174,10 @@ class Painter:
         self.truths, self.protocol_clicks, self.corrects = truths, protocol_clicks, corrects
         self.seen = []
 
-    def asked(self, _chunk):
+    def look(self, _chunk):
         return self
 
-    def answer(self, clicks):
+    def predict(self, clicks):
         self.seen.append([len(given) for given in clicks])
         return [
             np.where(truth, 0.65 if len(given) >= 2 else 0.35, 0.05).astype(np.float32)

@@ -112,7 +112,7 @@ def test_every_peer_answers_with_probabilities_of_the_whole_image(study, chunk, 
     system = peer_system(study, name)
     first = [np.array([[32.0, 22.0, 1.0]], np.float32)] * 3
     with torch.inference_mode():
-        answers = system.asked(chunk).answer(first if name != "DEXTR" else [NOTHING] * 3)
+        answers = system.look(chunk).predict(first if name != "DEXTR" else [NOTHING] * 3)
     assert [answer.shape for answer in answers] == [(64, 80)] * 3
     assert all(0.0 <= answer.min() <= answer.max() <= 1.0 for answer in answers)
     assert all(answer.std() > 0 for answer in answers)
@@ -127,8 +127,8 @@ def test_another_click_changes_the_answer_of_its_object_alone(study, chunk, name
     one = np.array([[32.0, 22.0, 1.0]], np.float32)
     two = np.concatenate([one, np.array([[5.0, 70.0, -1.0]], np.float32)])
     with torch.inference_mode():
-        before = system.asked(chunk).answer([one] * 3)
-        after = system.asked(chunk).answer([one, two, one])
+        before = system.look(chunk).predict([one] * 3)
+        after = system.look(chunk).predict([one, two, one])
     assert not np.allclose(before[1], after[1])
     assert np.allclose(before[0], after[0], atol=1e-5)
     assert np.allclose(before[2], after[2], atol=1e-5)
@@ -139,10 +139,10 @@ def test_photographs_are_looked_at_once_and_answers_stay_as_they_were(study, chu
     system = peer_system(study, name)
     clicks = [np.array([[32.0, 22.0, 1.0]], np.float32)] * 3
     with torch.inference_mode():
-        asked = system.asked(chunk)
-        once = asked.answer(clicks)
+        asked = system.look(chunk)
+        once = asked.predict(clicks)
         asked.seen = ()
-        anew = asked.answer(clicks)
+        anew = asked.predict(clicks)
     assert all(np.array_equal(*pair) for pair in zip(once, anew, strict=True))
 
 
@@ -150,12 +150,12 @@ def test_itis_sees_its_last_answer(study, chunk):
     system = peer_system(study, "ITIS")
     clicks = [np.array([[32.0, 22.0, 1.0]], np.float32)] * 3
     with torch.inference_mode():
-        asked = system.asked(chunk)
+        asked = system.look(chunk)
         assert asked.previous is None
-        first = asked.answer(clicks)
+        first = asked.predict(clicks)
         assert asked.previous.shape == (3, 1, 32, 32) and asked.previous.dtype == torch.bool
         asked.previous = ~asked.previous  # whatever it was, it is another mask now
-        assert not np.allclose(first[0], asked.answer(clicks)[0])
+        assert not np.allclose(first[0], asked.predict(clicks)[0])
 
 
 def outside_the_box(example, shape, reach):
@@ -170,8 +170,8 @@ def outside_the_box(example, shape, reach):
 def test_dextr_answers_nothing_outside_its_box(study, chunk):
     system = peer_system(study, "DEXTR")
     with torch.inference_mode():
-        asked = system.asked(chunk)
-        answers = asked.answer([NOTHING] * 3)
+        asked = system.look(chunk)
+        answers = asked.predict([NOTHING] * 3)
     for answer, example, sample in zip(answers, chunk, asked.crops.cuts, strict=True):
         crop_pixel = 1.0 / min(sample.affine[0, 0], sample.affine[1, 1])
         outside = outside_the_box(example, answer.shape, 2.0 * crop_pixel)
@@ -183,8 +183,8 @@ def test_dextr_answers_nothing_outside_its_box(study, chunk):
 def test_dextr_clicks_extremes_of_the_truth_and_the_same_in_any_company(study, chunk):
     system = peer_system(study, "DEXTR")
     with torch.inference_mode():
-        together = system.asked(chunk).answer([NOTHING] * 3)
-        alone = system.asked(chunk[1:2]).answer([NOTHING])
+        together = system.look(chunk).predict([NOTHING] * 3)
+        alone = system.look(chunk[1:2]).predict([NOTHING])
     assert np.allclose(together[1], alone[0], atol=1e-5)
 
 
@@ -196,7 +196,7 @@ def test_the_first_answer_is_the_mask_that_evaluation_scores(
     labelled = validation(study, "voc")
     frame = object_iou(study, made, labelled)
     with torch.inference_mode():
-        answers = boxes.asked(labelled.examples).answer([NOTHING] * len(labelled.examples))
+        answers = boxes.look(labelled.examples).predict([NOTHING] * len(labelled.examples))
     for answer, example, wanted in zip(answers, labelled.examples, frame["iou"], strict=True):
         truth, void = study.cache.supervision(example)
         found = masks.iou(answer > study.profile.inference.threshold, truth, void)
@@ -208,11 +208,11 @@ def test_corrections_change_the_answer_and_no_corrections_do_not(boxes, chunk):
     point = chunk[0].interaction.point
     click = np.array([[point.row, point.col, 1.0]], np.float32)
     with torch.inference_mode():
-        asked = boxes.asked(chunk)
-        first = asked.answer([NOTHING] * 3)
-        corrected = asked.answer([click, NOTHING, NOTHING])
-        outside = asked.answer([click * [1, 1, -1], NOTHING, NOTHING])
-        again = asked.answer([NOTHING] * 3)
+        asked = boxes.look(chunk)
+        first = asked.predict([NOTHING] * 3)
+        corrected = asked.predict([click, NOTHING, NOTHING])
+        outside = asked.predict([click * [1, 1, -1], NOTHING, NOTHING])
+        again = asked.predict([NOTHING] * 3)
     assert not np.allclose(first[0], corrected[0], atol=1e-3)
     assert not np.allclose(corrected[0], outside[0], atol=1e-4)
     assert np.allclose(first[0], again[0], atol=1e-6)
@@ -221,8 +221,8 @@ def test_corrections_change_the_answer_and_no_corrections_do_not(boxes, chunk):
 
 def test_answers_end_where_the_crop_ends(boxes, chunk):
     with torch.inference_mode():
-        asked = boxes.asked(chunk)
-        answers = asked.answer([NOTHING] * 3)
+        asked = boxes.look(chunk)
+        answers = asked.predict([NOTHING] * 3)
     for answer, sample in zip(answers, asked.crops.cuts, strict=True):
         seen = crops.paste(np.ones((32, 32), np.float32), sample.affine, sample.shape)
         assert not answer[seen == 0].any()

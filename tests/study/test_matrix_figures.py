@@ -1,4 +1,4 @@
-"""Heat maps write every value and mark what was learned; options stand by reading."""
+"""Heat maps write every value and mark what was learned; options stand by setting."""
 
 from pathlib import Path
 
@@ -112,7 +112,7 @@ def dots_of(panel):
     return [line for line in panel.lines if line.get_marker() == "o"]
 
 
-def test_options_stand_under_their_reading():
+def test_options_stand_under_their_setting():
     figure = sensitivity_figure(ROWS, "made up", "what Table 4 uses")
     first, second = figure.axes
     assert [first.get_title(loc="left"), second.get_title(loc="left")] == ["temperature", "erosion"]
@@ -140,10 +140,10 @@ def test_panels_share_their_scale():
     assert first.get_xlim() == second.get_xlim()
 
 
-def test_a_reading_in_two_places_and_no_rows_are_refused():
-    with pytest.raises(InputError, match="sort the rows by reading"):
+def test_a_setting_in_two_places_and_no_rows_are_refused():
+    with pytest.raises(InputError, match="sort the rows by setting"):
         sensitivity_figure([ROWS[0], ROWS[2], ROWS[1]], "made up")
-    with pytest.raises(InputError, match=r"got readings \[\]"):
+    with pytest.raises(InputError, match=r"got settings \[\]"):
         sensitivity_figure([], "made up")
 
 

@@ -44,7 +44,7 @@ class Profile:
     """Everything that a study needs to know beside a data root and a seed.
 
     Attributes:
-        data: what the pictures are, for captions.
+        data: what the images are, for captions.
         synthetic: the images are generated, no data root is needed.
         initial_sets: what initial models learn; Table 4 is made for each.
         n_clicks: that a simulated user gives each object of Table 1; what has not reached its

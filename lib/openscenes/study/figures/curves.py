@@ -35,13 +35,13 @@ def click_figure(
 ) -> Figure:
     """Mean IoU against the number of clicks, one panel per test set.
 
-    Ours: IoU@k of Table 1 for every k.  Bands are 95 % intervals over objects and seeds.
+    IoU@k of Table 1 for every k.  Bands are 95 % intervals over objects and seeds.
 
     Args:
         series: test set -> system -> curve; a system keeps its colour in all panels, "Ours" has
             the house's.
         title: stands above, and should name the data.
-        targets: test set -> IoU that NoC asks for, drawn as a line.
+        targets: test set -> target IoU of NoC, drawn as a line.
         max_clicks: where the axis ends.
     Raises:
         InputError: if a curve goes on after ``max_clicks`` or is not three-dimensional.
@@ -60,7 +60,7 @@ def noc_figure(
 ) -> Figure:
     """Share of objects that have reached the target after so many clicks, a panel per test set.
 
-    Ours: NoC is a mean of which this is the whole distribution: NoC = 1 + the sum of (1 - share)
+    NoC is a mean of which this is the whole distribution: NoC = 1 + the sum of (1 - share)
     over 1 to ``max_clicks`` - 1 clicks, so the area above a curve is what NoC counts.  An object
     that reached the target stays counted where a later click spoils it.
 
@@ -86,7 +86,7 @@ def _with_target(panel: Axes, target: float) -> str:
 
 
 def reached(iou: Values, target: float) -> Values:
-    """Whether the best answer so far has the target IoU: (..., n_clicks) 0.0 or 1.0."""
+    """Whether the best prediction so far has the target IoU: (..., n_clicks) 0.0 or 1.0."""
     return (np.maximum.accumulate(iou, axis=-1) >= target).astype(np.float64)
 
 
@@ -118,7 +118,7 @@ def _curve_figure(
 def system_styles(series: Series) -> dict[str, tuple[str, str]]:
     """system -> (colour, marker), alike in every figure of the same systems.
 
-    Ours: each has a marker of its own, too, since lines of seven systems cross.
+    Each has a marker of its own, too, since lines of seven systems cross.
     """
     others = dict.fromkeys(name for curves in series.values() for name in curves if name != OURS)
     free = [colour for colour in SERIES if colour != PALETTE["ours"]]
@@ -162,7 +162,7 @@ def _mean_of(means: Means, key: tuple[str, int, str]) -> NDArray[np.float64]:
 def _draw_curve(
     panel: Axes, first: int, estimates: Sequence[Estimate], colour: str, marker: str
 ) -> None:
-    """A line with its band; a single answer is a marker with an error bar."""
+    """A line with its band; a single prediction is a marker with an error bar."""
     alone = len(estimates) == 1
     clicks = np.arange(first, first + len(estimates))
     mean, low, high = (np.array([getattr(e, name) for e in estimates])
@@ -204,7 +204,7 @@ def subset_figure(table: Table) -> Figure:
     """Change of mIoU with the share of images seen, beside the paper's: Table 7.
 
     Paper: Table 7.
-    Ours: changes to the start, since the paper's values are from other pictures; the rows of a
+    Changes to the start, since the paper's values are from other images; the rows of a
     block are taken as equal shares, the first having seen none and the last all.
 
     Returns:

@@ -19,7 +19,7 @@ from openscenes.study.scores.statistics import Estimate
 def table_figure(table: Table) -> Figure:
     """Each row's difference to the first row, with its 95 % interval, beside the paper's.
 
-    Ours: differences, not means, since the paper's values are from other pictures: what can be
+    Differences, not means, since the paper's values are from other images: what can be
     compared is what a step gains. The paper's difference is taken to the paper's first row.
 
     Returns:
@@ -37,7 +37,7 @@ def block_panels(
 ) -> tuple[Figure, list[Axes]]:
     """A figure titled by the table's caption, with a panel for each of its blocks, two in a line.
 
-    Ours: blocks with the same rows share their labels at the left; others have their own.
+    Blocks with the same rows share their labels at the left; others have their own.
     """
     labels = [tuple(row.label for row in block.rows) for block in table.blocks]
     n_blocks, alike = len(labels), len(set(labels)) == 1
@@ -140,7 +140,7 @@ def _has_papers_difference(block: Block) -> bool:
 def breakdown_figure(frame: pd.DataFrame, title: str) -> Figure:
     """Each group's change to the first row with its 95 % interval.
 
-    Ours: all panels share their scale, so that rows can be compared; drop the lines of a row that
+    All panels share their scale, so that rows can be compared; drop the lines of a row that
     would dwarf the others, such as an upper bound, to see these.
 
     Args:
@@ -213,7 +213,7 @@ def finish_dot_plot(panel: Axes) -> None:
 def objects_figure(table: Table) -> Figure:
     """Distribution over objects of the change in IoU against the first row.
 
-    Ours: seeds are averaged for each object first; the lines in a violin are the quartiles.
+    Seeds are averaged for each object first; the lines in a violin are the quartiles.
 
     Returns:
         One panel per block; every row but the first, from top to bottom.

@@ -28,9 +28,9 @@ from openscenes.study.runs.models import Model, run_context
 from openscenes.study.runs.recipes import FULL, evolution_config
 from openscenes.study.scores.masks import IPTVariant, ipt_iou
 
-Picture = NDArray[Any]
-WIDTH, HEIGHT, SIDE = 10.2, 8.9, 1.0  # inches; the side of every picture
-_TOPS = (1.15, 2.55, 3.95, 5.95, 7.4)  # of the rows of pictures: three of IPT, two of a pair
+Pixels = NDArray[Any]
+WIDTH, HEIGHT, SIDE = 10.2, 8.9, 1.0  # inches; the side of every image
+_TOPS = (1.15, 2.55, 3.95, 5.95, 7.4)  # of the rows of images: three of IPT, two of a pair
 _TALL = (0.28, _TOPS[2] + SIDE - _TOPS[0])
 _TEXT = 8.5  # points, so that a page 900 px wide can be read
 
@@ -50,7 +50,7 @@ class _Trace:
 def position_by_gain(study: Study, model: Model, labelled: Labelled, share: float = 0.75) -> int:
     """The object whose gain of IoU by IPT stands at a share of all: 0 the worst, 1 the best.
 
-    Ours: an object for a picture is chosen by rank, so that nobody picks the pretty one.
+    An object for a figure is chosen by rank, so that nobody picks the pretty one.
     """
     scores = ipt_iou(study, model, labelled, _variant(study))
     order = np.argsort((scores["refined"] - scores["iou"]).to_numpy(), kind="stable")
@@ -84,10 +84,10 @@ def _variant(study: Study) -> dict[str, IPTVariant]:
 def framework_figure(
     study: Study, model: Model, labelled: Labelled, position: int, old: Labelled | None = None
 ) -> Figure:
-    """The data flow of the framework with the pictures and numbers of one object.
+    """The data flow of the framework with the images and numbers of one object.
 
     Paper: Fig. 2 (IPT and feature alignment) and Fig. 3 (the sequence).
-    Ours: drawn from what the model really answers and from the profile's settings; the object is
+    Drawn from what the model really predicts and from the profile's settings; the object is
     one of the validation set, so that its truth can be shown, and stands for one of scene B.
 
     Args:
@@ -110,15 +110,15 @@ def framework_figure(
 
 
 class _Sheet:
-    """A page measured in inches from its upper left corner, for pictures, bars and arrows."""
+    """A page measured in inches from its upper left corner, for images, bars and arrows."""
 
     def __init__(self) -> None:
         self.figure = Figure(figsize=(WIDTH, HEIGHT))
         self.canvas = self.figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(HEIGHT, 0))
         self.canvas.set_axis_off()
 
-    def picture(self, x: float, row: int, image: Picture, title: str, cmap: str = "gray") -> Axes:
-        """A picture of one size; confidences are shown from 0 to 1, F over its own range."""
+    def image(self, x: float, row: int, image: Pixels, title: str, cmap: str = "gray") -> Axes:
+        """An image of one size; confidences are shown from 0 to 1, F over its own range."""
         place = (x / WIDTH, 1 - (_TOPS[row] + SIDE) / HEIGHT, SIDE / WIDTH, SIDE / HEIGHT)
         panel = self.figure.add_axes(place, xticks=[], yticks=[])
         low, high = (0, 1) if cmap == "cividis" else (None, None)
@@ -156,12 +156,12 @@ def _middle(row: int) -> float:
     return _TOPS[row] + SIDE / 2
 
 
-def _map(values: Tensor) -> Picture:
+def _map(values: Tensor) -> Pixels:
     """(1, 1, H, W) on any device to (H, W)."""
     return values[0, 0].float().cpu().numpy()
 
 
-def _masked(image: Picture, mask: Picture, colour: str = "mask") -> Picture:
+def _masked(image: Pixels, mask: Pixels, colour: str = "mask") -> Pixels:
     """A mask's pixels in its colour on a grey crop."""
     grey = np.repeat(image.mean(2, keepdims=True), 3, 2)
     painted = 0.25 * grey + 191 * np.array(to_rgb(PALETTE[colour]))
@@ -169,16 +169,16 @@ def _masked(image: Picture, mask: Picture, colour: str = "mask") -> Picture:
 
 
 def _draw_network(sheet: _Sheet, made: _Trace, profile: Profile) -> None:
-    """Crop and interaction, the network, and its three answers."""
+    """Crop and interaction, the network, and its three outputs."""
     image, said, inference = made.sample.image, made.prediction, profile.inference
-    crop = sheet.picture(0.1, 1, image, "crop, box\nand click")
+    crop = sheet.image(0.1, 1, image, "crop, box\nand click")
     draw_interaction(crop, made.sample.box, made.sample.point, size=5)
-    sheet.bar(1.22, _TOPS[0], _TALL, f"network ({profile.network.backbone}), at rest", "ours")
-    sheet.picture(1.66, 0, _masked(image, _map(said.predicted_mask)), "predictor\nmask $M_b$")
-    sheet.picture(1.66, 1, _masked(image, _map(said.coarse_mask)), "coarse\nmask $M_p$")
+    sheet.bar(1.22, _TOPS[0], _TALL, f"network ({profile.network.backbone}), frozen", "ours")
+    sheet.image(1.66, 0, _masked(image, _map(said.predicted_mask)), "predictor\nmask $M_b$")
+    sheet.image(1.66, 1, _masked(image, _map(said.coarse_mask)), "coarse\nmask $M_p$")
     where = "layer 4" if inference.feature == "layer4" else inference.feature
     feature = said.feature(inference.feature)[0].float().mean(0).cpu().numpy()
-    sheet.picture(1.66, 2, feature, f"feature $F$ ({where}),\nmean of channels")
+    sheet.image(1.66, 2, feature, f"feature $F$ ({where}),\nmean of channels")
     sheet.across(1.1, 1.22, 1)
     sheet.across(1.5, 1.66, 0, 1, 2)
 
@@ -191,12 +191,12 @@ def _draw_prototypes(sheet: _Sheet, made: _Trace, profile: Profile) -> None:
         ("center", found.center_mask, f"center $Q$: click\nand {ipt.center_points} near it"),
         ("edge", found.edge_mask, f"{ipt.edge} edge $Q$\nof $M_p$"),
     )):  # fmt: skip
-        panel = sheet.picture(3.05, row, _masked(image, _map(mask), "click"), title)
+        panel = sheet.image(3.05, row, _masked(image, _map(mask), "click"), title)
         if name == "center":  # single pixels would not be seen
             rows, cols = _map(mask).nonzero()
             panel.plot(cols, rows, "o", color=PALETTE["click"], markersize=3)
         title = f"confidence\n$P^{{({name[0]})}}$"
-        sheet.picture(4.65, row, _map(found.confidence[name]), title, "cividis")
+        sheet.image(4.65, row, _map(found.confidence[name]), title, "cividis")
         sheet.arrow(2.66, _middle(1), 3.05, _middle(row))
     sheet.across(2.66, 3.05, 0)
     sheet.across(4.05, 4.21, 0, 1, 2)
@@ -211,7 +211,7 @@ def _draw_prototypes(sheet: _Sheet, made: _Trace, profile: Profile) -> None:
 def _draw_vote(sheet: _Sheet, made: _Trace, ipt: IPTConfig) -> None:
     """Merging, thresholds (Eq. 4) with their numbers, the vote (Eq. 5, 6) and what it gained."""
     found, image = made.refinement, made.sample.image
-    sheet.picture(6.02, 1, _map(found.confidence["merged"]), "merged\n$P^{(m)}$", "cividis")
+    sheet.image(6.02, 1, _map(found.confidence["merged"]), "merged\n$P^{(m)}$", "cividis")
     sheet.across(5.65, 6.02, 1, words=f"{ipt.alpha:g}")
     sheet.arrow(5.65, _middle(2), 6.02, _middle(1) + 0.3, f"{ipt.beta:g}    ")
     sheet.across(5.65, 7.42, 0)
@@ -222,15 +222,15 @@ def _draw_vote(sheet: _Sheet, made: _Trace, ipt: IPTConfig) -> None:
         (found.label_merged, f"$M_m$: $P^{{(m)}} > n\\cdot k$\n{_product(ipt.n, limits[1])}"),
         (made.prediction.coarse_mask, "$M_p$ votes,\ntoo"),
     )):  # fmt: skip
-        sheet.picture(7.42, row, _masked(image, _map(mask)), title)
+        sheet.image(7.42, row, _masked(image, _map(mask)), title)
     sheet.bar(8.56, _TOPS[0], _TALL, _vote_words(ipt), "ours")
     sheet.across(8.42, 8.56, 0, 1, 2)
     sheet.across(8.84, 9.02, 1)
     refined, (before, after) = _map(found.mask), made.iou
-    sheet.picture(9.02, 0, _map(found.votes) / 3, "votes $p$,\n0 to 3", "cividis")
-    sheet.picture(9.02, 1, _masked(image, refined), "refined\nmask $M$")
+    sheet.image(9.02, 0, _map(found.votes) / 3, "votes $p$,\n0 to 3", "cividis")
+    sheet.image(9.02, 1, _masked(image, refined), "refined\nmask $M$")
     title = f"$M$ and truth:\nIoU {100 * before:.1f} → {100 * after:.1f}"
-    panel = sheet.picture(9.02, 2, image, title)
+    panel = sheet.image(9.02, 2, image, title)
     for shape, colour in ((made.sample.mask, "truth"), (refined > 0, "mask")):
         if shape.any() and not shape.all():
             panel.contour(shape, levels=[0.5], colors=[PALETTE[colour]], linewidths=1.6)
@@ -247,14 +247,14 @@ def _vote_words(ipt: IPTConfig) -> str:
         return f"{ipt.coarse_weight:g} coarse + {1 - ipt.coarse_weight:g} mean $P$ > 1/2"
     if ipt.vote == "majority":
         return r"majority: $p \geq 2$ (Eq. 5, 6)"
-    return "soft vote: each map as strongly as it is sure (ours)"
+    return "soft vote: each map weighted by its confidence (ours)"
 
 
 def _draw_step(sheet: _Sheet, made: _Trace, config: EvolutionConfig) -> None:
     """One step of evolution: a pair, the losses of Eq. 11, their settings, and the way back."""
     old, image, height = made.partner, made.sample.image, _TOPS[4] + SIDE - _TOPS[3]
-    sheet.picture(0.6, 3, _masked(old.image, old.mask, "truth"), "crop and\nground truth")
-    sheet.picture(0.6, 4, _masked(image, _map(made.refinement.mask)), "crop and\npseudo mask $M$")
+    sheet.image(0.6, 3, _masked(old.image, old.mask, "truth"), "crop and\nground truth")
+    sheet.image(0.6, 4, _masked(image, _map(made.refinement.mask)), "crop and\npseudo mask $M$")
     sheet.bar(0.2, _TOPS[3], (0.28, SIDE), "pool A", "click")
     sheet.bar(0.2, _TOPS[4], (0.28, SIDE), "scene B", "right")
     sheet.bar(2.1, _TOPS[3], (0.28, height), "network, learning", "ours")
@@ -292,7 +292,7 @@ def _training(train: TrainConfig) -> str:
     """How the sum of the losses is trained."""
     name = {"adamw": "AdamW", "sgd": "SGD"}[train.optimiser]
     pace = "one cycle up to" if train.schedule == "one_cycle" else "constant rate"
-    rest = "\nbackbone's BatchNorm at rest" if train.freeze_batchnorm else ""
+    rest = "\nbackbone's BatchNorm frozen" if train.freeze_batchnorm else ""
     epochs = f"{train.batch_size} pairs a step, {train.epochs} epochs"
     total = r"$\mathcal{L}$: their sum (Eq. 11)"
     return f"{total}\n{name}, {pace} {train.learning_rate:g}\n{epochs}{rest}"

@@ -1,4 +1,4 @@
-"""Pictures: what the user gives, what the network answers, what IPT makes of it (Fig. 4)."""
+"""Images: the user's input, the network's prediction, the mask that IPT refines (Fig. 4)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def gallery(
     """The paper's Figure 4 for objects from the most improved to the most harmed by IPT.
 
     Paper: Fig. 4.
-    Ours: objects are chosen by rank, evenly from the best change of IoU over the median to the
+    Objects are chosen by rank, evenly from the best change of IoU over the median to the
     worst, so that nobody picks the pretty ones; crops are shown as the network sees them.
 
     Returns:
@@ -151,7 +151,7 @@ def _washed(image: NDArray[np.uint8], mask: BoolMask, colour: str) -> NDArray[np
 def _errors(
     image: NDArray[np.uint8], mask: BoolMask, truth: BoolMask, void: BoolMask
 ) -> NDArray[np.uint8]:
-    """Right, too much and missed in their colours on a grey picture; void stays uncoloured."""
+    """Right, too much and missed in their colours on a grey image; void stays uncoloured."""
     grey = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
     for region, name in (
         (mask & truth, "right"), (mask & ~truth, "too much"), (~mask & truth, "missed")
@@ -178,14 +178,14 @@ def _error_legend() -> list[Patch | Line2D]:
 
 
 def scene_sheet(study: Study, name: str, n: int = 6) -> Figure:
-    """Photographs of a validation scene with the objects' outlines, boxes and clicks.
+    """Images of a validation scene with the objects' outlines, boxes and clicks.
 
-    Ours: photographs are taken evenly from the scene's list, not chosen.
+    Images are taken evenly from the scene's list, not chosen.
 
     Args:
-        study: where the pictures are.
+        study: where the images are.
         name: "voc", "cityscapes" or "coco".
-        n: how many photographs.
+        n: how many images.
     """
     labelled = validation(study, name)
     groups = _by_image(labelled)
@@ -199,10 +199,10 @@ def scene_sheet(study: Study, name: str, n: int = 6) -> Figure:
     for panel in panels.flat:
         panel.set_axis_off()
     for panel, place in zip(panels.flat, places, strict=False):
-        _draw_photograph(panel, study, groups[place])
+        _draw_image(panel, study, groups[place])
     figure.suptitle(
         f"{labelled.index.scene}: {len(labelled.examples)} objects in {labelled.index.n_images} "
-        f"pictures\n{study.profile.data}",
+        f"images\n{study.profile.data}",
         fontsize=10.5,
     )
     return figure
@@ -215,7 +215,7 @@ def _by_image(labelled: Labelled) -> list[list[Example]]:
     return list(groups.values())
 
 
-def _draw_photograph(panel: Axes, study: Study, examples: Sequence[Example]) -> None:
+def _draw_image(panel: Axes, study: Study, examples: Sequence[Example]) -> None:
     panel.imshow(study.cache.image(examples[0].image))
     for example in examples:
         mask, _ = study.cache.supervision(example)

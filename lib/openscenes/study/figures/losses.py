@@ -30,7 +30,7 @@ TERM_NAMES = {
 def training_figure(models: Sequence[Model]) -> Figure:
     """Loss terms by epoch: a row of panels per stage, a panel per term, a line per model.
 
-    Ours: terms as they are logged, before the division by the crop's pixels; seeds of one variant
+    Terms as they are logged, before the division by the crop's pixels; seeds of one variant
     share a line's look. A model that learned nothing has no loss to show. Where one run leaves the
     others far behind, the scale is logarithmic.
     """

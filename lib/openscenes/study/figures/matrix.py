@@ -1,4 +1,4 @@
-"""Heat maps of R[i][j] for several methods, and how much each reading of the paper matters."""
+"""Heat maps of R[i][j] for several methods, and how much each setting of the paper matters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def matrix_figure(
     """R[i][j] of several methods side by side on one colour scale.
 
     Paper: Table 2 has some of these cells.
-    Ours: all cells, with 95 % intervals; cells of sets that the model has learned are framed, the
+    All cells, with 95 % intervals; cells of sets that the model has learned are framed, the
     others are zero-shot and in italics.
 
     Args:
@@ -120,26 +120,26 @@ def _legend() -> list[Patch]:
 def sensitivity_figure(
     rows: Sequence[tuple[str, str, Estimate]], title: str, default: str = "the default"
 ) -> Figure:
-    """What each option changes against the default, grouped by the reading that it belongs to.
+    """What each option changes against the default, grouped by the setting that it belongs to.
 
-    Ours: the paper leaves these readings open; a dot is hollow where the interval holds zero,
-    that is where the option cannot be told from the default.
+    The paper leaves these settings open; a dot is hollow where the interval holds zero,
+    that is where the option does not differ significantly from the default.
 
     Args:
-        rows: (reading, option, paired difference to the default in points); a reading's options
+        rows: (setting, option, paired difference to the default in points); a setting's options
             follow each other.
         title: stands above, and should name data and score.
         default: what the differences are taken to.
     Returns:
-        One panel per reading, options from top to bottom, numbers at the right.
+        One panel per setting, options from top to bottom, numbers at the right.
     Raises:
-        InputError: if there is no row, or a reading comes twice.
+        InputError: if there is no row, or a setting comes twice.
     """
     groups = [(name, list(members)) for name, members in groupby(rows, key=lambda row: row[0])]
     names = [name for name, _ in groups]
     if not rows or len(set(names)) != len(names):
         raise InputError(
-            f"options must come reading by reading, got readings {names}; sort the rows by reading"
+            f"options must come setting by setting, got settings {names}; sort the rows by setting"
         )
     heights = [len(members) + 0.3 for _, members in groups]
     figure = Figure(figsize=(7.6, 1.4 + 0.27 * sum(heights) + 0.22 * len(names)))
@@ -177,5 +177,5 @@ def _dot_legend() -> list[Line2D]:
     return [
         Line2D([], [], color=colour, marker="o", linewidth=2, label="95 % interval leaves out 0"),
         Line2D([], [], color=colour, marker="o", linewidth=2, markerfacecolor="white",
-               label="holds 0: cannot be told"),
+               label="holds 0: not significant"),
     ]  # fmt: skip

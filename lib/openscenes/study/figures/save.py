@@ -1,4 +1,4 @@
-"""A figure as a picture on a page: the same bytes for the same figure, and words beside it."""
+"""A figure as an image on a page: the same bytes for the same figure, and words beside it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from openscenes.study.runs.data import Study
 def show_figure(figure: Figure, alt: str, path: Path | None = None) -> Image:
     """A drawn figure as PNG for a notebook cell, and as a file of its own.
 
-    On a page alone, a figure that holds pictures becomes a JPEG, where that has less than half
+    On a page alone, a figure that holds images becomes a JPEG, where that has less than half
     the bytes: pages are kept, and read over slow lines.
 
     Args:
-        figure: drawn by ``figures`` or ``distributions``.
+        figure: drawn by one of ``study.figures``.
         alt: what a reader who cannot see it should know.
         path: where the file goes; None keeps it on the page only.
     """
@@ -52,8 +52,8 @@ def show_data(
 ) -> Image | Markdown:
     """A figure that shows the data itself, as JPEG, or the reason why it is not drawn.
 
-    Ours: synthetic scenes are always shown; real images belong to others and would be copied with
-    the page, so a page keeps them only where its reader asks for it.
+    Synthetic scenes are always shown; real images belong to others and would be copied with
+    the page, so a page keeps them only where its reader wants it.
 
     Args:
         draw: called as ``draw(study, *arguments)``.

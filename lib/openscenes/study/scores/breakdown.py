@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from openscenes.errors import InputError
+from openscenes.study.pages.markdown import grid
 from openscenes.study.profiles import Profile
 from openscenes.study.scores.continual import Means, Values, bootstrap
 
-COCO_LIMITS = (32**2, 96**2)  # in px of the picture: small < 1,024 <= medium < 9,216 <= large
+COCO_LIMITS = (32**2, 96**2)  # in px of the image: small < 1,024 <= medium < 9,216 <= large
 MIN_OBJECTS = 5
 OTHERS = "others"
 COLUMNS = ("block", "group", "n_objects", "row", "mean", "std", "change", "low", "high")
@@ -26,7 +27,7 @@ Limits = Literal["coco", "terciles"]
 def by_size(objects: pd.DataFrame, limits: Limits = "coco") -> pd.DataFrame:
     """Mean IoU of small, medium and large objects, and its change to the first row.
 
-    Ours: COCO's limits are for pictures of about 640 x 480 px; where pictures are small nearly
+    COCO's limits are for images of about 640 x 480 px; where images are small nearly
     everything is small, so that terciles of each block's areas tell more there.
 
     Args:
@@ -47,7 +48,7 @@ def by_size(objects: pd.DataFrame, limits: Limits = "coco") -> pd.DataFrame:
 def by_class(objects: pd.DataFrame, min_objects: int = MIN_OBJECTS) -> pd.DataFrame:
     """Mean IoU of each class, and its change to the first row.
 
-    Ours: classes of few objects are pooled, since their means say little; the most frequent class
+    Classes of few objects are pooled, since their means say little; the most frequent class
     comes first, the pool last.
 
     Args:
@@ -136,15 +137,12 @@ def breakdown_markdown(frame: pd.DataFrame, word: str) -> str:
     """
     parts = []
     for title, block in frame.groupby("block", sort=False):
-        rows = list(block["row"].unique())
-        head = [word, "objects", *rows]
-        parts += [f"## {title}\n", "| " + " | ".join(head) + " |"]
-        parts.append("|---" + "|---:" * (len(head) - 1) + "|")
-        for group, lines in block.groupby("group", sort=False):
-            cells = [_cell(mean, *change) for mean, *change in lines[_SHOWN].to_numpy()]
-            n_objects = lines["n_objects"].iloc[0]
-            parts.append("| " + " | ".join([str(group), str(n_objects), *cells]) + " |")
-        parts.append("")
+        lines = [
+            (group, row["n_objects"].iloc[0], *(_cell(*shown) for shown in row[_SHOWN].to_numpy()))
+            for group, row in block.groupby("group", sort=False)
+        ]
+        table = grid((word, "objects", *block["row"].unique()), lines)
+        parts.append(f"## {title}\n\n{table}\n")
     n_changes = int(frame["change"].notna().sum())
     parts.append(
         "Mean IoU in points; in brackets the change to the first column and its 95 % bootstrap "
@@ -178,5 +176,5 @@ def rows_of(objects: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
 
 
 def size_limits(profile: Profile) -> Limits:
-    """COCO's limits for photographs; terciles for generated pictures, which are small."""
+    """COCO's limits for images; terciles for generated images, which are small."""
     return "coco" if profile.synthetic is None else "terciles"

@@ -1,7 +1,7 @@
-"""Every system of Table 1 behind one question: what mask do these clicks give?
+"""Every system of Table 1 behind one interface: what mask do these clicks give?
 
-A system looks at a chunk of objects once (crops, encoded stages) and then answers as often as the
-user clicks; clicks are in image pixels, answers are probabilities in image pixels.
+A system looks at a chunk of objects once (crops, encoded stages) and then predicts as often as the
+user clicks; clicks are in image pixels, predictions are probabilities in image pixels.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ ImageClicks = Sequence[NDArray[np.float32]]  # per object (K, 3): row, col, sign
 NO_CLICKS = np.zeros((0, 3), np.float32)
 
 
-class Asked(Protocol):
+class Predictor(Protocol):
     """A system before a chunk of objects."""
 
-    def answer(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
+    def predict(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
         """Return a probability map of each object's whole image, given all clicks so far."""
 
 
@@ -47,13 +47,13 @@ class System(Protocol):
 
     @property
     def protocol_clicks(self) -> int:
-        """Clicks that it needs before its first answer; 0 for systems of free clicks."""
+        """Clicks that it needs before its first prediction; 0 for systems of free clicks."""
 
     @property
     def corrects(self) -> bool:
-        """Whether it takes clicks after its first answer."""
+        """Whether it takes clicks after its first prediction."""
 
-    def asked(self, chunk: Sequence[Example]) -> Asked:
+    def look(self, chunk: Sequence[Example]) -> Predictor:
         """Look at objects."""
 
 
@@ -73,7 +73,7 @@ def system_of(study: Study, recipe: Recipe, model: Model) -> System:
 
 @dataclass(frozen=True)
 class ClickSystem:
-    """Free clicks on the whole photograph: iFCN and those that followed it."""
+    """Free clicks on the whole image: iFCN and those that followed it."""
 
     study: Study
     peer: Peer
@@ -81,8 +81,8 @@ class ClickSystem:
     protocol_clicks: int = 0
     corrects: bool = True
 
-    def asked(self, chunk: Sequence[Example]) -> Asked:
-        """Scale each photograph to the network's size; see of it what no click changes."""
+    def look(self, chunk: Sequence[Example]) -> Predictor:
+        """Scale each image to the network's size; see of it what no click changes."""
         crops, network = _Crops(self.study, self.peer.crop, chunk), cast(Any, self.network)
         if not hasattr(network, "image_features"):
             return _Clicked(self, crops)
@@ -98,7 +98,7 @@ class _Clicked:
     seen: tuple[Any, ...] = ()
     previous: Tensor | None = None
 
-    def answer(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
+    def predict(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
         network = cast(Any, self.system.network)
         moved = self.crops.moved(clicks)
         with self.system.study.fabric.autocast():
@@ -119,7 +119,7 @@ class ExtremeSystem:
     protocol_clicks: int = 4
     corrects: bool = False
 
-    def asked(self, chunk: Sequence[Example]) -> Asked:
+    def look(self, chunk: Sequence[Example]) -> Predictor:
         """Cut the box that the extremes span, with DEXTR's margin."""
         return _Extreme(self, _Crops(self.study, self.peer.crop, chunk), chunk)
 
@@ -130,7 +130,7 @@ class _Extreme:
     crops: _Crops
     chunk: Sequence[Example]
 
-    def answer(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
+    def predict(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
         batch, network = self.crops.batch, cast(Any, self.system.network)
         generators = [torch_generator("extremes", e.object_id) for e in self.chunk]
         extremes = extreme_points(batch.masks, slack_px=0.0, generators=generators)
@@ -150,7 +150,7 @@ class BoxSystem:
     protocol_clicks: int = 3
     corrects: bool = True
 
-    def asked(self, chunk: Sequence[Example]) -> Asked:
+    def look(self, chunk: Sequence[Example]) -> Predictor:
         """Cut the user's boxes and run the backbone once."""
         cut = _Crops(self.study, self.study.profile.crop, chunk)
         inputs = cut.batch.inputs(self.study.profile.clicks)
@@ -166,7 +166,7 @@ class _Boxed:
     inputs: Tensor
     stages: Any
 
-    def answer(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
+    def predict(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
         network = self.system.network
         with self.system.study.fabric.autocast():
             if not any(len(given) for given in clicks):

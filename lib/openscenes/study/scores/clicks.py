@@ -1,6 +1,6 @@
-"""Table 1's scores: what a system answers to its first clicks, and after each further one.
+"""Table 1's scores: what a system predicts from its first clicks, and after each further one.
 
-Paper: Sec. 4.2, Table 1.  Ours: one simulated user for every system (``next_click``), a
+Paper: Sec. 4.2, Table 1.  One simulated user for every system (``next_click``), a
 threshold that is fixed for each system on the source's validation set, and IoU in image pixels.
 """
 
@@ -28,7 +28,7 @@ from openscenes.study.runs.models import Model
 from openscenes.study.runs.recipes import Recipe, refiner_of
 from openscenes.study.runs.runs import find
 from openscenes.study.runs.store import kept_scores
-from openscenes.study.scores.click_systems import NO_CLICKS, Asked, System, system_of
+from openscenes.study.scores.click_systems import NO_CLICKS, Predictor, System, system_of
 from openscenes.study.scores.masks import identity
 from openscenes.study.scores.noc import Respond, refine, simulate
 
@@ -40,7 +40,7 @@ SIMULATED = 32  # objects that are clicked on in lockstep
 
 
 def first_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> pd.DataFrame:
-    """IoU of a peer's first answer at the threshold of Tables 2 to 7, the same for all systems.
+    """IoU of a peer's first prediction at the threshold of Tables 2 to 7, the same for all systems.
 
     Returns:
         One row per object: object_id, class_name, area, iou.
@@ -53,7 +53,7 @@ def first_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) ->
 def click_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> pd.DataFrame:
     """IoU after each click that a simulated user gives, one row per object.
 
-    ``click_1`` is the first answer: to one free click, to box and point (three clicks), or to
+    ``click_1`` is the first prediction: to one free click, to box and point (three clicks), or to
     four extremes.  Nobody stops early, so that every number about clicks is read off one run.
 
     Returns:
@@ -69,9 +69,9 @@ def source_thresholds(
 ) -> NDArray[np.float64]:
     """The probability above which a system's map is a mask, (n_objects,), fixed where labels exist.
 
-    Ours: the best of five on the source's validation set, of the first model of a life, so that
+    The best of five on the source's validation set, of the first model of a task sequence, so that
     no new scene chooses it; DEXTR and IOG print nine values on the test set itself.  Where that
-    set is itself reported, each half of its photographs has the threshold that is best on the
+    set is itself reported, each half of its images has the threshold that is best on the
     other half, so that no object chooses its own.
     """
     swept = threshold_sweep(study, recipe, model)
@@ -85,7 +85,7 @@ def best_threshold(swept: pd.DataFrame, half: int | None = None) -> float:
 
     Args:
         swept: as ``threshold_sweep`` gives it.
-        half: of the photographs that may choose; all of them if None.
+        half: of the images that may choose; all of them if None.
     """
     chosen = swept if half is None else swept[swept["half"] == half]
     means = chosen[[f"{t:g}" for t in THRESHOLDS]].mean().to_numpy()
@@ -96,21 +96,21 @@ def best_threshold(swept: pd.DataFrame, half: int | None = None) -> float:
 def threshold_sweep(study: Study, recipe: Recipe, model: Model) -> pd.DataFrame:
     """IoU of each object of the source at each threshold, after three clicks (DEXTR: four).
 
-    Ours: the simulated user clicks on the masks that the threshold itself makes.
+    The simulated user clicks on the masks that the threshold itself makes.
 
     Returns:
-        Columns object_id, half (of the photographs, every second one), 0.1 ... 0.9.
+        Columns object_id, half (of the images, every second one), 0.1 ... 0.9.
     """
     first = recipe.lineage()[0]
-    asked = model if first is recipe else find(study, first)
+    scored = model if first is recipe else find(study, first)
     labelled = validation(study, SOURCE)
-    key = _key(study, first, asked, labelled) | {"kind": "thresholds", "thresholds": THRESHOLDS}
+    key = _key(study, first, scored, labelled) | {"kind": "thresholds", "thresholds": THRESHOLDS}
 
     def score() -> pd.DataFrame:
-        system = system_of(study, first, asked)
+        system = system_of(study, first, scored)
         rows = [
             _sweep(study, system, chunk)
-            for chunk in _chunks(labelled, f"thresholds of {asked.label}")
+            for chunk in _chunks(labelled, f"thresholds of {scored.label}")
         ]
         columns = [f"{t:g}" for t in THRESHOLDS]
         return _halves(labelled).join(pd.DataFrame(np.concatenate(rows).round(5), columns=columns))
@@ -176,9 +176,9 @@ def _curves(
     thresholds: Sequence[float] | NDArray[np.float64],
     n_clicks: int,
 ) -> NDArray[np.float64]:
-    """(n, n_clicks) IoU: the first answer, then corrections."""
+    """(n, n_clicks) IoU: the first prediction, then corrections."""
     truths, voids = zip(*(study.cache.supervision(example) for example in chunk), strict=True)
-    respond = _cut(system.asked(chunk), thresholds)
+    respond = _cut(system.look(chunk), thresholds)
     with torch.inference_mode():
         if not system.protocol_clicks:
             return simulate(respond, truths, voids, n_clicks)
@@ -189,28 +189,28 @@ def _curves(
 
 
 def _sweep(study: Study, system: System, chunk: Sequence[samples.Example]) -> NDArray[np.float64]:
-    """(n, 5) IoU of the answer to the protocol's clicks, or to three free ones, per threshold."""
+    """(n, 5) IoU after the protocol's clicks, or after three free ones, per threshold."""
     truths, voids = zip(*(study.cache.supervision(example) for example in chunk), strict=True)
-    asked = system.asked(chunk)
+    predictor = system.look(chunk)
     with torch.inference_mode():
         if not system.protocol_clicks:
-            users = [_cut(copy(asked), [t] * len(chunk)) for t in THRESHOLDS]
+            users = [_cut(copy(predictor), [t] * len(chunk)) for t in THRESHOLDS]
             after = [simulate(user, truths, voids, SWEPT)[:, -1] for user in users]
             return np.stack(after, axis=1)
-        answers = asked.answer([NO_CLICKS] * len(chunk))
+        predictions = predictor.predict([NO_CLICKS] * len(chunk))
     return np.array(
         [
             [masks.iou(probability > t, truth, void) for t in THRESHOLDS]
-            for probability, truth, void in zip(answers, truths, voids, strict=True)
+            for probability, truth, void in zip(predictions, truths, voids, strict=True)
         ]
     )
 
 
-def _cut(asked: Asked, thresholds: Sequence[float] | NDArray[np.float64]) -> Respond:
+def _cut(predictor: Predictor, thresholds: Sequence[float] | NDArray[np.float64]) -> Respond:
     """What a simulated user sees: the maps above each object's threshold."""
 
     def respond(clicks: Sequence[NDArray[np.float32]], _step: int) -> list[NDArray[np.bool_]]:
-        maps = asked.answer(clicks)
+        maps = predictor.predict(clicks)
         return [probability > t for probability, t in zip(maps, thresholds, strict=True)]
 
     return respond

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from openscenes.errors import InputError
 from openscenes.seeding import numpy_generator
+from openscenes.study.pages.markdown import grid
+from openscenes.study.scores.results import change, mean
 from openscenes.study.scores.statistics import LEVEL, N_RESAMPLES, Estimate, estimate
 
 SEQUENCE = ("VOC", "Cityscapes", "COCO")
@@ -64,7 +66,7 @@ def continual(scores: Mapping[Cell, Values]) -> Continual:
     """The matrix R of one method with its summaries.
 
     Paper: Sec. 4.2, Table 2 has some cells of R for the sequence VOC, Cityscapes, COCO.
-    Ours: all cells, and the summaries of Lopez-Paz and Ranzato (2017) and Chaudhry et al. (2018).
+    All cells, and the summaries of Lopez-Paz and Ranzato (2017) and Chaudhry et al. (2018).
 
     Args:
         scores: (step, set) -> (n_seeds, n_objects of that set) IoU in 0-1; every pair of T steps
@@ -107,7 +109,7 @@ def _subtracted(statistic: Statistic, means: Means) -> Values:
 def accuracy(means: Means, n_steps: int) -> Values:
     """ACC = mean_j R[T-1][j].
 
-    Ours: Lopez-Paz and Ranzato 2017, with steps and sets counted from 0.
+    Lopez-Paz and Ranzato 2017, with steps and sets counted from 0.
 
     Args:
         means: (step, set) -> mean scores, each (...), one value per run.
@@ -121,7 +123,7 @@ def accuracy(means: Means, n_steps: int) -> Values:
 def backward_transfer(means: Means, n_steps: int) -> Values:
     """BWT = mean_{j<T-1} (R[T-1][j] - R[j][j]).
 
-    Ours: Lopez-Paz and Ranzato 2017; arguments as for ``accuracy``.
+    Lopez-Paz and Ranzato 2017; arguments as for ``accuracy``.
     """
     return _mean([means[n_steps - 1, j] - means[j, j] for j in range(n_steps - 1)])
 
@@ -129,7 +131,7 @@ def backward_transfer(means: Means, n_steps: int) -> Values:
 def forward_transfer(means: Means, n_steps: int) -> Values:
     """FWT = mean_{j>0} (R[j-1][j] - b_j), b_j = R[0][j].
 
-    Ours: Lopez-Paz and Ranzato take an untrained network for b_j, which here would only tell that
+    Lopez-Paz and Ranzato take an untrained network for b_j, which here would only tell that
     the initial model can segment at all. b_j is the initial model's zero-shot score, so FWT is
     what evolution itself adds. The first term is then 0 by definition and halves FWT for T = 3.
     Arguments as for ``accuracy``.
@@ -140,7 +142,7 @@ def forward_transfer(means: Means, n_steps: int) -> Values:
 def forgetting(means: Means, n_steps: int) -> Values:
     """mean_{j<T-1} (max_{i<T-1} R[i][j] - R[T-1][j]).
 
-    Ours: Chaudhry et al. 2018, per run. The maximum of noisy means is too high on average, so
+    Chaudhry et al. 2018, per run. The maximum of noisy means is too high on average, so
     small values, and their intervals, lean towards forgetting; BWT does not. Arguments as for
     ``accuracy``.
     """
@@ -164,7 +166,7 @@ def _statistics(n_steps: int) -> dict[str, Statistic]:
 def bootstrap(scores: Means, statistics: Mapping[Name, Statistic]) -> dict[Name, Estimate]:
     """Statistics of several mean scores, each with a percentile interval.
 
-    Ours: a resample draws seeds once for all sets, since a run's scores belong together, and
+    A resample draws seeds once for all sets, since a run's scores belong together, and
     objects with replacement within each set, one draw for all scores of a set. A statistic is
     taken for each run and averaged over runs.
 
@@ -243,28 +245,23 @@ def _checked(scores: Mapping[Cell, Values]) -> int:
 
 def continual_markdown(methods: Mapping[str, Continual], names: Sequence[str] = SEQUENCE) -> str:
     """R of several methods, zero-shot cells in italics, and their summaries with intervals."""
-    head = ["", "after", *(f"on {name}" for name in names)]
-    lines = ["| " + " | ".join(head) + " |", "|---|---" + "|---:" * len(names) + "|"]
-    for method, found in methods.items():
-        for step in range(found.n_steps):
-            cells = [_cell(found.cells[step, j], step, j) for j in range(found.n_steps)]
-            lines.append("| " + " | ".join([method, names[step], *cells]) + " |")
-    lines += ["", "Italics: zero-shot, the model has not learned that set yet.", ""]
-    lines += ["| | " + " | ".join(METRICS.values()) + " |", "|---" + "|---:" * len(METRICS) + "|"]
-    for method, found in methods.items():
-        values = [_summary(getattr(found, name), name) for name in METRICS]
-        lines.append("| " + " | ".join([method, *values]) + " |")
-    return "\n".join(lines) + "\n"
+    cells = [
+        (method, names[step], *(_cell(found.cells[step, j], step, j) for j in range(found.n_steps)))
+        for method, found in methods.items()
+        for step in range(found.n_steps)
+    ]
+    summaries = [
+        (method, _interval(found.accuracy), *(change(getattr(found, m)) for m in list(METRICS)[1:]))
+        for method, found in methods.items()
+    ]
+    matrix = grid(("", "after", *(f"on {name}" for name in names)), cells)
+    about = "Italics: zero-shot, the model has not learned that set yet."
+    return f"{matrix}\n\n{about}\n\n{grid(('', *METRICS.values()), summaries)}\n"
 
 
 def _cell(value: Estimate, step: int, number: int) -> str:
-    spread = "" if np.isnan(value.std) else f" ± {value.std:.1f}"
-    text = f"{value.mean:.1f}{spread}"
-    return text if learned(step, number) else f"*{text}*"
+    return mean(value) if learned(step, number) else f"*{mean(value)}*"
 
 
-def _summary(value: Estimate, name: str) -> str:
-    if name == "accuracy":
-        return f"{value.mean:.1f} [{value.low:.1f}, {value.high:.1f}]"
-    bold = "**" if value.differs else ""
-    return f"{bold}{value.mean:+.2f}{bold} [{value.low:+.2f}, {value.high:+.2f}]"
+def _interval(value: Estimate) -> str:
+    return f"{value.mean:.1f} [{value.low:.1f}, {value.high:.1f}]"

@@ -28,12 +28,12 @@ CHOSEN = "settings of Table 4"
 
 
 def ipt_variants(profile: Profile) -> dict[str, IPTVariant]:
-    """Rows of Table 3, whole readings, what Table 4 uses, then one setting changed at a time.
+    """Rows of Table 3, other settings, what Table 4 uses, then one setting changed at a time.
 
     Paper: Table 3, Sec. 4.3.1.
-    Ours: the last row of the paper leaves Center unticked although merging needs it: a misprint.
+    The last row of the paper leaves Center unticked although merging needs it: a misprint.
     """
-    return _paper_rows() | _readings(profile) | {
+    return _paper_rows() | _other_settings(profile) | {
         f"{group}: {label}": IPTVariant("layer4", config)
         for group, options in sensitivity().items()
         for label, config in options.items()
@@ -52,7 +52,7 @@ def _paper_rows() -> dict[str, IPTVariant]:
     }
 
 
-def _readings(profile: Profile) -> dict[str, IPTVariant]:
+def _other_settings(profile: Profile) -> dict[str, IPTVariant]:
     outside = IPTConfig(background="outside_coarse")
     return {
         "F from the decoder": IPTVariant("decoder", IPTConfig()),
@@ -67,7 +67,7 @@ def _readings(profile: Profile) -> dict[str, IPTVariant]:
 def sensitivity() -> dict[str, dict[str, IPTConfig]]:
     """Settings that the paper gives without a reason or leaves open, one changed at a time.
 
-    Paper: Sec. 4.1.2 gives kernel, iterations, m, n, weights and x. Ours: everything else.
+    Paper: Sec. 4.1.2 gives kernel, iterations, m, n, weights and x; everything else is open.
     """
     literal = IPTConfig()
     return {
@@ -110,7 +110,7 @@ def object_iou(
 ) -> pd.DataFrame:
     """IoU of a model's masks with the ground truth, one row per object.
 
-    Ours: the probability stays a float and is compared with one absolute threshold, in image
+    The probability stays a float and is compared with one absolute threshold, in image
     pixels, void left out; IOG's evaluation tries nine thresholds on each object's own peak.
 
     Returns:
@@ -132,7 +132,7 @@ def ipt_iou(
     One forward pass serves all variants; the result is kept by the digest of all that made it.
 
     Args:
-        reading: how the network is asked; the profile's way if None.
+        inference: the inference setting; the profile's if None.
 
     Returns:
         Columns object_id, class_name, area, iou, and one per variant.

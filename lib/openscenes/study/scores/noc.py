@@ -21,15 +21,17 @@ from openscenes.study.scores.continual import Values
 MAX_CLICKS = 20
 
 
+Masks = Sequence[masks.BoolMask]
+Voids = Sequence[masks.BoolMask | None]
 Clicks = NDArray[np.float32]  # (K, 3): row, col, sign in image pixels
-Respond = Callable[[Sequence[Clicks], int], Sequence[masks.BoolMask]]
+Respond = Callable[[Sequence[Clicks], int], Masks]
 
 
 def noc(curves: NDArray[np.float64], target: float, limit: int = LIMIT) -> NDArray[np.int64]:
     """Number of clicks until the IoU first reaches the target, for each object.
 
     RITM: an object that does not reach it within the curve or the limit counts ``limit``.
-    Ours: success at the last click is a success.
+    Success at the last click is a success.
 
     Args:
         curves: (..., n_objects, n_clicks) float, IoU after 1, 2, ... clicks.
@@ -85,12 +87,7 @@ class ClickCurve(NamedTuple):
         return limit - self.first + 1
 
 
-def simulate(
-    respond: Respond,
-    truths: Sequence[masks.BoolMask],
-    voids: Sequence[masks.BoolMask | None],
-    n_clicks: int,
-) -> NDArray[np.float64]:
+def simulate(respond: Respond, truths: Masks, voids: Voids, n_clicks: int) -> NDArray[np.float64]:
     """Let a simulated user segment a batch of objects in lockstep, from empty masks on.
 
     RITM: the user of ``next_click``; nothing stops early, so that NoC and IoU at k come from one
@@ -105,7 +102,7 @@ def simulate(
     Returns:
         (n_objects, n_clicks) float64 IoU after each click.
     Raises:
-        InputError: if an object has no pixel to click on, or an answer has another shape.
+        InputError: if an object has no pixel to click on, or an prediction has another shape.
     """
     for index, (truth, void) in enumerate(zip(truths, voids, strict=True)):
         if not (truth if void is None else truth & ~void).any():
@@ -118,70 +115,55 @@ def simulate(
 
 
 def refine(
-    respond: Respond,
-    answers: Sequence[masks.BoolMask],
-    truths: Sequence[masks.BoolMask],
-    voids: Sequence[masks.BoolMask | None],
-    n_clicks: int,
+    respond: Respond, predictions: Masks, truths: Masks, voids: Voids, n_clicks: int
 ) -> NDArray[np.float64]:
-    """Let a simulated user correct answers that are there already, as after a box and a point.
+    """Let a simulated user correct predictions that are there already, as after a box and a point.
 
-    Ours: an object without an error left keeps its answer and its IoU; it is still passed to
+    An object without an error left keeps its prediction and its IoU; it is still passed to
     ``respond``, with its clicks as they were.
 
-    Args and Raises: as ``simulate``; ``answers`` are (H_i, W_i) bool, and ``respond`` is told of
-    the corrections only.
+    Args and Raises: as ``simulate``; ``predictions`` are (H_i, W_i) bool, and ``respond``
+    is told of the corrections only.
 
     Returns:
-        (n_objects, 1 + n_clicks) float64; column 0 is the IoU of the given answers.
+        (n_objects, 1 + n_clicks) float64; column 0 is the IoU of the given predictions.
     """
     lists: list[list[Click]] = [[] for _ in truths]
-    columns = [_judged(answers, truths, voids)]
+    columns = [_judged(predictions, truths, voids)]
     for step in range(n_clicks):
-        going = _click_all(lists, answers, truths, voids)
+        going = _click_all(lists, predictions, truths, voids)
         if any(going):
-            answers = _answers(respond, lists, answers, going, step)
-        columns.append(_judged(answers, truths, voids))
+            predictions = _predictions(respond, lists, predictions, going, step)
+        columns.append(_judged(predictions, truths, voids))
     return np.stack(columns, axis=1)
 
 
-def _judged(
-    answers: Sequence[masks.BoolMask],
-    truths: Sequence[masks.BoolMask],
-    voids: Sequence[masks.BoolMask | None],
-) -> NDArray[np.float64]:
-    return np.array([masks.iou(*triple) for triple in zip(answers, truths, voids, strict=True)])
+def _judged(predictions: Masks, truths: Masks, voids: Voids) -> NDArray[np.float64]:
+    return np.array([masks.iou(*triple) for triple in zip(predictions, truths, voids, strict=True)])
 
 
 def _click_all(
-    lists: Sequence[list[Click]],
-    answers: Sequence[masks.BoolMask],
-    truths: Sequence[masks.BoolMask],
-    voids: Sequence[masks.BoolMask | None],
+    lists: Sequence[list[Click]], predictions: Masks, truths: Masks, voids: Voids
 ) -> list[bool]:
     """Append each object's next click; say which objects had an error to click on."""
     going = []
-    for clicks, answer, truth, void in zip(lists, answers, truths, voids, strict=True):
-        click = next_click(answer, truth, void, [(made.row, made.col) for made in clicks])
+    for clicks, prediction, truth, void in zip(lists, predictions, truths, voids, strict=True):
+        click = next_click(prediction, truth, void, [(made.row, made.col) for made in clicks])
         clicks += [] if click is None else [click]
         going.append(click is not None)
     return going
 
 
-def _answers(
-    respond: Respond,
-    lists: Sequence[list[Click]],
-    before: Sequence[masks.BoolMask],
-    going: Sequence[bool],
-    step: int,
+def _predictions(
+    respond: Respond, lists: Sequence[list[Click]], before: Masks, going: Sequence[bool], step: int
 ) -> list[masks.BoolMask]:
-    """New answers where there was a click; an object without error keeps the one it has."""
+    """New predictions where there was a click; an object without error keeps the one it has."""
     new = respond([np.array(made, dtype=np.float32).reshape(-1, 3) for made in lists], step)
     shapes, wanted = [mask.shape for mask in new], [mask.shape for mask in before]
     if shapes != wanted:
         raise InputError(
-            f"the answers to click {step + 1} have shapes {shapes}, wanted {wanted}: "
-            "paste each answer back into its whole image"
+            f"the predictions to click {step + 1} have shapes {shapes}, wanted {wanted}: "
+            "paste each prediction back into its whole image"
         )
     return [new[i] if going[i] else before[i] for i in range(len(before))]
 

@@ -85,7 +85,7 @@ class Row:
         label: the paper's words.
         paper: the paper's mIoU in points, None where it has none.
         ours: our mIoU.
-        to_above, to_first: paired differences to the row above (for readings below the paper's
+        to_above, to_first: paired differences to the row above (for settings below the paper's
             rows: to the last of these) and to the first row.
         source: mIoU on the source's validation set, where the row is a model.
         paper_source: the paper's, where it has one.

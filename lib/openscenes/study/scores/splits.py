@@ -1,4 +1,4 @@
-"""How many photographs and objects each split really has, for the record of a run."""
+"""How many images and objects each split really has, for the record of a run."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from openscenes.study.runs.recipes import Recipe
 from openscenes.study.scores.evaluation import Evaluation, recipes_of
 
 
-def objects_as_found(study: Study, questions: Iterable[Evaluation]) -> dict[str, dict[str, Any]]:
-    """What lies in every split that the questions touch; the study remembers most of it.
+def objects_as_found(study: Study, evaluations: Iterable[Evaluation]) -> dict[str, dict[str, Any]]:
+    """What lies in every split that the evaluations touch; the study remembers most of it.
 
-    Ours: counted, not quoted, since readers differ in what they leave out.
+    Counted, not quoted, since readers differ in what they leave out.
 
     Returns:
         Such as ``{"coco/train": {"images": 84, "objects": 410, "dropped": {"crowd": 3}, "drawn":
         300}}``; ``drawn`` is how many a step of evolution takes, where that is not all.
     """
-    asked = list(questions)
+    evaluations = list(evaluations)
     found: dict[str, dict[str, Any]] = {}
-    for recipe in recipes_of(asked):
+    for recipe in recipes_of(evaluations):
         found |= _learned(study, recipe)
-    for question in asked:
-        found |= _described(validation(study, question.where).index)
+    for evaluation in evaluations:
+        found |= _described(validation(study, evaluation.where).index)
     return dict(sorted(found.items()))
 
 
