@@ -10,20 +10,20 @@ explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"
 CELLS = [
     explored.KERNEL,
     """
-from openscenes.lessons.interactions import state
-from openscenes.lessons.interactions.answers import load_trainings
-from openscenes.lessons.interactions.answers import networks_of
+from openscenes.lessons.interactions import user_inputs
+from openscenes.lessons.interactions.segmentation import load_trainings
+from openscenes.lessons.interactions.segmentation import networks_of
 from openscenes.lessons.interactions.explorer import InteractionExplorer
 from openscenes.study.plan.on_demand import lesson_study
 from openscenes.study.plan.on_demand import trained
 from openscenes.study.runs import recipes
 study = lesson_study("smoke")
 models = trained(study, [recipes.initial(study.profile.initial_sets[0], 0)])
-objects = state.validation_objects(study, 3)
+objects = user_inputs.validation_objects(study, 3)
 networks = networks_of(load_trainings([study], models))
 explorer = InteractionExplorer(study, networks, objects)
 canvas = explorer._canvas
-box = lambda: [round(side) for side in explorer.answer.interaction.box]
+box = lambda: [round(side) for side in explorer.segmentation.interaction.box]
 """,
     "explorer.widget",
 ]
@@ -47,7 +47,7 @@ def test_click_slide_choose_undo_and_reload(open_notebook, front_end, width):
     top, left, bottom, right = notebook.value("box()")
     place = [(top + bottom) // 2, left + (right - left) // 3]
     image.answered(image.click, *place)
-    found = notebook.value("[round(at) for at in explorer.answer.interaction.point]")
+    found = notebook.value("[round(at) for at in explorer.segmentation.interaction.point]")
     assert max(abs(a - b) for a, b in zip(found, place, strict=True)) <= 1
     notebook.page.get_by_role("button", name="draw the box").click()
     notebook.await_value("canvas.mode", "interaction")

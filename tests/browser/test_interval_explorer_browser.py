@@ -11,9 +11,9 @@ CELLS = [
     explored.KERNEL,
     """
 from openscenes.lessons.intervals.explorer import IntervalExplorer
-from openscenes.lessons.intervals.state import Plan
+from openscenes.lessons.intervals.sampling import StudyDesign
 world = np.random.default_rng(0).normal(0.0, 3.0, (3, 60))
-explorer = IntervalExplorer({"narrow": world, "wide": 3 * world}, Plan(50, 2, 1.0))
+explorer = IntervalExplorer({"narrow": world, "wide": 3 * world}, StudyDesign(50, 2, 1.0))
 canvas = explorer.canvas
 """,
     "explorer.widget",
@@ -40,7 +40,7 @@ def test_slide_choose_and_reload(open_notebook, front_end, width):
         with explored.repainted(notebook, image, CANVAS):
             notebook.page.locator(".os-interval-objects .noUi-handle").focus()
             notebook.page.keyboard.press("ArrowRight")
-        assert notebook.value("explorer.studies.plan.n_objects") > 50
+        assert notebook.value("explorer.studies.design.n_objects") > 50
     assert notebook.overflow_px() == 0
     notebook.screenshot(f"interval-{width}")
     image = explored.reloaded(notebook, WITHIN)

@@ -36,11 +36,11 @@ def test_click_slide_choose_undo_and_reload(open_notebook, front_end, width):
     with explored.repainted(notebook, image, CANVAS):
         explored.choose(notebook, "os-layer", "coarse mask against the truth")
     assert "against the truth" in explored.told(image)
-    assert notebook.value("explorer.n_asked") == 1
+    assert notebook.value("explorer.n_predictions") == 1
 
     side = notebook.value("canvas.size[0]")
     image.answered(image.click, side // 3, side // 2)
-    assert notebook.value("[explorer.n_asked, canvas.clicks[0][2]]") == [2, 1]
+    assert notebook.value("[explorer.n_predictions, canvas.clicks[0][2]]") == [2, 1]
     image.answered(image.press, "u")
     assert notebook.value("explorer.now.settings.ipt.alpha") == 0.0
     image.answered(image.press, "u")
