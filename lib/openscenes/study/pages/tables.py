@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -84,7 +83,6 @@ def markdown(table: Table) -> str:
 
 def _reading(n_seeds: int) -> str:
     """How to read the numbers, and how far they carry."""
-    averaged = "Ours: mean over objects, mean ± sample standard deviation over seeds."
     if n_seeds == 1:
         return (
             "Ours: mean over objects, of one seed. Differences are paired over the same objects; "
@@ -92,10 +90,11 @@ def _reading(n_seeds: int) -> str:
             "here holds of this training; another seed may turn it (`make tables SEEDS=3`)."
         )
     return (
-        f"{averaged} Differences are paired over the same objects and seeds; brackets hold the "
-        f"95 % bootstrap interval, which draws objects and seeds. {n_seeds} seeds say little of "
-        "further trainings: where they differ much, the brackets are too narrow (Lesson 6); the "
-        "status page lists each claim by seed, and with an interval over further trainings."
+        "Ours: mean over objects, mean ± sample standard deviation over seeds. Differences are "
+        "paired over the same objects and seeds; brackets hold the 95 % bootstrap interval, which "
+        f"draws objects and seeds. {n_seeds} seeds say little of further trainings: where they "
+        "differ much, the brackets are too narrow (Lesson 6); the status page lists each claim by "
+        "seed, and with an interval over further trainings."
     )
 
 
@@ -107,26 +106,26 @@ def _block_markdown(block: Block) -> str:
 
 
 def _conclusions(block: Block) -> list[str]:
-    """Which of the paper's claims hold, which do not, which cannot be told, which are ours."""
-    verdicts: dict[str, list[Claim]] = {}
-    for claim in block.claims:
-        verdicts.setdefault(claim.verdict, []).append(claim)
-    return [line for verdict, claims in verdicts.items() for line in _verdict(verdict, claims)]
+    """Which of the paper's claims hold, which do not, which cannot be told, which are ours.
 
-
-def _verdict(verdict: str, claims: Sequence[Claim]) -> list[str]:
-    """One line, or where claims are many a line for each row that they are compared with."""
-    if len(claims) <= IN_ONE_LINE:
-        return [f"- {verdict}: {'; '.join(claim.words for claim in claims)}."]
-    lines = [f"- {verdict}"]
-    for worse in dict.fromkeys(claim.worse for claim in claims):
-        found = [f"{c.better} {c.differences}" for c in claims if c.worse == worse]
-        lines.append(f"  - against {worse}: {'; '.join(found)}.")
+    One line for each verdict, or where claims are many a line for each row compared with.
+    """
+    lines = []
+    for verdict in dict.fromkeys(claim.verdict for claim in block.claims):
+        claims = [claim for claim in block.claims if claim.verdict == verdict]
+        if len(claims) <= IN_ONE_LINE:
+            lines.append(f"- {verdict}: {'; '.join(claim.words for claim in claims)}.")
+            continue
+        lines.append(f"- {verdict}")
+        for worse in dict.fromkeys(claim.worse for claim in claims):
+            found = [f"{c.better} {c.differences}" for c in claims if c.worse == worse]
+            lines.append(f"  - against {worse}: {'; '.join(found)}.")
     return lines
 
 
 def _run_facts(table: Table, study: Study, wall_s: float) -> dict[str, Any]:
-    profile = study.profile
+    profile, seeds = study.profile, table.blocks[0].rows[0].ours.n_seeds
+    evaluations = experiment(table.number).evaluations(profile, seeds)
     return {
         "table": table.number,
         "caption": table.caption,
@@ -134,8 +133,8 @@ def _run_facts(table: Table, study: Study, wall_s: float) -> dict[str, Any]:
         "profile_digest": digest_of(profile),
         "departures": {name: list(map(str, pair)) for name, pair in differences(profile).items()},
         "code_digest": code_digest(initialise, evolve),
-        "claims": [claim_facts(block.title, c) for block in table.blocks for c in block.claims],
-        "objects": _objects(table, study),
+        "claims": [_claim_facts(block.title, c) for block in table.blocks for c in block.claims],
+        "objects": objects_as_found(study, evaluations),
         "models": [
             {key: model.facts()[key] for key in ("label", "digest", "wall_s", "peak_memory_mb")}
             for model in table.models
@@ -147,24 +146,13 @@ def _run_facts(table: Table, study: Study, wall_s: float) -> dict[str, Any]:
     }
 
 
-def claim_facts(block: str, claim: Claim) -> dict[str, Any]:
+def _claim_facts(block: str, claim: Claim) -> dict[str, Any]:
     """A claim as plain data, in points."""
-    return {
-        "block": block,
-        "better": claim.better,
-        "worse": claim.worse,
-        "paper": None if claim.paper is None else round(claim.paper, 3),
-        "ours": round(claim.ours.mean, 3),
-        "low": round(claim.ours.low, 3),
-        "high": round(claim.ours.high, 3),
-        "verdict": claim.verdict,
-    }
-
-
-def _objects(table: Table, study: Study) -> dict[str, Any]:
-    """Images and objects of every split behind a table, as found."""
-    seeds = table.blocks[0].rows[0].ours.n_seeds
-    return objects_as_found(study, experiment(table.number).evaluations(study.profile, seeds))
+    points = {"paper": claim.paper, "ours": claim.ours.mean, "low": claim.ours.low,
+              "high": claim.ours.high}  # fmt: skip
+    rounded = {name: None if x is None else round(x, 3) for name, x in points.items()}
+    rows = {"block": block, "better": claim.better, "worse": claim.worse}
+    return rows | rounded | {"verdict": claim.verdict}
 
 
 def _write(path: Path, text: str) -> None:
@@ -178,7 +166,5 @@ def write_frame(frame: pd.DataFrame, folder: Path, name: str) -> str:
     Returns:
         The file's name.
     """
-    path = folder / "tables" / f"{name}.csv"
-    with atomic(path) as partial:
-        partial.write_text(frame.round(3).to_csv(index=False), encoding="utf-8")
-    return path.name
+    _write(folder / "tables" / f"{name}.csv", frame.round(3).to_csv(index=False))
+    return f"{name}.csv"
