@@ -28,7 +28,7 @@ BOX, POINT = (10.0, 20.0, 40.0, 60.0), (25.0, 40.0)
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """An image, a study of the smoke profile, and an untrained network whose branch is loud."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     noise = np.random.default_rng(0).integers(0, 255, (64, 80, 3), dtype=np.uint8)
     for name in ("a.png", "b.png"):
         Image.fromarray(noise).save(folder / name)

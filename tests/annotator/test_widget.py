@@ -1,4 +1,4 @@
-"""The whole annotator without a browser: gestures in, pictures, lists and files out."""
+"""The whole annotator without a browser: gestures in, images, lists and files out."""
 
 import time
 from pathlib import Path

@@ -14,11 +14,7 @@ from openscenes.study.figures.palette import PALETTE
 from openscenes.widgets.overlays import Layer, encode_png, tint
 
 CHOSEN, ACCEPTED, OPEN = PALETTE["mask"], PALETTE["truth"], PALETTE["neutral"]
-LEGEND = (
-    (CHOSEN, "chosen"),
-    (ACCEPTED, "accepted"),
-    (OPEN, "not accepted yet"),
-)
+LEGEND = ((CHOSEN, "chosen"), (ACCEPTED, "accepted"), (OPEN, "not accepted yet"))
 OUTLINED = 0.3  # opacity inside objects that are not chosen: the image is to be seen
 
 

@@ -29,12 +29,7 @@ CANVAS_PX = 480  # beside it, lists and buttons have room in a window of 900 px
 
 
 def annotator(
-    folder: str,
-    *,
-    workspace: str = "",
-    profile: str = "demo",
-    data: str = "",
-    device: str = "auto",
+    folder: str, *, workspace: str = "", profile: str = "demo", data: str = "", device: str = "auto"
 ) -> VBox:
     """The annotator of a folder of images, as a widget; arguments as in ``annotate.ipynb``.
 
