@@ -12,8 +12,6 @@ LOG ?=
 # Candidates for making .venv, the first that fits is taken.
 PYTHON3 ?= python3 python3.13 python3.12 python3.11
 
-# Notebook kernels start in another folder, so the path is absolute.
-export PYTHONPATH := $(CURDIR)/lib$(if $(PYTHONPATH),:$(PYTHONPATH))
 # OpenMP threads that spin while they wait make a busy machine many times slower.
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT := 0

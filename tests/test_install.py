@@ -25,7 +25,8 @@ METADATA = tomllib.loads((PROJECT / "lib" / "pyproject.toml").read_text(encoding
 CORE = ("", "synthetic", "data", "networks", "method", "peers", "prediction")
 # Distributions by the import's name, where the two differ or one comes with the other.
 DISTRIBUTIONS = {
-    "bs4": "beautifulsoup4", "cv2": "opencv-python", "PIL": "pillow", "lightning_fabric": "lightning-fabric",
+    "bs4": "beautifulsoup4", "cv2": "opencv-python", "PIL": "pillow",
+    "lightning_fabric": "lightning-fabric",
     "IPython": "ipykernel", "nbclient": "papermill", "traitlets": "ipywidgets",
 }  # fmt: skip
 DOORS = {"predict", "refine", "confidence_maps", "initialise", "evolve"}

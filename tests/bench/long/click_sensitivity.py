@@ -1,6 +1,6 @@
 """Is a network click-sensitive? First models with the paper's clicks, and with wider Gaussians.
 
-Run: ``PYTHONPATH=lib python tests/bench/long/click_sensitivity.py --profile demo`` (not part of
+Run: ``python tests/bench/long/click_sensitivity.py --profile demo`` (not part of
 ``make bench``: it trains a first model for each row, one after the other; five minutes each in the
 demo). Everything but the clicks is the profile's own. Scored are objects of the three validation
 sets, with the deepest click, with clicks elsewhere, without the click, and with human boxes.
