@@ -15,6 +15,9 @@ LAYERS = (
     *("synthetic", "data", "networks", "method", "peers", "prediction", "study"),
     *("widgets", "lessons", "annotator"),
 )
+# In the study: what is trained, how it is scored, which rows a table has, what is still to do.
+# Its figures and pages serve all of these.
+STUDY = ("profiles", "runs", "scores", "experiments", "plan", "status", "command")
 # The package's front door and its command line show what all layers do.
 FRONT = ("openscenes", "openscenes.__main__")
 BELOW_THE_STUDY = ("", *LAYERS[: LAYERS.index("study")])
@@ -95,6 +98,18 @@ def against_the_flow(package: Path) -> list[str]:
     ]
 
 
+def against_the_study(package: Path) -> list[str]:
+    """Return the imports of a later part of the study by an earlier one."""
+    place = {f"openscenes.study.{part}": number for number, part in enumerate(STUDY)}
+    found = {n: place.get(".".join(n.split(".")[:3]), -1) for n in modules(package)}
+    return [
+        f"{name} imports {target}"
+        for name, targets in edges(package).items()
+        for target in sorted(targets)
+        if 0 <= found[name] < found[target]
+    ]
+
+
 def banned(package: Path) -> list[str]:
     """Return the imports of plotting, tables and notebooks below the study."""
     return [
@@ -166,6 +181,10 @@ def test_imports_go_one_way():
     assert against_the_flow(PACKAGE) == []
 
 
+def test_the_study_is_trained_scored_and_shown_in_this_order():
+    assert against_the_study(PACKAGE) == []
+
+
 def test_no_plots_tables_or_notebooks_below_the_study():
     assert banned(PACKAGE) == []
 
@@ -220,6 +239,12 @@ def test_an_import_against_the_flow_is_seen(package, line):
     (package / "data" / "crops.py").write_text(line)
     target = "openscenes.method.ipt" if "ipt" in line else "openscenes.study.tables"
     assert against_the_flow(package) == [f"openscenes.data.crops imports {target}"]
+
+
+def test_a_run_that_knows_a_table_is_seen(package):
+    for part, text in (("runs", "import openscenes.study.status"), ("status", "")):
+        (package / "study" / f"{part}.py").write_text(text)
+    assert against_the_study(package) == ["openscenes.study.runs imports openscenes.study.status"]
 
 
 def test_the_foundation_imports_no_layer(package):
