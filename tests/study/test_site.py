@@ -263,3 +263,10 @@ def test_the_committed_reports_make_a_whole_site(tmp_path):
     reports = Path(__file__).parents[2] / "reports"
     write_site(reports, tmp_path / "site")
     assert check_links(tmp_path / "site") > 50
+    front, status = (
+        (tmp_path / "site" / name).read_text(encoding="utf-8").partition("Does it work?")[2]
+        for name in ("index.html", "README.html")
+    )
+    shown = re.findall(r"<td>.*?</td>|<li>.*?</li>", front)[:28]  # five lines and three sentences
+    assert shown == re.findall(r"<td>.*?</td>|<li>.*?</li>", status)[:28]
+    assert 'href="tables/table_4.html"' in shown[0]
