@@ -58,9 +58,9 @@ def train(study: Study, recipe: Recipe) -> Model:
 def train_all(study: Study, recipes: Sequence[Recipe]) -> list[Model]:
     """The models of these recipes in their order; those that are missing are trained.
 
-    For a notebook, before it asks for scores, which train nothing::
+    For a notebook, before its scores, since a score trains nothing::
 
-        recipes = recipes_of(questions)
+        recipes = recipes_of(evaluations)
         models = train_all(study, recipes)
     """
     return [train(study, recipe) for recipe in recipes]
@@ -195,12 +195,8 @@ def _finetuned(study: Study, recipe: Recipe, model: Model) -> Trained:
 
 
 def _peer(study: Study, recipe: Recipe, model: Model) -> Trained:
-    return peers.trained(study, recipe, None, model)
-
-
-def _finetuned_peer(study: Study, recipe: Recipe, model: Model) -> Trained:
-    assert recipe.parent is not None
-    return peers.trained(study, recipe, find(study, recipe.parent), model)
+    parent = None if recipe.parent is None else find(study, recipe.parent)
+    return peers.trained(study, recipe, parent, model)
 
 
 def _refiner(study: Study, recipe: Recipe, model: Model) -> Trained:
@@ -227,7 +223,7 @@ _TRAIN: dict[str, Callable[[Study, Recipe, Model], Trained]] = {
     "re-estimated": _reestimated,
     "fine-tuned": _finetuned,
     "peer": _peer,
-    "fine-tuned peer": _finetuned_peer,
+    "fine-tuned peer": _peer,
     "refiner": _refiner,
 }
 
