@@ -61,7 +61,7 @@ def reread(desk, workspace):
 
 
 def decided(desk, study, workspace, candidate, example):
-    """Follow the advice, then roll back; what the model in use answers to one object meanwhile.
+    """Follow the advice, then roll back; what the model in use predicts for one object meanwhile.
 
     What was not advised is refused, then accepted all the same, so that there is a way back.
     """
@@ -72,7 +72,7 @@ def decided(desk, study, workspace, candidate, example):
         place, asked = workspace.images / example.image.name, example.interaction
         mask = desk.session.predict(place, asked.box, asked.point).mask
         masks_seen.append(mask)
-        return f"- {when}: version {desk.session.label} answers with {mask.sum()} pixels"
+        return f"- {when}: version {desk.session.label} predicts {mask.sum()} pixels"
 
     yield ask("before")
     if candidate.judgement.verdict != "better":
@@ -83,16 +83,16 @@ def decided(desk, study, workspace, candidate, example):
     versions.rollback(leaving=new, by=PERSON)
     yield ask("rolled back")
     equal = np.array_equal(masks_seen[0], masks_seen[-1])
-    yield f"- the answer after rolling back {'is that of before' if equal else 'DIFFERS'}"
+    yield f"- the prediction after rolling back {'is that of before' if equal else 'DIFFERS'}"
     yield from (f"- history: {d.what} {d.version} by {d.by}" for d in versions.history())
 
 
 def agreement(study, workspace, candidate):
-    """Whether desk and judgement ask the same model the same thing."""
-    asked = kept_predictions(workspace, study, candidate.old, candidate.held_out)
+    """Whether desk and judgement predict the same masks."""
+    kept = kept_predictions(workspace, study, candidate.old, candidate.held_out)
     ious = [
-        masks.iou(masks.decode(one.first_mask), masks.decode(answer.mask))
-        for one, answer in zip(candidate.held_out, asked, strict=True)
+        masks.iou(masks.decode(one.first_mask), masks.decode(predicted.mask))
+        for one, predicted in zip(candidate.held_out, kept, strict=True)
     ]
     least = min(ious, default=float("nan"))
     yield f"IoU of the first masks at the desk with those that were judged: at least {least:.4f}."

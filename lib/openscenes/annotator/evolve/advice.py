@@ -26,9 +26,9 @@ TITLES = {
     SOURCE_IOU: "IoU on the labelled source's validation set",
 }
 FEWEST = 5  # objects that a measure needs before it says anything
-FORGIVEN = 1.0  # points of the labelled source that a gain on new images may cost
-WITNESSES = (STABILITY, "hit", "box")  # sides: as noisy as a hand-drawn box
-TAUGHT = {  # what a variant was trained on is no witness of what it has learned
+TOLERATED_LOSS = 1.0  # points of the labelled source that a gain on new images may cost
+DECIDING = (STABILITY, "hit", "box")  # not sides: as noisy as a hand-drawn box
+TRAINED_ON = {  # what a variant was trained on does not judge it
     "box-projection and point losses": ("hit", "box"),
     ALL_BEYOND: ("hit", "box"),
     "clipped to the box": ("box",),
@@ -97,24 +97,27 @@ def advised(measures: Mapping[str, Measure], variant: str = "") -> tuple[Verdict
         measures: one per key of ``TITLES``.
         variant: how the new version was evolved.
     """
-    verdict, reasons = _on_own(measures, TAUGHT.get(variant, ()))
+    verdict, reasons = _on_own(measures, TRAINED_ON.get(variant, ()))
     source = measures[SOURCE_IOU]
     reasons.append(f"{source.title}: {source.change}")
-    if source.sign < 0 and source.row[3] < -FORGIVEN:
+    change = source.difference
+    if change is not None and source.sign < 0 and change.mean < -TOLERATED_LOSS:
         verdict = "cannot be told" if verdict == "better" else "worse"
         reasons[-1] += ", so it forgets"
     return verdict, f"{verdict.capitalize()}: {'; '.join(reasons)}."
 
 
-def _on_own(measures: Mapping[str, Measure], taught: Sequence[str]) -> tuple[Verdict, list[str]]:
+def _on_own(
+    measures: Mapping[str, Measure], trained_on: Sequence[str]
+) -> tuple[Verdict, list[str]]:
     """The verdict of the person's own objects alone, and its reasons."""
     agreement = measures[AGREEMENT]
     known = [f"{agreement.title}: {agreement.change}"] if agreement.difference else []
     if agreement.sign:
         drafted = ["they began as an earlier version's drafts, which favours it"]
         return _word(agreement.sign), [*known, *drafted * (agreement.sign < 0)]
-    heard = [measures[name] for name in WITNESSES if name not in taught]
-    telling = [m for m in heard if m.sign]
+    deciding = [measures[name] for name in DECIDING if name not in trained_on]
+    telling = [m for m in deciding if m.sign]
     said = [f"{m.title}: {m.change}" for m in telling]
     if len({m.sign for m in telling}) == 2:
         return "cannot be told", [*known, *said, "these contradict each other"]
