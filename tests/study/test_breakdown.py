@@ -6,11 +6,14 @@ import pytest
 
 from openscenes.errors import InputError
 from openscenes.study.figures.forest import breakdown_figure
+from openscenes.study.profiles import profile_named
 from openscenes.study.scores.breakdown import (
     OTHERS,
     breakdown_markdown,
     by_class,
     by_size,
+    rows_of,
+    size_limits,
 )
 from openscenes.study.scores.statistics import paired_difference
 
@@ -169,3 +172,22 @@ def test_the_figure_draws_each_change_its_interval_and_the_mean(figure):
     assert [text.get_text() for text in panel.texts] == ["51.0", "61.0", "76.0", "mIoU"]
     bottom, top = panel.get_ylim()
     assert bottom > top
+
+
+ROWS = pd.DataFrame({"row": ["a", "b", "c"] * 2, "iou": range(6)})
+
+
+def test_rows_come_in_the_order_that_is_wanted():
+    found = rows_of(ROWS, ("c", "a"))
+    assert list(found["row"].unique()) == ["c", "a"]
+    assert list(found["iou"]) == [2, 5, 0, 3]
+
+
+def test_a_row_that_is_not_there_is_named():
+    with pytest.raises(InputError, match=r"no row d; choose among a, b, c"):
+        rows_of(ROWS, ("a", "d"))
+
+
+def test_real_images_are_measured_by_cocos_limits_and_synthetic_ones_by_terciles():
+    assert size_limits(profile_named("demo")) == "terciles"
+    assert size_limits(profile_named("study")) == "coco"

@@ -1,4 +1,4 @@
-"""One question, one answer: cached, read inside the box or from six views, by one or other user."""
+"""One evaluation, one score: kept, clipped to the box or with TTA, of one or the other user."""
 
 from dataclasses import replace
 
@@ -105,7 +105,7 @@ def test_an_exact_box_can_only_help_a_mask_that_is_confined_to_it(study):
     assert clipped.mean() > plain.mean()
 
 
-def asked_in_crops(study, clipped, tta=False, user="iog"):
+def predicted_in_crops(study, clipped, tta=False, user="iog"):
     """(probability, region) of every object of COCO's validation set, in crop pixels."""
     how, profile = inference_config(study.profile, clipped, tta, user), study.profile
     labelled = validation(study, "coco", user=user)
@@ -120,10 +120,10 @@ def asked_in_crops(study, clipped, tta=False, user="iog"):
 
 @pytest.mark.parametrize("user", ["iog", "human"])
 @pytest.mark.parametrize("tta", [False, True])
-def test_asked_in_the_box_there_is_nothing_outside_it(study, tta, user):
-    free = asked_in_crops(study, clipped=False, tta=tta, user=user)
+def test_clipped_to_the_box_there_is_nothing_outside_it(study, tta, user):
+    free = predicted_in_crops(study, clipped=False, tta=tta, user=user)
     for (plain, _), (prediction, region) in zip(
-        free, asked_in_crops(study, clipped=True, tta=tta, user=user), strict=True
+        free, predicted_in_crops(study, clipped=True, tta=tta, user=user), strict=True
     ):
         assert not prediction.probability[~region].any()
         assert not prediction.coarse_mask[~region].any()
@@ -132,7 +132,10 @@ def test_asked_in_the_box_there_is_nothing_outside_it(study, tta, user):
 
 
 def test_six_views_are_a_mean_of_more_than_the_plain_one(study):
-    (plain, _), (six, _) = asked_in_crops(study, False)[0], asked_in_crops(study, False, True)[0]
+    (plain, _), (six, _) = (
+        predicted_in_crops(study, False)[0],
+        predicted_in_crops(study, False, True)[0],
+    )
     assert not plain.probability.equal(six.probability)
     assert six.probability.min() >= 0
     assert six.probability.max() <= 1

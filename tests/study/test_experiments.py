@@ -52,7 +52,7 @@ def test_a_key_that_is_none_names_those_that_are():
 
 
 @pytest.mark.parametrize("key", EXPERIMENTS)
-def test_every_experiment_asks_something_and_the_plans_ask_it_once(key):
+def test_every_experiment_scores_something_once(key):
     asked = EXPERIMENTS[key].evaluations(DEMO, 2)
     assert asked
     assert all(isinstance(question, Evaluation) for question in asked)
@@ -99,7 +99,7 @@ def test_the_whole_of_table_1_stands():
     assert set(published["column"]) <= wanted
 
 
-def test_table_1_asks_ours_after_it_has_evolved_onto_the_set():
+def test_table_1_scores_ours_after_it_has_evolved_onto_the_set():
     first = initial("voc+sbd", 1)
     assert table_1.recipe("Ours", "voc", 1) == table_1.recipe("IOG", "coco", 1) == first
     assert table_1.recipe("Ours", "coco", 1) == evolved(first, "coco", FULL)
@@ -135,7 +135,7 @@ def test_the_cells_of_table_2():
     assert iog.where == ours.where == "voc"
 
 
-def test_table_2_asks_every_model_on_every_set():
+def test_table_2_scores_every_model_on_every_set():
     asked = set(EXPERIMENTS["2"].evaluations(DEMO, 1))
     assert set(table_2.matrix_evaluations(1)) == asked
     assert len(asked) == (4 * 3 - 2) * 3  # IOG and both of ours begin as one
@@ -154,7 +154,7 @@ def test_table_4_has_a_block_for_each_set_and_scene_and_a_bound():
     assert table_4.CONTROL == "BN re-estimation (control)"
 
 
-def test_table_4_plus_asks_students_plainly_unless_the_row_says_so():
+def test_table_4_plus_scores_students_plainly_unless_the_row_says_so():
     for plan in table_4_plus.blocks(DEMO):
         user = "human" if "jittered" in plan.title else "iog"
         for line in plan.rows:
@@ -167,13 +167,13 @@ def test_table_4_plus_asks_students_plainly_unless_the_row_says_so():
             assert line.source is not (question.recipe.kind == "initial")
 
 
-def test_every_option_of_table_4_plus_is_asked_with_both_kinds_of_boxes():
+def test_every_option_of_table_4_plus_is_scored_with_both_kinds_of_boxes():
     exact, jittered = (set(table_4_plus.TRAINED[user]) for user in table_4_plus.BOXES)
     assert exact - jittered == {table_4_plus.BN_FIRST, table_4_plus.PRINTED}
     assert jittered < exact
 
 
-def test_table_7_grows_by_a_quarter_of_photographs():
+def test_table_7_grows_by_a_quarter_of_images():
     plan, low_rate = table_7.blocks(DEMO)
     lives = [line.evaluation.recipe.lineage() for line in plan.rows]
     assert [len(life) for life in lives] == [1, 2, 3, 4, 5]
@@ -186,7 +186,7 @@ def test_table_7_grows_by_a_quarter_of_photographs():
     assert not any(line.column for line in low_rate.rows)
 
 
-def test_table_3_asks_every_variant_at_once():
+def test_table_3_scores_every_variant_at_once():
     asked = EXPERIMENTS["3"].evaluations(DEMO, 1)
     assert [(q.where, q.kind) for q in asked] == [
         ("cityscapes", "ipt"), ("coco", "ipt"), ("voc", "ipt"),

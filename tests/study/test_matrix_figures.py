@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from openscenes.errors import InputError
+from openscenes.study.experiments.table_3 import sensitivity_frame
 from openscenes.study.figures import matrix as matrix_figures
 from openscenes.study.figures.matrix import matrix_figure, sensitivity_figure
+from openscenes.study.pages.tables import write_frame
 from openscenes.study.scores.continual import Continual
 from openscenes.study.scores.statistics import Estimate
 
@@ -152,3 +155,15 @@ def test_colours_come_from_the_houses_palette():
     assert "#" not in source.replace("# fmt: skip", "")
     assert "pyplot" not in source
     assert np.all([name in source for name in ("PALETTE", "cividis")])
+
+
+def test_settings_are_written_whole_and_rounded(tmp_path):
+    value = Estimate(1.23456, float("nan"), -0.5, 2.0, 1, 7)
+    frame = sensitivity_frame({"COCO": [("vote", "soft", value), ("vote", "hard", value)]})
+    assert write_frame(frame, tmp_path, "table_3_sensitivity") == "table_3_sensitivity.csv"
+    (path,) = (tmp_path / "tables").iterdir()
+    read = pd.read_csv(path)
+    assert list(read.columns) == list(frame.columns)
+    assert read["change"].tolist() == [1.235, 1.235]
+    assert read["option"].tolist() == ["soft", "hard"]
+    assert read["std"].isna().all()

@@ -182,3 +182,10 @@ def test_what_cannot_be_clicked_or_has_another_shape_is_refused():
         simulate(oracle([truth, truth]), [truth, truth], [None, truth], 2)
     with pytest.raises(InputError, match=r"click 1 have shapes \[\(3, 3\)\], wanted \[\(6, 8\)\]"):
         simulate(lambda clicks, step: [truth[:3, :3]], [truth], [None], 2)
+
+
+@pytest.mark.parametrize(("first", "left"), [(1, 20), (3, 18), (4, 17)])
+def test_a_curve_ends_with_the_twentieth_click(first, left):
+    curve = ClickCurve(first, np.arange(20.0).reshape(1, 1, 20)).upto(20)
+    assert curve.first + curve.iou.shape[2] - 1 == 20
+    assert list(curve.iou[0, 0]) == list(range(left))
