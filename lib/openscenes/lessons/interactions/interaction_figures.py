@@ -154,7 +154,7 @@ def curve_figure(frame: pd.DataFrame, label: str, usual: float, *, log: bool = F
         frame: of ``trials.scores``.
         usual: the value in training.
     """
-    scenes, networks = _distinct(frame, "scene"), _distinct(frame, "network")
+    scenes, networks = list(frame["scene"].unique()), list(frame["network"].unique())
     figure = Figure(figsize=(3.1 * len(scenes) + 0.4, 3.6), layout="constrained")
     panels = figure.subplots(1, len(scenes), sharey=True, squeeze=False)[0]
     for panel, scene in zip(panels, scenes, strict=True):
@@ -165,9 +165,7 @@ def curve_figure(frame: pd.DataFrame, label: str, usual: float, *, log: bool = F
         if log:
             panel.set_xscale("log")
             panel.set_xticks([], minor=True)
-            panel.set_xticks(
-                _distinct(frame, "way"), [f"{way:g}" for way in _distinct(frame, "way")]
-            )
+            panel.set_xticks(frame["way"].unique(), [f"{way:g}" for way in frame["way"].unique()])
         panel.set_title(f"{scene} ({own['object_id'].nunique()} objects)", fontsize=9.5)
         panel.set_xlabel(label, fontsize=9)
         plain(panel)
@@ -178,16 +176,12 @@ def curve_figure(frame: pd.DataFrame, label: str, usual: float, *, log: bool = F
 
 
 def _curve(panel: Axes, own: pd.DataFrame, name: str, number: int) -> None:
-    ways = _distinct(own, "way")
+    ways = list(own["way"].unique())
     found = [estimate(own[own["way"] == way]["iou"].to_numpy()[None]) for way in ways]
     colour, marker = SERIES[number % len(SERIES)], "ox^s"[number % 4]
     panel.plot(ways, [value.mean for value in found], marker=marker, color=colour, label=name)
     low, high = [value.low for value in found], [value.high for value in found]
     panel.fill_between(ways, low, high, color=colour, alpha=0.15, linewidth=0)
-
-
-def _distinct(frame: pd.DataFrame, column: str) -> list[Any]:
-    return list(dict.fromkeys(frame[column]))
 
 
 def _window(boxes: list[Box], shape: tuple[int, int]) -> Box:
