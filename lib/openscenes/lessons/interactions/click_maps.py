@@ -46,7 +46,8 @@ def click_map(
     """Segment again for about n clicks on a grid over the box, all else as in the input."""
     points, step = grid_points(shown_box(user_input, subject.shape), n)
     inputs = [with_point(user_input, Point(*map(float, point))) for point in points.tolist()]
-    size, scores = training.study.profile.inference.batch_size, list[float]()
+    size = training.study.profile.inference.batch_size
+    scores: list[float] = []
     for start in range(0, len(inputs), size):  # no more whole images at once than in a batch
         scores += [one.iou for one in segment_all(training, subject, inputs[start : start + size])]
     return ClickMap(points, np.array(scores), subject.truth[points[:, 0], points[:, 1]], step)

@@ -102,7 +102,8 @@ def segment_all(
 
     One view, no clipping to the box, whatever the profile's inference settings.
     """
-    study, cuts = training.study, dict[tuple[Box, float], Sample]()
+    study = training.study
+    cuts: dict[tuple[Box, float], Sample] = {}
     every = [_sample(study, subject, user_input, cuts) for user_input in inputs]
     found: list[Segmentation] = []
     for start in range(0, len(every), study.profile.inference.batch_size):
