@@ -96,8 +96,9 @@ def error_legend(figure: Figure) -> None:
     """The colours of right, surplus and missed pixels, and the click, below a figure."""
     click = Line2D([], [], color=PALETTE["click"], marker="o", linestyle="", label="click")
     handles: Sequence[Line2D | Patch] = [
-        *(Patch(color=PALETTE[name], label=name) for name in ERRORS), click
-    ]  # fmt: skip
+        *(Patch(color=PALETTE[name], label=name) for name in ERRORS),
+        click,
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
 
 

@@ -39,10 +39,11 @@ class Control:
     def widget(self, label_width: str = "8.5em", **layout: str) -> Any:
         """The control, its label as wide as ``label_width``."""
         named: dict[str, Any] = {
-            "description": self.label, "tooltip": self.source,
+            "description": self.label,
+            "tooltip": self.source,
             "style": {"description_width": label_width},
             "layout": widgets.Layout(**({"width": "auto", "min_width": "0"} | layout)),
-        }  # fmt: skip
+        }
         if self.choices is not None:
             kind = widgets.SelectionSlider if self.step else widgets.Dropdown
             return kind(options=list(self.choices), **named)

@@ -111,8 +111,9 @@ def _pixels(panel: Axes, places: FloatMap) -> FloatMap:
 def marked(shown: Scatter, pair: int) -> Layer:
     """The chosen pair's line and rings over the scatter, dark rimmed to be seen on any ground."""
     layer = np.zeros((SCATTER_PX, SCATTER_PX, 4), np.uint8)
-    old, new = ((round(float(col)), round(float(row)))
-                for row, col in (shown.old[pair], shown.new[pair]))  # fmt: skip
+    old, new = (
+        (round(float(col)), round(float(row))) for row, col in (shown.old[pair], shown.new[pair])
+    )
     colour = tuple(round(255 * part) for part in to_rgba(PALETTE["click"]))
     for paint, width in (((0, 0, 0, 255), 5), (colour, 2)):
         cv2.line(layer, old, new, paint, width, cv2.LINE_AA)
@@ -140,8 +141,9 @@ def pair_figure(drawn: DrawnPair, title: str) -> Figure:
     """Both crops of a pair and every layer: the explorer's images without its sliders."""
     figure, panels = image_grid(1 + len(LAYERS), 4, (2.8, 3.2), title=title)
     old = f"old object: {drawn.pairing.old_names[0]}"
-    show_image(panels[0], crop_of(drawn.pairing.old), draw_old(drawn), title=old,
-               below="ground truth")  # fmt: skip
+    show_image(
+        panels[0], crop_of(drawn.pairing.old), draw_old(drawn), title=old, below="ground truth"
+    )
     for panel, (name, layer) in zip(panels[1:], LAYERS.items(), strict=True):
         show_image(panel, crop_of(drawn.pairing.new), draw(name, drawn), title=layer.title,
                    below=layer.legend(drawn))  # fmt: skip

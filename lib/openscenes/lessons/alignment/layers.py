@@ -94,7 +94,8 @@ def _square_legend(drawn: DrawnPair) -> str:
 LAYERS: dict[str, CellLayer] = {
     "mask": CellLayer("pseudo mask M", lambda drawn: "the cells that term B sums over", None),
     "probability": CellLayer(
-        "predictor M'_b", lambda drawn: "0 (dark) to 1 (yellow)",
+        "predictor M'_b",
+        lambda drawn: "0 (dark) to 1 (yellow)",
         lambda drawn: drawn.maps.probability,
     ),
     "distance": CellLayer(
@@ -113,4 +114,4 @@ LAYERS: dict[str, CellLayer] = {
         lambda drawn: drawn.maps.pixel / max(largest(drawn.maps.pixel), 1e-12),
     ),
     "square": CellLayer("maximum squares", _square_legend, _square),
-}  # fmt: skip
+}

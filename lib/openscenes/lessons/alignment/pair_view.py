@@ -124,11 +124,11 @@ def plane(alignment: Alignment) -> Plane:
 def clouds_of(alignment: Alignment, model: str, epoch: int = 0) -> Clouds:
     """All pairs under a model, in the scene's plane."""
     return alignment.remembered(
-        lambda: clouds(
-            alignment.outputs(model, epoch), alignment.pairing(epoch), plane(alignment)
-        ),
-        "clouds", epoch, alignment.models[model].digest,
-    )  # fmt: skip
+        lambda: clouds(alignment.outputs(model, epoch), alignment.pairing(epoch), plane(alignment)),
+        "clouds",
+        epoch,
+        alignment.models[model].digest,
+    )
 
 
 def scatter_of(alignment: Alignment, model: str, epoch: int) -> Scatter:
@@ -203,10 +203,11 @@ def rows(view: PairView) -> dict[str, str]:
         "A before evolution": f"{view.before:,.0f}",
         "A / variance of the cells": f"{view.proto / max(view.spread, 1e-12):.2f}",
         "B, pixels to c_a": f"{found.pixel.item():,.0f}" + ("" if known else " (not counted)"),
-        f"L_feat = {weight} × {'(A + B)' if known else 'A'}":
-            "0 (no prototype)" if view.empty else f"{found.feat.item():,.0f}",
+        f"L_feat = {weight} × {'(A + B)' if known else 'A'}": "0 (no prototype)"
+        if view.empty
+        else f"{found.feat.item():,.0f}",
         "L_max": f"{found.max.item():,.0f}",
         f"L_ce, old, times {view.weight_old:.2f}": f"{found.ce_old.item():,.0f}",
         "L_ce, new": f"{found.ce_new.item():,.0f}",
         "sum, Eq. 11": f"{total.item():,.0f}",
-    }  # fmt: skip
+    }

@@ -220,9 +220,10 @@ class InteractionExplorer:
     def _draw(self, began: float) -> None:
         found, name = self.segmentation, self._menus["layer"].value
         self._canvas.paint(
-            overlay=overlays.encode_png(self._layer()), label=layers.spoken(self._subject, found),
+            overlay=overlays.encode_png(self._layer()),
+            label=layers.spoken(self._subject, found),
             **marks(found.interaction),
-        )  # fmt: skip
+        )
         self._legend.value = caption(name, layers.LEGENDS.get(name, layers.HEAT_LEGEND))
         self._draw_tiles()
         ms = 1e3 * (time.perf_counter() - began)

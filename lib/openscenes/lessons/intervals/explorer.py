@@ -73,9 +73,10 @@ class IntervalExplorer:
         self.studies = simulate_studies(world, self.design)
         drawn = self._painter.painted(self.studies)
         self.canvas.paint(
-            image=encode_png(drawn), size=[drawn.shape[1], drawn.shape[0]],
+            image=encode_png(drawn),
+            size=[drawn.shape[1], drawn.shape[0]],
             label=studies_words(self.studies),
-        )  # fmt: skip
+        )
         ms = 1000 * (time.monotonic() - began)
         self.numbers.value = readout(_numbers(self.studies, world), self.canvas.seq, ms)
 

@@ -53,8 +53,9 @@ def intervals_figure(rows: Mapping[str, Estimate], title: str) -> Figure:
     dot_plot(panel, {name: (value.mean, value.low, value.high) for name, value in rows.items()})
     for height, value in enumerate(rows.values()):
         words = f"{value.mean:+.2f} [{value.low:+.2f}, {value.high:+.2f}]"
-        panel.text(1.01, height, words, transform=panel.get_yaxis_transform(), va="center",
-                   fontsize=8.5)  # fmt: skip
+        panel.text(
+            1.01, height, words, transform=panel.get_yaxis_transform(), va="center", fontsize=8.5
+        )
     panel.set_xlabel("difference, points of mIoU", fontsize=9)
     figure.suptitle(title, fontsize=11)
     return figure

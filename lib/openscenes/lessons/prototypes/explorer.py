@@ -53,14 +53,15 @@ SETTINGS = {  # pixels are those of a 512 crop, and scale with the crop
     "iterations": Control("iterations", 0, 20, 1),
     "temperature": Control("temperature", -1.0, 3.0, 0.05, powers=True),
     "feature": Control("F", choices=(("fourth stage (paper)", "layer4"), ("decoder", "decoder"))),
-    "background": Control("c̄ averages", choices=(
-        ("all but Q (paper)", "complement"), ("outside M_p", "outside_coarse")
-    )),
-    "edge": Control("edge", choices=(
-        ("what erosion takes", "boundary"), ("what it leaves", "inner")
-    )),
+    "background": Control(
+        "c̄ averages",
+        choices=(("all but Q (paper)", "complement"), ("outside M_p", "outside_coarse")),
+    ),
+    "edge": Control(
+        "edge", choices=(("what erosion takes", "boundary"), ("what it leaves", "inner"))
+    ),
     "fusion": Control("mask by", choices=(("vote", "vote"), ("weighted sum", "weighted_sum"))),
-}  # fmt: skip
+}
 
 
 def objects_to_explore(study: Study, n_each: int = 12) -> dict[str, list[Example]]:
@@ -176,8 +177,9 @@ class PrototypeExplorer:
     def _clicked(self, gesture: Mapping[str, Any]) -> None:
         """Predict again with the point that was clicked, and with the box where one was drawn."""
         if gesture["sign"] < 0:
-            raise InputError("Prototypes come from one point inside the object: click without "
-                             "Shift.")  # fmt: skip
+            raise InputError(
+                "Prototypes come from one point inside the object: click without Shift."
+            )
         now, point = self.now.predicted, Point(float(gesture["row"]), float(gesture["col"]))
         box = now.example.interaction.box
         if self._view.value == "image" and self._canvas.box:
