@@ -174,7 +174,7 @@ def _scenes(parsed: argparse.Namespace) -> int:
     from openscenes.synthetic import write_scenes
 
     write_scenes(parsed.folder, seed=parsed.seed)
-    print(f"synthetic scenes (generated, not photographs) written to {parsed.folder}")
+    print(f"synthetic scenes (generated, not real images) written to {parsed.folder}")
     return 0
 
 

@@ -31,7 +31,7 @@ def block(title="Cityscapes, 50 % of VOC_train & SBD", *, source=True):
 
 
 def table(*blocks, like_the_paper=False):
-    caption = "mIoU on synthetic scenes (generated, not photographs), 3 seeds."
+    caption = "mIoU on synthetic scenes (generated, not real images), 3 seeds."
     return Table(4, caption, blocks, pd.DataFrame(), (), like_the_paper)
 
 
@@ -102,7 +102,7 @@ def test_cells_are_those_of_the_markdown(source):
 
 def test_the_caption_says_what_the_pictures_are_and_whose_the_papers_values_are():
     text = latex(table(block()))
-    assert r"\caption{mIoU on synthetic scenes (generated, not photographs), 3 seeds." in text
+    assert r"\caption{mIoU on synthetic scenes (generated, not real images), 3 seeds." in text
     assert r"95 \% bootstrap interval" in text
     assert "other data sets and a larger network" in text
     assert "other data sets" not in latex(table(block(), like_the_paper=True))

@@ -153,7 +153,7 @@ def test_the_index_has_a_card_for_each_notebook_of_each_profile(made):
     text = (made / "index.html").read_text()
     heads = re.findall(r"<h2[^>]*>(.*?)<", text)
     assert [head.split(":")[0] for head in heads] == ["Profile demo", "Profile study"]
-    assert "synthetic scenes (generated, not photographs)" in heads[0]
+    assert "synthetic scenes (generated, not real images)" in heads[0]
     cards = re.findall(r"<article>(.*?)</article>", text, re.DOTALL)
     assert len(cards) == 2
     assert all("<h3>Table 4: a sequence</h3>" in card for card in cards)

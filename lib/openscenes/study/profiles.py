@@ -160,7 +160,7 @@ _WHY_TRAIN: dict[str, str] = {
     "precision": "Ours: bf16 where the machine multiplies it fast; losses stay float32",
     "freeze_batchnorm": "Ours: small batches, and two scenes in one, would spoil the statistics",
     "freeze_first_stages": "Ours: edges, textures and clicks are learned; half the time",
-    "workers": "Ours: small pictures decode in the loop without loss",
+    "workers": "Ours: small images decode in the loop without loss",
 }
 _STAGES = ("initial", "cityscapes.train", "coco.train")
 _TURNED = "Ours: a turned box is too large without a mask to shrink it to"
@@ -206,7 +206,7 @@ _ALIGNMENT = AlignmentConfig(feature_weight=0.1)
 
 DEMO = Profile(
     name="demo",
-    data="synthetic scenes (generated, not photographs)",
+    data="synthetic scenes (generated, not real images)",
     synthetic=SceneSizes(),
     network=NetworkConfig(
         backbone="small_resnet", crop_size=112, output_stride=4, head_width=32, psp_width=64,
@@ -235,7 +235,7 @@ _STUDY_STEP = replace(
 
 STUDY = Profile(
     name="study",
-    data="study sample (COCO and CamVid photographs in four official layouts)",
+    data="study sample (COCO and CamVid images in four official layouts)",
     network=NetworkConfig(
         backbone="mobilenet_v2", crop_size=192, output_stride=8, head_width=64, psp_width=96,
         normalise=True,

@@ -42,7 +42,7 @@ class EvolutionExplorer:
         self.numbers = HTML(layout=Layout(flex="1 1 0", min_width="260px"))
         view = scrubber.view(self.choice)
         self.canvases = tuple(
-            canvas(view.image, label="", width_px=WIDTH_PX).add_class("os-evolution-picture")
+            canvas(view.image, label="", width_px=WIDTH_PX).add_class("os-evolution-image")
             for _ in SIDES
         )
         self._shown_object = ""

@@ -58,7 +58,7 @@ class IntervalExplorer:
         parts = [
             world,
             row(*sliders),
-            row(self.canvas.add_class("os-interval-picture"), self.numbers),
+            row(self.canvas.add_class("os-interval-image"), self.numbers),
         ]
         self.widget = column(*parts, self.callbacks.shown).add_class("os-interval")
         self._draw()

@@ -85,7 +85,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             table_7.blocks, table_7.table,
         ),
         Experiment(
-            "figures", "figure_3_4_pictures", "the framework as it ran, and masks before and after",
+            "figures", "figure_3_4_images", "the framework as it ran, and masks before and after",
             table_3.blocks, None,
         ),
     )
