@@ -34,7 +34,7 @@ def distance_to_outside(mask: BoolMask) -> NDArray[np.float32]:
     """Euclidean distance in pixels of each pixel of a (H, W) mask to the nearest one outside it.
 
     Outside the mask it is 0; the image's border does not count.
-    Ours: squared distances between pixels are whole numbers, so that rounding them makes what
+    Squared distances between pixels are whole numbers, so that rounding them makes what
     OpenCV computes exact (up to 2000 px).  Its own last bits depend on where in memory the mask
     happens to lie, so that clicks, which go to the deepest pixel, jump between equally deep
     ones from run to run.

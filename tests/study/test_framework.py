@@ -92,7 +92,7 @@ def test_merging_and_training_show_the_profiles_numbers(study, figure):
     assert {f"{ipt.alpha:g}", f"{ipt.beta:g}"} <= {text.strip() for text in said}
     (training,) = [text for text in said if "Eq. 11" in text]
     assert f"one cycle up to {train.learning_rate:g}\n{train.batch_size} pairs" in training
-    assert f"{train.epochs} epochs\nbackbone's BatchNorm at rest" in training
+    assert f"{train.epochs} epochs\nbackbone's BatchNorm frozen" in training
     (feature,) = [text for text in said if "L}_{feat}" in text]
     assert f"× {study.profile.alignment.feature_weight:g}\n" in feature
     assert f"{study.profile.data}; {MODEL}" in said
@@ -103,7 +103,7 @@ def test_settings_of_the_paper_are_named_as_they_are():
     assert "SGD, constant rate 1e-09\n16 pairs a step, 10 epochs" in framework._training(
         config.train
     )
-    assert "at rest" not in framework._training(config.train)
+    assert "frozen" not in framework._training(config.train)
     made = SimpleNamespace(class_words="known (cat): Eq. 7")
     losses = framework._losses(made, config)
     assert [colour for colour, _ in losses] == ["click", "right", "neutral", "right"]
@@ -116,7 +116,7 @@ def test_settings_of_the_paper_are_named_as_they_are():
     ("changes", "expected"),
     [
         ({}, r"majority: $p \geq 2$ (Eq. 5, 6)"),
-        ({"vote": "weighted_sum"}, "soft vote: each map as strongly as it is sure (ours)"),
+        ({"vote": "weighted_sum"}, "soft vote: each map weighted by its confidence (ours)"),
         ({"fusion": "weighted_sum"}, "0.8 coarse + 0.2 mean $P$ > 1/2"),
     ],
 )

@@ -46,7 +46,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer one command line; what the user can mend raises in one sentence."""
+    """Run one command line; what the user can mend raises in one sentence."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, as for tables
     from openscenes.annotator.store.versions import Versions
     from openscenes.annotator.store.workspace import workspace_of
@@ -105,7 +105,7 @@ def _evolve_and_judge(args: argparse.Namespace, workspace: Workspace) -> None:
 
 
 def _accepted(workspace: Workspace) -> tuple[Snapshot, ...]:
-    """The log's accepted objects; lines that cannot be used are told."""
+    """The log's accepted objects; lines that cannot be used are reported."""
     from openscenes.annotator.store.log import Log
     from openscenes.annotator.store.objects import Annotations
 

@@ -60,7 +60,7 @@ class Augmentation:
     )
 
     def __post_init__(self) -> None:
-        """Refuse interactions that nobody could make."""
+        """Refuse interactions that no user could make."""
         require_between(self, 0.0, 1.0, "click_core")
         require_between(self, 0.0, 0.5, "box_jitter")
 

@@ -15,7 +15,7 @@ from openscenes import masks
 from openscenes.data import datasets
 from openscenes.data.records import Box, ClickedObject, Interaction, MaskSource, ObjectRecord, Point
 
-NO_CLASS = -1  # the class index of an object whose class nobody knows
+NO_CLASS = -1  # the class index of an object of unknown class
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Example:
         interaction: the user's box and point, made once.
         supervision: ground truth to be read (``ObjectRecord``), a pseudo mask (run-length code),
             or None where there is only the interaction.
-        class_index: channel of the class head, or ``NO_CLASS``; it teaches the class head only
+        class_index: channel of the class head, or ``NO_CLASS``; it supervises the class head only
             where the supervision is ground truth.
         others: labelled objects of the same image, on which a simulated user may click
             "not this one".
@@ -73,7 +73,7 @@ def labelled_object(
 
     Args:
         image, box, point: as of ``clicked_object``.
-        mask: an image file of one channel, as large: 1 on the object, 255 where nobody knows.
+        mask: an image file of one channel, as large: 1 on the object, 255 where unknown (void).
         class_index: channel of the class head, from 1.
     Raises:
         DataError: if the mask cannot be read, or has no pixel of value 1.

@@ -177,7 +177,7 @@ def _deepest_in_crop(mask: masks.BoolMask, box: Box, crop: crops.CropConfig) -> 
 def core_point(mask: masks.BoolMask, core: float, generator: np.random.Generator) -> Point:
     """Any pixel of a (H, W) mask that is at least ``core`` times as deep as the deepest.
 
-    Ours: people click somewhere in the middle; the paper's user knows the deepest pixel.
+    Ours: people click somewhere in the middle; the paper's user clicks the deepest pixel.
     """
     depths = depth(mask)
     candidates = np.argwhere(depths >= core * depths.max())
@@ -217,7 +217,7 @@ def next_click(
     void: masks.BoolMask | None = None,
     clicked: Sequence[tuple[int, int]] = (),
 ) -> Click | None:
-    """Where a user clicks who sees the prediction and knows the truth.
+    """Where a user clicks to correct a prediction, given the ground truth.
 
     The rule of RITM, f-BRS and SimpleClick: of the missing and the superfluous pixels, each taken
     without void, the user clicks the deepest one, that is the one farthest from all pixels outside

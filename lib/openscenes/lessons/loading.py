@@ -8,5 +8,5 @@ from openscenes.study.runs.models import Model
 
 
 def loaded(study: Study, model: Model) -> OpenSceneNet:
-    """A trained network, remembered by the study."""
+    """A trained network, cached by the study."""
     return study.remembered(("network", model.digest), lambda: model.load(study))

@@ -106,7 +106,7 @@ def maximum_squares_loss(
     known: Tensor,
     config: AlignmentConfig,
 ) -> Tensor:
-    """Push predictions away from indecision, with a gradient that is linear in the probability.
+    """Make predictions more confident, with a gradient that is linear in the probability.
 
     Paper: Eq. 9, -1/2 sum_i sum_c (p^{i,c})^2, on the class map where b's class is known;
     Eq. 10, sum_i (-p_i^2 - (1 - p_i)^2), on the foreground map where it is not.

@@ -51,7 +51,7 @@ class IPTConfig:
         "vote", "Eq. 5-6; weighted_sum: the rows of Table 3 without voting"
     )
     vote: Literal["majority", "weighted_sum"] = setting(
-        "majority", "Eq. 6; Ours: weighted_sum lets a map vote as strongly as it is sure"
+        "majority", "Eq. 6; Ours: weighted_sum weighs a map by its confidence"
     )
     coarse_weight: float = setting(0.8, "Sec. 4.3.1: share of the coarse map in weighted sums")
     hard_coarse: bool = setting(

@@ -46,7 +46,7 @@ def soft_majority(ballots: Sequence[tuple[Tensor, Tensor | float]]) -> Tensor:
     """Foreground where the mean of the maps, each stretched about its threshold, is over 1/2.
 
     Ours: every map is stretched in two straight pieces that keep 0 and 1 and carry its threshold
-    to 1/2, so that a map votes as strongly as it is sure. Maps of zeros and ones give the
+    to 1/2, so that a map's vote weighs as much as its confidence. Maps of zeros and ones give the
     majority.
 
     Args:

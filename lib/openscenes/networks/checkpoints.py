@@ -51,7 +51,7 @@ class TrainState:
 
 
 class Keeper:
-    """Writes a resume file now and then: ``PAUSE_S`` apart, ``WRITING_SHARE`` of the time."""
+    """Writes a resume file from time to time: ``PAUSE_S`` apart, ``WRITING_SHARE`` of the time."""
 
     def __init__(
         self, path: Path | None, network: nn.Module, optimiser: torch.optim.Optimizer

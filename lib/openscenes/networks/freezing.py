@@ -18,7 +18,7 @@ def freeze_batchnorm(network: OpenSceneNet) -> None:
     """Freeze the running statistics of the backbone's normalisations, until ``network.train()``.
 
     Their scale and offset still train.
-    Ours: IOG trains all normalisations; small batches of a new scene would drag the statistics.
+    Ours: IOG trains all normalisations; small batches of a new scene would bias the statistics.
     """
     for module in network.iog.backbone.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -162,7 +162,7 @@ def click_error(probability: Tensor, clicks: Tensor) -> Tensor:
         probability: (B, M, S, S) in [0, 1].
         clicks: (B, K, 3) float32 (row, col, sign); sign 0 is no click.
     Returns:
-        (B,) float32; 0 where nobody clicked.
+        (B,) float32; 0 without clicks.
     """
     height, width = probability.shape[-2:]
     rows = clicks[..., 0].round().long().clamp(0, height - 1)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 OUTPUTS = ("out", "probability", "overlay")
-OBJECT_COLOUR, CLICK_COLOUR = (0, 114, 178), (230, 159, 0)  # told apart by every kind of eye
+OBJECT_COLOUR, CLICK_COLOUR = (0, 114, 178), (230, 159, 0)  # safe for colour blindness
 
 
 def add_parser(subparsers: Any) -> argparse.ArgumentParser:
@@ -46,7 +46,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer one command line; what the user can mend raises in one sentence."""
+    """Run one command line; what the user can mend raises in one sentence."""
     _check_outputs(args)
     # torch takes seconds to import, which `--help` need not wait for
     from openscenes.prediction.model_files import model_from_file, newest_demo_model

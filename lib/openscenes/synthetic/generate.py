@@ -30,7 +30,7 @@ _SBD_VAL_SHARE = 0.2
 class SceneSizes:
     """Numbers of images per split.
 
-    Ours: small enough to be drawn in seconds and trained on in minutes; ``sbd`` counts its train
+    Small enough to be drawn in seconds and trained on in minutes; ``sbd`` counts its train
     and validation lists together.
     """
 

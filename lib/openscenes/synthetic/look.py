@@ -15,7 +15,7 @@ Colour = tuple[float, float, float]
 class Look:
     """How images of one scene come out. Colours are RGB in [0, 1].
 
-    Ours: all values; the paper has real images. ``severity`` moves the two new looks along
+    All values are ours; the paper has real images. ``severity`` moves the two new looks along
     the line from ``VOC_LOOK``, so that how far away they are is one measured number.
 
     Attributes:

@@ -22,7 +22,7 @@ _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by openscenes"
 def write_voc(root: Path, splits: Splits, quality: int) -> None:
     """Write ``root/VOCdevkit/VOC2012`` with JPEGs of ``quality``.
 
-    Ours: void marks the background that touches an object, where two objects meet, and objects
+    Void marks the background that touches an object, where two objects meet, and objects
     too small to label; thin parts (spokes, legs) so keep their inside.
     """
     home = root / "VOCdevkit" / "VOC2012"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from openscenes.synthetic.catalogue import CITYSCAPES_LABELS, CITYSCAPES_NAMES
 from openscenes.synthetic.stage import LabelledImage, Splits
 
-# Invented towns: nobody shall take these frames for frames of the real data set.
+# Invented towns: these frames shall not be taken for those of the real data set.
 TOWNS = {"train": ("nebelfurt", "regenau"), "val": ("grauburg",)}
 _PER_TOWN = 32
 

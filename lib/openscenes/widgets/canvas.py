@@ -31,7 +31,7 @@ MarkedClicks = list[list[int]]
 
 
 class Canvas(anywidget.AnyWidget):
-    """A image with an overlay, a box and clicks on it; every gesture comes as one dict.
+    """An image with an overlay, a box and clicks on it; every gesture comes as one dict.
 
     Keys, while it has the focus: arrows move a crosshair (Shift: 10 pixels), Enter or Space
     clicks there, "-" clicks outside the object, Escape clears, u or Ctrl+Z undoes, r or Ctrl+Y
@@ -45,7 +45,7 @@ class Canvas(anywidget.AnyWidget):
         box: [] or [row0, col0, row1, col1], half-open, in image pixels.
         clicks: [row, col, sign] each; the first is the inside point, sign is +1 or -1.
         opacity: of the overlay as a whole, in [0, 1].
-        label: what is to be seen, for who cannot see it.
+        label: the text alternative.
         seq: how often Python has drawn; the canvas in the page bears it as ``data-painted`` once
             that drawing is painted.
         mode: "interaction" (drag, or click two corners: box; then a click: inside point; further
@@ -54,7 +54,7 @@ class Canvas(anywidget.AnyWidget):
         gesture: the last one: "n" counts them; "kind" is "box" (with "box"), "point" or "click"
             (with "row", "col", "sign"; a "point" that is still being dragged has "dragging"
             True), "undo", "redo", "clear", "accept", "next" or "delete".  Observe it.
-        gestures: those that the browser has not heard an answer to.
+        gestures: those that the kernel has not confirmed yet.
         answered: "n" of the last gesture whose observers have returned.
         colours: of the marks, by name.
     """

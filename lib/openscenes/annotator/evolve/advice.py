@@ -25,7 +25,7 @@ TITLES = {
     **{name: f"{title} (label-free)" for name, title in LABEL_FREE.items()},
     SOURCE_IOU: "IoU on the labelled source's validation set",
 }
-FEWEST = 5  # objects that a measure needs before it says anything
+FEWEST = 5  # objects that a measure needs at least
 TOLERATED_LOSS = 1.0  # points of the labelled source that a gain on new images may cost
 DECIDING = (STABILITY, "hit", "box")  # not sides: as noisy as a hand-drawn box
 TRAINED_ON = {  # what a variant was trained on does not judge it
@@ -42,7 +42,7 @@ class Measure:
     Attributes:
         n: objects that it was taken on.
         old, new: means; nan without objects.
-        difference: new - old, paired by object; None for fewer objects than can tell.
+        difference: new - old, paired by object; None for too few objects.
     """
 
     title: str
@@ -86,7 +86,7 @@ def measured(name: str, old: NDArray[np.float64], new: NDArray[np.float64]) -> M
 def advised(measures: Mapping[str, Measure], variant: str = "") -> tuple[Verdict, str]:
     """The verdict on the new version, and a sentence that gives the reasons.
 
-    Masks that a person corrected come first, since they alone know the object. Without them the
+    Masks that a person corrected come first, since only they are ground truth. Without them the
     label-free measures decide, and only where none of them contradicts another. The rule was
     chosen on 36 pairs of demo models with 120 synthetic objects each, and has seen no others: it
     called 27 of the 29 better that the truth called better, and neither of the 2 that were worse.

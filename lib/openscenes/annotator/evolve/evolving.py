@@ -33,7 +33,7 @@ from openscenes.study.runs.runs import train
 _CODE = (evolve, kept_pseudo_masks, Pool)  # what decides a candidate
 SEED = 0
 CLICKS = "clicks.jsonl"
-FEWEST = 2  # a batch of one teaches nothing: BatchNorm has nothing to average over
+FEWEST = 2  # a batch of one cannot train: BatchNorm has nothing to average over
 
 
 def version_in_use(workspace: Workspace, study: Study) -> Version:
@@ -73,7 +73,7 @@ def evolve_on(
 
     Paper: Sec. 3.1-3.4. The pool is the labelled source and what earlier versions of the lineage
     learned, with the pseudo masks that they learned from.
-    What is held out, and what the lineage knows, is left out; a second call with the same
+    What is held out, or was learned before, is left out; a second call with the same
     objects finds the candidate, and after a kill it goes on where it was.
 
     Args:

@@ -1,4 +1,4 @@
-"""Two versions side by side on what neither has learned, and what that says."""
+"""Two versions compared on held-out objects."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def judged(
 
 
 def waiting(workspace: Workspace) -> Version | None:
-    """The newest version that nobody has decided about; None if there is none."""
+    """The newest version that is not decided about; None if there is none."""
     undecided = Versions(workspace.folder).undecided()
     return undecided[-1] if undecided else None
 

@@ -32,7 +32,7 @@ from openscenes.study.runs.store import digest_of, locked
 
 @dataclass(frozen=True)
 class ShakingConfig:
-    """How a person would have clicked at another time."""
+    """How much a repeated box and click vary."""
 
     n: int = 4  # with the clicks as they are, five predictions per object take seconds
     share: float = 0.04  # a human's corner misses by ~4 % of the box's side

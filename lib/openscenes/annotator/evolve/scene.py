@@ -67,7 +67,7 @@ def is_held_out(image_digest: str) -> bool:
 
 
 def clicked(item: Snapshot) -> ClickedObject:
-    """Image and interaction of an object, and nothing that knows its mask.
+    """Image and interaction of an object, without its mask.
 
     Paper: Sec. 3.1: a new scene gives images and interactions; clicks that correct are left out.
     The path is the log's, so that a moved folder is the same scene; ``placed`` finds it.

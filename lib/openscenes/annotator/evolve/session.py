@@ -56,7 +56,7 @@ class ObjectPrediction:
 
 @dataclass(frozen=True)
 class _Encoded:
-    """An object that the backbone has seen."""
+    """An object that the backbone has encoded."""
 
     image: Path
     interaction: Interaction

@@ -39,7 +39,7 @@ Outline = list[list[int]]
 def write_coco(
     images: Sequence[ExportedImage], folder: Path, placing: Placing
 ) -> tuple[Described, list[str]]:
-    """Write images and both annotation files into an empty folder; sentences to tell."""
+    """Write images and both annotation files into an empty folder; sentences for the report."""
     target = folder / f"{SPLIT}2017"
     target.mkdir()
     for image in images:

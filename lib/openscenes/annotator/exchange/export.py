@@ -58,7 +58,7 @@ def export(
     """Write all accepted objects of all images, whole or not at all.
 
     Objects without pixels, and those whose image is gone or has changed, are left out and
-    told in the report.
+    named in the report.
 
     Args:
         kind: ``"coco"``, ``"voc"`` or ``"png"``.

@@ -97,7 +97,7 @@ def class_of(one: Snapshot) -> str:
 
 
 def about(snapshot: Snapshot) -> dict[str, Any]:
-    """All that the log knows of an object but its mask, which the layout itself holds."""
+    """All that the log has of an object but its mask, which the layout itself holds."""
     return {key: value for key, value in to_json(snapshot).items() if key != "mask"}
 
 

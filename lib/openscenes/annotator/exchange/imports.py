@@ -1,4 +1,4 @@
-"""Objects from files into a log: our own exports, and COCO annotations of anybody.
+"""Objects from files into a log: our own exports, and COCO annotations of others.
 
 An object of our exports keeps its id and all that was clicked; one of other files gets an id that
 follows from its image and mask, and the box and point that the simulated user gives. So a second
@@ -151,7 +151,7 @@ def _snapshot(one: ImportedObject, facts: ImageFacts) -> Snapshot:
 
 
 def _foreign(one: ImportedObject, facts: ImageFacts) -> Snapshot:
-    """An object that nobody clicked here, with the simulated user's box and point."""
+    """An object of another source, with the simulated user's box and point."""
     unused = np.random.default_rng(0)  # this user looks at the mask alone
     interaction = simulate(decode(one.mask), ClickConfig(), CropConfig(), unused)
     return Snapshot(

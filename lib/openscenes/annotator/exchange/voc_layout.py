@@ -39,7 +39,7 @@ def write_voc(
     """Write the layout into an empty folder; objects accepted later cover earlier ones.
 
     Returns:
-        What an import needs to know of each object, and sentences to tell.
+        What an import needs to know of each object, and sentences for the report.
     Raises:
         InputError: if an image has more objects than a palette has colours.
     """

@@ -64,7 +64,7 @@ class ProgressStream:
         """Nothing is kept back."""
 
     def isatty(self) -> bool:
-        """Ask for a lively bar."""
+        """Pose as a terminal, so that bars update."""
         return True
 
 
@@ -72,7 +72,7 @@ class Background:
     """At most one piece of work at a time; ``doing`` says in words which, or is empty."""
 
     def __init__(self, callbacks: Callbacks, report: Callable[[Progress], None]) -> None:
-        """``report`` is told of progress, in the working thread."""
+        """``report`` is called with progress, in the working thread."""
         self.callbacks, self.report, self.doing = callbacks, report, ""
         self._thread: threading.Thread | None = None
 

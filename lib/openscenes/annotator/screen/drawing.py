@@ -79,7 +79,7 @@ def _mark(desk: Desk, row: float, col: float, sign: int) -> list[int]:
 
 
 def alternative(desk: Desk) -> str:
-    """The displayed image in words, for who cannot see it."""
+    """Text alternative of the displayed image."""
     height, width = desk.displayed.shape
     objects = desk.objects
     n_accepted = sum(one.accepted for one in objects)

@@ -62,7 +62,7 @@ MEANWHILE = (
 
 
 class EvolvePanel:
-    """Buttons, progress, judgement and versions; ``taken_up`` is told when another is in use."""
+    """Buttons, progress, judgement and versions; ``taken_up`` is called when another is in use."""
 
     def __init__(
         self,

@@ -52,10 +52,10 @@ def example_folder(study: Study) -> Path:
 
 
 def begun(desk: Desk, study: Study, n_images: int = N_BEGUN) -> int:
-    """Let the simulated user begin, on an example that nobody has touched; objects accepted.
+    """Let the simulated user begin, on an untouched example; objects accepted.
 
     It draws the box, clicks inside, and accepts whatever it gets: it corrects nothing. On
-    anybody's own images it does nothing.
+    a user's own images it does nothing.
     """
     if desk.annotations.objects() or desk.workspace.images != example_folder(study):
         return 0

@@ -116,7 +116,7 @@ def differences_figure(judgement: Judgement) -> Figure:
 
 
 def differences_text(judgement: Judgement) -> str:
-    """What the figure shows, for a reader who cannot see it."""
+    """Text alternative of the figure."""
     said = [f"{m.title}: {m.change}" for m in judgement.measures.values() if m.n]
     return f"Change from {judgement.old} to {judgement.new}: {'; '.join(said)}."
 
@@ -147,7 +147,7 @@ def objects_figure(
 ) -> Figure:
     """Held-out objects from the most gained over the typical to the most lost, old beside new.
 
-    Objects are taken by rank, evenly, so that nobody picks the pretty ones. Where the person
+    Objects are taken by rank, evenly, not by eye. Where the person
     corrected a mask, both predictions are shown against the accepted one.
 
     Args:
@@ -180,7 +180,7 @@ def objects_figure(
 
 
 def objects_text(judgement: Judgement) -> str:
-    """What the gallery shows, for a reader who cannot see it."""
+    """Text alternative of the gallery."""
     change = judgement.objects["change"]
     if change.empty:
         return "No held-out objects."

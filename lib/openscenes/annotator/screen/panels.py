@@ -93,7 +93,7 @@ class ObjectPanel:
             self._following = False
 
     def _told(self, tell: Callable[[str], object]) -> Callable[[dict[str, str]], None]:
-        """What the user changed is told; what follows the desk is not."""
+        """Report what the user changed, and nothing that follows the desk."""
 
         def changed(change: dict[str, str]) -> None:
             if not self._following:

@@ -1,1 +1,1 @@
-"""What the annotator keeps: the log, the objects it tells of, model versions."""
+"""What the annotator keeps: the log, its objects, model versions."""

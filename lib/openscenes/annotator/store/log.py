@@ -1,6 +1,6 @@
 """The append-only log of a workspace: one JSON line per action, never changed, never erased.
 
-A line is one write under a lock between processes, on the disk before anybody is told so; what a
+A line is one write under a lock between processes, on the disk before it is confirmed; what a
 crash leaves half-written is kept, marked and skipped.
 """
 

@@ -224,7 +224,7 @@ class Annotations:
 
     @contextmanager
     def _newest(self) -> Iterator[None]:
-        """Nobody writes between reading the newest state and writing what follows from it."""
+        """Lock the log from reading the newest state to writing what follows from it."""
         with self.log.locked():
             self.refresh()
             yield

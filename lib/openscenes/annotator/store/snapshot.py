@@ -30,7 +30,7 @@ class Click(NamedTuple):
 
 
 class ImageFacts(NamedTuple):
-    """What the log knows of an image.
+    """What the log keeps of an image.
 
     Attributes:
         path: relative to the folder of images, with "/" between folders.

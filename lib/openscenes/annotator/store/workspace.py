@@ -118,7 +118,7 @@ def images_of(folder: Path | str, workspace: Path | str | None = None) -> tuple[
 
 
 def digest_of(image: Path) -> str:
-    """First 16 hex digits of the SHA-256 of a file's bytes; remembered until it changes."""
+    """First 16 hex digits of the SHA-256 of a file's bytes; cached until it changes."""
     try:
         status = image.stat()
         return _digest(image, status.st_size, status.st_mtime_ns)
@@ -177,7 +177,7 @@ def _claim(workspace: Workspace) -> None:
     path = workspace.folder / WORKSPACE_FILE
     known = _images_named_in(workspace.folder)
     if known == workspace.images:
-        with path.open("r+b"):  # a folder that cannot be written to is told now, not at a click
+        with path.open("r+b"):  # refuse a read-only folder now, not at a click
             return
     if known is not None and known.is_dir():
         raise InputError(

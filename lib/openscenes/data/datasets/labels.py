@@ -29,7 +29,7 @@ class Region(NamedTuple):
 
 
 def read_labels(path: Path) -> LabelMap:
-    """The label map of a PNG; the last few are remembered, as an image's objects come together.
+    """The label map of a PNG; the last few are cached, as an image's objects come together.
 
     Returns:
         (H, W) integers, read-only; of a palette image the indices, not the colours.
@@ -40,7 +40,7 @@ def read_labels(path: Path) -> LabelMap:
 
 
 def modified(path: Path) -> int:
-    """Time of the last change in ns: what a remembered mask is checked against.
+    """Time of the last change in ns: what a cached mask is checked against.
 
     Raises:
         DamagedFile: "mask missing".

@@ -99,7 +99,7 @@ def voc_sbd(root: Path, *, min_area: int = 1) -> Index:
 
 
 def read_instances(path: Path) -> Instances:
-    """Decode a ``.mat``; the last few are remembered, as an image's objects come together.
+    """Decode a ``.mat``; the last few are cached, as an image's objects come together.
 
     Raises:
         DamagedFile: "mask missing" or "unreadable mask".

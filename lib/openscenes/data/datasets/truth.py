@@ -1,4 +1,4 @@
-"""The ground truth of one object, read when it is asked for."""
+"""The ground truth of one object, read when it is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The alignment explorer: choose a pair among the clouds and see what Eq. 7-11 make of it.
+"""The alignment explorer: choose a pair among the clouds and see its terms of Eq. 7-11.
 
 A network runs when a scene, a model or an epoch is first chosen, and at no other time.
 """

@@ -180,7 +180,7 @@ def sentence(view: PairView) -> str:
 
 
 def scatter_words(view: PairView) -> str:
-    """What the scatter shows, for who cannot see it."""
+    """Text alternative of the scatter."""
     choice = view.choice
     return (
         f"Old and new objects' features in a plane, VOC and {SCENE_NAMES[choice.scene]}, "

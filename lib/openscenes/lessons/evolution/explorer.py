@@ -127,7 +127,7 @@ class EvolutionExplorer:
 
 
 def described(view: ObjectView, panel: Panel, layer: str) -> str:
-    """What an image shows, for who cannot see it."""
+    """Text alternative of an image."""
     return (
         f"{view.record.class_name} of {TITLES[view.choice.where]}, {panel.sequence}, "
         f"{time_words(view.choice.time)}: {iou_words(panel, view.choice.time)}. Shown: {layer}."

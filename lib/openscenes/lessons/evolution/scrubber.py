@@ -75,7 +75,7 @@ class ObjectView:
 
 @dataclass(frozen=True)
 class Scrubber:
-    """Scores and masks of task sequences of one seed, computed when first needed and remembered."""
+    """Scores and masks of task sequences of one seed, computed when first needed and cached."""
 
     study: Study
     sequences: Mapping[str, TaskSequence]
@@ -108,7 +108,7 @@ class Scrubber:
         return probability > study.profile.inference.threshold
 
     def view(self, choice: ObjectChoice) -> ObjectView:
-        """What is to be seen under a choice."""
+        """What is shown under a choice."""
         position = self.position(choice)
         example = self.examples(choice.where)[position]
         image = self.study.cache.image(example.image)

@@ -1,4 +1,4 @@
-"""Task sequences over the three scenes, and what a model keeps of every single object."""
+"""Task sequences over the three scenes, and the scores of every single object."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def channel_tiles(segmentation: Segmentation) -> dict[str, Pixels]:
 
 
 def output_tiles(segmentation: Segmentation, threshold: float) -> dict[str, Pixels]:
-    """What the network makes of the channels: probability, mask, predictor, difference."""
+    """The network's output: probability, mask, predictor, difference."""
     sample, mask = segmentation.sample, segmentation.probability > threshold
     difference = overlays.comparison(mask, sample.mask, sample.void)
     return {
@@ -148,7 +148,7 @@ def numbers(subject: Subject, segmentation: Segmentation) -> dict[str, str]:
 
 
 def spoken(subject: Subject, segmentation: Segmentation) -> str:
-    """What the image shows, in words and numbers, for who cannot see it."""
+    """Text alternative of the image, with numbers."""
     box, point = segmentation.interaction.box, segmentation.interaction.point
     rows, cols = f"{box.row0:.0f} to {box.row1:.0f}", f"{box.col0:.0f} to {box.col1:.0f}"
     return (
@@ -160,7 +160,7 @@ def spoken(subject: Subject, segmentation: Segmentation) -> str:
 
 
 def spoken_tiles(names: Iterable[str], segmentation: Segmentation) -> str:
-    """What the sheet of tiles shows."""
+    """Text alternative of the sheet of tiles."""
     coarse, predictor = (
         100 * (values > 0.5).mean() for values in (segmentation.probability, segmentation.predictor)
     )

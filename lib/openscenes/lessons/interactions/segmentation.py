@@ -1,4 +1,4 @@
-"""What a network makes of user inputs for one object, many at a time."""
+"""Segmentations of one object by many user inputs at a time."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Training(NamedTuple):
 
 @dataclass(frozen=True)
 class Segmentation:
-    """What a network makes of one user input.
+    """The segmentation of an object by one user input.
 
     Attributes:
         interaction: the box as the network was shown it, and the point.

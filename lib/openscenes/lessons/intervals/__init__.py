@@ -1,1 +1,1 @@
-"""The interval explorer: what objects and seeds can tell (lesson 6)."""
+"""The interval explorer: how certain a difference is, by objects and seeds (lesson 6)."""

@@ -1,4 +1,4 @@
-"""Images of what can be told: every resample, paired and apart, many studies, power."""
+"""Figures of intervals: all resamples, paired and unpaired, simulated studies, power."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mean over objects and seeds can tell, tried on the real scores of single objects."""
+"""The bootstrap and simulated studies, on the real scores of single objects."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The prototype explorer: every quantity of IPT under the hand (Sec. 3.2, lessons 2 and 3)."""
+"""The prototype explorer: every quantity of IPT, interactive (Sec. 3.2, lessons 2 and 3)."""

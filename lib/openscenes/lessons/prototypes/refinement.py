@@ -26,7 +26,7 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class RefinedObject:
-    """A prediction under settings, and what IPT makes of it."""
+    """A prediction, and its refinement by IPT under settings."""
 
     predicted: PredictedObject
     settings: Settings

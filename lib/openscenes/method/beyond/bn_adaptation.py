@@ -1,4 +1,4 @@
-"""BN re-estimation (AdaBN): the statistics of a new scene without any learned weight.
+"""BN re-estimation (AdaBN): the batch statistics of a new scene, no weight trained.
 
 Ours: all of it; the paper has no such control.
 """

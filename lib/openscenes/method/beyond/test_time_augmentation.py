@@ -62,7 +62,7 @@ def warped_back(
 ) -> tuple[Tensor, Tensor]:
     """Bring maps from the crops of a view to the plain crops.
 
-    Ours: bilinear; what the view did not see has weight zero.
+    Ours: bilinear; pixels outside the view have weight zero.
 
     Args:
         probability: (B, 1, S, S) float, in the frames of ``seen``.

@@ -96,9 +96,9 @@ class MSRN(nn.Module):
 class FCTSFN(nn.Module):
     """TSLFN and MSRN.
 
-    Ours: published, TSLFN learns first (FCN-32s, 16s, 8s) and rests while MSRN learns; here both
-    learn at once and both are supervised. With ``detach_coarse`` MSRN's gradient does not reach
-    TSLFN, which then learns what it would learn alone.
+    Ours: published, TSLFN learns first (FCN-32s, 16s, 8s) and is frozen while MSRN learns; here
+    both learn at once and both are supervised. With ``detach_coarse`` MSRN's gradient does not
+    reach TSLFN, which then learns what it would learn alone.
     """
 
     def __init__(self, config: FCTSFNConfig, *, generator: Generator | None = None) -> None:

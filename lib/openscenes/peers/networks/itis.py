@@ -60,7 +60,7 @@ class ITISConfig:
     click_deviation_px: float = setting(10.0, "Mahadevan et al. 2018; Ours: of a crop of 512")
     click_limit_px: float = setting(20.0, "Mahadevan et al. 2018; Ours: of a crop of 512")
     click_gain: float = setting(25.0, "Mahadevan et al. 2018")
-    guidance_limit_px: float = setting(20.0, "Ours: as far as a click's Gaussian is told apart")
+    guidance_limit_px: float = setting(20.0, "Ours: where a click's Gaussian reaches its floor")
     normalise: bool = setting(False, "Mahadevan et al. 2018: 0..255 inside")
 
     def __post_init__(self) -> None:

@@ -86,7 +86,7 @@ class LatentDiversity(nn.Module):
     Ours: features are enlarged corner to corner, and after the first 1x1 convolution's product
     with them, which changes no value (see ``enlargement``).
     Ours: the selection network sees the seven input channels and the candidates, not VGG's
-    features, and teaches the candidates nothing, as the two were published to be trained apart.
+    features, and sends the candidates no gradient, as the two were published to be trained apart.
     """
 
     mean: Tensor

@@ -158,7 +158,7 @@ def n_parameters(network: nn.Module) -> int:
 def parameter_table(profile: Profile) -> str:
     """Markdown: parameters in this profile, in the published size here, and as published.
 
-    The last column tells what a network starts from, as only like beginnings compare networks.
+    The last column is the initialisation: only networks of the same one are comparable.
     """
     lines = []
     for name in PEERS:

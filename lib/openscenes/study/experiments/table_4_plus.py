@@ -1,4 +1,4 @@
-"""Table 4+, ours: what the same three clicks still tell, at inference and in training."""
+"""Table 4+, ours: weak supervision from the same three clicks, at inference and in training."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _claims(user: User) -> tuple[tuple[str, str], ...]:
 
 
 def table(study: Study, seeds: int) -> Table:
-    """Free knowledge: outside the box nothing, at each side something, the same in every view.
+    """Weak supervision: no object outside the box, some at each side, the same in every view.
 
     All of it is beyond the paper. A first step that only re-estimates the BN statistics gives
     the second a better teacher.
@@ -136,7 +136,7 @@ def transfers(table: Table) -> list[Transfer]:
     """Every student of Table 4+ that learned from another inference setting than the plain one.
 
     Measured on the validation set, so that the teacher's masks stand for those that it gave on
-    the training images, whose truth nobody may look at.
+    the training images, whose ground truth is withheld.
 
     Raises:
         InputError: if a block lacks a row.

@@ -14,7 +14,7 @@ def blocks(_profile: Profile) -> list[BlockSpec]:
     """Eq. 8 in three forms on COCO, where classes are unseen; the clamp on Cityscapes.
 
     The paper's second row shows no tick, which we read as neither term; its model starts from
-    VOC+SBD, as the value of its third row tells.
+    VOC+SBD, as the value of its third row shows.
     """
     both, neither = TABLE_5_VARIANTS
     variants = {"A + B": both, "neither": neither, "A (Eq. 8)": FULL}

@@ -50,7 +50,7 @@ class _Trace:
 def position_by_gain(study: Study, model: Model, labelled: Labelled, share: float = 0.75) -> int:
     """The object whose gain of IoU by IPT stands at a share of all: 0 the worst, 1 the best.
 
-    An object for a figure is chosen by rank, so that nobody picks the pretty one.
+    An object for a figure is chosen by rank, not by eye.
     """
     scores = ipt_iou(study, model, labelled, _variant(study))
     order = np.argsort((scores["refined"] - scores["iou"]).to_numpy(), kind="stable")

@@ -43,7 +43,7 @@ def gallery(
 
     Paper: Fig. 4.
     Objects are chosen by rank, evenly from the best change of IoU over the median to the
-    worst, so that nobody picks the pretty ones; crops are shown as the network sees them.
+    worst, not by eye; crops are shown as the network sees them.
 
     Returns:
         One row per object: crop with box and click; coarse mask; confidence of the edge

@@ -1,6 +1,6 @@
 """Colours of all figures, overlays and widgets."""
 
-# Okabe and Ito's colours, told apart with every kind of colour vision; one meaning each.
+# Okabe and Ito's colours, distinct with every kind of colour vision; one meaning each.
 PALETTE = {
     "ours": "#0072B2", "paper": "#D55E00", "neutral": "#8C8C8C",
     "truth": "#009E73", "mask": "#E69F00", "click": "#CC79A7", "box": "#FFFFFF",

@@ -22,7 +22,7 @@ def show_figure(figure: Figure, alt: str, path: Path | None = None) -> Image:
 
     Args:
         figure: drawn by one of ``study.figures``.
-        alt: what a reader who cannot see it should know.
+        alt: the text alternative.
         path: where the file goes; None keeps it on the page only.
     """
     drawn = _encoded(figure, "png", alt, path)

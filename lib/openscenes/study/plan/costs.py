@@ -78,7 +78,7 @@ class Times:
     """What trainings take, in seconds of one process.
 
     Attributes:
-        objects: to learn and to test on, as ``requirements.OBJECTS``; empty where nobody knows.
+        objects: to learn and to test on, as ``requirements.OBJECTS``; empty where unknown.
         costs: seconds per crop by network; empty where there is nothing to measure on.
         recorded: seconds by ``step_of`` a recipe's words.
         source: where the seconds come from, one sentence.

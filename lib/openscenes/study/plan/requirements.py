@@ -16,7 +16,7 @@ from openscenes.study.profiles import PAPER, Profile
 # Objects to learn: VOC and SBD as IOG's code counts them, the scenes as Sec. 4.1.1 does.
 OBJECTS: Mapping[str, int] = {
     "voc": 3_507, "voc+sbd": 25_832, "cityscapes": 52_004, "coco": 83_070,
-    # to be tested on: IOG's code, about 10,000 as nobody says, and COCO's own, without crowds
+    # to be tested on: IOG's code, about 10,000, which is not stated, and COCO's own, without crowds
     "val voc": 3_427, "val cityscapes": 10_000, "val coco": 36_335,
 }  # fmt: skip
 

@@ -33,7 +33,7 @@ def prepare(
 ) -> Iterator[str]:
     """Train every model that is missing, parents first, then compute every score.
 
-    A line of text for each.  What was prepared once is remembered by all that decides it, so
+    A line of text for each.  What was prepared once is cached by all that decides it, so
     that a second call does nothing.
     """
     done = cache_dir() / "prepared" / f"{_digest(study, evaluations)}.json"

@@ -34,7 +34,7 @@ T = TypeVar("T")
 class Study:
     """A profile on a data root with a device: what every run of one command shares.
 
-    ``memory`` keeps what was read from the data root, since every table asks for it again.
+    ``memory`` keeps what was read from the data root, since every table needs it again.
     """
 
     profile: Profile

@@ -124,7 +124,7 @@ def peer(name: str, seed: int) -> Recipe:
 
 
 def refiner_of(recipe: Recipe) -> Recipe:
-    """The refinement branch that was taught to the first model of a task sequence."""
+    """The refinement branch that was trained on the first model of a task sequence."""
     first = recipe.lineage()[0]
     return Recipe("refiner", "clicks", first.seed, first)
 
@@ -162,7 +162,7 @@ def evolution_config(
 ) -> EvolutionConfig:
     """The rows of Tables 4 and 5 and those beyond the paper, as parameters of one function.
 
-    Paper: Table 4, Table 5.  Ours: everything that is not one of their rows. ``BN_ONLY`` is the
+    Paper: Table 4, Table 5.  Everything that is not one of their rows is ours. ``BN_ONLY`` is the
     control of +ST (``method.beyond.bn_adaptation``), which moves no weight.
     """
     plain = EvolutionConfig(
@@ -191,7 +191,7 @@ def evolution_config(
 
 
 def _beyond(plain: EvolutionConfig, profile: Profile, variant: str, user: User) -> EvolutionConfig:
-    """Self-training with what else the same three clicks tell.
+    """Self-training with weak supervision from the same three clicks.
 
     ``ALL_BEYOND`` takes what costs no further passes over the scene during training, with FA.
     A turned box does not touch its object, so that with box losses new crops are not turned; a

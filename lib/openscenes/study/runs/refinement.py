@@ -35,9 +35,9 @@ def names(study: Study, _recipe: Recipe) -> dict[str, Any]:
 def trained(
     study: Study, recipe: Recipe, parent: OpenSceneNet, model: Model
 ) -> tuple[nn.Module, list[dict[str, float]]]:
-    """The refinement branch, taught on the source's labels to a network that is frozen.
+    """The refinement branch, trained on the source's labels to a network that is frozen.
 
-    Ours: it is learned once, at t = 0, and put onto every model that evolves from it.
+    It is learned once, at t = 0, and put onto every model that evolves from it.
 
     Args:
         model: where its training is kept.
@@ -54,7 +54,7 @@ def trained(
 
 
 def refiner_training(study: Study) -> TrainConfig:
-    """Ours: a quarter of the initial epochs; new columns that start at zero want a high rate."""
+    """A quarter of the initial epochs; new columns that start at zero need a high rate."""
     initial = study.profile.initial
     rate = 1e-2 if initial.optimiser == "adamw" else initial.learning_rate * 10
     epochs = max(1, initial.epochs // 4)
@@ -65,11 +65,11 @@ def refiner_training(study: Study) -> TrainConfig:
 
 
 def load_refinable(study: Study, branch: Model, first: Model, model: Model) -> RefinableIOG:
-    """A model with the refinement branch that was taught to the first of its task sequence.
+    """A model with the refinement branch that was trained on the first of its task sequence.
 
     Args:
         branch: the refiner's weights.
-        first: the model that it was taught to.
+        first: the model that it was trained on.
         model: the model to correct, which may have evolved since.
     """
     refinable = _refinable(study, first.load(study), 0)

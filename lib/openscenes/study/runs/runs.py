@@ -166,7 +166,7 @@ def _evolved(study: Study, recipe: Recipe, model: Model) -> Trained:
 
 
 def _reestimated(study: Study, recipe: Recipe, model: Model) -> Trained:
-    """Ours: the control of self-training, which moves no weight."""
+    """The control of self-training, which trains no weight."""
     network = reestimate_bn(
         _parent(study, recipe), _pool(study, recipe), _scene_data(study, recipe).clicked,
         _config(study, recipe), run_context(study, recipe.seed),
@@ -185,7 +185,7 @@ def _finetuned_names(study: Study, recipe: Recipe) -> dict[str, Any]:
 
 
 def _finetuned(study: Study, recipe: Recipe, model: Model) -> Trained:
-    """Ours: the upper bound learns the scene's ground truth alone, for as long as the others."""
+    """The upper bound learns the scene's ground truth alone, for as long as the others."""
     network, pool = _parent(study, recipe), Pool(_labelled(study, recipe).examples)
     history = align(
         network, pool, new_scene(study, recipe.scene).truth, _truth_config(study, recipe),

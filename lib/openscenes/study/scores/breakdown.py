@@ -1,4 +1,4 @@
-"""Whom a step helps: IoU by object size and by class, from the scores of single objects."""
+"""IoU by object size and by class, from the scores of single objects."""
 
 from __future__ import annotations
 

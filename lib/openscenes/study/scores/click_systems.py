@@ -1,4 +1,4 @@
-"""Every system of Table 1 behind one interface: what mask do these clicks give?
+"""Every system of Table 1 behind one interface: clicks in, masks out.
 
 A system looks at a chunk of objects once (crops, encoded stages) and then predicts as often as the
 user clicks; clicks are in image pixels, predictions are probabilities in image pixels.

@@ -54,7 +54,7 @@ def click_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) ->
     """IoU after each click that a simulated user gives, one row per object.
 
     ``click_1`` is the first prediction: to one free click, to box and point (three clicks), or to
-    four extremes.  Nobody stops early, so that every number about clicks is read off one run.
+    four extremes.  No early stopping: every number about clicks comes from one run.
 
     Returns:
         Columns object_id, class_name, area, click_1 ... click_20, or as many as the profile's

@@ -1,4 +1,4 @@
-"""What a sequence of steps keeps and what it gives ahead: R[i][j], transfer and forgetting.
+"""Scores of a task sequence, R[i][j]: accuracy, backward and forward transfer, forgetting.
 
 R[i][j] is the score on set j after step i. Step 0 is the initial model, which knows set 0; step i
 learns set i. Below the diagonal a set was learned earlier, above it the model has not seen it yet.

@@ -97,7 +97,7 @@ def simulate(respond: Respond, truths: Masks, voids: Voids, n_clicks: int) -> ND
         respond: called with the clicks of each object so far, (K_i, 3) float32 of (row, col, sign)
             in image pixels, and the step from 0; returns one (H_i, W_i) bool mask per object.
         truths: (H_i, W_i) bool.
-        voids: (H_i, W_i) bool, pixels that nobody judges, or None.
+        voids: (H_i, W_i) bool, void pixels, which count nowhere, or None.
         n_clicks: clicks to simulate.
     Returns:
         (n_objects, n_clicks) float64 IoU after each click.
@@ -123,7 +123,7 @@ def refine(
     ``respond``, with its clicks as they were.
 
     Args and Raises: as ``simulate``; ``predictions`` are (H_i, W_i) bool, and ``respond``
-    is told of the corrections only.
+    gets the corrections only.
 
     Returns:
         (n_objects, 1 + n_clicks) float64; column 0 is the IoU of the given predictions.

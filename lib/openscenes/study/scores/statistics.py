@@ -1,4 +1,4 @@
-"""Means over objects and seeds, and what they can tell: standard deviations and intervals."""
+"""Means over objects and seeds, with standard deviations and intervals."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def paired_difference(ours: NDArray[np.float64], theirs: NDArray[np.float64]) ->
 def over_trainings(scores: NDArray[np.float64]) -> Estimate:
     """The same mean as ``estimate``; its interval is over further trainings on further objects.
 
-    A bootstrap of three seeds knows too little of a fourth. Here seeds and objects are
+    A bootstrap of three seeds underestimates the spread of further ones. Here seeds and objects are
     crossed random factors and Student's t has the degrees of freedom of Hillis (Statistics in
     Medicine 26, 2007), as radiology compares systems over readers and cases. Where there is nothing
     to find it errs in 4.5 to 8 of 100 studies of three seeds, however far they part; the bootstrap
@@ -97,7 +97,7 @@ def _bootstrap(points: NDArray[np.float64]) -> tuple[float, float]:
     """Percentile interval of the mean: seeds and objects are both drawn with replacement.
 
     Objects are shared by the seeds, so one draw of objects serves all; drawing seeds, too,
-    lets the interval know that another training would have come out differently.
+    lets the interval include that another training would have come out differently.
     """
     n_seeds, n_objects = points.shape
     draws = _kept_draws if n_objects <= KEPT_OBJECTS else _draws

@@ -26,7 +26,7 @@ def write_status(folder: Path) -> Path:
 
     ``README.md`` is one page; ``findings.md`` (with ``claims.csv`` and ``values.csv``),
     ``decisions.md`` and ``settings.md`` are its details. A README beside the folder has its
-    generated blocks renewed.
+    generated blocks replaced.
     Of two tables that finish together the later one sees both: reading and writing are one piece.
 
     Args:
