@@ -1,16 +1,21 @@
 """Digests of code move with behaviour that is reached and with nothing else."""
 
+import ast
 import shutil
 import time
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 import openscenes
+from openscenes.annotator.evolve import kept_predictions
+from openscenes.data import crops
 from openscenes.method.evolution import evolve
 from openscenes.study.runs import code_digest as module
 from openscenes.study.runs.code_digest import Sources, code_digest
+from openscenes.study.scores import clicks, masks
 
 FILES = {
     "__init__.py": """
@@ -154,6 +159,42 @@ HARMFUL = [
 ]  # fmt: skip
 
 
+AT_IMPORT = [
+    "for key in (1,):\n    SIZES.append(NUMBER)\n",
+    "if True:\n    MORE = 1\n    SIZES.append(NUMBER)\n",
+    "with SIZES as sizes:\n    sizes.append(NUMBER)\n",
+    "try:\n    SIZES.append(NUMBER)\nexcept ValueError as error:\n    pass\n",
+    "if TYPE_CHECKING:\n    pass\nelse:\n    SIZES.append(NUMBER)\n",
+    "_ = SIZES.append(NUMBER)\n",
+    "@SIZES.append\ndef _():\n    return NUMBER\n",
+]
+
+
+@pytest.mark.parametrize("text", AT_IMPORT)
+def test_what_a_module_does_at_import_counts_whatever_names_it_binds(package, text):
+    replace(package, "settings.py", "UNUSED = 4\n", text.replace("NUMBER", "1"))
+    before = digest(package)
+    replace(package, "settings.py", text.replace("NUMBER", "1"), text.replace("NUMBER", "2"))
+    assert digest(package) != before
+
+
+def test_the_contents_of_a_module_by_name_count(package):
+    replace(package, "method/train.py", "crops.paste(", 'crops.__dict__["paste"](')
+    before = digest(package)
+    replace(package, "data/crops.py", "constant_values", "values")
+    assert digest(package) != before
+
+
+def test_the_default_of_a_setting_counts_by_name_too_and_its_source_does_not(copy):
+    path, by_name = "method/ipt.py", "setting(source='Paper', default=0.5)"
+    (copy / path).write_text((copy / path).read_text() + f"\n\nclass Extra:\n    x = {by_name}\n")
+    before = digest(copy, "method.ipt:Extra")
+    replace(copy, path, "source='Paper'", "source='Ours'")
+    assert digest(copy, "method.ipt:Extra") == before
+    replace(copy, path, "default=0.5)", "default=0.6)")
+    assert digest(copy, "method.ipt:Extra") != before
+
+
 @pytest.mark.parametrize(("path", "old", "new"), HARMFUL)
 def test_a_change_of_behaviour_changes_the_digest(package, path, old, new):
     before = digest(package)
@@ -291,6 +332,76 @@ def test_the_evolution_reaches_the_equations_and_no_peer_of_table_1():
     reached = {d.module.rpartition(".")[2] for d in sources.reached(f"openscenes.{EVOLVE}")}
     assert {"alignment", "ipt", "prototypes", "samples", "openscene", "seeding"} <= reached
     assert not {"dextr", "ifcn", "tables", "prediction"} & reached
+
+
+@pytest.mark.parametrize(
+    "code", [masks._CODE, clicks._SCORING_CODE, kept_predictions._CODE], ids=str
+)
+def test_how_maps_are_pasted_and_compared_decides_a_score(code):
+    names = [f"{entry.__module__}:{entry.__qualname__}" for entry in code]
+    reached = Sources(Path(openscenes.__file__).parent).reached(*names)
+    assert {(crops.__name__, "paste"), ("openscenes.masks", "iou")} <= reached
+
+
+@cache
+def written() -> dict[str, ast.Module]:
+    """The package's modules by path."""
+    top = Path(openscenes.__file__).parent
+    files = {str(path.relative_to(top)): path for path in top.rglob("*.py")}
+    return {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in files.items()}
+
+
+def test_every_import_is_absolute_and_names_what_it_brings():
+    imports = [
+        (path, node)
+        for path, tree in written().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+    ]
+    assert len(imports) > 500
+    assert [p for p, n in imports if n.level or any(a.name == "*" for a in n.names)] == []
+
+
+def test_a_name_that_is_imported_is_imported_once_and_never_bound_again():
+    for path, tree in written().items():
+        names: Counter[str] = Counter()
+        for node in _at_top(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names.update({alias.asname or alias.name for alias in node.names})
+            elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+                names[node.name] += 1
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names[node.id] += node.id in names
+        assert {name: n for name, n in names.items() if n > 1} == {}, path
+
+
+SCOPES = (
+    ast.FunctionDef, ast.ClassDef, ast.Lambda,
+    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+)  # fmt: skip
+
+
+def _at_top(node: ast.AST):
+    """Nodes of a module's own scope, type checks left out."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        checked = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+        if not checked and not isinstance(child, SCOPES):
+            yield from _at_top(child)
+
+
+def test_nothing_is_registered_by_a_decorator_of_our_own():
+    sources = Sources(Path(openscenes.__file__).parent)
+    for path, tree in written().items():
+        module = ".".join(["openscenes", *path.removesuffix(".py").split("/")])
+        module = module.removesuffix(".__init__")
+        for node in tree.body:
+            for decorator in getattr(node, "decorator_list", []):
+                name = ast.unparse(decorator).split("(")[0]
+                assert "register" not in name, path
+                parsed = sources.module(module)
+                assert parsed is not None and name.split(".")[0] not in parsed.bindings, path
+                assert "openscenes" not in parsed.imports.get(name.split(".")[0], ""), path
 
 
 def test_a_digest_takes_no_time():

@@ -39,7 +39,7 @@ class ShakingConfig:
 
 
 SHAKING = ShakingConfig()
-_CODE = (predictions,)  # what decides a prediction beside the version
+_CODE = (predictions, pasted, masks.iou)  # what decides a prediction beside the version
 _ENTRY = {"key", "mask", "stability"}
 
 

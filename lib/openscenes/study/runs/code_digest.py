@@ -3,7 +3,9 @@
 Counted are the top-level definitions that given ones reach by names, as syntax trees without
 docstrings, comments, layout, the annotations of functions and the written sources of settings.  A
 definition stands for itself by its content, so that moving or renaming it changes nothing.  What
-the names do not show is not seen: ``getattr`` with a computed name, and data files.
+the names do not show is not seen: ``getattr`` with a computed name, data files, which of two
+classes of the same content is meant, and forms that the package does without (a test forbids them):
+relative and star imports, a name bound in two ways, decorators that register.
 """
 
 from __future__ import annotations
@@ -148,7 +150,7 @@ class Sources:
                 return self.find(".".join([module.imports[part], *left]))
             if self.module(f"{base}.{part}") is not None:
                 base = f"{base}.{part}"
-            elif part.startswith("__"):  # __file__ says nothing of what the module holds
+            elif part in {"__file__", "__name__"}:  # these say nothing of what the module holds
                 return None, f"module.{part}"
             elif "__getattr__" in module.bindings:
                 return Definition(base, "__getattr__"), ".".join([part, *left])

@@ -13,6 +13,7 @@ from openscenes.settings import setting
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 _IN_SCOPE_OF_ITS_OWN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_COMPOUND = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 _LEFT_OUT = frozenset({"annotation", "returns", "type_comment", "type_params", "ctx", "kind"})
 
 
@@ -41,14 +42,15 @@ class Module:
         found: dict[str, list[ast.stmt]] = {}
         for statement in self.tree.body:
             for name, text in _bound([statement]).items():
-                if text is None:
+                if text is None and name != "_":
                     found.setdefault(name, []).append(statement)
         return found
 
     @cached_property
     def statements(self) -> list[ast.stmt]:
-        """What runs at import and binds no name."""
-        binding = {id(statement) for stated in self.bindings.values() for statement in stated}
+        """What runs at import and binds no name, or may do more than to bind one."""
+        binding = {id(s) for bound in self.bindings.values() for s in bound}
+        binding -= {id(s) for s in self.tree.body if isinstance(s, _COMPOUND)}
         return [s for s in self.tree.body if id(s) not in binding and not _says_nothing(s)]
 
     def statements_of(self, name: str) -> list[ast.stmt]:
@@ -87,7 +89,8 @@ class Writer:
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 self._write_comprehension(node)
             case ast.Call(func=func) if self._dotted(func) == _SETTING:
-                self.write([func, *node.args[:1]])
+                others = [keyword for keyword in node.keywords if keyword.arg != "source"]
+                self.write([func, *node.args[:1], *others])
             case ast.AnnAssign():
                 self._write_annotated(node)
             case ast.Global():
@@ -247,6 +250,6 @@ def _says_nothing(node: ast.AST) -> bool:
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant(value=str())):
             return True
-        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+        case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
             return True
     return False

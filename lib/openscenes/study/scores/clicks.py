@@ -19,6 +19,7 @@ from openscenes import masks
 from openscenes.data import samples
 from openscenes.data.interactions import next_click
 from openscenes.method.beyond.box_losses import box_region
+from openscenes.method.inference import paste_back
 from openscenes.peers.click_sampling import extreme_points
 from openscenes.progress import progress
 from openscenes.study.profiles import LIMIT
@@ -35,7 +36,7 @@ from openscenes.study.scores.noc import Respond, refine, simulate
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 SWEPT = 3  # free clicks after which a threshold is judged
 # What decides a score beside the model; a change in ``click_systems`` itself raises "scoring".
-_SCORING_CODE = (next_click, extreme_points, box_region, simulate, refine)
+_SCORING_CODE = (next_click, extreme_points, box_region, simulate, refine, paste_back)
 SIMULATED = 32  # objects that are clicked on in lockstep
 
 

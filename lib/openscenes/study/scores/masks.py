@@ -94,7 +94,7 @@ def sensitivity() -> dict[str, dict[str, IPTConfig]]:
     }  # fmt: skip
 
 
-_CODE = (predictions, refine_batch)  # what decides a score beside the model
+_CODE = (predictions, refine_batch, crops.paste, masks.iou)  # what decides a score beside the model
 
 
 @dataclass(frozen=True)
