@@ -45,6 +45,7 @@ def test_a_lock_keeps_a_second_one_out_and_clears_what_a_killed_run_left(tmp_pat
 
     with store.locked(folder):
         (folder / ".model.safetensors.1.partial").touch()
+        (folder / ".scenes.1.partial" / "voc").mkdir(parents=True)
         (folder / "run.json").touch()
         other = Thread(target=second)
         other.start()
