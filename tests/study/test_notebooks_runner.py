@@ -112,7 +112,7 @@ def test_what_papermill_would_let_pass_fails(tmp_path, cell, reason):
 
 def test_an_unknown_parameter_is_refused_before_anything_runs(tmp_path):
     source = write(tmp_path, DEFAULTS)
-    with pytest.raises(InputError, match="has no parameter nmber; it knows name, number: correct"):
+    with pytest.raises(InputError, match="has no parameter nmber; it has name, number: correct"):
         execute(source, tmp_path / "out.ipynb", {"nmber": 2})
     assert not list(tmp_path.glob("out*"))
 

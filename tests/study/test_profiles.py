@@ -61,7 +61,7 @@ def test_an_unknown_profile_names_those_that_exist():
 def test_every_number_of_every_configuration_names_its_source(profile):
     for item in fields(profile):
         value = getattr(profile, item.name)
-        if not is_dataclass(value) or item.name in ("embedded", "cityscapes", "coco", "network"):
+        if not is_dataclass(value) or item.name in ("synthetic", "cityscapes", "coco", "network"):
             continue
         assert set(sources(value)) == {field.name for field in fields(value)}, item.name
 

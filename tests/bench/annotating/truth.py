@@ -82,7 +82,7 @@ def _was_right(candidate, difference, old, new):
     if difference.differs:
         told = "better" if difference.mean > 0 else "worse"
     right = "right" if ideal == judgement.verdict else "wrong"
-    if right == "wrong" and judgement.verdict == "cannot be told":
+    if right == "wrong" and judgement.verdict == "inconclusive":
         right = "too cautious, not wrong"
     return (
         f"On objects that nobody clicked the new version is {told}. The advice was: "

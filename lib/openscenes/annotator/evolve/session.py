@@ -155,7 +155,7 @@ class Session:
             row, col = given[outside][0, :2]
             reach = ", ".join(f"{side:.0f}" for side in self.reach(seen.interaction.box))
             raise InputError(
-                f"The click ({row:.0f}, {col:.0f}) lies outside what the model sees of this "
+                f"The click ({row:.0f}, {col:.0f}) lies outside the crop of this "
                 f"object, ({reach}); click nearer to the box, or draw a larger one."
             )
         clicks = np.c_[points[:, ::-1], given[:, 2]][None].astype(np.float32)

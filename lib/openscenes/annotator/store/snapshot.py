@@ -145,7 +145,7 @@ def _faults(snapshot: Snapshot) -> list[str]:
     fit = snapshot.mask and all(_fits(code, snapshot.size) for code in codes)
     name, size = snapshot.class_name, f"{snapshot.size[0]}x{snapshot.size[1]}"
     rules = {
-        f"nobody knows the action {snapshot.action!r}": snapshot.action in ACTIONS,
+        f"unknown action {snapshot.action!r}": snapshot.action in ACTIONS,
         "a number of its box or clicks is not finite": all(map(isfinite, numbers)),
         f"its box {tuple(snapshot.box)} is empty": row0 < row1 and col0 < col1,
         f"its clicks have signs {signs}": signs[:1] == [1] and {1, -1}.issuperset(signs),

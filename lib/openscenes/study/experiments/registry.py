@@ -69,7 +69,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             table_4.blocks, table_4.table,
         ),
         Experiment(
-            "4_plus", "table_4_plus_hints", "ours: what the same three clicks still tell",
+            "4_plus", "table_4_plus_hints", "ours: weak supervision from the clicks",
             table_4_plus.blocks, table_4_plus.table,
         ),
         Experiment(

@@ -90,7 +90,7 @@ def _check_parameters(source: NotebookNode, notebook: Path, parameters: Mapping[
     unknown = sorted(set(parameters) - set(known))
     if unknown:
         raise InputError(
-            f"{notebook.name} has no parameter {', '.join(unknown)}; it knows"
+            f"{notebook.name} has no parameter {', '.join(unknown)}; it has"
             f" {', '.join(sorted(known)) or 'none'}: correct the name or add it to the cell"
             " tagged `parameters`."
         )
