@@ -28,7 +28,6 @@ class View:
     zoom: float = 1.0
 
 
-PLAIN = View()
 OTHER_VIEWS = (
     View(flip=True),
     View(zoom=0.8),
