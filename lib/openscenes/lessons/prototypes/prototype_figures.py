@@ -36,10 +36,10 @@ UNCHANGED = 0.1  # points; a mask pasted back without its probability differs by
 
 
 def prototype_figure(
-    refined: RefinedObject, names: Sequence[str] = STORY, *, columns: int = 4, title: str = ""
+    refined: RefinedObject, names: Sequence[str] = STORY, *, columns: int = 4
 ) -> Figure:
     """Layers of one object side by side, by default under the object and its numbers."""
-    title = title or sentence(refined, measure(refined))
+    title = sentence(refined, measure(refined))
     figure, panels = image_grid(len(names), columns, (2.75, 3.05), title=title, spare=0.9)
     predicted = refined.predicted
     row, col = map(float, predicted.point[0].tolist())
@@ -102,17 +102,17 @@ def _histogram(panel: Axes, values: NDArray[np.floating], coarse: NDArray[np.boo
         panel.hist(group, bins=list(bins), weights=share, color=colour, alpha=0.65, label=words)
 
 
-def numbers_figure(grids: Mapping[str, Tensor], *, columns: int = 4, digits: int = 2) -> Figure:
+def numbers_figure(grids: Mapping[str, Tensor], *, columns: int = 4) -> Figure:
     """Small grids with their numbers written into the cells, to follow an equation by hand."""
     figure, panels = image_grid(len(grids), columns, (2.6, 2.9))
     for panel, (title, grid) in zip(panels, grids.items(), strict=True):
         panel.set_axis_off()
-        _write_numbers(panel, grid.detach().cpu().double().numpy(), digits)
+        _write_numbers(panel, grid.detach().cpu().double().numpy())
         panel.set_title(title, fontsize=10)
     return figure
 
 
-def _write_numbers(panel: Axes, grid: np.ndarray, digits: int) -> None:
+def _write_numbers(panel: Axes, grid: np.ndarray) -> None:
     """Cells in cividis over the grid's own range, digits in contrast."""
     finite = np.nan_to_num(grid, nan=0.0)
     low, high = float(finite.min()), float(finite.max())
@@ -120,7 +120,7 @@ def _write_numbers(panel: Axes, grid: np.ndarray, digits: int) -> None:
     panel.imshow(shade, cmap="cividis", vmin=0, vmax=1)
     size = 10 if max(grid.shape) <= 5 else 7.5
     for (row, col), value in np.ndenumerate(grid):
-        text = f"{value:.0f}" if float(value).is_integer() else f"{value:.{digits}f}"
+        text = f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
         colour = "black" if shade[row, col] > 0.5 else "white"
         panel.text(col, row, text, ha="center", va="center", color=colour, fontsize=size)
 

@@ -243,10 +243,14 @@ def _checked(scores: Mapping[Cell, Values]) -> int:
     return n_steps
 
 
-def continual_markdown(methods: Mapping[str, Continual], names: Sequence[str] = SEQUENCE) -> str:
+def continual_markdown(methods: Mapping[str, Continual]) -> str:
     """R of several methods, zero-shot cells in italics, and their summaries with intervals."""
     cells = [
-        (method, names[step], *(_cell(found.cells[step, j], step, j) for j in range(found.n_steps)))
+        (
+            method,
+            SEQUENCE[step],
+            *(_cell(found.cells[step, j], step, j) for j in range(found.n_steps)),
+        )
         for method, found in methods.items()
         for step in range(found.n_steps)
     ]
@@ -254,7 +258,7 @@ def continual_markdown(methods: Mapping[str, Continual], names: Sequence[str] = 
         (method, _interval(found.accuracy), *(change(getattr(found, m)) for m in list(METRICS)[1:]))
         for method, found in methods.items()
     ]
-    matrix = grid(("", "after", *(f"on {name}" for name in names)), cells)
+    matrix = grid(("", "after", *(f"on {name}" for name in SEQUENCE)), cells)
     about = "Italics: zero-shot, the model has not learned that set yet."
     return f"{matrix}\n\n{about}\n\n{grid(('', *METRICS.values()), summaries)}\n"
 
