@@ -243,7 +243,7 @@ STUDY = Profile(
     crop=CropConfig(size=192, margin_px=5.0, margin_share=0.15),
     clicks=_CLICKS,
     augmentation=_AUGMENTATION,
-    # ImageNet's stem knows no clicks: what starts at zero and never trains would stay blind.
+    # Click channels start at zero in ImageNet's stem: frozen, they would never respond.
     initial=replace(_STUDY_STEP, epochs=9, learning_rate=4e-4, freeze_first_stages=False),
     cityscapes=Evolving(
         _STUDY_STEP, Augmentation(rotation_deg=0.0), max_objects=300, min_area=300

@@ -293,7 +293,7 @@ def _thumbnail(notebook: NotebookNode) -> str:
 
 _INTRODUCTION = """# Interact with Open Scenes, rebuilt
 
-A user marks an object with a box and one click inside it; a network answers with a mask. This study
+A user marks an object with a box and one click inside it; a network predicts a mask. This study
 rebuilds how such a model goes on learning from clicks alone: pseudo masks of a new scene are
 refined with prototypes of the object (IPT), and while it trains on them its features stay aligned
 with what it knew (FA). Each card is a notebook with its results. After Gan, Fan, Wang, Zhang,
