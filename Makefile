@@ -8,6 +8,8 @@ DATA ?=
 SEEDS ?= 1
 DEVICE ?= auto
 LOG ?=
+# More options of JupyterLab, such as LAB="--no-browser --port 8890" on a distant machine.
+LAB ?=
 
 # Candidates for making .venv, the first that fits is taken.
 PYTHON3 ?= python3 python3.13 python3.12 python3.11
@@ -36,6 +38,9 @@ OPTIONS = --profile "$(PROFILE)" --seeds "$(SEEDS)" --device "$(DEVICE)" \
 	$(if $(DATA),--data "$(DATA)")
 
 TABLES = table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures
+
+# JupyterLab refuses root, which is who one is in most containers.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
@@ -123,7 +128,7 @@ house: $(ENVIRONMENT) ## print the code's measures and the files between a noteb
 	$(PYTHON) tests/house.py
 
 lab: $(ENVIRONMENT) ## open the notebooks in JupyterLab
-	$(PYTHON) -m jupyterlab notebooks
+	$(PYTHON) -m jupyterlab notebooks $(AS_ROOT) $(LAB)
 
 lock: ## renew lib/requirements.txt from lib/pyproject.toml (needs uv)
 	cd lib && uv pip compile pyproject.toml --output-file requirements.txt --quiet \

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import openscenes  # noqa: F401  (sets what must be set before torch is imported)
-from openscenes.errors import OpenScenesError
+from openscenes.errors import InputError, OpenScenesError
 from openscenes.paths import PROJECT, check_checkout
 
 
@@ -152,7 +152,8 @@ def _plan(parsed: argparse.Namespace) -> int:
     from openscenes.study.plan.plan import plan_text
     from openscenes.study.profiles import profile_named
 
-    print(plan_text(profile_named(parsed.profile), parsed.seeds, parsed.data, parsed.device))
+    profile = profile_named(parsed.profile, parsed.seeds)
+    print(plan_text(profile, parsed.seeds, parsed.data, parsed.device))
     return 0
 
 
@@ -173,7 +174,12 @@ def _site(_parsed: argparse.Namespace) -> int:
 def _scenes(parsed: argparse.Namespace) -> int:
     from openscenes.synthetic import write_scenes
 
-    write_scenes(parsed.folder, seed=parsed.seed)
+    try:
+        write_scenes(parsed.folder, seed=parsed.seed)
+    except OSError as error:
+        raise InputError(
+            f"{parsed.folder} cannot be written ({error}); name another place"
+        ) from error
     print(f"synthetic scenes (generated, not real images) written to {parsed.folder}")
     return 0
 

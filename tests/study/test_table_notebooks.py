@@ -156,7 +156,10 @@ def test_a_second_call_trains_nothing(made: Path, capsys: pytest.CaptureFixture[
         (["table", "4", "--profile", "study"], "give the folder"),
         (["table", "8"], "there is no table"),
         (["table", "4", "--seeds", "0"], "at least one seed"),
+        (["plan", "--profile", "smoke", "--seeds", "0"], "at least one seed"),
         (["table", "4", "--device", "abacus"], "device must be"),
+        (["lessons", "--profile", "smoke", "--device", "abacus"], "device must be"),
+        (["scenes", "/dev/null/scenes"], "name another place"),
     ],
 )
 def test_a_mistake_gets_one_sentence(

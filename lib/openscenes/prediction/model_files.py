@@ -128,10 +128,12 @@ def model_from_file(
 
 def newest_demo_model() -> Path:
     """The newest demo model that saw no ground truth of a new scene, or WeightsError."""
-    found = [path for path in (cache_dir() / "runs").glob("*/*.safetensors") if _is_demo(path)]
+    folder = cache_dir() / "runs"
+    found = [path for path in folder.glob("*/*.safetensors") if _is_demo(path)]
     if not found:
         raise WeightsError(
-            "No demo model is trained yet; `make table-4` trains one, or name a model file."
+            f"There is no demo model in {folder}; `make table-4` trains one, "
+            "OPENSCENES_CACHE names its cache, or name a model file."
         )
     return max(found, key=lambda path: path.stat().st_mtime_ns)
 

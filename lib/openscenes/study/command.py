@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from openscenes.errors import InputError
+from openscenes.networks.devices import make_fabric
 from openscenes.paths import PROJECT, cache_dir
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.pages import notebooks
@@ -44,6 +44,7 @@ def make_lessons(
         reports: where pages go; None is the profile's own folder, or the cache where the
             images are other people's, which no report may hold.
     """
+    make_fabric(device)  # a device that is not there ends here, not in a notebook
     folder = (reports or _own_folder(profile_named(profile))) / "notebooks"
     parameters = {
         "profile": profile,
@@ -74,7 +75,7 @@ def make_models(*, profile: str, data: Path | None, seeds: int, device: str) -> 
 
     Args, Returns and Raises: as ``make_table``.
     """
-    chosen = _profile(profile, seeds)
+    chosen = profile_named(profile, seeds)
     name = finished.Request(finished.MODELS, profile, data, seeds, device, None).name()
     asked = [e.evaluations(chosen, seeds) for e in EXPERIMENTS.values()]
     evaluations = list(dict.fromkeys(evaluation for part in asked for evaluation in part))
@@ -105,7 +106,7 @@ def make_table(
         Exit code 0.
     """
     began = time.monotonic()
-    chosen, asked = _profile(profile, seeds), experiment(key)
+    chosen, asked = profile_named(profile, seeds), experiment(key)
     folder = reports_folder(chosen) if reports is None else reports
     # Named before the work: what is edited meanwhile must not count as what was run.
     name = finished.Request(asked.key, profile, data, seeds, device, reports).name()
@@ -142,12 +143,6 @@ def to_train(study: Study, what: str, evaluations: Sequence[Evaluation]) -> str:
 def from_notebooks(path: Path) -> str:
     """A path as the kernel sees it, which runs in notebooks/; no page names this machine."""
     return os.path.relpath(path.resolve(), PROJECT / "notebooks")
-
-
-def _profile(name: str, seeds: int) -> Profile:
-    if seeds < 1:
-        raise InputError(f"a table needs at least one seed, got {seeds}; try SEEDS=1")
-    return profile_named(name)
 
 
 def _prepared(

@@ -287,12 +287,14 @@ def with_literal_clicks(profile: Profile) -> Profile:
     return replace(profile, clicks=PAPER.clicks, augmentation=augmentation)
 
 
-def profile_named(name: str) -> Profile:
-    """The profile of that name.
+def profile_named(name: str, seeds: int = 1) -> Profile:
+    """The profile of that name, to be trained with so many seeds.
 
     Raises:
-        InputError: naming the profiles that exist.
+        InputError: naming the profiles that exist, or for less than one seed.
     """
+    if seeds < 1:
+        raise InputError(f"a table needs at least one seed, got {seeds}; try SEEDS=1")
     if name not in PROFILES:
         raise InputError(f'there is no profile "{name}"; choose one of {", ".join(PROFILES)}')
     return PROFILES[name]
