@@ -335,7 +335,9 @@ def test_the_evolution_reaches_the_equations_and_no_peer_of_table_1():
 
 
 @pytest.mark.parametrize(
-    "code", [masks._CODE, clicks._SCORING_CODE, kept_predictions._CODE], ids=str
+    "code",
+    [masks._CODE, clicks._SCORING_CODE, kept_predictions._CODE],
+    ids=["masks", "clicks", "annotator"],
 )
 def test_how_maps_are_pasted_and_compared_decides_a_score(code):
     names = [f"{entry.__module__}:{entry.__qualname__}" for entry in code]
