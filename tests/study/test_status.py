@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pandas as pd
 import pytest
@@ -425,6 +425,13 @@ def test_the_third_sentence_tells_what_the_rows_of_ours_gain(tmp_path):
     (line,) = [x for x in summary(read_reports(tmp_path), 0).splitlines() if "**Ours:**" in x]
     assert "learns nothing, gains +2.2, -0.6 on synthetic scenes; done" in line
     assert line.endswith("lift it to what was not measured yet.")
+
+
+def test_the_summary_says_when_its_tables_have_different_numbers_of_seeds():
+    three, *others = read_reports(PROJECT / "reports")
+    one = replace(three, cells=three.cells.assign(n_seeds=1))
+    assert "objects and 3 seeds leaves" in summary([three, *others], 0)
+    assert "objects and 1 to 3 seeds leaves" in summary([one, *others], 0)
 
 
 def test_every_row_that_the_summary_speaks_of_is_a_row_of_its_table():

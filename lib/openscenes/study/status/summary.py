@@ -79,7 +79,8 @@ def summary(reports: Sequence[Report], n_verified: int, folder: str = "") -> str
         f"- **Does not hold:** {'; '.join(failing) or 'nothing'}.",
         f"- **Ours:** {_ours(reports)}.",
     )
-    seeds = max((report.n_seeds for report in reports), default=0)
+    counts = sorted({report.n_seeds for report in reports}) or [0]
+    seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     reading = _READING.format(seeds=seeds, verified=n_verified or "none")
     return "\n\n".join([grid(head, lines), "\n".join(sentences), reading])
 
