@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from openscenes import masks
+from openscenes.errors import DataError
 
 # pycocotools 2.0.11 under NumPy 2
 FILTER = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
@@ -88,3 +89,82 @@ def test_distances_do_not_depend_on_where_in_memory_the_result_lies():
     for _ in range(100):
         kept.append(np.empty(draw.integers(1000, 20000), dtype=np.uint8))
         assert np.array_equal(masks.distance_to_outside(blob(57)), first)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 4), (40, 30), (7, 200)])
+def test_a_code_is_read_back_in_each_of_its_forms(shape):
+    drawn = np.random.default_rng(shape[0]).random(shape) > 0.6
+    code = masks.encode(drawn)
+    runs = np.diff(np.flatnonzero(np.diff(np.r_[2, drawn.T.ravel(), 2])), prepend=0)
+    listed = [0] * bool(drawn[0, 0]) + [int(run) for run in runs if run]
+    for counts in (code["counts"], code["counts"].encode(), listed, [float(run) for run in listed]):
+        assert (masks.decode(code | {"counts": counts}) == drawn).all()
+        assert masks.check_code(code | {"counts": counts}, shape) == code
+
+
+def test_a_code_with_runs_of_no_length_is_written_as_ours():
+    split = {"size": [2, 2], "counts": [1, 1, 0, 1, 1]}
+    drawn = mask(".x", "x.")
+    assert (masks.decode(split) == drawn).all()
+    assert masks.check_code(split) == masks.encode(drawn)
+
+
+DAMAGED = {
+    "too short": {"size": [3, 4], "counts": [4, 4]},
+    "too long": {"size": [3, 4], "counts": [4, 40]},
+    "negative": {"size": [3, 4], "counts": [16, -4]},
+    "cut off": {"size": [3, 4], "counts": masks.encode(A)["counts"][:-1]},
+    "open end": {"size": [3, 4], "counts": masks.encode(A)["counts"] + "P"},
+    "other characters": {"size": [3, 4], "counts": "\u00e9\u20ac"},
+    "space": {"size": [3, 4], "counts": " "},
+    "endless number": {"size": [3, 4], "counts": "P" * 5000 + "0"},
+    "no text": {"size": [3, 4], "counts": 12},
+    "text in the list": {"size": [3, 4], "counts": ["12"]},
+    "huge runs": {"size": [3, 4], "counts": [2**70]},
+    "no size": {"counts": [12]},
+    "huge size": {"size": [10**9, 10**9], "counts": [10**18]},
+    "size beyond 64 bits": {"size": [2**63, 1], "counts": [2**63]},
+    "size of text": {"size": "34", "counts": [12]},
+    "size of truths": {"size": [True, True], "counts": [1]},
+    "no code": [3, 4],
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_code_is_refused_before_pycocotools_sees_it(kind):
+    with pytest.raises(DataError):
+        masks.decode(DAMAGED[kind])
+
+
+def test_a_code_of_another_size_is_refused():
+    with pytest.raises(DataError, match="3 x 4 pixels and its image of 4 x 3"):
+        masks.check_code(masks.encode(A), (4, 3))
+
+
+def test_polygons_are_drawn_as_pycocotools_draws_them():
+    square = [10, 10, 40, 10, 40, 30, 10, 30]
+    code = masks.rasterise([square, [1, 1]], (60, 80))
+    assert masks.tight_box(masks.decode(code)) == (10, 10, 30, 40)
+    assert masks.decode(code).sum() == 600
+    assert masks.rasterise([[1, 1], []], (60, 80)) is None
+    beyond = masks.rasterise([[-5, -5, 90, -5, 90, 70, -5, 70]], (60, 80))
+    assert masks.decode(beyond).all()
+
+
+@pytest.mark.parametrize("bad", [
+    float("nan"), float("inf"), 1e9, -1e300, 2**70, "7", None, [1],
+])  # fmt: skip
+def test_a_coordinate_that_would_kill_the_process_is_refused(bad):
+    with pytest.raises(DataError):
+        masks.rasterise([[10, 10, bad, 10, 40, 30]], (60, 80))
+
+
+def test_shares_of_the_sides_odd_counts_and_endless_outlines_are_refused():
+    with pytest.raises(DataError, match="shares"):
+        masks.rasterise([[0.1, 0.1, 0.5, 0.1, 0.5, 0.5]], (60, 80))
+    with pytest.raises(DataError, match="pairs"):
+        masks.rasterise([[10, 10, 40, 10, 40, 30, 10]], (60, 80))
+    with pytest.raises(DataError, match="outline"):
+        masks.rasterise([[0, 0, 9000, 9000] * 400], (9000, 9000))
+    with pytest.raises(DataError, match="size"):
+        masks.rasterise([[10, 10, 40, 10, 40, 30]], (2**63, 80))

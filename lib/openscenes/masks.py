@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -9,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from openscenes.errors import DataError
+from openscenes.files import one_line, whole_number
+
 BoolMask = NDArray[np.bool_]
+MAX_PIXELS = 178_956_970  # of an image or a mask: where Pillow suspects an attack
+FAR_SIDES = 4  # how far off an image a polygon may reach, in its sides
+MAX_OUTLINE_PX = 4e6  # of all polygons of an object together; pycocotools takes 100 bytes for each
+_MAX_DIGITS = 7  # of a run length in a compressed code, 5 bits each
 
 
 def iou(prediction: BoolMask, truth: BoolMask, void: BoolMask | None = None) -> float:
@@ -50,8 +58,127 @@ def encode(mask: BoolMask) -> dict[str, Any]:
     return {"size": [int(side) for side in code["size"]], "counts": code["counts"].decode()}
 
 
-def decode(code: dict[str, Any]) -> BoolMask:
-    """The (H, W) bool mask of a COCO run-length code."""
-    counts = code["counts"]
-    counts = counts.encode() if isinstance(counts, str) else counts
-    return coco_mask.decode({"size": code["size"], "counts": counts}).astype(bool)
+def decode(code: object) -> BoolMask:
+    """The (H, W) bool mask of a COCO run-length code.
+
+    Raises:
+        DataError: as ``check_code``.
+    """
+    checked = check_code(code)
+    return coco_mask.decode(checked | {"counts": checked["counts"].encode()}).astype(bool)
+
+
+def check_code(code: object, size: Sequence[int] | None = None) -> dict[str, Any]:
+    """The run-length code that a file of somebody else holds, as ``encode`` would write it.
+
+    pycocotools checks nothing: where runs are missing it shows whatever lies in memory.
+
+    Args:
+        code: a dict of ``size`` and ``counts``, a compressed text or a list of run lengths.
+        size: (height, width) that the code must have; None for any.
+    Raises:
+        DataError: if it is no code, its runs do not add up to its size, or its size is another or
+            of more than ``MAX_PIXELS``.
+    """
+    if not isinstance(code, dict):
+        raise DataError("A run-length code is not an object of size and counts; export it anew.")
+    height, width = checked_size(code.get("size"))
+    if size is not None and (height, width) != tuple(size):
+        raise DataError(f"A run-length code is of {height} x {width} pixels and its image of "
+                        f"{' x '.join(map(str, size))}; export it anew.")  # fmt: skip
+    counts = code.get("counts")
+    runs = _listed(counts) if isinstance(counts, list | tuple) else _uncompressed(counts)
+    if runs is None or runs.min(initial=0) < 0 or int(runs.sum()) != height * width:
+        raise DataError(f"A run-length code of {height} x {width} pixels is damaged: its runs do "
+                        "not add up to them; export it anew.")  # fmt: skip
+    if isinstance(counts, str) and (runs[1:] > 0).all():
+        return {"size": [height, width], "counts": counts}
+    filled = np.repeat(np.arange(runs.size) % 2 == 1, runs)
+    return encode(filled.reshape(width, height).T)
+
+
+def checked_size(size: object) -> tuple[int, int]:
+    """(height, width) of an image or mask, from a file of somebody else.
+
+    Raises:
+        DataError: if it is no pair of whole numbers above 0, or of more than ``MAX_PIXELS``.
+    """
+    sides = tuple(size) if isinstance(size, list | tuple) else ()
+    whole = [side for side in sides if whole_number(side, 1, MAX_PIXELS) is not None]
+    if len(sides) != 2 or len(whole) != 2 or int(whole[0]) * int(whole[1]) > MAX_PIXELS:
+        raise DataError(f"The size {one_line(repr(size))} is no (height, width) of an image of at "
+                        f"most {MAX_PIXELS} pixels; mend it.")  # fmt: skip
+    return int(whole[0]), int(whole[1])
+
+
+def rasterise(polygons: Sequence[Any], size: Sequence[int]) -> dict[str, Any] | None:
+    """Run-length code of COCO polygons [[x, y, x, y, ...], ...]; None where none has an area.
+
+    Polygons of less than three corners are left out.  pycocotools walks along every outline in
+    steps of a fifth of a pixel, for ever where it is infinite: numbers are checked before.
+
+    Args:
+        size: (height, width) of the image in pixels.
+    Raises:
+        DataError: if a coordinate is no finite number, lies more than ``FAR_SIDES`` sides off the
+            image, or has no partner; if all are shares of the image's sides; or for a bad size.
+    """
+    height, width = checked_size(list(size))
+    drawn = [_corners(polygon) for polygon in polygons]
+    drawn = [corners for corners in drawn if len(corners) >= 3]
+    if not drawn:
+        return None
+    everything, far = np.concatenate(drawn), FAR_SIDES * np.array([width, height])
+    if (np.abs(everything - np.array([width, height]) / 2) > far).any():
+        raise DataError("A polygon lies far outside its image; give pixels of that image.")
+    if (everything >= 0).all() and (everything <= 1).all() and max(height, width) > 2:
+        raise DataError("A polygon is given in shares of the image's sides; give pixels.")
+    walked = sum(np.abs(one - np.roll(one, 1, axis=0)).max(axis=1).sum() for one in drawn)
+    if walked > MAX_OUTLINE_PX:
+        raise DataError(f"The outline of a polygon has more than {MAX_OUTLINE_PX:.0f} pixels; "
+                        "give it simpler, or as a run-length code.")  # fmt: skip
+    codes = coco_mask.frPyObjects([one.ravel().tolist() for one in drawn], height, width)
+    merged = coco_mask.merge(codes)
+    return {"size": [height, width], "counts": merged["counts"].decode()}
+
+
+def _corners(polygon: object) -> NDArray[np.float64]:
+    """(N, 2) x, y of a polygon."""
+    try:
+        values = np.array(polygon)
+    except (ValueError, TypeError, RecursionError):  # lists of several lengths
+        values = np.array(None)
+    is_list = values.ndim == 1 and values.dtype.kind in "iuf" and values.size % 2 == 0
+    if not (is_list and np.isfinite(values).all()):
+        raise DataError("A polygon is no list of pairs of finite numbers; give [x, y, x, y, ...].")
+    return values.astype(np.float64).reshape(-1, 2)
+
+
+def _listed(counts: Sequence[Any]) -> NDArray[np.int64] | None:
+    """Run lengths that stand in a list; None where one is no whole number."""
+    runs = [whole_number(count, 0, MAX_PIXELS) for count in counts]
+    return None if None in runs else np.array(runs, dtype=np.int64)
+
+
+def _uncompressed(counts: object) -> NDArray[np.int64] | None:
+    """Run lengths of a compressed code, (N,); None where it is none.
+
+    Each is 5 bits to a character from "0" on, the lowest first, 32 for "more follow"; from the
+    fourth on it is the difference to the one before the last (pycocotools, ``rleFrString``).
+    """
+    if not isinstance(counts, str | bytes):
+        return None
+    raw = counts.encode("ascii", "replace") if isinstance(counts, str) else counts
+    digits = np.frombuffer(raw, dtype=np.uint8).astype(np.int64) - ord("0")
+    ends = np.flatnonzero((digits & 32) == 0)
+    if digits.size == 0 or digits.min() < 0 or digits.max() > 63 or digits[-1] & 32:
+        return None
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    places = np.arange(digits.size) - np.repeat(starts, ends - starts + 1)
+    if places.max() >= _MAX_DIGITS:
+        return None
+    runs = np.add.reduceat((digits & 31) << (5 * places), starts)
+    runs -= np.where(digits[ends] & 16, np.int64(1) << (5 * (places[ends] + 1)), 0)
+    for first in (1, 2):
+        runs[first::2] = np.cumsum(runs[first::2])
+    return runs
