@@ -6,90 +6,32 @@ inside point.  The model predicts what an action gives; it is kept in the log, t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from openscenes import masks
-from openscenes.annotator.evolve.session import ObjectPrediction, Session
+from openscenes.annotator.evolve.session import Click, ObjectPrediction, Session
+from openscenes.annotator.screen.displayed_image import DisplayedImage
+from openscenes.annotator.screen.displayed_image import displayed as displayed
+from openscenes.annotator.screen.folder_images import FolderImages, LaidImage
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.snapshot import ImageFacts, Snapshot
 from openscenes.annotator.store.workspace import Workspace
-from openscenes.data.records import Box, Interaction, Point
+from openscenes.data.records import Box, Interaction
 from openscenes.errors import InputError
+from openscenes.files import one_line
 
-LONGEST_DISPLAYED_PX = 1024  # a canvas is at most 640 px wide, screens have up to twice that
-
-
-@dataclass(frozen=True)
-class DisplayedImage:
-    """An image as the canvas has it, and the way between both grids.
-
-    An image of more than 1024 px is shown smaller; the model gets its own pixels all the same,
-    and what is kept is in its own pixels.
-
-    Attributes:
-        pixels: (h, w, 3) uint8 RGB, what is painted.
-        shape: (height, width) of the image itself.
-    """
-
-    pixels: NDArray[np.uint8]
-    shape: tuple[int, int]
-
-    @property
-    def scale(self) -> tuple[float, float]:
-        """Image pixels per shown pixel, down and across."""
-        return self.shape[0] / self.pixels.shape[0], self.shape[1] / self.pixels.shape[1]
-
-    def point_in_image(self, row: float, col: float) -> Point:
-        """A shown point in the image's pixels; pixel centres lie at integers on both."""
-        down, across = self.scale
-        return Point((row + 0.5) * down - 0.5, (col + 0.5) * across - 0.5)
-
-    def point_displayed(self, row: float, col: float) -> Point:
-        """The inverse of ``point_in_image``."""
-        down, across = self.scale
-        return Point((row + 0.5) / down - 0.5, (col + 0.5) / across - 0.5)
-
-    def box_in_image(self, row0: float, col0: float, row1: float, col1: float) -> Box:
-        """A shown half-open box in the image's pixels, cut off at its border."""
-        sides = np.array([row0, col0, row1, col1]) * (self.scale * 2)
-        return Box(*map(float, np.clip(sides, 0.0, self.shape * 2)))
-
-    def box_displayed(self, box: Box) -> Box:
-        """The inverse of ``box_in_image``."""
-        return Box(*map(float, np.array(box) / (self.scale * 2)))
-
-    def mask_displayed(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """A (H, W) mask of the image on the shown grid: the pixel at each centre."""
-        height, width = self.pixels.shape[:2]
-        if mask.shape == (height, width):
-            return mask
-        down, across = self.scale
-        rows = ((np.arange(height) + 0.5) * down).astype(np.intp)
-        cols = ((np.arange(width) + 0.5) * across).astype(np.intp)
-        return np.ascontiguousarray(mask[np.ix_(rows, cols)])
-
-
-def displayed(image: NDArray[np.uint8], longest_px: int = LONGEST_DISPLAYED_PX) -> DisplayedImage:
-    """Make an image, (H, W, 3) uint8 RGB, small enough to be sent to a browser."""
-    height, width = image.shape[:2]
-    share = longest_px / max(height, width)
-    if share >= 1.0:
-        return DisplayedImage(image, (height, width))
-    size = (max(1, round(width * share)), max(1, round(height * share)))
-    return DisplayedImage(cv2.resize(image, size, interpolation=cv2.INTER_AREA), (height, width))
+LONGEST_NAME = 100  # characters of a class
+_JOINERS = "\u200c\u200d"  # within words of some scripts, and within emoji
 
 
 class Desk:
     """One person's place at a folder of images.
 
+    What is refused leaves everything as it was. An image that cannot be read is passed over.
+
     Attributes:
-        images: in the order of their names.
+        folder: its images, and why some cannot be shown.
         annotations: all objects of the folder, as the log has them.
         session: the model in use.
         place: which image lies on the desk.
@@ -101,13 +43,35 @@ class Desk:
     """
 
     def __init__(self, workspace: Workspace, annotations: Annotations, session: Session) -> None:
-        """Begin with the first image that has no accepted object."""
-        self.workspace, self.images = workspace, workspace.list_images()
+        """Begin with the first image that has no accepted object; DataError if none is readable."""
+        self.workspace, self.folder = workspace, FolderImages(workspace)
         self.annotations, self.session = annotations, session
         self.chosen: str | None = None
         self.box: Box | None = None
         self.prediction: ObjectPrediction | None = None
-        self.lay(self._first_untouched())
+        first, n = self._first_untouched(), len(self.images)
+        laid = self.folder.readable([*range(first, n), *range(first - 1, -1, -1)], session)
+        self._laid = laid or self.folder.refuse()
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """The folder's images in the order of their names."""
+        return self.folder.images
+
+    @property
+    def place(self) -> int:
+        """Which image lies on the desk."""
+        return self._laid.place
+
+    @property
+    def facts(self) -> ImageFacts:
+        """What the log knows of it."""
+        return self._laid.facts
+
+    @property
+    def displayed(self) -> DisplayedImage:
+        """It, as the canvas has it."""
+        return self._laid.displayed
 
     @property
     def path(self) -> Path:
@@ -116,8 +80,14 @@ class Desk:
 
     @property
     def objects(self) -> tuple[Snapshot, ...]:
-        """The image's objects, the oldest first."""
-        return self.annotations.objects(self.facts.digest)
+        """The image's objects, the oldest first, but not ``misfits``."""
+        known = self.annotations.objects(self.facts.digest)
+        return tuple(one for one in known if tuple(one.size) == tuple(self.facts.size))
+
+    @property
+    def misfits(self) -> int:
+        """How many of the image's objects were made in another frame, and cannot be drawn."""
+        return len(self.annotations.objects(self.facts.digest)) - len(self.objects)
 
     @property
     def object(self) -> Snapshot | None:
@@ -133,24 +103,23 @@ class Desk:
         if self.box is None:
             raise InputError("There is no box yet; draw one around the object first.")
         point = self.displayed.point_in_image(row, col)
-        self.prediction = self.session.predict(self.path, self.box, point)
+        prediction = self._predicted(self.box, point)
         self.annotations.refresh()
         made = self.annotations.begin(
-            self.facts, Interaction(self.box, point), self.prediction.mask, model=self.session.label
+            self.facts, Interaction(self.box, point), prediction.mask, model=self.session.label
         )
         self.box, self.chosen = None, made.object_id
-        self._keep(made, self.prediction)
+        self._keep(made, prediction)
 
     def correct(self, row: float, col: float, sign: int) -> None:
         """A further click on the chosen object, in pixels of the displayed image."""
         chosen = self._wanted()
         click = (*self.displayed.point_in_image(row, col), sign)
         further = [*((c.row, c.col, c.sign) for c in chosen.clicks[1:]), click]
-        point = chosen.interaction.point
-        self.prediction = self.session.predict(self.path, chosen.box, point, further)
+        prediction = self._predicted(chosen.box, chosen.interaction.point, further)
         model = self.session.label
-        made = self.annotations.correct(chosen.object_id, click, self.prediction.mask, model=model)
-        self._keep(made, self.prediction)
+        made = self.annotations.correct(chosen.object_id, click, prediction.mask, model=model)
+        self._keep(made, prediction)
 
     def choose(self, object_id: str | None) -> None:
         """Go back to an object, or to none, so that the next box begins a new one."""
@@ -168,40 +137,45 @@ class Desk:
 
     def name(self, class_name: str) -> None:
         """Say what the chosen object is; empty takes the name away."""
-        self.annotations.name(self._wanted().object_id, class_name)
+        self.annotations.name(self._wanted().object_id, typed_name(class_name))
 
     def undo(self) -> None:
         """Take back a box that has no point yet, else this window's last action."""
         if self.box is not None:
             self.box = None
         else:
-            self._follow(self.annotations.undo())
+            self._restore(self.annotations.next_undo, self.annotations.undo)
 
     def redo(self) -> None:
         """Do again what was taken back."""
-        self._follow(self.annotations.redo())
+        self._restore(self.annotations.next_redo, self.annotations.redo)
 
     def clear(self) -> None:
         """Choose nothing, and forget a box that has no point."""
         self.choose(None)
 
     def go(self, steps: int) -> None:
-        """Put the image that many places on, or back, onto the desk."""
-        wanted = self.place + steps
-        if not 0 <= wanted < len(self.images):
+        """Put the image that many places on, or back, onto the desk; unreadable ones are passed."""
+        wanted, n = self.place + steps, len(self.images)
+        places = range(wanted, n) if steps > 0 else range(wanted, -1, -1)
+        laid = self.folder.readable(places, self.session)
+        if laid is None:
+            n_out = len(self.folder.left_out)
             raise InputError(
-                f"This is the {'last' if steps > 0 else 'first'} of {len(self.images)} "
-                "images; there is none further on."
+                f"This is the {'last' if steps > 0 else 'first'} of {n} images"
+                f"{f', {n_out} of which cannot be shown' if n_out else ''}; "
+                "there is none further on."
             )
-        self.lay(wanted)
+        self._put(laid)
 
     def lay(self, place: int) -> None:
-        """Put an image onto the desk."""
-        self.place = place
-        self.clear()
-        self.facts: ImageFacts = self.workspace.facts(self.path)
-        self.displayed: DisplayedImage = displayed(self.session.image(self.path))
-        self._masks: dict[str, masks.BoolMask] = {}
+        """Put an image onto the desk; DataError if it cannot be read."""
+        self._put(self.folder.read(place, self.session))
+
+    def lay_first(self) -> None:
+        """Put the folder's first image that can be read onto the desk."""
+        first = self.folder.readable(range(len(self.images)), self.session)
+        self._put(first or self._laid)
 
     def use(self, session: Session) -> None:
         """Predict with another version from now on; what is accepted stays as it is."""
@@ -218,8 +192,9 @@ class Desk:
         return len(self.annotations.accepted())
 
     def names(self) -> list[str]:
-        """Every class name that was given, the most frequent first."""
-        given = [one.class_name for one in self.annotations.objects() if one.class_name]
+        """Every class name that was given and can be typed, the most frequent first."""
+        names = (one.class_name or "" for one in self.annotations.objects())
+        given = [name for name in names if name and one_line(name, LONGEST_NAME) == name]
         return sorted(set(given), key=lambda name: (-given.count(name), name))
 
     def progress(self) -> str:
@@ -230,14 +205,15 @@ class Desk:
 
     def mask_of(self, one: Snapshot) -> masks.BoolMask:
         """An object's mask on the displayed image, (h, w) bool; kept while the image lies there."""
-        code = one.mask["counts"]
-        if code not in self._masks:
-            self._masks[code] = self.displayed.mask_displayed(masks.decode(one.mask))
-        return self._masks[code]
+        code, known = one.mask["counts"], self._laid.masks
+        if code not in known:
+            known[code] = self.displayed.mask_displayed(masks.decode(one.mask))
+        return known[code]
 
     def _keep(self, one: Snapshot, prediction: ObjectPrediction) -> None:
         """Spare decoding what was just encoded."""
-        self._masks[one.mask["counts"]] = self.displayed.mask_displayed(prediction.mask)
+        self.prediction = prediction
+        self._laid.masks[one.mask["counts"]] = self.displayed.mask_displayed(prediction.mask)
 
     def _wanted(self) -> Snapshot:
         """The chosen object, in its newest state."""
@@ -246,26 +222,54 @@ class Desk:
             raise InputError("No object is chosen; draw a box, or choose an object of the list.")
         return self.object
 
-    def _follow(self, changed: Snapshot | None) -> None:
-        """Choose the object that undo or redo has changed, on its image."""
-        if changed is None:
-            raise InputError("There is nothing left to take back or to do again in this window.")
-        if changed.image_digest != self.facts.digest:
-            self.lay(self._place_of(changed))
-        self.choose(None if changed.deleted else changed.object_id)
+    def _predicted(
+        self, box: Box, point: Sequence[float], further: Sequence[Click] = ()
+    ) -> ObjectPrediction:
+        """The model's answer on the image that is seen: the file must still be that image."""
+        if self.workspace.facts(self.path) != self.facts:
+            raise InputError(
+                f"{one_line(self.facts.path)} has changed since it was put up; go to another image "
+                "and back to see it as it is now."
+            )
+        return self.session.predict(self.path, box, point, further)
 
-    def _place_of(self, one: Snapshot) -> int:
-        """Where an object's image is: by its name, or by its bytes where it was renamed."""
-        named = self.workspace.images / one.image
-        if named in self.images:
-            return self.images.index(named)
-        for place, path in enumerate(self.images):
-            if self.workspace.facts(path).digest == one.image_digest:
-                return place
-        raise InputError(f"The image {one.image} is gone; bring it back to see the change.")
+    def _put(self, laid: LaidImage) -> None:
+        self._laid = laid
+        self.clear()
+
+    def _restore(self, step: Snapshot | None, restore: Callable[[], Snapshot | None]) -> None:
+        """Take a step back or forth and show its object; where its image is gone, pass it over."""
+        if step is None:
+            raise InputError("There is nothing left to take back or to do again in this window.")
+        here = step.image_digest == self.facts.digest
+        laid = self._laid if here else self.folder.of(step, self.session)
+        if laid is None:
+            self.annotations.pass_over(step)
+            raise InputError(
+                f"The image {one_line(step.image)} of that step is gone or cannot be read, so the "
+                "step stays; press again for the one before it."
+            )
+        changed = restore()
+        self._laid = laid
+        self.choose(None if changed is None or changed.deleted else changed.object_id)
 
     def _first_untouched(self) -> int:
         """The first image without an accepted object, by its name; else the last one."""
         touched = {one.image for one in self.annotations.accepted()}
         names = [path.relative_to(self.workspace.images).as_posix() for path in self.images]
         return next((i for i, name in enumerate(names) if name not in touched), len(names) - 1)
+
+
+def typed_name(text: str) -> str:
+    """A class name as it is kept: one line, blanks joined; InputError for what nobody can read."""
+    name = " ".join(text.split())
+    if len(name) > LONGEST_NAME:
+        raise InputError(
+            f"A class name has at most {LONGEST_NAME} characters, and this one has {len(name)}; "
+            "shorten it."
+        )
+    if not all(one.isprintable() or one in _JOINERS for one in name):
+        raise InputError(
+            f"The class name {one_line(name)} holds characters that cannot be seen; type it anew."
+        )
+    return name

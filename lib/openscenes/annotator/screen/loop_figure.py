@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -70,18 +71,16 @@ def loop_figure() -> Figure:
 
 def first_image(desk: Desk) -> tuple[Figure, str]:
     """The folder's first image with its objects, and words for it; the desk stays as it is."""
-    place, kept = desk.place, (desk.chosen, desk.box)
-    desk.lay(0)
-    drawn = desk_figure(desk), alternative(desk)
-    desk.lay(place)
-    desk.chosen, desk.box = kept
-    return drawn
+    seen = copy(desk)
+    seen.lay_first()
+    return desk_figure(seen), alternative(seen)
 
 
 def desk_figure(desk: Desk) -> Figure:
     """The image on the desk with all its objects, painted as on the canvas."""
     height, width = desk.displayed.pixels.shape[:2]
-    figure = Figure(figsize=(6.2, 0.7 + 6.2 * height / width), layout="constrained")
+    tall = min(6.2 * height / width, 2 * 6.2)  # inches: a strip is not drawn in its full length
+    figure = Figure(figsize=(6.2, 0.7 + tall), layout="constrained")
     panel = figure.subplots()
     panel.imshow(desk.displayed.pixels)
     layer = ObjectPainter().layer(desk)

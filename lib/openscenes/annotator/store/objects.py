@@ -180,6 +180,21 @@ class Annotations:
         """Whether this window's last step but undo was undone."""
         return bool(self._steps.undone)
 
+    @property
+    def next_undo(self) -> Snapshot | None:
+        """The object that ``undo`` would change, as its step left it; None where there is none."""
+        return self._steps.done[-1].after if self._steps.done else None
+
+    @property
+    def next_redo(self) -> Snapshot | None:
+        """The same for ``redo``."""
+        return self._steps.undone[-1].after if self._steps.undone else None
+
+    def pass_over(self, one: Snapshot) -> None:
+        """Leave out the step that led to this snapshot, so that undo takes back the one before."""
+        for steps in (self._steps.done, self._steps.undone):
+            steps[:] = [step for step in steps if step.after is not one]
+
     def undo(self) -> Snapshot | None:
         """Take back this window's last action; None where there is nothing to take back.
 

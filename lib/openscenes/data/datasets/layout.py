@@ -14,7 +14,7 @@ class DamagedFile(DataError):
     def __init__(self, reason: str, path: Path, detail: str) -> None:
         """Say the reason, the file and how to mend it in one sentence."""
         super().__init__(f"{reason}: {path} ({detail}); restore the file from the data set.")
-        self.reason = reason
+        self.reason, self.detail = reason, detail
 
 
 def data_root(root: Path | str) -> Path:

@@ -1,0 +1,218 @@
+"""What is refused at the desk changes neither screen nor log; damaged images are passed over."""
+
+from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
+
+import pytest
+
+from openscenes.annotator.screen.desk import LONGEST_NAME
+from openscenes.annotator.screen.loop_figure import first_image
+from openscenes.annotator.store.log import Log
+from openscenes.errors import DataError, InputError
+
+desks = SimpleNamespace(**run_path(str(Path(__file__).parent / "desks.py")))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return desks.write_images(tmp_path, 4)
+
+
+@pytest.fixture
+def desk(folder):
+    return desks.desk(folder)
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def state(desk):
+    """All that is seen and kept."""
+    log = desk.workspace.log_path
+    return (
+        desk.place, desk.facts, desk.chosen, desk.box, desk.prediction, id(desk.displayed),
+        desk.session.label, log.read_bytes() if log.exists() else b"",
+    )  # fmt: skip
+
+
+def refused(desk, action, *arguments, words="has changed since it was put up|image"):
+    before = state(desk)
+    with pytest.raises((InputError, DataError), match=words) as raised:
+        action(*arguments)
+    assert state(desk) == before
+    assert "\n" not in str(raised.value)
+
+
+def test_a_damaged_first_image_is_passed_and_listed(folder):
+    cut_short(folder / "0.png")
+    desk = desks.desk(folder)
+    assert (desk.path.name, desk.place) == ("1.png", 1)
+    assert list(desk.folder.why()) == ["0.png"]
+    assert "unreadable image" in desk.folder.why()["0.png"]
+    refused(desk, desk.go, -1, words="first of 4 images, 1 of which cannot be shown; there is")
+    figure, words = first_image(desk)
+    assert "1.png: image 2 of 4" in figure.axes[0].get_title()
+    assert "Image 1.png" in words
+
+
+def test_damaged_images_after_the_untouched_ones_lead_back_to_a_good_one(folder):
+    desk = desks.desk(folder)
+    for _ in range(2):
+        desks.click_object(desk)
+        desk.accept()
+        desk.go(1)
+    for name in ("2.png", "3.png"):
+        cut_short(folder / name)
+    assert desks.desk(folder).path.name == "1.png"
+
+
+def test_a_folder_of_damaged_images_ends_in_one_sentence(folder):
+    for path in folder.glob("*.png"):
+        cut_short(path)
+    with pytest.raises(DataError, match=r"None of the 4 image\(s\) in .* can be shown \(0.png: "):
+        desks.desk(folder)
+
+
+@pytest.mark.parametrize("harm", [cut_short, Path.unlink], ids=["damaged", "removed"])
+def test_next_and_previous_pass_over_what_cannot_be_read(folder, desk, harm):
+    for name in ("1.png", "2.png"):
+        harm(folder / name)
+    desk.go(1)
+    assert desk.path.name == "3.png"
+    assert sorted(desk.folder.left_out) == [folder / "1.png", folder / "2.png"]
+    desk.go(-1)
+    assert desk.path.name == "0.png"
+
+
+def test_a_mended_image_comes_back(folder, desk):
+    whole = (folder / "1.png").read_bytes()
+    cut_short(folder / "1.png")
+    desk.go(1)
+    (folder / "1.png").write_bytes(whole)
+    desk.go(-1)
+    assert (desk.path.name, desk.folder.left_out) == ("1.png", {})
+
+
+def test_an_image_that_cannot_be_read_is_not_laid(folder, desk):
+    desks.click_object(desk)
+    desk.draw((1, 1, 9, 9))
+    cut_short(folder / "1.png")
+    refused(desk, desk.lay, 1, words="unreadable image")
+    for name in ("2.png", "3.png"):
+        (folder / name).unlink()
+    refused(desk, desk.go, 1, words="last of 4 images, 3 of which cannot be shown")
+    desk.point(4, 4)
+    assert desk.object.image == "0.png"
+
+
+@pytest.mark.parametrize("harm", [cut_short, Path.unlink], ids=["damaged", "removed"])
+def test_undo_that_leads_to_no_image_is_passed_over(folder, desk, harm):
+    first = desks.click_object(desk)
+    desk.go(1)
+    desks.click_object(desk)
+    desk.go(1)
+    harm(folder / "1.png")
+    refused(
+        desk, desk.undo, words="1.png of that step is gone or cannot be read, so the step stays"
+    )
+    desk.undo()
+    assert (desk.path.name, desk.objects) == ("0.png", ())
+    desk.go(2)
+    harm(folder / "0.png")
+    refused(desk, desk.redo, words="gone or cannot be read")
+    assert not desk.annotations.can_redo
+    assert first.object_id in desk.annotations
+
+
+def test_undo_finds_a_renamed_image(folder, desk):
+    desks.click_object(desk)
+    (folder / "0.png").rename(folder / "4.png")
+    again = desks.desk(folder)
+    again.annotations = type(desk.annotations)(
+        Log(desk.workspace.log_path), desk.annotations.window
+    )
+    again.undo()
+    assert again.path.name == "4.png"
+
+
+@pytest.mark.parametrize("harm", ["another picture", "damaged", "removed"])
+def test_the_model_never_sees_another_picture_than_the_person(folder, desk, harm):
+    made = desks.click_object(desk)
+    desk.draw((1, 1, 9, 9))
+    match harm:
+        case "another picture":
+            (folder / "0.png").write_bytes((folder / "3.png").read_bytes())
+        case "damaged":
+            cut_short(folder / "0.png")
+        case "removed":
+            (folder / "0.png").unlink()
+    asked = len(desk.session.asked)
+    refused(desk, desk.point, 4, 4)
+    desk.choose(made.object_id)
+    refused(desk, desk.correct, 6, 12, -1)
+    assert len(desk.session.asked) == asked
+    desk.accept()  # what was seen may still be taken
+    assert desk.n_accepted() == 1
+
+
+@pytest.mark.parametrize("kind", ["point", "correct", "accept", "delete", "name", "undo", "redo"])
+def test_a_log_that_cannot_be_written_leaves_the_desk_as_it_was(desk, monkeypatch, kind):
+    desks.click_object(desk)
+    desk.correct(10, 15, -1)
+    desk.undo()
+    arguments = {"point": (4, 4), "correct": (6, 12, -1), "name": ("cat",)}.get(kind, ())
+    if kind == "point":
+        desk.draw((1, 1, 9, 9))
+
+    def full(*_):
+        raise InputError("The disk is full; make room.")
+
+    monkeypatch.setattr(Log, "append", full)
+    refused(desk, getattr(desk, kind), *arguments, words="The disk is full")
+
+
+def test_a_model_that_cannot_answer_leaves_the_desk_as_it_was(desk, monkeypatch):
+    desks.click_object(desk)
+
+    def refuse(*_):
+        raise InputError("The click lies outside the crop.")
+
+    monkeypatch.setattr(desk.session, "predict", refuse)
+    refused(desk, desk.correct, 6, 12, -1, words="outside the crop")
+    desk.draw((1, 1, 9, 9))
+    refused(desk, desk.point, 4, 4, words="outside the crop")
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("  red \n cup\t", "red cup"),
+        (" \r\n ", None),
+        ("👩‍🚒", "👩‍🚒"),
+        ("كأس", "كأس"),
+        ("a" * LONGEST_NAME, "a" * LONGEST_NAME),
+    ],
+    ids=["breaks", "blank", "emoji", "right to left", "longest"],
+)
+def test_a_name_is_one_line(desk, typed, kept):
+    desks.click_object(desk)
+    desk.name(typed)
+    assert desk.object.class_name == kept
+    assert desk.names() == ([] if kept is None or not kept.isprintable() else [kept])
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("a" * 10_000, "at most 100 characters, and this one has 10000"),
+        ("cup\0", "cannot be seen"),
+        ("cup\u202egnp", "cannot be seen"),
+        ("\ud800", "cannot be seen"),
+    ],
+    ids=["long", "zero", "direction", "half"],
+)
+def test_a_name_that_nobody_could_read_is_refused(desk, typed, words):
+    desks.click_object(desk)
+    refused(desk, desk.name, typed, words=words)
