@@ -39,7 +39,19 @@ def leaves(value) -> list[object]:
 def test_the_accepted_mask_cannot_be_reached_from_what_evolves() -> None:
     one = clicked(accepted("a", "x"))
     assert one.interaction == Interaction(Box(0.0, 1.0, 3.0, 4.0), Point(1.0, 2.0))
-    assert leaves(one) == ["annotations", "x", "a", Path("x.png"), 0.0, 1.0, 3.0, 4.0, 1.0, 2.0]
+    assert leaves(one) == [
+        "annotations",
+        "x",
+        "a",
+        Path("x.png"),
+        0.0,
+        1.0,
+        3.0,
+        4.0,
+        1.0,
+        2.0,
+        True,
+    ]
     assert "mask" not in repr(one)
 
 

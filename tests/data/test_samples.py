@@ -252,7 +252,7 @@ def test_supervision_is_kept_and_given_as_it_was_read(examples, monkeypatch):
 def test_the_cache_stays_within_its_bound_and_forgets_the_oldest(monkeypatch):
     read = []
 
-    def read_image(path):
+    def read_image(path, *, upright):
         read.append(path.name)
         return np.zeros((10, 10, 3), np.uint8)
 

@@ -72,10 +72,11 @@ def load(path: Path) -> tuple[ClickedObject, ...]:
 def _to_json(item: ClickedObject) -> dict[str, Any]:
     names = {"scene": item.scene, "image_id": item.image_id, "object_id": item.object_id}
     box, point = list(item.interaction.box), list(item.interaction.point)
-    return names | {"image": str(item.image), "box": box, "point": point}
+    turned = {"upright": True} if item.upright else {}
+    return names | {"image": str(item.image), "box": box, "point": point} | turned
 
 
 def _from_json(line: dict[str, Any]) -> ClickedObject:
     box, point = Box(*map(float, line["box"])), Point(*map(float, line["point"]))
     names = (line["scene"], line["image_id"], line["object_id"], Path(line["image"]))
-    return ClickedObject(*names, Interaction(box, point))
+    return ClickedObject(*names, Interaction(box, point), upright=line.get("upright") is True)

@@ -19,6 +19,7 @@ from openscenes.errors import InputError
 from openscenes.settings import require_between, setting
 
 Affine = NDArray[np.float64]
+LONGEST_SIDE_PX = 32_766  # OpenCV warps no larger image
 
 
 @dataclass(frozen=True)

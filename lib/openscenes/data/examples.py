@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from openscenes import masks
 from openscenes.data import datasets
+from openscenes.data.datasets.images import read_header
+from openscenes.data.datasets.labels import same_size
 from openscenes.data.records import Box, ClickedObject, Interaction, MaskSource, ObjectRecord, Point
 
 NO_CLASS = -1  # the class index of an object of unknown class
@@ -32,6 +34,7 @@ class Example:
             where the supervision is ground truth.
         others: labelled objects of the same image, on which a simulated user may click
             "not this one".
+        upright: whether all of it lies on the image turned as its orientation tag says.
     """
 
     object_id: str
@@ -40,6 +43,7 @@ class Example:
     supervision: ObjectRecord | dict[str, Any] | None
     class_index: int = NO_CLASS
     others: tuple[ObjectRecord, ...] = ()
+    upright: bool = False
 
     @property
     def labelled(self) -> bool:
@@ -50,20 +54,20 @@ class Example:
 def from_clicks(clicked: ClickedObject, pseudo_mask: dict[str, Any] | None = None) -> Example:
     """The example of an object of a new scene: never any ground truth."""
     name = f"{clicked.scene}:{clicked.object_id}"
-    return Example(name, clicked.image, clicked.interaction, pseudo_mask)
+    return Example(name, clicked.image, clicked.interaction, pseudo_mask, upright=clicked.upright)
 
 
 def clicked_object(image: Path, box: Sequence[float], point: Sequence[float]) -> ClickedObject:
     """One object of a user's own new scene.
 
     Args:
-        image: an RGB image's file.
-        box: half-open (row0, col0, row1, col1) in image pixels.
+        image: an image's file; it is read upright, as its orientation tag says.
+        box: half-open (row0, col0, row1, col1) in the upright image's pixels.
         point: (row, col) inside the object.
     """
     name = f"{image.stem}/{'-'.join(f'{side:g}' for side in box)}"
     interaction = Interaction(Box(*box), Point(*point))
-    return ClickedObject(str(image.parent), image.stem, name, image, interaction)
+    return ClickedObject(str(image.parent), image.stem, name, image, interaction, upright=True)
 
 
 def labelled_object(
@@ -73,17 +77,20 @@ def labelled_object(
 
     Args:
         image, box, point: as of ``clicked_object``.
-        mask: an image file of one channel, as large: 1 on the object, 255 where unknown (void).
+        mask: a PNG of one channel, as large as the upright image: 1 on the object, 255 where
+            unknown (void).
         class_index: channel of the class head, from 1.
     Raises:
-        DataError: if the mask cannot be read, or has no pixel of value 1.
+        DataError: if the mask cannot be read, is not as large or has no pixel of value 1.
     """
     plain, source = from_clicks(clicked_object(image, box, point)), MaskSource("voc", mask, 1)
     truth = ObjectRecord(
         str(image.parent), image.stem, plain.object_id, str(class_index), Box(*box), 0,
         image, source,
     )  # fmt: skip
-    truth = replace(truth, area=int(datasets.read_mask(truth).sum()))
+    found = datasets.read_mask(truth)
+    same_size(found, read_header(image, upright=True).size, mask)
+    truth = replace(truth, area=int(found.sum()))
     return replace(plain, supervision=truth, class_index=class_index)
 
 
@@ -92,15 +99,16 @@ class ImageCache:
 
     def __init__(self, max_bytes: int = 1 << 30) -> None:
         self.max_bytes, self.n_bytes = max_bytes, 0
-        self._images: OrderedDict[Path, NDArray[np.uint8]] = OrderedDict()
+        self._images: OrderedDict[tuple[Path, bool], NDArray[np.uint8]] = OrderedDict()
         self._codes: dict[MaskSource, tuple[dict[str, Any], dict[str, Any] | None]] = {}
 
-    def image(self, path: Path) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB."""
-        if path in self._images:
-            self._images.move_to_end(path)
-            return self._images[path]
-        image = self._images[path] = datasets.read_image(path)
+    def image(self, path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB, as ``datasets.read_image`` gives it."""
+        key = path, upright
+        if key in self._images:
+            self._images.move_to_end(key)
+            return self._images[key]
+        image = self._images[key] = datasets.read_image(path, upright=upright)
         self.n_bytes += image.nbytes
         while self.n_bytes > self.max_bytes and len(self._images) > 1:
             self.n_bytes -= self._images.popitem(last=False)[1].nbytes

@@ -80,13 +80,18 @@ class ObjectRecord:
 
 @dataclass(frozen=True, slots=True)
 class ClickedObject:
-    """One object of a new scene: an image and an interaction; there is no mask to read."""
+    """One object of a new scene: an image and an interaction; there is no mask to read.
+
+    ``upright``: the interaction lies on the image turned as its orientation tag says, as the
+    images of a user are read; those of the data sets are not.
+    """
 
     scene: str
     image_id: str
     object_id: str
     image: Path
     interaction: Interaction
+    upright: bool = False
 
 
 @dataclass(frozen=True, slots=True)

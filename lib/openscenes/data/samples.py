@@ -100,7 +100,7 @@ def cut(
     Ours: an augmentation may also move the interaction of labelled objects, as another user
     would have made it.
     """
-    image = cache.image(example.image)
+    image = cache.image(example.image, upright=example.upright)
     shape = (image.shape[0], image.shape[1])
     mask, void = None, None
     if example.supervision is not None:

@@ -23,7 +23,8 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "predict",
         help="segment the object in a box with one click inside it",
         description="Segment the object in a box with one click inside it. Positions are (row, "
-        "col) pixels of the stored image: an orientation tag is not applied.",
+        "col) pixels of the image as viewers show it: an orientation tag is applied, and masks and "
+        "overlay lie on the turned image. What is transparent lies on white.",
     )
     parser.add_argument("image", type=Path, metavar="IMAGE", help="an image")
     parser.add_argument(
@@ -83,7 +84,7 @@ def _read(path: Path) -> Any:
     from openscenes.data.datasets import read_image
 
     try:
-        return read_image(path)
+        return read_image(path, upright=True)
     except DataError as error:
         raise InputError(
             f"The image {path} is missing or unreadable; give a whole JPEG or PNG file."

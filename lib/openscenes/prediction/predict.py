@@ -23,8 +23,6 @@ from openscenes.prediction.model_files import (
     newest_demo_model,
 )
 
-LONGEST_SIDE_PX = 32_766  # OpenCV warps no larger image
-
 
 @dataclass(frozen=True)
 class PredictionResult:
@@ -123,10 +121,10 @@ def _image_size(image: object) -> tuple[int, int]:
         raise InputError(f"The image has shape {image.shape}; {wanted}.")
     if image.dtype != np.uint8:
         raise InputError(f"The image is {image.dtype}; {wanted}, from 0 to 255.")
-    if max(image.shape) > LONGEST_SIDE_PX:
+    if max(image.shape) > crops.LONGEST_SIDE_PX:
         raise InputError(
             f"The image is {image.shape[0]} x {image.shape[1]}; cut it or scale it down to sides "
-            f"of at most {LONGEST_SIDE_PX}."
+            f"of at most {crops.LONGEST_SIDE_PX}."
         )
     return image.shape[0], image.shape[1]
 

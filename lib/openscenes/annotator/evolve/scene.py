@@ -73,7 +73,7 @@ def clicked(item: Snapshot) -> ClickedObject:
     The path is the log's, so that a moved folder is the same scene; ``placed`` finds it.
     """
     return ClickedObject(
-        SCENE, item.image_digest, item.object_id, Path(item.image), item.interaction
+        SCENE, item.image_digest, item.object_id, Path(item.image), item.interaction, upright=True
     )
 
 

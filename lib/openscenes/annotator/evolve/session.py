@@ -76,8 +76,8 @@ class Session:
         self._last: _Encoded | None = None
 
     def image(self, path: Path) -> NDArray[np.uint8]:
-        """An image's (H, W, 3) uint8 RGB pixels, not to be written to; decoded once."""
-        return self.study.cache.image(path)
+        """An image's (H, W, 3) uint8 RGB pixels, upright, not to be written to; decoded once."""
+        return self.study.cache.image(path, upright=True)
 
     def predict(
         self,
@@ -120,7 +120,7 @@ class Session:
         if last is not None and (last.image, last.interaction) == (path, interaction):
             return last
         profile = self.study.profile
-        example = Example(str(path), path, interaction, None)
+        example = Example(str(path), path, interaction, None, upright=True)
         sample = samples.cut(example, profile.crop, self.study.cache)
         batch = samples.collate([sample]).to(self.study.fabric.device)
         with torch.inference_mode(), self.study.fabric.autocast():

@@ -166,7 +166,7 @@ def objects_figure(
     there = image_paths(workspace, [clicked(item) for item in items])
     rows = zip(panels, ranks, items, given[0], given[1], strict=False)
     for line, rank, item, old, new in rows:
-        image = study.cache.image(there[item.image_digest])
+        image = study.cache.image(there[item.image_digest], upright=True)
         _draw_row(line, image, item, [masks.decode(old.mask), masks.decode(new.mask)])
         line[0].set_title(_words(judgement.objects.iloc[rank]), fontsize=8.5, loc="left")
     for panel, version, which in zip(panels[0, 1:], versions, ("old", "new"), strict=True):

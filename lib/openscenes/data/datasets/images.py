@@ -1,67 +1,162 @@
-"""Images: the pixels, and the header alone."""
+"""Images: the pixels, and the header alone; every image of every door is read here."""
 
 from __future__ import annotations
 
 import os
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
+from openscenes.data.crops import LONGEST_SIDE_PX
+from openscenes.data.datasets import file_ends
+from openscenes.data.datasets.colours import rgb_of
 from openscenes.data.datasets.layout import DamagedFile
+from openscenes.data.datasets.orientation import (
+    AS_STORED,
+    orientation_of,
+    swaps_sides,
+    turned,
+    turned_back,
+)
+from openscenes.errors import DataError
+from openscenes.files import reason, require_regular
+from openscenes.masks import MAX_PIXELS
 
-# Pillow raises SyntaxError on a broken PNG chunk and ValueError on some broken headers.
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-
-_END_MARKS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
-_TAIL_BYTES = 4096
+# Nothing else is opened: for some kinds Pillow starts another program.
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
+# What Pillow raises where bytes are not what they should be.
+UNREADABLE = (
+    OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError,
+    MemoryError, struct.error, zlib.error,
+)  # fmt: skip
+_SMALLER = "cut it or scale it down"
 
 
 class Header(NamedTuple):
-    """What an index needs to know of an image: its file, (height, width) in pixels, bytes."""
+    """What an index needs to know of an image.
+
+    ``size`` is (height, width) in pixels; ``orientation`` is the image's tag, 1 to 8, looked for
+    only where it is read upright.
+    """
 
     path: Path
     size: tuple[int, int]
     n_bytes: int
+    orientation: int = AS_STORED
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Decode an image.
+def read_image(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
+    """Decode an image: JPEG, PNG, BMP, WEBP or TIFF; of a file of many, the first.
 
-    Ours: an orientation tag is not applied, since the data sets' masks lie on the stored pixels.
+    Ours: colours become 8-bit RGB as ``colours.rgb_of`` says: what is transparent lies on white,
+    grey of 16 bits is scaled by its format's range, of 32 bits and floating point by percentiles.
 
+    Args:
+        upright: turn the pixels as the orientation tag says, as viewers do. Not for the data
+            sets: their masks lie on the stored pixels.
     Returns:
         (H, W, 3) uint8 RGB in [0, 255], writable.
     Raises:
-        DataError: if the file is missing, unreadable or cut short.
+        DamagedFile: "image missing", "unreadable image" or "image too large".
     """
-    try:
-        with Image.open(path) as image:
-            return np.array(image.convert("RGB"))
-    except FileNotFoundError:
-        raise DamagedFile("image missing", path, "no such file") from None
-    except UNREADABLE as error:
-        raise DamagedFile("unreadable image", path, str(error)) from error
+    with opened(path) as (file, image):
+        tiff = image.format == "TIFF"  # which Pillow turns upright by itself
+        tag = orientation_of(file, image) if tiff or upright else AS_STORED
+        pixels = rgb_of(image)
+    if tiff:
+        return pixels if upright else turned_back(pixels, tag)
+    return turned(pixels, tag)
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, *, upright: bool = False) -> Header:
     """Size of an image without decoding it; a file that was cut short is noticed.
 
+    Args:
+        upright: the size of the image as ``read_image`` turns it.
     Raises:
-        DamagedFile: "image missing" or "unreadable image".
+        DamagedFile: "image missing", "unreadable image" or "image too large".
+    """
+    with opened(path) as (file, image):
+        tiff, (width, height) = image.format == "TIFF", image.size
+        tag = orientation_of(file, image) if tiff or upright else AS_STORED
+        n_bytes = file.seek(0, os.SEEK_END)
+        if not file_ends.seems_whole(file, image, n_bytes):
+            _decode(path, image)
+    if swaps_sides(tag) and tiff != upright:
+        height, width = width, height
+    return Header(path, (height, width), n_bytes, tag if upright else AS_STORED)
+
+
+def orientation(path: Path) -> int:
+    """The orientation tag of an image file, 1 to 8; 1 where there is none, or a damaged one.
+
+    Raises:
+        DamagedFile: as ``read_header``.
+    """
+    with opened(path) as (file, image):
+        return orientation_of(file, image)
+
+
+@contextmanager
+def opened(
+    path: Path, what: str = "image", formats: tuple[str, ...] = FORMATS
+) -> Iterator[tuple[IO[bytes], Image.Image]]:
+    """A picture file, open and not yet decoded, and Pillow's view of it.
+
+    Raises:
+        DamagedFile: "<what> missing", "unreadable <what>" or "<what> too large", also for what
+            is found inside the block.
     """
     try:
-        with path.open("rb") as file, Image.open(file) as image:
-            width, height = image.size
-            n_bytes = file.seek(0, os.SEEK_END)
-            file.seek(max(0, n_bytes - _TAIL_BYTES))
-            whole = _END_MARKS.get(image.format or "", b"") in file.read()
-    except FileNotFoundError:
-        raise DamagedFile("image missing", path, "no such file") from None
+        require_regular(path, what)
+        with path.open("rb") as file, _quiet(), Image.open(file, formats=formats) as image:
+            _check_size(path, what, image.size)
+            yield file, image
+    except DamagedFile:
+        raise
+    except DataError as error:
+        kind = f"unreadable {what}" if os.path.lexists(path) else f"{what} missing"
+        raise DamagedFile(kind, path, str(error).rpartition("; ")[0]) from None
+    except Image.DecompressionBombError as error:
+        detail = str(error).partition(",")[0]  # names both numbers of pixels
+        raise DamagedFile(f"{what} too large", path, detail, _SMALLER) from None
+    except UnidentifiedImageError:
+        detail = f"it is none of {', '.join(formats)}"
+        raise DamagedFile(f"unreadable {what}", path, detail, "save it as one of these") from None
     except UNREADABLE as error:
-        raise DamagedFile("unreadable image", path, str(error)) from error
-    if not whole:
-        raise DamagedFile("unreadable image", path, "the file is cut short")
-    return Header(path, (height, width), n_bytes)
+        raise DamagedFile(f"unreadable {what}", path, reason(error)) from error
+
+
+def _decode(path: Path, image: Image.Image) -> None:
+    """What can be decoded is whole, whatever its structure says."""
+    try:
+        image.load()
+    except UNREADABLE as error:
+        detail = f"the file is cut short: {reason(error)}"
+        raise DamagedFile("unreadable image", path, detail) from error
+
+
+def _check_size(path: Path, what: str, size: tuple[int, int]) -> None:
+    width, height = size
+    if width * height > MAX_PIXELS or max(size) > LONGEST_SIDE_PX:
+        detail = (
+            f"{height} x {width} pixels, wanted at most {MAX_PIXELS} and sides of at most "
+            f"{LONGEST_SIDE_PX}"
+        )
+        raise DamagedFile(f"{what} too large", path, detail, _SMALLER)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Pillow warns of large images, which are welcome, and of damaged tags, which nobody reads."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield

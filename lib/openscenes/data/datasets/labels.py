@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from openscenes.data.datasets.assembly import Dropped, Found
-from openscenes.data.datasets.images import UNREADABLE, Header
+from openscenes.data.datasets.images import Header, opened
 from openscenes.data.datasets.layout import DamagedFile
 from openscenes.data.records import Box, MaskKind, MaskSource
+from openscenes.masks import BoolMask
 
 LabelMap = NDArray[np.integer[Any]]
 
@@ -53,19 +53,18 @@ def modified(path: Path) -> int:
 
 @lru_cache(maxsize=8)
 def _decoded(path: Path, _modified: int) -> LabelMap:
-    try:
-        with Image.open(path) as image:
-            labels = np.array(image)
-    except UNREADABLE as error:
-        raise DamagedFile("unreadable mask", path, str(error)) from error
+    with opened(path, "mask", ("PNG",)) as (_file, image):
+        mode, labels = image.mode, np.array(image)
     if labels.ndim != 2:
-        detail = f"its mode is {image.mode}, wanted one number per pixel"
+        detail = f"its mode is {mode}, wanted one number per pixel"
         raise DamagedFile("mask is not a label image", path, detail)
+    if labels.dtype == np.bool_:
+        labels = labels.astype(np.uint8)
     labels.flags.writeable = False
     return labels
 
 
-def same_size(labels: LabelMap, size: tuple[int, int], path: Path) -> None:
+def same_size(labels: LabelMap | BoolMask, size: tuple[int, int], path: Path) -> None:
     """Refuse a label map that does not lie on its image.
 
     Raises:

@@ -6,14 +6,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from openscenes.errors import DataError, InputError
+from openscenes.files import one_line
 
 
 class DamagedFile(DataError):
     """One file of a data set cannot be used; an index counts it under ``reason`` and goes on."""
 
-    def __init__(self, reason: str, path: Path, detail: str) -> None:
+    def __init__(
+        self, reason: str, path: Path, detail: str, mend: str = "restore the file"
+    ) -> None:
         """Say the reason, the file and how to mend it in one sentence."""
-        super().__init__(f"{reason}: {path} ({detail}); restore the file from the data set.")
+        super().__init__(f"{reason}: {one_line(str(path))} ({detail}); {mend}.")
         self.reason, self.detail = reason, detail
 
 
