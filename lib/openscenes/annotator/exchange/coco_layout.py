@@ -28,8 +28,9 @@ from openscenes.annotator.exchange.exported import (
     place,
 )
 from openscenes.annotator.store.snapshot import Rle, Snapshot
-from openscenes.data.datasets.annotations import USABLE, Annotations, read_annotations
-from openscenes.errors import DataError
+from openscenes.data.datasets.annotation_table import USABLE, Annotations
+from openscenes.data.datasets.annotations import read_annotations
+from openscenes.files import read_json
 from openscenes.masks import BoolMask, decode, tight_box
 
 OURS = "openscenes"  # the key under which an annotation holds what COCO has no field for
@@ -141,8 +142,8 @@ def _imported(
     table = annotations.table
     image = int(table.image_numbers[row])
     height, width = table.image_sizes[image].tolist()
-    known = ours.get(int(table.ids[row]))
-    class_name: str | None = str(table.class_names[table.class_numbers[row]])
+    known = ours.get(int(table.places[row]))
+    class_name = table.class_name(row)
     if known and class_name == (known.get("class_name") or UNNAMED):
         class_name = known.get("class_name")
     mask = {"size": [height, width], "counts": annotations.code(row).decode()}
@@ -150,9 +151,7 @@ def _imported(
 
 
 def _ours(path: Path) -> dict[int, dict[str, Any]]:
-    """What our export wrote of its objects, by annotation id; empty for other files."""
-    try:
-        annotations = json.loads(path.read_bytes())["annotations"]
-        return {int(one["id"]): one[OURS] for one in annotations if is_about(one.get(OURS))}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} changed while it was read; import it again.") from error
+    """What our export wrote of its objects, by place in the file; empty for other files."""
+    annotations = read_json(path, "annotation file")["annotations"]
+    known = [one.get(OURS, {}) if isinstance(one, dict) else {} for one in annotations]
+    return {place: about for place, about in enumerate(known) if is_about(about)}

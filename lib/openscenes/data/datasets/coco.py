@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,12 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from openscenes.data.datasets import index_cache
-from openscenes.data.datasets.annotations import CROWD, USABLE, Annotations, read_annotations
+from openscenes.data.datasets.annotation_table import REASONS, SEVERAL, Annotations
+from openscenes.data.datasets.annotations import read_annotations
 from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble, each
 from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.layout import (
     DamagedFile,
     data_root,
+    member,
     require_file,
     require_folder,
     require_min_area,
@@ -70,42 +73,53 @@ def drawn(image_id: str, fraction: float, seed: int) -> bool:
 def _build(root: Path, path: Path, images: Path, options: tuple[float, int, int]) -> Index:
     fraction, seed, min_area = options
     annotations = read_annotations(path)
-    names = annotations.table.image_names.tolist()
-    chosen = [row for row, name in enumerate(names) if drawn(Path(name).stem, fraction, seed)]
-    classes = tuple(annotations.table.class_names.tolist())
+    stems = [Path(name).stem for name in annotations.table.image_names]
+    chosen = [row for row, stem in enumerate(stems) if drawn(stem, fraction, seed)]
     scene = f"coco/{images.name.removesuffix('2017')}"
-    header = Split(scene, classes, root, len(chosen))
+    header = Split(scene, annotations.table.class_names, root, len(chosen))
     return assemble(header, _findings(annotations, path, images, chosen), min_area)
 
 
 def _findings(
     annotations: Annotations, path: Path, images: Path, chosen: list[int]
 ) -> Iterator[Found | Dropped]:
-    numbers = annotations.table.image_numbers
-    order = np.argsort(numbers, kind="stable")
-    bounds = np.searchsorted(numbers[order], np.arange(len(annotations.table.image_names) + 1))
-    if bounds[0]:
-        yield Dropped("annotation without image", int(bounds[0]))
+    table = annotations.table
+    order = np.argsort(table.image_numbers, kind="stable")
+    rows = np.arange(len(table.image_names) + 1)
+    bounds = np.searchsorted(table.image_numbers[order], rows)
+    for state, times in Counter(table.states[order[: bounds[0]]].tolist()).items():
+        yield Dropped(REASONS[state], times)
     members = (order[bounds[row] : bounds[row + 1]].tolist() for row in chosen)
-    yield from each(filter(None, members), partial(_objects, annotations, path, images))
+    places = _distinct_ids(table.image_names)
+    yield from each(filter(None, members), partial(_objects, annotations, path, images, places))
+
+
+def _distinct_ids(names: tuple[str, ...]) -> dict[str, str]:
+    """The image id of each file name: its stem, or the whole name where others have that stem."""
+    stems = {name: Path(name).stem for name in dict.fromkeys(names)}
+    times = Counter(stems.values())
+    return {name: stem if times[stem] == 1 else name for name, stem in stems.items()}
 
 
 def _objects(
-    annotations: Annotations, path: Path, images: Path, members: list[int]
+    annotations: Annotations, path: Path, images: Path, image_ids: dict[str, str], rows: list[int]
 ) -> Iterator[Found | Dropped]:
     table = annotations.table
-    row = table.image_numbers[members[0]]
-    image, size = images / str(table.image_names[row]), tuple(table.image_sizes[row].tolist())
+    file_name, size = table.image_names[table.image_numbers[rows[0]]], table.image_size(rows[0])
+    image = member(images, file_name)
     header = read_header(image)
-    if header.size != size:
+    if size is not None and header.size != size:
         detail = f"annotated {size}, image {header.size}, both (height, width)"
         raise DamagedFile("mask differs in size from its image", image, detail)
-    for number in members:
-        if table.states[number] != USABLE:
-            yield Dropped("crowd" if table.states[number] == CROWD else "unreadable annotation")
-            continue
-        name = str(table.class_names[table.class_numbers[number]])
-        mask = MaskSource("coco", path, int(table.ids[number]))
-        box, area = Box(*table.boxes[number].tolist()), int(table.areas[number])
-        code = zlib.crc32(annotations.code(number))
-        yield Found(image.stem, name, image, header.n_bytes, mask, box, area, code)
+    for row in rows:
+        shape, class_name = annotations.shape(row, header.size), table.class_name(row)
+        if shape.state:
+            yield Dropped(REASONS[shape.state])
+        elif class_name is None:
+            several = table.class_numbers[row] == SEVERAL
+            yield Dropped("category id that several categories have" if several else "no class")
+        else:
+            mask = MaskSource("coco", path, int(table.ids[row]))
+            image_id, code = image_ids[file_name], zlib.crc32(shape.code)
+            box = Box(*shape.box)
+            yield Found(image_id, class_name, image, header.n_bytes, mask, box, shape.area, code)

@@ -1,4 +1,7 @@
-"""Indexes on disk: read again only while no file behind them has changed."""
+"""Indexes on disk: read again only while no file behind them has changed.
+
+A file of the cache ends with the digest of what it holds, so that a damaged one is not believed.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,16 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from openscenes.data.records import Box, Index, MaskSource, ObjectRecord
+from openscenes.errors import DataError, InputError
+from openscenes.files import one_line, reason, require_regular
 from openscenes.paths import atomic, cache_dir
 
-FORMAT = 1
+FORMAT = 2
+_DIGEST_BYTES = 65  # a line end and a SHA-256 in hexadecimal digits
 
 
 def cached(
@@ -26,15 +35,47 @@ def cached(
         options: whatever else decides the index; must be JSON-able.
         sources: files and folders (with all below them) that the index depends on.
         build: makes the index.
+    Raises:
+        InputError: if the cache cannot be written.
+        DataError: if a source cannot be listed, or what ``build`` raises.
     """
     key = digest_of([FORMAT, name, str(root), options, fingerprint(sources)])
     path = cache_dir() / "indexes" / f"{name}-{key[:24]}.json"
-    index = _load(path, root)
-    if index is None:
+    content = kept(path)
+    if content is None:
         index = build()
-        with atomic(path) as partial:
-            partial.write_text(json.dumps(_to_json(index, root)), encoding="utf-8")
-    return index
+        keep(path, json.dumps(_to_json(index, root)).encode())
+        return index
+    return _from_json(json.loads(content.tobytes()), root)
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write a file of the cache, with its digest.
+
+    Raises:
+        InputError: if the cache cannot be written.
+    """
+    try:
+        with atomic(path) as partial, partial.open("wb") as file:
+            file.write(content)
+            file.write(b"\n" + hashlib.sha256(content).hexdigest().encode())
+    except OSError as error:
+        raise InputError(
+            f"The cache {one_line(str(path))} cannot be written ({reason(error)}); free its place, "
+            "or set OPENSCENES_CACHE to a folder that can be written."
+        ) from None
+
+
+def kept(path: Path) -> NDArray[np.uint8] | None:
+    """What ``keep`` wrote, (N,), mapped into memory; None where it is missing or damaged."""
+    try:
+        require_regular(path)
+        whole = np.memmap(path, dtype=np.uint8, mode="r")
+    except (DataError, OSError, ValueError):  # ValueError: an empty file cannot be mapped
+        return None
+    content, digest = whole[:-_DIGEST_BYTES], whole[-_DIGEST_BYTES:].tobytes()
+    wanted = b"\n" + hashlib.sha256(content.data).hexdigest().encode()
+    return content if digest == wanted else None
 
 
 def digest_of(value: object) -> str:
@@ -43,11 +84,15 @@ def digest_of(value: object) -> str:
 
 
 def fingerprint(sources: Iterable[Path]) -> str:
-    """Digest of names, sizes and times of the files, folders followed to the bottom."""
+    """Digest of names, sizes and times of the files, folders followed to the bottom.
+
+    Raises:
+        DataError: if a folder cannot be listed, or a link in it leads back to one above.
+    """
     digest = hashlib.sha256()
     for source in sources:
         for entry in _entries(source):
-            digest.update("\x1f".join(entry).encode() + b"\n")
+            digest.update(os.fsencode("\x1f".join(entry)) + b"\n")
     return digest.hexdigest()
 
 
@@ -55,14 +100,26 @@ def _entries(source: Path) -> Iterator[tuple[str, str, str]]:
     if not source.is_dir():
         yield (str(source), *_size_and_time(source))
         return
-    folders = [str(source)]
+    folders = [(str(source), frozenset[str]())]
     while folders:
-        with os.scandir(folders.pop()) as listing:
-            for entry in sorted(listing, key=lambda entry: entry.name):
-                if entry.is_dir():
-                    folders.append(entry.path)
-                else:
-                    yield (entry.path, *_size_and_time(entry))
+        folder, above = folders.pop()
+        real = os.path.realpath(folder)
+        if real in above:
+            raise DataError(f"{one_line(folder)} leads back to a folder above it; remove the link.")
+        for entry in _listed(folder):
+            if entry.is_dir():
+                folders.append((entry.path, above | {real}))
+            else:
+                yield (entry.path, *_size_and_time(entry))
+
+
+def _listed(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as listing:
+            return sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        told = f"{one_line(folder)} cannot be listed ({reason(error)})"
+        raise DataError(f"{told}; mend its permissions.") from None
 
 
 def _size_and_time(file: Path | os.DirEntry[str]) -> tuple[str, str]:
@@ -90,21 +147,16 @@ def _to_json(index: Index, root: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _load(path: Path, root: Path) -> Index | None:
-    """The cached index, or None where there is none or the file is damaged."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        classes = tuple(content["classes"])
-        images = [
-            (entry[0], root / entry[1], entry[2], root / entry[3]) for entry in content["images"]
-        ]
-        records = tuple(
-            _from_row(content["scene"], classes, images[row[0]], row) for row in content["objects"]
-        )
-        dropped, n_images = dict(content["dropped"]), int(content["n_images"])
-        return Index(content["scene"], classes, records, dropped, n_images, str(content["digest"]))
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
+def _from_json(content: dict[str, Any], root: Path) -> Index:
+    classes = tuple(content["classes"])
+    images = [(entry[0], root / entry[1], entry[2], root / entry[3]) for entry in content["images"]]
+    records = tuple(
+        _from_row(content["scene"], classes, images[row[0]], row) for row in content["objects"]
+    )
+    return Index(
+        content["scene"], classes, records, content["dropped"], content["n_images"],
+        content["digest"],
+    )  # fmt: skip
 
 
 def _from_row(

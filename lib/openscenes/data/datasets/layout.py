@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from openscenes.errors import DataError, InputError
-from openscenes.files import one_line
+from openscenes.files import inside, one_line, read_text
 
 
 class DamagedFile(DataError):
@@ -16,8 +17,8 @@ class DamagedFile(DataError):
         self, reason: str, path: Path, detail: str, mend: str = "restore the file"
     ) -> None:
         """Say the reason, the file and how to mend it in one sentence."""
-        super().__init__(f"{reason}: {one_line(str(path))} ({detail}); {mend}.")
-        self.reason, self.detail = reason, detail
+        self.reason, self.detail = reason, one_line(detail)
+        super().__init__(f"{reason}: {one_line(str(path))} ({self.detail}); {mend}.")
 
 
 def data_root(root: Path | str) -> Path:
@@ -25,34 +26,50 @@ def data_root(root: Path | str) -> Path:
     return Path(root).expanduser().absolute()
 
 
-def require_folder(root: Path, inside: str, name: str) -> Path:
-    """Return ``root / inside``; a DataError says what was wanted where there is no such folder."""
-    folder = root / inside
-    if not folder.is_dir():
+def require_folder(root: Path, below: str, name: str) -> Path:
+    """Return ``root / below``; a DataError says what was wanted where there is no such folder."""
+    folder = root / below
+    if not os.path.isdir(folder):  # noqa: PTH112  no error where no disk can hold such a path
         raise DataError(
-            f"{name} needs the folder {folder}, which does not exist; "
-            f"pass as root the folder that contains {inside}."
+            f"{name} needs the folder {one_line(str(folder))}, which does not exist; "
+            f"pass as root the folder that contains {one_line(below)}."
         )
     return folder
 
 
 def require_file(path: Path, name: str, choices: Iterable[str] = ()) -> Path:
     """Return the path; a DataError says which splits are there where there is no such file."""
-    if not path.is_file():
-        there = ", ".join(sorted(choices)) or "none"
+    if not os.path.isfile(path):  # noqa: PTH113  as above
+        there = one_line(", ".join(sorted(choices)) or "none")
         raise DataError(
-            f"{name} needs the file {path}, which does not exist; "
+            f"{name} needs the file {one_line(str(path))}, which does not exist; "
             f"unpack the whole data set or choose another split (there: {there})."
         )
     return path
 
 
 def read_list(folder: Path, split: str, name: str) -> list[str]:
-    """Image ids of ``folder/<split>.txt`` (a DataError without it), in order, each once."""
+    """Image ids of ``folder/<split>.txt``, in order, each once.
+
+    Raises:
+        DataError: if there is no such list, or it is no text in UTF-8 or UTF-16.
+    """
     splits = (path.stem for path in folder.glob("*.txt"))
     path = require_file(folder / f"{split}.txt", name, splits)
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path, "image list").splitlines()
     return list(dict.fromkeys(line.split()[0] for line in lines if line.strip()))
+
+
+def member(folder: Path, name: str) -> Path:
+    """The path of a file that a list or an annotation file names.
+
+    Raises:
+        DamagedFile: "file name outside its folder", where it leads out of it.
+    """
+    try:
+        return inside(folder, name)
+    except DataError as error:
+        raise DamagedFile("file name outside its folder", folder, str(error)) from None
 
 
 def require_min_area(min_area: int) -> None:

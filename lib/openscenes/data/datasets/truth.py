@@ -21,7 +21,7 @@ def read_mask(record: ObjectRecord) -> BoolMask:
     """
     source = record.mask
     if source.kind == "coco":
-        return annotation_mask(source.path, source.label)
+        return annotation_mask(source.path, source.label, record.image)
     mask: BoolMask = _labels(source) == source.label
     if not mask.any():
         raise DataError(
