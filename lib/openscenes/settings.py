@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any, TypeVar
 
 from openscenes.errors import InputError
+from openscenes.files import one_line, whole_number
 
 T = TypeVar("T")
+_MOST = 10**6
 
 
 def setting(default: T, source: str) -> T:
@@ -55,3 +58,36 @@ def require_one_of(config: object, name: str, choices: tuple[str, ...]) -> None:
         raise InputError(
             f"{type(config).__name__}.{name} is {value!r}; choose one of {', '.join(choices)}."
         )
+
+
+def text_parameter(name: str, value: object) -> str:
+    """A parameter of a notebook that is text, or a path.
+
+    papermill's ``-p`` makes a number, a truth value or None of what looks like one.
+
+    Raises:
+        InputError: for anything else, saying how to give it as text.
+    """
+    if isinstance(value, str | Path):
+        return str(value)
+    raise InputError(
+        f"{name} is {one_line(repr(value))}, and text is wanted; put it into quotes, or give it to "
+        f"papermill as -r {name} {one_line(str(value))}."
+    )
+
+
+def folder_parameter(name: str, value: object) -> str:
+    """The same for a folder, which may be called by a whole number, such as 2024."""
+    if type(value) is int and Path(str(value)).is_dir():
+        return str(value)
+    return text_parameter(name, value)
+
+
+def count_parameter(name: str, value: object, low: int = 1) -> int:
+    """A parameter that counts something; InputError where it is no whole number from ``low`` on."""
+    found = whole_number(value, low, _MOST) if isinstance(value, int) else None
+    if found is None:
+        raise InputError(
+            f"{name} is {one_line(repr(value))}; give a whole number from {low} to {_MOST}."
+        )
+    return found

@@ -328,6 +328,21 @@ def test_the_example_begins_once_and_nobodys_own_folder_ever(study, window, caps
     assert place_of(study, str(window.workspace.images)) == window.workspace
 
 
+@pytest.mark.parametrize("value", [2024, 1.0, True, None], ids=str)
+def test_a_folder_that_papermill_took_for_a_number(study, tmp_path, monkeypatch, value):
+    monkeypatch.chdir(tmp_path)
+    desks.write_images(tmp_path)
+    with pytest.raises(InputError, match="^folder is .* text is wanted"):
+        place_of(study, value)
+    with pytest.raises(InputError, match="^workspace is .* text is wanted"):
+        place_of(study, str(tmp_path), value)
+    with pytest.raises(InputError, match="^profile is .* text is wanted"):
+        lesson_study(value)
+    (tmp_path / "2024").mkdir()
+    desks.write_images(tmp_path / "2024")
+    assert place_of(study, 2024).images == tmp_path / "2024"
+
+
 def test_the_smallest_model_answers_evolves_and_is_judged(study, capsys):
     """Everything real, with the smallest networks: their numbers mean nothing."""
     example = place_of(study)

@@ -9,7 +9,9 @@ from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.store.workspace import Workspace, open_workspace
 from openscenes.data.examples import Example
 from openscenes.errors import InputError
+from openscenes.files import one_line
 from openscenes.paths import atomic, cache_dir
+from openscenes.settings import folder_parameter, text_parameter
 from openscenes.study.runs.data import Study, validation
 from openscenes.study.runs.store import digest_of
 
@@ -25,12 +27,15 @@ def place_of(study: Study, folder: str = "", workspace: str = "") -> Workspace:
         folder: of images; empty for an example, copied from the study's validation set of
             COCO into the cache.
         workspace: where everything that is collected lies; empty for ``<folder>/openscenes``.
+    Raises:
+        InputError: if one is no text, as papermill makes a number of 2024, or cannot be used.
     """
-    images = Path(folder).expanduser() if folder else example_folder(study)
-    opened = open_workspace(images, workspace or None)
+    given = folder_parameter("folder", folder)
+    kept = text_parameter("workspace", workspace) or None
+    opened = open_workspace(Path(given).expanduser() if given else example_folder(study), kept)
     n = len(opened.list_images())
     print(
-        f"{n} images in {opened.images}" if folder else
+        f"{n} images in {one_line(str(opened.images))}" if given else
         f"No folder was given: here are {n} of the study's images ({study.profile.data}), copied "
         "into a scratch folder of the cache. Set folder in the second cell to annotate your own."
     )  # fmt: skip

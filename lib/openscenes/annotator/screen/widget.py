@@ -19,6 +19,7 @@ from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.versions import Versions
 from openscenes.annotator.store.workspace import Workspace, open_workspace
+from openscenes.settings import folder_parameter, text_parameter
 from openscenes.study.plan.on_demand import lesson_study
 from openscenes.study.runs.data import Study
 from openscenes.widgets.callbacks import Callbacks
@@ -38,7 +39,8 @@ def annotator(
     Raises:
         InputError: if there is no image, or the workspace cannot be used.
     """
-    opened = open_workspace(folder, workspace or None)
+    kept = text_parameter("workspace", workspace) or None
+    opened = open_workspace(folder_parameter("folder", folder), kept)
     return Annotator(lesson_study(profile, data, device), opened).widget
 
 

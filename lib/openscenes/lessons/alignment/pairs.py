@@ -19,6 +19,7 @@ from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.evolution import EvolutionConfig, Pool
 from openscenes.method.pseudo import kept_pseudo_masks
 from openscenes.networks.openscene import NetworkOutput, OpenSceneNet
+from openscenes.settings import count_parameter
 from openscenes.study.experiments.table_4 import ROWS, after
 from openscenes.study.plan.on_demand import trained
 from openscenes.study.profiles import Profile, Scene
@@ -146,10 +147,11 @@ def compared_recipes(profile: Profile, scene: Scene, seed: int = 0) -> dict[str,
 
 def alignments(study: Study, n_pairs: int = 32, seed: int = 0) -> dict[str, Alignment]:
     """Both new scenes before the models of ``SHOWN``, by scene; what is missing is trained."""
+    n_shown = count_parameter("n_pairs", n_pairs)
     recipes = {scene: compared_recipes(study.profile, scene, seed) for scene in SCENES}
     models = iter(trained(study, [r for named in recipes.values() for r in named.values()]))
     return {
-        scene: Alignment(study, scene, {name: next(models) for name in named}, n_pairs, seed)
+        scene: Alignment(study, scene, {name: next(models) for name in named}, n_shown, seed)
         for scene, named in recipes.items()
     }
 

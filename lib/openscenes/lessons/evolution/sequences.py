@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from openscenes.errors import InputError
+from openscenes.settings import count_parameter
 from openscenes.study.experiments import table_2
 from openscenes.study.experiments.rows import TITLES
 from openscenes.study.pages.markdown import grid
@@ -48,7 +49,7 @@ def needed(seeds: int = 1) -> tuple[Recipe, ...]:
     """Every model of every sequence, parents before children."""
     return in_order(
         step
-        for seed in range(seeds)
+        for seed in range(count_parameter("seeds", seeds))
         for sequence in task_sequences(seed).values()
         for step in sequence
     )

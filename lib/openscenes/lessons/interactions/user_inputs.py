@@ -13,6 +13,7 @@ from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, ObjectRecord, Point
 from openscenes.errors import InputError
 from openscenes.seeding import numpy_generator
+from openscenes.settings import count_parameter
 from openscenes.study.plan.on_demand import n_objects_evenly
 from openscenes.study.runs.data import Study, validation
 from openscenes.widgets.controls import control
@@ -81,8 +82,9 @@ def read_subject(study: Study, example: Example) -> Subject:
 
 def validation_objects(study: Study, n: int) -> dict[str, list[Example]]:
     """At most n objects of each of the three validation sets, evenly from its list."""
+    n_each = count_parameter("n_objects", n)
     return {
-        name: n_objects_evenly(validation(study, name).examples, n)
+        name: n_objects_evenly(validation(study, name).examples, n_each)
         for name in ("voc", "cityscapes", "coco")
     }
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from openscenes.settings import folder_parameter, text_parameter
 from openscenes.study.plan.costs import Times, duration, measured, on_a_gpu, recorded
 from openscenes.study.profiles import profile_named, with_literal_clicks
 from openscenes.study.runs.data import Study, new_scene, open_study, source
@@ -27,9 +28,13 @@ def lesson_study(profile: str, data: str = "", device: str = "auto") -> Study:
         profile: its name.
         data: folder of the four data sets; empty for the synthetic scenes.
         device: "auto", "cpu" or "cuda".
+    Raises:
+        InputError: if one is no text, or there is no such profile or device.
     """
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
-    return open_study(profile_named(profile), Path(data) if data else None, device)
+    root = folder_parameter("data", data)
+    chosen = profile_named(text_parameter("profile", profile))
+    return open_study(chosen, Path(root) if root else None, text_parameter("device", device))
 
 
 def literal_study(study: Study) -> Study:
