@@ -52,6 +52,61 @@ def test_two_processes_do_not_write_the_same_partial_file(tmp_path, monkeypatch)
     assert (tmp_path / "x").read_text() == "mine"
 
 
+def test_what_a_dead_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    path = tmp_path / "x.csv"
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    mine = paths.partial_of(path)
+    mine.write_text("of a living process")
+    left = mine.with_name(mine.name.replace(str(os.getpid()), str(dead.pid)))
+    left.mkdir()
+    others = (left.with_name(left.name.replace("x.csv", "y.csv")), tmp_path / ".x.csv.1.partial")
+    for other in others:
+        other.write_text("of another file, or another program")
+    with paths.atomic(path) as partial:
+        partial.write_text("new")
+    assert set(tmp_path.iterdir()) == {path, mine, *others}
+
+
+def test_two_threads_of_a_process_do_not_write_the_same_partial_file(tmp_path):
+    with paths.atomic(tmp_path / "x") as mine, paths.atomic(tmp_path / "x") as yours:
+        assert mine != yours
+        mine.write_text("mine")
+        yours.write_text("yours")
+    assert (tmp_path / "x").read_text() == "mine"
+
+
+def test_a_long_name_leaves_room_for_the_partial_file(tmp_path):
+    path = tmp_path / ("ö" * 125 + ".csv")
+    with paths.atomic(path) as partial:
+        partial.write_text("whole")
+    assert path.read_text() == "whole"
+
+
+@pytest.mark.parametrize("can_exchange", [True, False], ids=["in one step", "put aside"])
+def test_a_folder_takes_the_place_of_an_older_one_whole(tmp_path, monkeypatch, can_exchange):
+    if not can_exchange:
+        monkeypatch.setattr(paths, "_exchanged", lambda one, other: False)
+    for words in ("first", "second"):
+        with paths.atomic_folder(tmp_path / "site") as folder:
+            (folder / words).write_text(words)
+    with pytest.raises(RuntimeError), paths.atomic_folder(tmp_path / "site") as folder:
+        (folder / "third").write_text("half of")
+        raise RuntimeError
+    assert [path.name for path in (tmp_path / "site").iterdir()] == ["second"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "site"]
+
+
+def test_a_folder_that_was_put_aside_when_a_process_was_killed_comes_back(tmp_path):
+    aside = tmp_path / ".site.old"
+    aside.mkdir()
+    (aside / "page").write_text("older")
+    with pytest.raises(RuntimeError), paths.atomic_folder(tmp_path / "site"):
+        raise RuntimeError
+    assert (tmp_path / "site" / "page").read_text() == "older"
+    assert not aside.exists()
+
+
 def ask_openmp(environment):
     code = (
         "import sys, os, openscenes; assert 'torch' not in sys.modules;"

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
+import platform
+import re
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
+from itertools import count
 from pathlib import Path
+from zlib import crc32
 
 from openscenes.errors import InputError
 
@@ -46,7 +54,7 @@ def atomic(path: Path) -> Iterator[Path]:
     A reader sees the old file or the new one, never half of one; two writers do not mix.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = partial_of(path)
     try:
         yield partial
         with partial.open("rb") as written:
@@ -54,3 +62,82 @@ def atomic(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """The same for a folder: an empty sibling to fill, which takes the place of an older one."""
+    partial, aside = partial_of(path), path.with_name(f".{path.name}.old")
+    if aside.exists() and not path.exists():
+        aside.rename(path)  # a process was killed between its two renamings
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        _put_in_place(partial, path, aside)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _put_in_place(partial: Path, path: Path, aside: Path) -> None:
+    """Rename a folder; an older one is swapped with it, or put aside where that cannot be done."""
+    try:
+        partial.rename(path)
+    except OSError:
+        if not path.is_dir():
+            raise
+        if _exchanged(partial, path):
+            return
+        shutil.rmtree(aside, ignore_errors=True)
+        path.rename(aside)
+        try:
+            partial.rename(path)
+        except OSError:
+            aside.rename(path)
+            raise
+        shutil.rmtree(aside)
+
+
+_MACHINE = f"{crc32(platform.node().encode()):08x}"  # folders may be shared between machines
+_NUMBERS = count()
+_WRITER = re.compile(r"-(\d+)-\d+\.partial$")
+
+
+def partial_of(path: Path) -> Path:
+    """A hidden sibling that nobody else writes to, for what is to become ``path``.
+
+    What dead processes of this machine left of the same path is removed.
+    """
+    start = f".{path.name[:40]}.{_MACHINE}-"
+    for leftover in path.parent.glob(f"{escape(start)}*.partial"):
+        writer = _WRITER.search(leftover.name)
+        if writer is not None and not _is_running(int(writer[1])):
+            with suppress(OSError):  # of another user, or another process removes it as well
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+    return path.with_name(f"{start}{os.getpid()}-{next(_NUMBERS)}.partial")
+
+
+def _is_running(process: int) -> bool:
+    """Whether there is such a process here; True where the system cannot be asked."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Swap two folders in one step; False where the system has no such step."""
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    try:
+        swap = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    if swap(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0:
+        return True
+    if ctypes.get_errno() in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(other))

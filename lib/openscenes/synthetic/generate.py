@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from openscenes.errors import DataError, InputError
+from openscenes.paths import partial_of
 from openscenes.seeding import numpy_generator
 from openscenes.synthetic.catalogue import NOVEL_TEMPLATES, TEMPLATES, VOC_CLASSES, templates_of
 from openscenes.synthetic.coco_files import write_coco
@@ -70,8 +70,7 @@ def write_scenes(
     if severity < 0:
         raise InputError(f"severity is {severity}, but a look cannot be nearer than 0: give >= 0.")
     _refuse_full(root)
-    unfinished = root.with_name(f".{root.name}.{os.getpid()}.partial")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished = partial_of(root)
     unfinished.mkdir(parents=True)
     try:
         _write_all(unfinished, seed, sizes or SceneSizes(), severity)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 from openscenes.annotator.store.workspace import EXPORT_FILE
 from openscenes.errors import InputError
+from openscenes.paths import atomic_folder
 
 FORMAT = 1
 
@@ -25,18 +24,14 @@ def whole_folder(folder: Path, kind: str) -> Iterator[Path]:
             or cannot be written to.
     """
     _require_free(folder, kind)
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     try:
-        partial.mkdir(parents=True)
-        yield partial
-        _put_in_place(partial, folder)
+        with atomic_folder(folder) as partial:
+            yield partial
     except OSError as error:
         raise InputError(
             f"The export {folder} cannot be written ({error.strerror or error}); choose another "
             "folder, or make room."
         ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def mark(folder: Path, kind: str, objects: list[dict[str, Any]]) -> None:
@@ -74,20 +69,6 @@ def _require_free(folder: Path, kind: str) -> None:
             f"{folder} holds {len(foreign)} file(s) that no export wrote, such as {foreign[0]}; "
             "choose another folder, or move them away."
         )
-
-
-def _put_in_place(partial: Path, folder: Path) -> None:
-    if not folder.exists():
-        partial.rename(folder)
-        return
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    folder.rename(old)
-    try:
-        partial.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old)
 
 
 def _files(folder: Path) -> list[str]:

@@ -7,8 +7,6 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -23,6 +21,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 
 from openscenes.errors import DataError, InputError
+from openscenes.paths import atomic_folder
 from openscenes.study.pages.markdown import block_of
 from openscenes.study.profiles import PROFILES
 
@@ -55,7 +54,7 @@ def write_site(reports: Path, site: Path) -> Path:
     _check(reports, site)
     readme = [path for path in (reports.parent / "README.md",) if path.is_file()]
     waiting, written = [reports / INDEX, *readme, *_finished(reports)], set()
-    with _replaced(site) as folder:
+    with atomic_folder(site) as folder:
         while waiting:
             source = waiting.pop(0)
             if source not in written:
@@ -77,18 +76,6 @@ def _check(reports: Path, site: Path) -> None:
             f"the site would replace {site}, which is not an earlier site; give an empty folder "
             "outside the reports"
         )
-
-
-@contextmanager
-def _replaced(site: Path) -> Iterator[Path]:
-    """A folder to fill, which takes the old one's place when the block ends well."""
-    partial = site.with_name(f".{site.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        shutil.rmtree(site, ignore_errors=True)
-        partial.rename(site)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _finished(top: Path) -> list[Path]:

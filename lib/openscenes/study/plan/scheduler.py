@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 from openscenes.errors import OpenScenesError
 from openscenes.paths import cache_dir
@@ -130,7 +131,8 @@ def _side_by_side(
     What a killed process leaves is resumed by the next call.
     """
     waiting = list(tasks)
-    with ProcessPoolExecutor(n_jobs, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(n_jobs, context, initializer=_end_with_parent) as pool:
         running: dict[Future[str], Task] = {}
         try:
             while waiting or running:
@@ -154,6 +156,16 @@ def _ready(waiting: Sequence[Task], running: Iterable[Task]) -> list[Task]:
     ready = [t for t in waiting if t.recipe is None or t.recipe.parent not in unfinished]
     heirs = Counter(step for t in waiting if t.recipe is not None for step in t.recipe.lineage())
     return sorted(ready, key=lambda task: -heirs[task.recipe] if task.recipe else 0)
+
+
+def _end_with_parent() -> None:
+    """Let no worker of a killed process wait for ever for its next task."""
+
+    def watch() -> None:
+        parent_process().join()  # type: ignore[union-attr]
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 _opened: dict[tuple[str, Path | None, str], Study] = {}

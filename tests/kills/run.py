@@ -1,0 +1,45 @@
+"""By hand or as ``make kills``: ``python tests/kills/run.py [--kills N] [--seed N] [DOOR ...]``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.update(OMP_WAIT_POLICY="PASSIVE", OMP_NUM_THREADS="1")
+sys.path.insert(0, str(Path(__file__).parent))
+
+from doors import doors, templates
+from killing import run, series
+
+
+def main() -> int:
+    """Kill, print one line per door, fail where anything is lost."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=100, help="for each door")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, default=None, help="a folder to work in and to keep")
+    parser.add_argument("doors", nargs="*", help="all by default")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="kills-") as own:
+        place = asked.keep or Path(own)
+        template = place / "template"
+        if not (template / "done").exists():
+            template.mkdir(parents=True, exist_ok=True)
+            assert run(lambda there: templates(there) and None, template) == 0, "see template.log"
+        fine = True
+        for name, door in doors(template).items():
+            if asked.doors and not any(word in name for word in asked.doors):
+                continue
+            tally = series(door, place / name.replace(" ", "-"), kills=asked.kills, seed=asked.seed)
+            print(tally, flush=True)
+            for one in dict.fromkeys([*tally.complaints, *tally.left_over][:20]):
+                print(f"  {one}", flush=True)
+            fine = fine and tally.clean
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
