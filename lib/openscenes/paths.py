@@ -16,6 +16,7 @@ from pathlib import Path
 from zlib import crc32
 
 from openscenes.errors import InputError
+from openscenes.files import reason
 
 # The checkout's top folder; of a package that was installed without one, nothing to write into.
 PROJECT = Path(__file__).resolve().parents[2]
@@ -26,12 +27,43 @@ def cache_dir() -> Path:
     """Folder of everything that can be computed again; ``OPENSCENES_CACHE`` moves it.
 
     Otherwise ``.cache/openscenes`` in the checkout, or in the user's cache folder without one.
+
+    Raises:
+        InputError: if it is no folder and cannot be made one.
     """
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    own = (PROJECT / ".cache" if IN_CHECKOUT else user) / "openscenes"
-    path = Path(os.environ.get("OPENSCENES_CACHE") or own)
-    path.mkdir(parents=True, exist_ok=True)
+    named = os.environ.get("OPENSCENES_CACHE")
+    try:
+        path = Path(named).expanduser().absolute() if named else _own_cache()
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: nobody knows the user's home
+        raise InputError(
+            f"the cache {named or 'of this user'!r} is no folder and cannot be made one "
+            f"({reason(error)}); name another: OPENSCENES_CACHE=path/to/folder"
+        ) from error
     return path
+
+
+def _own_cache() -> Path:
+    if IN_CHECKOUT:
+        return PROJECT / ".cache" / "openscenes"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "openscenes"
+
+
+def require_writable(folder: Path, mend: str) -> None:
+    """Make a folder, before the work whose results go there.
+
+    Args:
+        mend: what to do instead, such as "name another with --reports".
+    Raises:
+        InputError: if it is no folder, cannot be made, or is read only.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        why = "" if os.access(folder, os.W_OK | os.X_OK) else "it is read only"
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        why = reason(error)
+    if why:
+        raise InputError(f"{str(folder)!r} cannot be written to ({why}); {mend}")
 
 
 def check_checkout() -> None:

@@ -1,6 +1,7 @@
 """Files of clicks: made once, then enough; damaged lines are named."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -41,11 +42,37 @@ def test_what_is_saved_is_loaded_to_the_last_digit(tmp_path):
 def test_a_file_holds_image_box_and_point_and_nothing_that_leads_to_a_mask(index, tmp_path):
     made(index, tmp_path / "clicks.jsonl")
     text = (tmp_path / "clicks.jsonl").read_text()
-    lines = [json.loads(line) for line in text.splitlines()]
+    *lines, seal = [json.loads(line) for line in text.splitlines()]
+    assert set(seal) == {"sha256"}
     assert len(lines) == len(index.records) == 12
     for line in lines:
         assert set(line) == {"scene", "image_id", "object_id", "image", "box", "point"}
     assert "Segmentation" not in text
+
+
+@pytest.mark.parametrize("harm", ["flipped", "cut", "older"])
+def test_damaged_clicks_are_simulated_again(index, tmp_path, harm, capsys):
+    path = tmp_path / "clicks.jsonl"
+    clicked = made(index, path)
+    text = path.read_text()
+    lines = text.splitlines(keepends=True)
+    digit = re.search(r'"box": \[(\d)', text).start(1)
+    flipped = text[:digit] + str(9 - int(text[digit])) + text[digit + 1 :]
+    path.write_text({"flipped": flipped, "cut": lines[0], "older": "".join(lines[:-1])}[harm])
+    assert made(index, path) == clicked
+    assert path.read_text() == text
+    assert "simulated again" in capsys.readouterr().err
+
+
+def test_clicks_of_an_older_version_are_read_and_changed_ones_are_refused(tmp_path):
+    path = tmp_path / "clicks.jsonl"
+    clicks.save([item()], path)
+    line, seal = path.read_text().splitlines(keepends=True)
+    path.write_text(line)
+    assert clicks.load(path) == (item(),)
+    path.write_text(line.replace("1.25", "1.75") + seal)
+    with pytest.raises(DataError, match="no longer as it was written"):
+        clicks.load(path)
 
 
 def test_objects_are_those_of_the_index_in_its_order(index, tmp_path):

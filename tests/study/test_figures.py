@@ -1,7 +1,6 @@
 """Figures say what the numbers say; pictures are chosen by rank and say what they are."""
 
 import ast
-import json
 import re
 from dataclasses import replace
 from itertools import pairwise
@@ -14,6 +13,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from openscenes.kept import keep
 from openscenes.method.ipt import IPTConfig
 from openscenes.networks.weights import save_weights
 from openscenes.study.figures import forest, galleries, losses
@@ -119,7 +119,7 @@ def trained(tmp_path):
     def model(label, history):
         folder = tmp_path / label.replace(" ", "-").replace(">", "to")
         folder.mkdir()
-        (folder / "run.json").write_text(json.dumps({"history": history}))
+        keep(folder / "run.json", {"history": history})
         return Model(label, folder, label)
 
     first = [{"epoch": 1.0, "ce": 9.0}, {"epoch": 2.0, "ce": 4.0}]
@@ -160,7 +160,7 @@ def test_what_learned_nothing_has_no_line_and_a_runaway_makes_the_scale_logarith
     losses = {"ce_old": 900.0, "ce_new": 5.0}
     for model, history in ((still, []), (runaway, [{"epoch": 1.0, **losses}])):
         model.folder.mkdir()
-        (model.folder / "run.json").write_text(json.dumps({"history": history}))
+        keep(model.folder / "run.json", {"history": history})
     figure = training_figure([*trained, still, runaway])
     scales = {p.get_title(): p.get_yscale() for p in figure.axes if p.get_visible()}
     assert scales["masks, old data"] == "log"

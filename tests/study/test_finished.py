@@ -56,6 +56,13 @@ def test_what_was_written_is_found_again(reports: Path) -> None:
     assert pages(request().name()) == [path.resolve() for path in written]
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"page.md": 1}', "\0"])
+def test_a_damaged_note_counts_as_nothing(reports: Path, text: str, tmp_path: Path) -> None:
+    remember("x", pages_of("4", KEYS, reports))
+    (tmp_path / "cache" / "finished" / "x.json").write_text(text)
+    assert pages("x") is None
+
+
 @pytest.mark.parametrize("harm", ["edited", "removed"])
 def test_a_page_that_is_no_longer_as_it_was_is_not_finished(reports: Path, harm: str) -> None:
     remember("name", pages_of("4", KEYS, reports))

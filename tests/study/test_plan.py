@@ -5,6 +5,7 @@ import inspect
 import pytest
 from torchvision.datasets import sbd, voc
 
+from openscenes.kept import keep
 from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.plan import plan
 from openscenes.study.plan.costs import Cost
@@ -14,7 +15,6 @@ from openscenes.study.profiles import PAPER, STUDY, profile_named
 from openscenes.study.runs.data import open_study
 from openscenes.study.runs.recipes import initial
 from openscenes.study.runs.runs import find
-from openscenes.study.runs.store import put_json
 
 SMOKE = profile_named("smoke")
 
@@ -35,6 +35,7 @@ def test_nothing_is_there_then_one_model_is(empty):
     study = open_study(SMOKE, None, "cpu")
     made = find(study, initial("voc", 0))
     made.folder.mkdir(parents=True)
+    keep(made.folder / "run.json", {"label": "smoke seed 0 x", "wall_s": 1.0, "made_of": {}})
     made.weights.write_bytes(b"")
     after = plan_text(SMOKE, 1, None, "cpu")
     assert "Trained already: 1 models\n  initial voc\n" in after
@@ -79,7 +80,7 @@ def test_what_was_trained_before_takes_as_long_again(empty):
     for n, (label, wall_s) in enumerate(records.items()):
         for device, seconds in (("cpu", wall_s), ("cuda", 555.0)):
             run = empty / "cache" / "runs" / f"{device}{n}" / "run.json"
-            put_json(run, {"label": label, "wall_s": seconds, "made_of": {"device": device}})
+            keep(run, {"label": label, "wall_s": seconds, "made_of": {"device": device}})
     lines = plan_text(SMOKE, 1, None, "cpu").splitlines()
     took = {line[36:]: line.split()[2:4] for line in lines if line.endswith((" voc", "st", "ITIS"))}
     assert took["initial voc"] == ["6", "s"]  # 6.5, to even

@@ -1,6 +1,5 @@
 """A trained model is named by all that made it, trained once, and found again."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 import torch
 
 from openscenes.errors import WeightsError
+from openscenes.kept import keep
 from openscenes.networks.weights import load_weights
 from openscenes.paths import PROJECT
 from openscenes.peers.zoo import peer_of
@@ -70,12 +70,27 @@ def test_a_finished_model_says_what_all_its_runs_took(study: Study) -> None:
     folder = find(study, initial("voc", 41)).folder
     folder.mkdir(parents=True)
     began = time.time() - 600
-    (folder / store.SPENT).write_text(json.dumps({"s": 100.0, "began": began}))
+    keep(folder / store.SPENT, {"s": 100.0, "began": began})
     (folder / "resume.safetensors").write_bytes(b"damaged")
     os.utime(folder / "resume.safetensors", (began + 50, began + 50))
     made = train(study, initial("voc", 41))
     assert 150.0 < made.facts()["wall_s"] < 500.0
     assert not (folder / store.SPENT).exists()
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", '{"label": "smoke", "wall_s": 9.9}'])
+def test_weights_without_a_whole_account_of_their_run_count_as_missing(study, text) -> None:
+    made = replace(train(study, FIRST))
+    path = made.folder / "run.json"
+    whole = path.read_bytes()
+    try:
+        path.unlink() if text is None else path.write_text(text)
+        assert not made.is_trained
+        with pytest.raises(WeightsError, match="is not trained yet"):
+            made.facts()
+    finally:
+        path.write_bytes(whole)
+    assert made.is_trained and made.facts()["label"] == made.label
 
 
 def test_naming_a_model_trains_nothing(study: Study) -> None:

@@ -70,10 +70,51 @@ def test_scores_are_computed_once_for_what_made_them() -> None:
     assert calls == [1, 2]
 
 
+def scores() -> pd.DataFrame:
+    names = ["NA", "None", "", "nan", "a, b", 'a "b"']
+    return pd.DataFrame({"object_id": names, "class_name": names, "area": range(6),
+                         "iou": [0.1, 0.25, None, 1 / 3, 1e-17, 1.0]})  # fmt: skip
+
+
+def test_class_names_that_read_like_gaps_stay_names() -> None:
+    for _ in range(2):
+        kept = store.kept_scores({"part": 1}, scores)
+        pd.testing.assert_frame_equal(kept, scores(), check_exact=True)
+
+
+@pytest.mark.parametrize("harm", ["flipped", "cut", "emptied", "folder"])
+def test_damaged_scores_are_computed_again(harm, tmp_path) -> None:
+    calls: list[int] = []
+
+    def compute() -> pd.DataFrame:
+        calls.append(1)
+        return scores()
+
+    store.kept_scores({}, compute)
+    (path,) = (tmp_path / "cache" / "scores").iterdir()
+    text = path.read_text()
+    if harm == "folder":
+        path.unlink()
+        path.mkdir()
+    else:
+        harmed = {"flipped": text.replace("0.25", "0.75"), "cut": text[:-9], "emptied": ""}
+        path.write_text(harmed[harm])
+    pd.testing.assert_frame_equal(store.kept_scores({}, compute), scores())
+    assert len(calls) == 2
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"s": 1e999, "began": 0}', "\0"])
+def test_a_damaged_note_of_time_counts_from_now(tmp_path, text) -> None:
+    (tmp_path / "resume.safetensors").touch()
+    (tmp_path / store.SPENT).write_text(text)
+    assert store.stopwatch(tmp_path)() < 5.0
+
+
 def test_a_computation_that_fails_leaves_no_scores(tmp_path) -> None:
     def fail() -> pd.DataFrame:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         store.kept_scores({}, fail)
-    assert not list((tmp_path / "cache").rglob("*.csv"))
+    assert not list((tmp_path / "cache" / "scores").glob("*"))

@@ -1,19 +1,22 @@
 """Interactions on disk: the user is simulated once per object; the masks are not needed again.
 
-A file of clicks has one JSON line per object: image, box and point, and nothing else. It is all
-that a new scene gives to the method.
+A file of clicks has one JSON line per object: image, box and point, and nothing else, and a last
+line with its checksum. It is all that a new scene gives to the method.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from openscenes.data import crops, datasets, interactions
 from openscenes.data.records import Box, ClickedObject, Index, Interaction, Point
 from openscenes.errors import DataError
+from openscenes.files import read_text
 from openscenes.paths import atomic
 from openscenes.seeding import numpy_generator
 
@@ -27,8 +30,12 @@ def clicked_objects(
         index: the objects; their masks are read only where ``path`` does not exist yet.
         path: the file of clicks, written whole; its name must tell index, user and crop apart.
     """
-    if not path.exists():
-        save(_simulated(index, config, crop), path)
+    if path.exists():
+        try:
+            return load(path, sealed=True)
+        except DataError as error:
+            print(f"{error}; the clicks are simulated again", file=sys.stderr)
+    save(_simulated(index, config, crop), path)
     return load(path)
 
 
@@ -45,20 +52,32 @@ def _simulated(
 
 
 def save(clicked: Sequence[ClickedObject], path: Path) -> None:
-    """Write one JSON line per object, atomically."""
-    with atomic(path) as partial, partial.open("w", encoding="utf-8") as file:
-        for item in clicked:
-            file.write(json.dumps(_to_json(item)) + "\n")
+    """Write one JSON line per object and the checksum of these lines, atomically."""
+    lines = "".join(json.dumps(_to_json(item)) + "\n" for item in clicked)
+    with atomic(path) as partial:
+        partial.write_text(lines + _seal(lines), encoding="utf-8")
 
 
-def load(path: Path) -> tuple[ClickedObject, ...]:
+def _seal(lines: str) -> str:
+    return json.dumps({"sha256": sha256(lines.encode()).hexdigest()}) + "\n"
+
+
+def load(path: Path, *, sealed: bool = False) -> tuple[ClickedObject, ...]:
     """Read a file of clicks.
 
+    Args:
+        sealed: refuse a file without a checksum, as older versions wrote it.
     Raises:
-        DataError: naming the line that is no interaction.
+        DataError: naming the line that is no interaction, or if the checksum is another's.
     """
+    lines = read_text(path, "file of clicks")
+    end = lines.rfind("\n", 0, -1) + 1
+    if lines[end:].startswith('{"sha256"') or sealed:
+        if lines[end:] != _seal(lines[:end]):
+            raise DataError(f"{path} is no longer as it was written; restore or remove it")
+        lines = lines[:end]
     read = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines.splitlines(), start=1):
         try:
             read.append(_from_json(json.loads(line)))
         except (ValueError, KeyError, TypeError) as error:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from openscenes import masks
 from openscenes.data.examples import NO_CLASS, Example, from_clicks
 from openscenes.data.records import ClickedObject
 from openscenes.data.samples import Batch
+from openscenes.errors import DataError
+from openscenes.files import read_json
+from openscenes.kept import keep, kept
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.inference import (
     Feature,
@@ -25,7 +28,6 @@ from openscenes.method.inference import (
 )
 from openscenes.method.ipt import IPTConfig, Refinement, refine
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.paths import atomic
 from openscenes.progress import progress
 from openscenes.seeding import torch_generator
 
@@ -76,8 +78,8 @@ def pseudo_examples(
         inference: the teacher's setting; None: the context's.
         file: where the pseudo masks are kept; an interrupted run finds them again.
     """
-    if file is not None and file.exists():
-        return _read(file, examples)
+    if file is not None and (found := _read(file, examples)) is not None:
+        return found
     config = inference or context.inference
     made: list[Example] = []
     bar = progress(label, len(examples))
@@ -97,8 +99,7 @@ def pseudo_examples(
         bar.update(len(chunk))
     bar.close()
     if file is not None:
-        with atomic(file) as partial:
-            partial.write_text(json.dumps([[e.supervision, e.class_index] for e in made]))
+        keep(file, {"masks": [[e.supervision, e.class_index] for e in made]})
     return made
 
 
@@ -116,13 +117,35 @@ def kept_pseudo_masks(folder: Path, scene: Sequence[ClickedObject]) -> list[Exam
     """The examples that a finished step of evolution learned from, for the next step's pool.
 
     Paper: Sec. 3.4.
+
+    Raises:
+        DataError: if they are missing or damaged.
     """
-    return _read(folder / PSEUDO_MASKS, [from_clicks(clicked) for clicked in scene])
+    path, examples = folder / PSEUDO_MASKS, [from_clicks(clicked) for clicked in scene]
+    made = _read(path, examples) or _read_older(path, examples)
+    if made is None:
+        raise DataError(
+            f"the pseudo masks {path} are missing or damaged; restore the file, or remove its "
+            "folder and the model is made again"
+        )
+    return made
 
 
-def _read(path: Path, examples: Sequence[Example]) -> list[Example]:
-    kept = json.loads(path.read_text())
+def _read(path: Path, examples: Sequence[Example]) -> list[Example] | None:
+    """The examples with the pseudo masks of a file, None without a whole one."""
+    found = kept(path)
+    return None if found is None else _with_masks(examples, found["masks"])
+
+
+def _read_older(path: Path, examples: Sequence[Example]) -> list[Example] | None:
+    """As ``_read``, of a file that an older version wrote, without a checksum."""
+    found = read_json(path, "file of pseudo masks")
+    fits = isinstance(found, list) and len(found) == len(examples)
+    return _with_masks(examples, found) if fits else None
+
+
+def _with_masks(examples: Sequence[Example], pseudo: Sequence[Any]) -> list[Example]:
     return [
         replace(example, supervision=code, class_index=class_index)
-        for example, (code, class_index) in zip(examples, kept, strict=True)
+        for example, (code, class_index) in zip(examples, pseudo, strict=True)
     ]

@@ -136,7 +136,7 @@ def make_table(
 def to_train(study: Study, what: str, evaluations: Sequence[Evaluation]) -> str:
     """One line: how many of the models behind some evaluations are still to be trained."""
     models = [find(study, recipe) for recipe in recipes_of(evaluations)]
-    n_missing = sum(not one.weights.exists() for one in models)
+    n_missing = sum(not one.is_trained for one in models)
     return f"{what}: models to train: {n_missing} of {len(models)}"
 
 

@@ -6,7 +6,6 @@ The paper reports no cost. Work is counted in crops, a crop in floating-point op
 from __future__ import annotations
 
 import io
-import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from openscenes.kept import kept
 from openscenes.method.evolution import initialise
 from openscenes.networks.backbones import INPUT_CHANNELS
 from openscenes.networks.iog_refinement import CLICK_CHANNELS, RefinableIOG
@@ -115,7 +115,8 @@ def recorded(study: Study) -> dict[str, float]:
     """Mean seconds of the profile's trainings in the cache, on this kind of device, by step."""
     found: dict[str, list[float]] = {}
     for path in (cache_dir() / "runs").glob("*/run.json"):
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        if (facts := kept(path)) is None:
+            continue
         profile, _, seed_and_words = facts["label"].partition(" seed ")
         same_device = facts["made_of"].get("device") == study.fabric.device.type
         if profile == study.profile.name and same_device:

@@ -17,13 +17,14 @@ from pathlib import Path
 from threading import Thread
 
 from openscenes.errors import OpenScenesError
+from openscenes.kept import keep, kept
 from openscenes.paths import cache_dir
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Study, open_study, validation
 from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.runs import find, train
-from openscenes.study.runs.store import digest_of, put_json
+from openscenes.study.runs.store import digest_of
 from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
 
 _CODE = (score,)  # what decides a score
@@ -39,13 +40,13 @@ def prepare(
     """
     done = cache_dir() / "prepared" / f"{_digest(study, evaluations)}.json"
     missing = [r for r in recipes_of(evaluations) if not find(study, r).is_trained]
-    if done.exists() and not missing:
+    if not missing and kept(done) is not None:
         return
     where = (study.profile.name, data, device)
     yield from _run(study, [Training(recipe) for recipe in missing], where)
     if study.fabric.is_global_zero:
         yield from _run(study, [Scoring(group) for group in _by_model(evaluations)], where)
-        put_json(done, {"scores": len(evaluations)})
+        keep(done, {"scores": len(evaluations)})
 
 
 @dataclass(frozen=True)

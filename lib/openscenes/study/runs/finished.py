@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import openscenes
+from openscenes.kept import keep, kept
 from openscenes.paths import PROJECT, cache_dir
-from openscenes.study.runs.store import file_digest, put_json
+from openscenes.study.runs.store import file_digest
 
 MODELS = "models"  # key of the request for all models, which writes no page
 _PACKAGES = (
@@ -66,10 +67,9 @@ class Request:
 
 def pages(name: str) -> list[Path] | None:
     """The files that a request of this name wrote, if all of them are still as they were."""
-    note = _note(name)
-    if not note.is_file():
+    written: dict[str, str] | None = kept(_note(name))
+    if written is None:
         return None
-    written: dict[str, str] = json.loads(note.read_text(encoding="utf-8"))
     whole = all(
         Path(path).is_file() and file_digest(Path(path)) == d for path, d in written.items()
     )
@@ -79,7 +79,7 @@ def pages(name: str) -> list[Path] | None:
 def remember(name: str, written: Iterable[Path]) -> None:
     """Keep which files a finished request wrote, and their bytes' digests."""
     note: dict[str, Any] = {str(path.resolve()): file_digest(path) for path in written}
-    put_json(_note(name), note)
+    keep(_note(name), note)
 
 
 def pages_of(key: str, keys: Iterable[str], reports: Path) -> list[Path]:

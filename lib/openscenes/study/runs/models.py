@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,12 +9,14 @@ from typing import Any, TypeVar
 from torch import nn
 
 from openscenes.errors import WeightsError
+from openscenes.kept import kept
 from openscenes.method.inference import RunContext
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import load_weights
 from openscenes.paths import PROJECT
 from openscenes.study.runs.data import Study
 
+RUN = "run.json"  # beside the weights: what was trained, how long, where
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -34,8 +35,8 @@ class Model:
 
     @property
     def is_trained(self) -> bool:
-        """Whether its weights are there."""
-        return self.weights.is_file()
+        """Whether its weights are there, and what its run was."""
+        return self.weights.is_file() and kept(self.folder / RUN) is not None
 
     def load(self, study: Study) -> OpenSceneNet:
         """The network, on the CPU, in evaluation mode, grown by an unknown class or not."""
@@ -44,7 +45,7 @@ class Model:
             try:
                 return self.load_into(network).eval()
             except WeightsError:
-                if not (unknown_class and self.is_trained):
+                if not (unknown_class and self.weights.is_file()):
                     raise
         raise AssertionError("one of the two shapes loads or raises")
 
@@ -54,17 +55,26 @@ class Model:
         Raises:
             WeightsError: if they are not trained yet, or are those of another network.
         """
-        if not self.is_trained:
-            raise WeightsError(
-                f"The model of {self.label} is not trained yet; `make models`, or the `make "
-                "table-N` that shows it, trains it with the same PROFILE, DATA and SEEDS."
-            )
+        if not self.weights.is_file():
+            raise WeightsError(self._untrained())
         load_weights(network, self.weights)
         return network
 
     def facts(self) -> dict[str, Any]:
-        """What its ``run.json`` says."""
-        return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        """What its ``run.json`` says.
+
+        Raises:
+            WeightsError: if it is not trained yet, or its file is damaged.
+        """
+        if (facts := kept(self.folder / RUN)) is None:
+            raise WeightsError(self._untrained())
+        return facts
+
+    def _untrained(self) -> str:
+        return (
+            f"The model of {self.label} is not trained yet; `make models`, or the `make "
+            "table-N` that shows it, trains it with the same PROFILE, DATA and SEEDS."
+        )
 
 
 def run_context(study: Study, seed: int = 0) -> RunContext:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from openscenes.kept import keep as keep_json
 from openscenes.method.beyond.bn_adaptation import reestimate_bn
 from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, initialise
 from openscenes.method.pseudo import kept_pseudo_masks
@@ -25,7 +26,7 @@ from openscenes.study.profiles import InitialSet
 from openscenes.study.runs import peers, refinement, store
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Labelled, NewScene, Study, new_scene, source
-from openscenes.study.runs.models import Model, imagenet_file, run_context
+from openscenes.study.runs.models import RUN, Model, imagenet_file, run_context
 from openscenes.study.runs.provenance import peak_memory_mb, provenance
 from openscenes.study.runs.recipes import Recipe, evolution_config
 
@@ -96,7 +97,7 @@ def keep(
         "history": history,
         **provenance(),
     }
-    store.put_json(model.folder / "run.json", facts)
+    keep_json(model.folder / RUN, facts)
     about = {"digest": model.digest, "label": model.label}
     if isinstance(network, OpenSceneNet):
         about |= description(network.config, study.profile.crop, study.profile.clicks)

@@ -6,6 +6,7 @@ one makes it and the other waits.
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import time
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from openscenes.kept import keep, kept
 from openscenes.paths import atomic, cache_dir
 
 if TYPE_CHECKING:
@@ -66,14 +68,21 @@ def put_json(path: Path, value: Any) -> None:
 
 def kept_scores(made_of: Mapping[str, Any], compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
     """A table of scores per object, computed once for all that made it."""
+    path = cache_dir() / "scores" / f"{digest_of(made_of)}.json"
+    if (found := kept(path)) is None:
+        found = {"csv": compute().to_csv(index=False)}
+        keep(path, found)
+    return read_scores(found["csv"])
+
+
+def read_scores(csv: str) -> pd.DataFrame:
+    """Scores per object: a name stays a name, such as a class "NA"; only numbers have gaps."""
     import pandas as pd
 
-    path = cache_dir() / "scores" / f"{digest_of(made_of)}.csv"
-    if not path.exists():
-        frame = compute()
-        with atomic(path) as partial:
-            frame.to_csv(partial, index=False)
-    return pd.read_csv(path, dtype={"object_id": str, "class_name": str})
+    names = dict.fromkeys(("object_id", "class_name", "block"), str)
+    columns = pd.read_csv(io.StringIO(csv), nrows=0).columns
+    gaps = {name: [""] for name in columns if name not in names}
+    return pd.read_csv(io.StringIO(csv), dtype=names, keep_default_na=False, na_values=gaps)
 
 
 def stopwatch(folder: Path) -> Callable[[], float]:
@@ -87,8 +96,7 @@ def stopwatch(folder: Path) -> Callable[[], float]:
         0.0,
         time.monotonic(),
     )
-    if note.exists() and resume.exists():
-        spent = json.loads(note.read_text(encoding="utf-8"))
+    if resume.exists() and (spent := kept(note)) is not None:
         earlier = spent["s"] + max(0.0, resume.stat().st_mtime - spent["began"])
-    put_json(note, {"s": earlier, "began": time.time()})
+    keep(note, {"s": earlier, "began": time.time()})
     return lambda: round(earlier + time.monotonic() - began, 1)
