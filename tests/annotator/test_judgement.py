@@ -13,7 +13,7 @@ from openscenes.annotator import command
 from openscenes.annotator.evolve import kept_predictions as asking
 from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, TITLES
 from openscenes.annotator.evolve.evolving import evolve_on, split_for, version_in_use
-from openscenes.annotator.evolve.judgement import box_iou, judge, scores, sides_touched
+from openscenes.annotator.evolve.judgement import Candidate, box_iou, judge, scores, sides_touched
 from openscenes.annotator.evolve.kept_predictions import KeptPrediction, kept_predictions, shaken
 from openscenes.annotator.screen import judgement_page
 from openscenes.annotator.screen.judgement_page import ranked, window
@@ -146,6 +146,25 @@ def test_figures_and_their_words(case, study) -> None:
     assert "3 of 12 held-out objects" in gallery.get_suptitle()
     assert "Of 12 held-out objects" in judgement_page.objects_text(judgement)
     assert TITLES[AGREEMENT] in judgement_page.differences_text(judgement)
+
+
+def test_names_of_others_stay_words(case, study) -> None:
+    workspace, (old, new), held_out, judgement = case
+    name = "<img src=x onerror=alert(1)>\"'&$x_1^2$ $\\nothing{\n"
+    objects = judgement.objects.assign(class_name=name)
+    objects.loc[objects.index[::2], "class_name"] = None
+    judged_so = replace(judgement, old=name, new=name, objects=objects, advice=name)
+    new = replace(new, about={**new.about, "label": name})
+    page = judgement_page.page_of(workspace, study, Candidate(old, new, held_out, judged_so))
+    assert "<img src=x" not in page
+    assert "&lt;img src=x" in page
+    for figure, words in judgement_page.judgement_figures(
+        workspace, study, Candidate(old, new, held_out, judged_so)
+    ).values():
+        figure.draw_without_rendering()
+        assert not any(word in words for word in ("nan", "None"))
+    titles = [panel.get_title(loc="left") for panel in figure.axes]
+    assert not any(title.startswith("nan") for title in titles)
 
 
 def test_a_gallery_goes_from_gain_to_loss_by_rank(case) -> None:

@@ -7,7 +7,6 @@ one sentence, and anything else becomes an error in the page, which also fails t
 
 from __future__ import annotations
 
-import html
 import threading
 import traceback
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import Any
 from ipywidgets import HTML, Layout, Output, VBox
 
 from openscenes.errors import OpenScenesError
+from openscenes.study.pages.foreign_text import in_html
 
 
 class Callbacks:
@@ -62,7 +62,7 @@ class Callbacks:
 
 
 def _sentence(error: OpenScenesError) -> str:
-    return f'<span role="alert">{html.escape(str(error))}</span>'
+    return f'<span role="alert">{in_html(str(error))}</span>'
 
 
 def _error_output(error: Exception) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
+
+from openscenes.study.pages.foreign_text import in_html
 
 
 def readout(rows: Mapping[str, str], seq: int, ms: float) -> str:
     """The table as HTML, with the canvas' ``seq`` and the milliseconds that the callback took."""
     lines = "".join(
         f'<tr><th scope="row" style="text-align:left;font-weight:normal;padding-right:1em">'
-        f'{html.escape(name)}</th><td style="text-align:right">{html.escape(value)}</td></tr>'
+        f'{in_html(name)}</th><td style="text-align:right">{in_html(value)}</td></tr>'
         for name, value in rows.items()
     )
     return (
@@ -20,6 +21,7 @@ def readout(rows: Mapping[str, str], seq: int, ms: float) -> str:
     )
 
 
-def caption(title: str, words: str) -> str:
-    """A title and what colours mean, as HTML."""
-    return f'<div style="line-height:1.4"><b>{title}</b>: {words}</div>'
+def caption(title: str, words: str, swatches: str = "") -> str:
+    """A title and what colours mean, as HTML; ``swatches`` is HTML of ours before the words."""
+    said = f"<b>{in_html(title)}</b>: {swatches}{in_html(words)}"
+    return f'<div style="line-height:1.4">{said}</div>'

@@ -10,7 +10,9 @@ import numpy as np
 from openscenes.annotator.exchange.exported import class_of
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.store.snapshot import Snapshot
+from openscenes.files import one_line
 from openscenes.study.figures.palette import PALETTE
+from openscenes.study.pages.foreign_text import NAME
 from openscenes.widgets.overlays import Layer, encode_png, tint
 
 CHOSEN, ACCEPTED, OPEN = PALETTE["mask"], PALETTE["truth"], PALETTE["neutral"]
@@ -84,7 +86,7 @@ def alternative(desk: Desk) -> str:
     objects = desk.objects
     n_accepted = sum(one.accepted for one in objects)
     said = [
-        f"Image {desk.facts.path}, {width} by {height} pixels, {desk.progress()}.",
+        f"Image {one_line(desk.facts.path)}, {width} by {height} pixels, {desk.progress()}.",
         f"{len(objects)} object{'' if len(objects) == 1 else 's'} on it, {n_accepted} accepted.",
     ]
     if desk.object is not None:
@@ -100,8 +102,8 @@ def described(desk: Desk, one: Snapshot) -> str:
     row, col = one.interaction.point
     share = 100 * desk.mask_of(one).mean()
     return (
-        f"{class_of(one)} at row {row:.0f}, column {col:.0f}, mask of {share:.1f} % "
-        f"of the image, {clicks_of(one)}"
+        f"{one_line(class_of(one), NAME)} at row {row:.0f}, column {col:.0f}, "
+        f"mask of {share:.1f} % of the image, {clicks_of(one)}"
     )
 
 

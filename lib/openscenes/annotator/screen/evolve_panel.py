@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 
 from ipywidgets import HTML, HBox, IntProgress, Layout, VBox
@@ -23,6 +22,7 @@ from openscenes.annotator.store.history import Decision, in_use
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.versions import NEWEST, Version, Versions
 from openscenes.annotator.store.workspace import Workspace
+from openscenes.study.pages.foreign_text import NAME, in_html
 from openscenes.study.runs.data import Study
 from openscenes.widgets.callbacks import Callbacks
 
@@ -49,9 +49,9 @@ def _state(history: list[Decision], name: str) -> tuple[str, str]:
 
 
 def _row(version: Version, state: str, since: str) -> str:
-    cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in (version.label, state, since))
+    cells = "".join(f"<td>{in_html(cell, 200)}</td>" for cell in (version.label, state, since))
     bold = ' style="font-weight:bold"' if state == "in use" else ""
-    name = version.name
+    name = in_html(version.name, NAME)
     return f'<tr{bold} data-version="{name}"><td><code>{name}</code></td>{cells}</tr>'
 
 
@@ -99,7 +99,7 @@ class EvolvePanel:
             pressed.disabled = busy or candidate is None
         self.rollback.disabled = busy or n_taken < 2
         if not busy:
-            self.status.value = html.escape(self._idle_words())
+            self.status.value = in_html(self._idle_words())
             self.bar.layout.display = "none"
         version, page = self.page
         self.judgement.value = page * (candidate is not None and candidate.name == version)
@@ -140,7 +140,7 @@ class EvolvePanel:
 
     def _begin(self, doing: str, work: Callable[[], tuple[str, str]]) -> None:
         """Say what begins, then begin: from then on the words are the thread's."""
-        self.status.value = f"{doing}. {MEANWHILE}"
+        self.status.value = in_html(f"{doing}. {MEANWHILE}")
         self.bar.value, self.bar.max, self.bar.layout.display = 0, 1, "flex"
         self.background.start(doing, work, self._finished)
         self.show()
@@ -149,7 +149,7 @@ class EvolvePanel:
         """In the working thread: only the panel's own words and bar are touched."""
         self.bar.max, self.bar.value = max(said.total, 1), said.done
         left = f", {said.left} left of this part" if said.left else ""
-        self.status.value = html.escape(
+        self.status.value = in_html(
             f"{self.background.doing}: {said.label}, {said.done} of {said.total}{left}. {MEANWHILE}"
         )
 

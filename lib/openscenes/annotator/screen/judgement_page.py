@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Sequence
-from textwrap import fill
+from textwrap import fill, wrap
 
 import numpy as np
 import pandas as pd
@@ -25,9 +24,11 @@ from openscenes.annotator.store.versions import Version
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data.crops import CropConfig, move_box, move_point
 from openscenes.data.records import Box
+from openscenes.files import one_line
 from openscenes.study.figures.galleries import draw_interaction
 from openscenes.study.figures.palette import PALETTE
 from openscenes.study.figures.save import show_figure
+from openscenes.study.pages.foreign_text import in_figure, in_html
 from openscenes.study.runs.data import Study
 from openscenes.widgets import overlays
 
@@ -38,12 +39,12 @@ AROUND = 0.25  # of the box's longer side, shown on each side of it
 def page_of(workspace: Workspace, study: Study, candidate: Candidate) -> str:
     """A judgement as HTML; this takes seconds, as the versions may have to predict again."""
     judgement = candidate.judgement
-    advice = f"<b>{html.escape(judgement.advice)}</b>"
+    advice = f"<b>{in_html(judgement.advice)}</b>"
     parts = [f'<p class="os-verdict" style="line-height:1.4">{advice}</p>', _table(judgement)]
     for figure, alt in judgement_figures(workspace, study, candidate).values():
         data = base64.b64encode(bytes(show_figure(figure, alt).data)).decode("ascii")
         parts.append(
-            f'<img style="max-width:100%;height:auto" alt="{html.escape(alt)}" '
+            f'<img style="max-width:100%;height:auto" alt="{in_html(alt)}" '
             f'src="data:image/png;base64,{data}">'
         )
     return "\n".join(parts)
@@ -70,7 +71,7 @@ def _table(judgement: Judgement) -> str:
         if d := m.difference:
             change = f"{d.mean:+.1f} ({d.low:+.1f} to {d.high:+.1f})"
         means = "".join(f"<td>{_points(value)}</td>" for value in (m.old, m.new))
-        first = f'<th scope="row" style="text-align:left">{html.escape(m.title)}</th>'
+        first = f'<th scope="row" style="text-align:left">{in_html(m.title)}</th>'
         rows.append(f"<tr>{first}<td>{m.n}</td>{means}<td>{change}</td></tr>")
     names = ("measure, in points", "objects", "in use", "new", "change (95 % interval)")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
@@ -110,7 +111,9 @@ def differences_figure(judgement: Judgement) -> Figure:
     panel.set_axisbelow(True)
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.text(1.01, 1.0, "old → new", transform=panel.transAxes, fontsize=8, va="bottom")
-    title = f"Version {judgement.new} beside {judgement.old}: {judgement.verdict}"
+    title = (
+        f"Version {in_figure(judgement.new)} beside {in_figure(judgement.old)}: {judgement.verdict}"
+    )
     figure.suptitle(title, fontsize=11)
     return figure
 
@@ -170,7 +173,8 @@ def objects_figure(
         _draw_row(line, image, item, [masks.decode(old.mask), masks.decode(new.mask)])
         line[0].set_title(_words(judgement.objects.iloc[rank]), fontsize=8.5, loc="left")
     for panel, version, which in zip(panels[0, 1:], versions, ("old", "new"), strict=True):
-        panel.set_title(fill(f"{which}: {version.label}", 36), fontsize=8.5)
+        lines = wrap(one_line(f"{which}: {version.label}", 3 * 36), 36)
+        panel.set_title("\n".join(map(in_figure, lines)), fontsize=8.5)
     figure.suptitle(
         f"{len(items)} of {len(held_out)} held-out objects, from the most gained to the most lost",
         fontsize=10.5,
@@ -228,7 +232,8 @@ def window(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
 
 def _words(row: pd.Series) -> str:
     """What changed for one object, in points."""
-    name = f"{row['class_name']}: " if row["class_name"] else ""
+    given = row["class_name"]  # without one it is None, or NaN where others have one
+    name = f"{in_figure(given)}: " if isinstance(given, str) and given else ""
     if row["corrected"]:
         old, new = 100 * row[f"{AGREEMENT} old"], 100 * row[f"{AGREEMENT} new"]
         return f"{name}IoU {old:.1f} → {new:.1f}"

@@ -13,6 +13,7 @@ from matplotlib.patches import FancyBboxPatch, Patch
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.screen.drawing import LEGEND, ObjectPainter, alternative
 from openscenes.study.figures.palette import PALETTE
+from openscenes.study.pages.foreign_text import in_figure
 
 WIDTH, HEIGHT = 9.2, 3.5  # inches
 _BOX = (1.62, 0.92)
@@ -87,7 +88,7 @@ def desk_figure(desk: Desk) -> Figure:
     if layer is not None:
         panel.imshow(layer)
     panel.set_axis_off()
-    panel.set_title(f"{desk.facts.path}: {desk.progress()}", fontsize=10)
+    panel.set_title(f"{in_figure(desk.facts.path)}: {desk.progress()}", fontsize=10)
     legend = [Patch(color=colour, label=name) for colour, name in LEGEND]
     figure.legend(handles=legend, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure

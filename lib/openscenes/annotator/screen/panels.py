@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from functools import partial
 
@@ -16,6 +15,8 @@ from openscenes.annotator.screen.drawing import LEGEND, clicks_of
 from openscenes.annotator.screen.toolbar import WIDE, Acted, button
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.workspace import Workspace
+from openscenes.files import one_line
+from openscenes.study.pages.foreign_text import NAME, in_html
 
 WORDS: dict[Kind, tuple[str, str]] = {
     "coco": ("Export COCO", "images, run-length codes and polygons in COCO's files"),
@@ -51,7 +52,7 @@ class ExportPanel:
     def _say(self, what: Callable[..., object], given: str) -> None:
         """Do it, and show its report; nothing where it fails."""
         self.report.value = ""
-        self.report.value = html.escape(str(what(self.annotations, self.workspace, given)))
+        self.report.value = in_html(str(what(self.annotations, self.workspace, given)))
 
 
 NEW = ""  # the value of the list's first line
@@ -80,7 +81,7 @@ class ObjectPanel:
         """Follow the desk."""
         self._following = True
         try:
-            lines = [(f"{number}. {class_of(one)}, {clicks_of(one)}", one.object_id)
+            lines = [(f"{number}. {one_line(class_of(one), NAME)}, {clicks_of(one)}", one.object_id)
                      for number, one in enumerate(desk.objects, start=1)]  # fmt: skip
             chosen, options = desk.object, (("a new object", NEW), *lines)
             if tuple(self.list.options) != options:
@@ -106,7 +107,7 @@ def _legend() -> str:
     parts = [
         f'<span style="white-space:nowrap"><span style="display:inline-block;width:0.8em;'
         f'height:0.8em;background:{colour};border:1px solid #000"></span> '
-        f"{html.escape(name)}</span>"
+        f"{name}</span>"
         for colour, name in LEGEND
     ]
     return f'<div style="font-size:90%;line-height:1.5">{" &nbsp; ".join(parts)}</div>'

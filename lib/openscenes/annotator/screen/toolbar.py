@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 
 from ipywidgets import HTML, Button, HBox, Layout
 
 from openscenes.annotator.screen.desk import Desk
+from openscenes.study.pages.foreign_text import in_html
 from openscenes.widgets.canvas import Gesture
 
 KEYS = (
@@ -89,7 +89,7 @@ class Toolbar:
     def show(self, desk: Desk) -> None:
         """Follow the desk."""
         chosen, last = desk.object, len(desk.images) - 1
-        name = html.escape(desk.facts.path)
+        name = in_html(desk.facts.path, 200)
         self.progress.value = (
             f'<div style="line-height:1.4"><b>{desk.progress()}</b><br>{name}</div>'
         )

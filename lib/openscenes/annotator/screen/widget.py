@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +19,7 @@ from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.versions import Versions
 from openscenes.annotator.store.workspace import Workspace, open_workspace
 from openscenes.settings import folder_parameter, text_parameter
+from openscenes.study.pages.foreign_text import in_html
 from openscenes.study.plan.on_demand import lesson_study
 from openscenes.study.runs.data import Study
 from openscenes.widgets.callbacks import Callbacks
@@ -63,7 +63,7 @@ class Annotator:
         self.evolving = EvolvePanel(study, workspace, annotations, self.callbacks, self.take_up)
         self.hint = HTML().add_class("os-hint")
         self.readout = HTML().add_class("os-readout-box")
-        self.notice = HTML(html.escape(annotations.log.complaint())).add_class("os-notice")
+        self.notice = HTML(in_html(annotations.log.complaint())).add_class("os-notice")
         self.canvas.observe(acted(lambda change: follow(self.desk, change["new"])), "gesture")
         self._laid = self.desk.displayed
         self.widget = self._assembled()
@@ -81,7 +81,7 @@ class Annotator:
             self.canvas.label, self.canvas.seq = alternative(desk), self.canvas.seq + 1
         self.objects.show(desk)
         self.toolbar.show(desk)
-        self.hint.value = f'<div style="line-height:1.4">{html.escape(next_step(desk))}</div>'
+        self.hint.value = f'<div style="line-height:1.4">{in_html(next_step(desk))}</div>'
         ms = 1000 * (seconds + time.perf_counter() - start)
         self.readout.value = readout(self._facts(), self.canvas.seq, ms)
 
@@ -90,7 +90,7 @@ class Annotator:
         current = self.versions.current()
         if current is not None and current.name != self.desk.session.label:
             self.desk.use(session_in_use(self.study, self.workspace))
-            self.notice.value = html.escape(f"Version {current.name} is in use now.")
+            self.notice.value = in_html(f"Version {current.name} is in use now.")
 
     def _acted(self, action: Callable[..., object]) -> Callable[..., None]:
         """An action of the user as a callback: catch up with other windows, act, draw."""

@@ -22,6 +22,7 @@ from openscenes.lessons.panels import image_grid, plain, show_image
 from openscenes.method.alignment import AlignmentConfig, maximum_squares_loss
 from openscenes.method.evolution import EvolutionConfig, old_weight
 from openscenes.study.figures.palette import PALETTE, SERIES
+from openscenes.study.pages.foreign_text import in_figure
 from openscenes.widgets.overlays import Layer
 
 OLD, NEW = PALETTE["truth"], PALETTE["mask"]  # the old have ground truth, the new a pseudo mask
@@ -140,7 +141,7 @@ def _cloud_legend() -> list[Line2D]:
 def pair_figure(drawn: DrawnPair, title: str) -> Figure:
     """Both crops of a pair and every layer: the explorer's images without its sliders."""
     figure, panels = image_grid(1 + len(LAYERS), 4, (2.8, 3.2), title=title)
-    old = f"old object: {drawn.pairing.old_names[0]}"
+    old = f"old object: {in_figure(drawn.pairing.old_names[0])}"
     show_image(
         panels[0], crop_of(drawn.pairing.old), draw_old(drawn), title=old, below="ground truth"
     )

@@ -16,6 +16,7 @@ from openscenes.lessons.evolution.sequences import ALONE, FINE_TUNED, OURS, TIME
 from openscenes.lessons.panels import error_legend, plain, show_image, signed
 from openscenes.study.experiments.rows import TITLES
 from openscenes.study.figures.palette import PALETTE, SERIES
+from openscenes.study.pages.foreign_text import in_figure
 from openscenes.widgets.overlays import Layer, comparison, tint
 
 ERRORS, MASK, TRUTH = "right, too much, missed", "the mask", "ground truth"
@@ -103,7 +104,9 @@ def _draw_object(
         words = iou_words(view.panels[number], time)
         show_image(panel, view.image, shown, view.interaction, below=words, size=4.0)
     if number == 0:
-        line[0].set_ylabel(f"{view.record.class_name}\nrank {choice.rank + 1}", fontsize=8.5)
+        line[0].set_ylabel(
+            f"{in_figure(view.record.class_name)}\nrank {choice.rank + 1}", fontsize=8.5
+        )
 
 
 def kept_figure(scores: Callable[[str, str], Scores], names: Sequence[str], data: str) -> Figure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import time
 from functools import partial
 from typing import Any
@@ -21,6 +20,7 @@ from openscenes.lessons.evolution.sequences import ORDERS, TIMES, forgetting
 from openscenes.lessons.panels import signed
 from openscenes.study.experiments.rows import TITLES
 from openscenes.study.figures.palette import PALETTE
+from openscenes.study.pages.foreign_text import in_html
 from openscenes.widgets.callbacks import Callbacks
 from openscenes.widgets.canvas import Canvas, canvas, marks
 from openscenes.widgets.controls import Control, Controls, buttons, column, row
@@ -109,9 +109,9 @@ class EvolutionExplorer:
         for shown, heading, panel in zip(self.canvases, self.headings, view.panels, strict=True):
             self._paint(shown, view, panel)
             when = f"{time_words(view.choice.time)}: {iou_words(panel, view.choice.time)}"
-            heading.value = f"<b>{html.escape(panel.sequence)}</b><br>{when}"
+            heading.value = f"<b>{in_html(panel.sequence)}</b><br>{when}"
         self._shown_object = view.example.object_id
-        self.legend.value = caption(layer, f"{_legend(layer)}. Grey: outside the image.")
+        self.legend.value = caption(layer, ". Grey: outside the image.", _legend(layer))
         ms = 1000 * (time.monotonic() - began)
         found = readout(_numbers(view), self.canvases[0].seq, ms)
         self.numbers.value = _scores_table(view) + found

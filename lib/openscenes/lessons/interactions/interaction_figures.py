@@ -29,6 +29,7 @@ from openscenes.lessons.panels import (
 )
 from openscenes.masks import distance_to_outside
 from openscenes.study.figures.palette import PALETTE, SERIES
+from openscenes.study.pages.foreign_text import in_figure
 from openscenes.study.scores.statistics import Estimate, estimate
 
 PANEL_INCHES = 2.2
@@ -45,7 +46,7 @@ def input_figure(subject: Subject, segmentation: Segmentation) -> Figure:
         segmentation.interaction.box,
     )
     size = f"{box.row1 - box.row0:.0f} x {box.col1 - box.col0:.0f}"
-    title = f"a box of {size} px and a click ({subject.name})"
+    title = f"a box of {size} px and a click ({in_figure(subject.name)})"
     show_image(left, over(subject.image, shade), None, segmentation.interaction, title=title)
     sample, side = segmentation.sample, segmentation.probability.shape[0]
     title = f"the network's crop, {side} x {side} px"

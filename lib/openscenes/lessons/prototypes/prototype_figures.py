@@ -26,6 +26,7 @@ from openscenes.lessons.prototypes.refinement import (
     refine_object,
 )
 from openscenes.study.figures.palette import PALETTE, SERIES
+from openscenes.study.pages.foreign_text import in_figure
 
 STORY = (
     "coarse", "predictor", "selection edge", "global", "center", "edge", "merged",
@@ -54,11 +55,12 @@ def prototype_figure(
 
 def sentence(refined: RefinedObject, measures: Measures) -> str:
     """The object and its numbers, for a title."""
+    name = in_figure(refined.predicted.name)
     if measures.iou_before is None or measures.iou_after is None:
-        return f"{refined.predicted.name}: no ground truth, {measures.changed} pixels changed"
+        return f"{name}: no ground truth, {measures.changed} pixels changed"
     before, after = 100 * measures.iou_before, 100 * measures.iou_after
     return (
-        f"{refined.predicted.name}: IoU {before:.1f} → {after:.1f} ({after - before:+.1f} points), "
+        f"{name}: IoU {before:.1f} → {after:.1f} ({after - before:+.1f} points), "
         f"{measures.changed} pixels changed"
     )
 
@@ -88,7 +90,7 @@ def threshold_figure(refined: RefinedObject) -> Figure:
         panel.legend(
             fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2
         )
-    figure.suptitle(f"Thresholds for {refined.predicted.name}", fontsize=10.5)
+    figure.suptitle(f"Thresholds for {in_figure(refined.predicted.name)}", fontsize=10.5)
     return figure
 
 
@@ -153,7 +155,7 @@ def temperature_figure(
 
     Certain are pixels below 0.01 or above 0.99.
     """
-    title = f"Edge confidence of {predicted.name}"
+    title = f"Edge confidence of {in_figure(predicted.name)}"
     figure, panels = image_grid(len(temperatures), len(temperatures), (2.6, 3.3), title=title)
     for panel, temperature in zip(panels, temperatures, strict=True):
         warmer = replace(settings, ipt=replace(settings.ipt, temperature=float(temperature)))

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from openscenes.study.figures.palette import PALETTE
+from openscenes.study.pages.foreign_text import in_figure
 from openscenes.study.scores.results import Block, Row, Table, title_of
 from openscenes.study.scores.statistics import Estimate
 
@@ -184,7 +185,10 @@ def _draw_row(panel: Axes, lines: pd.DataFrame) -> None:
             1.01, position, f"{mean:.1f}", transform=panel.get_yaxis_transform(), va="center",
             fontsize=7,
         )  # fmt: skip
-    names = [f"{group} ({n})" for group, n in zip(lines["group"], lines["n_objects"], strict=True)]
+    names = [
+        f"{in_figure(group)} ({n})"
+        for group, n in zip(lines["group"], lines["n_objects"], strict=True)
+    ]
     panel.text(1.01, 1.0, "mIoU", transform=panel.transAxes, fontsize=7, va="bottom")
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.4, -0.6)

@@ -21,6 +21,7 @@ from openscenes.method.inference import Feature, predictions
 from openscenes.method.ipt import IPTConfig, Refinement
 from openscenes.method.pseudo import refine_batch
 from openscenes.study.figures.palette import PALETTE
+from openscenes.study.pages.foreign_text import in_figure
 from openscenes.study.runs.data import Labelled, Study, validation
 from openscenes.study.runs.models import Model, run_context
 from openscenes.study.scores.masks import IPTVariant, ipt_iou
@@ -162,7 +163,9 @@ def _errors(
 
 def _words(score: pd.Series) -> str:
     before, after = 100 * score["iou"], 100 * score["refined"]
-    return f"{score['class_name']}\nIoU {before:.1f} → {after:.1f} ({after - before:+.1f})"
+    return (
+        f"{in_figure(score['class_name'])}\nIoU {before:.1f} → {after:.1f} ({after - before:+.1f})"
+    )
 
 
 def _error_legend() -> list[Patch | Line2D]:
@@ -229,6 +232,6 @@ def _name(panel: Axes, example: Example, width: int) -> None:
     record, box = example.supervision, example.interaction.box
     if isinstance(record, ObjectRecord) and box.col1 - box.col0 > width / 10:
         panel.text(
-            box.col0, box.row0 - 2, record.class_name, color="white", fontsize=7,
+            box.col0, box.row0 - 2, in_figure(record.class_name), color="white", fontsize=7,
             path_effects=_OUTLINED, clip_on=True,
         )  # fmt: skip

@@ -10,7 +10,9 @@ from typing import Literal
 from IPython.display import Image, Markdown
 from matplotlib.figure import Figure
 
+from openscenes.files import one_line
 from openscenes.paths import atomic
+from openscenes.study.pages.foreign_text import SENTENCE, in_markdown
 from openscenes.study.runs.data import Study
 
 
@@ -39,7 +41,7 @@ def _encoded(figure: Figure, kind: Literal["png", "jpeg"], alt: str, path: Path 
     if path is not None:
         with atomic(path) as partial:
             partial.write_bytes(buffer.getvalue())
-    return Image(buffer.getvalue(), format=kind, alt=alt)
+    return Image(buffer.getvalue(), format=kind, alt=one_line(alt, SENTENCE))
 
 
 def show_data(
@@ -62,7 +64,7 @@ def show_data(
     """
     if study.profile.synthetic is None and not keep:
         return Markdown(
-            f"*Not drawn: {alt} These images belong to others; set `real_images = True` in the "
-            "second cell to see them.*"
+            f"*Not drawn: {in_markdown(alt)} These images belong to others; set "
+            "`real_images = True` in the second cell to see them.*"
         )
     return _encoded(draw(study, *arguments), "jpeg", alt, path)
