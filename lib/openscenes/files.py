@@ -123,6 +123,8 @@ def one_line(text: str, limit: int = 200) -> str:
     ``\x00``, ``\u202e``; more than ``limit`` characters are cut off behind "...".
     """
     cut = text if len(text) <= limit else text[: max(0, limit - 3)] + "..."
+    if cut.isprintable():
+        return cut
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode() for one in cut
     )

@@ -63,7 +63,8 @@ def _stretched(values: NDArray[Any]) -> NDArray[np.uint8]:
     if low == high:
         low, high = float(finite.min()), float(finite.max())
     grey = np.empty(values.shape, np.uint8)
-    for row, line in zip(grey, values, strict=True):  # by rows, since float64 takes 8 bytes each
-        shares = np.nan_to_num((line.astype(np.float64) - low) / (high - low), nan=0.0)
-        row[:] = np.rint(255 * np.clip(shares, 0.0, 1.0))
+    with np.errstate(invalid="ignore"):  # what is no number
+        for row, line in zip(grey, values, strict=True):  # by rows: float64 takes 8 bytes each
+            shares = np.nan_to_num((line.astype(np.float64) - low) / (high - low), nan=0.0)
+            row[:] = np.rint(255 * np.clip(shares, 0.0, 1.0))
     return grey

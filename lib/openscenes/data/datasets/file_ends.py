@@ -6,6 +6,7 @@ zeros. So the end is looked for where the picture's own structure says that it l
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from collections.abc import Iterator
@@ -13,16 +14,17 @@ from typing import IO
 
 from PIL import Image
 
-_TAIL_BYTES = 4096
 _SCAN, _END_OF_IMAGE = 0xDA, b"\xff\xd9"
 _NO_LENGTH = (0x01, *range(0xD0, 0xD9))  # markers of a JPEG that stand alone
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_OF_THE_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 def seems_whole(file: IO[bytes], image: Image.Image, n_bytes: int) -> bool:
     """Whether the structure of an open picture reaches its end; False is worth a closer look."""
     if image.format in ("JPEG", "MPO"):
-        return _jpeg_ends(file, n_bytes)
+        return bool(image.tile) and _jpeg_ends(file, n_bytes)  # Pillow has found the first scan
     if image.format == "PNG":
         file.seek(max(0, n_bytes - len(_PNG_END)))
         return file.read() == _PNG_END or any(kind == b"IEND" for kind, _ in png_chunks(file))
@@ -43,26 +45,47 @@ def png_chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
             yield kind, length
 
 
+def pixels_alone(file: IO[bytes]) -> IO[bytes]:
+    """A PNG without texts and colour profile, which Pillow refuses where they are large."""
+    kept = [_PNG_START]
+    for kind, length in png_chunks(file):
+        if kind in _OF_THE_PIXELS:
+            head = struct.pack(">I4s", length, kind)
+            kept.append(head + file.read(length + 4))
+    return io.BytesIO(b"".join(kept))
+
+
+def is_png(file: IO[bytes]) -> bool:
+    """Whether a file begins as a PNG does."""
+    file.seek(0)
+    return file.read(len(_PNG_START)) == _PNG_START
+
+
 def _jpeg_ends(file: IO[bytes], n_bytes: int) -> bool:
     """An end mark stands behind the first scan, in whose content no such two bytes can stand."""
-    scan = _scan_of(file)
-    if scan is None:
-        return False
-    file.seek(max(scan, n_bytes - _TAIL_BYTES))
-    if _END_OF_IMAGE in file.read():
+    file.seek(max(0, n_bytes - len(_END_OF_IMAGE)))
+    if file.read() == _END_OF_IMAGE:
         return True
-    file.seek(scan)
-    return _END_OF_IMAGE in file.read()
+    file.seek(_scan_of(file))
+    before = b""
+    while block := file.read(1 << 20):
+        if _END_OF_IMAGE in before + block:
+            return True
+        before = block[-1:]
+    return False
 
 
-def _scan_of(file: IO[bytes]) -> int | None:
-    """Where the first scan of a JPEG begins; a thumbnail before it has end marks of its own."""
+def _scan_of(file: IO[bytes]) -> int:
+    """Where the first scan of a JPEG begins; a thumbnail before it has end marks of its own.
+
+    Where what stands between two markers is no part of the format, the search ends before it.
+    """
     place = 2
     while True:
         file.seek(place)
         head = file.read(4)
         if len(head) < 4 or head[0] != 0xFF:
-            return None
+            return place
         if head[1] in _NO_LENGTH or head[1] == 0xFF:
             place += 1 if head[1] == 0xFF else 2
             continue

@@ -27,15 +27,15 @@ from openscenes.data.datasets.orientation import (
     turned_back,
 )
 from openscenes.errors import DataError
-from openscenes.files import reason, require_regular
+from openscenes.files import one_line, reason, require_regular
 from openscenes.masks import MAX_PIXELS
 
 # Nothing else is opened: for some kinds Pillow starts another program.
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 # What Pillow raises where bytes are not what they should be.
 UNREADABLE = (
-    OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError,
-    MemoryError, struct.error, zlib.error,
+    OSError, ValueError, SyntaxError, EOFError, LookupError, ArithmeticError, MemoryError,
+    struct.error, zlib.error,
 )  # fmt: skip
 _SMALLER = "cut it or scale it down"
 
@@ -117,22 +117,33 @@ def opened(
     """
     try:
         require_regular(path, what)
-        with path.open("rb") as file, _quiet(), Image.open(file, formats=formats) as image:
+        with path.open("rb") as file, _quiet(), _by_pillow(file, formats) as image:
             _check_size(path, what, image.size)
             yield file, image
     except DamagedFile:
         raise
     except DataError as error:
         kind = f"unreadable {what}" if os.path.lexists(path) else f"{what} missing"
-        raise DamagedFile(kind, path, str(error).rpartition("; ")[0]) from None
+        found = str(error).rpartition("; ")[0].partition(f"{one_line(str(path))} ")[2]
+        raise DamagedFile(kind, path, f"it {found}" if found else "no such file") from None
     except Image.DecompressionBombError as error:
         detail = str(error).partition(",")[0]  # names both numbers of pixels
         raise DamagedFile(f"{what} too large", path, detail, _SMALLER) from None
     except UnidentifiedImageError:
-        detail = f"it is none of {', '.join(formats)}"
-        raise DamagedFile(f"unreadable {what}", path, detail, "save it as one of these") from None
+        detail = f"it cannot be read as {' or '.join(formats)}"
+        mend = "save it again as one of these, with 8 bits a channel"
+        raise DamagedFile(f"unreadable {what}", path, detail, mend) from None
     except UNREADABLE as error:
         raise DamagedFile(f"unreadable {what}", path, reason(error)) from error
+
+
+def _by_pillow(file: IO[bytes], formats: tuple[str, ...]) -> Image.Image:
+    try:
+        return Image.open(file, formats=formats)
+    except ValueError:
+        if not file_ends.is_png(file):
+            raise
+        return Image.open(file_ends.pixels_alone(file), formats=formats)
 
 
 def _decode(path: Path, image: Image.Image) -> None:
