@@ -177,9 +177,10 @@ def test_foreign_objects_get_the_simulated_users_interaction(workspace, tmp_path
     report = import_objects(annotations, workspace, path)
     assert (report.n_added, report.n_known) == (2, 0)
     assert report.notes == (
-        "2 annotation(s) are crowds, empty or unreadable.",
-        "1 object(s) have no image here.",
-        "1 object(s) are of another size than their image.",
+        "1 object(s) are left out: crowd.",
+        "1 object(s) have an empty mask, or none.",
+        "1 object(s) have no image here, such as 'gone.jpg'.",
+        "1 object(s) are of another size than their image, such as b/c.jpg.",
     )
     first, second = annotations.accepted()
     np.testing.assert_array_equal(decode(first.mask), disk(10, 12))
@@ -198,7 +199,7 @@ def test_an_image_that_cannot_be_read_is_left_out_and_told(workspace, tmp_path):
     path = write_foreign(tmp_path, {"a.jpg": SIZE, "c.jpg": SIZE}, entries)
     (workspace.images / "a.jpg").write_bytes(b"broken")
     report = import_objects(Annotations(Log(workspace.log_path)), workspace, path)
-    assert report.notes == ("1 object(s) lie on an image that cannot be read.",)
+    assert report.notes == ("1 object(s) lie on an image that cannot be read, such as a.jpg.",)
     assert report.n_added == 1
 
 
@@ -228,7 +229,7 @@ def test_a_damaged_export_is_told(annotations, workspace, tmp_path, kind):
         import_objects(there, other, tmp_path / "out")
     del mark["objects"][0]["file"]
     path.write_text(json.dumps(mark))
-    with pytest.raises(DataError, match=r"out is damaged \(KeyError\('file'\)\); export anew"):
+    with pytest.raises(DataError, match=r"out is damaged \(a mask without file\); export anew"):
         import_objects(there, other, tmp_path / "out")
     path.write_text(json.dumps(mark | {"objects": [{"file": "a", "label": 1, "object": {}}]}))
     with pytest.raises(DataError, match="damaged .*without what was known of it.*; export anew"):

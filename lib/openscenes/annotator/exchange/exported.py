@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from openscenes.annotator.exchange.names import file_names, plain
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.snapshot import ImageFacts, Snapshot, to_json
-from openscenes.annotator.store.workspace import Workspace, located
-from openscenes.data.datasets import read_image
+from openscenes.annotator.store.workspace import Workspace, digest_of, located
+from openscenes.data.datasets.images import read_header, read_image
+from openscenes.data.datasets.orientation import AS_STORED
 from openscenes.errors import DataError
-from openscenes.masks import BoolMask, encode
 
-Placing = Literal["link", "copy"]
 Described = list[dict[str, Any]]  # per object, what an import needs to know
-JPEG_QUALITY = 95
+UPRIGHT = "they were coded anew, upright, in 8-bit RGB and without their EXIF data"
+_CODING: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}}
 SPLIT = "train"
 UNNAMED = "object"
 
@@ -36,39 +34,21 @@ class ExportedImage:
     Attributes:
         name: unique in the export, without suffix, blanks and folders.
         path: where the image lies.
+        facts: its size is that of the upright image, on which the masks lie.
+        orientation: the tag of the file, 1 to 8.
         objects: its accepted objects in the order of acceptance; none has an empty mask.
     """
 
     name: str
     path: Path
     facts: ImageFacts
+    orientation: int
     objects: tuple[Snapshot, ...]
 
-
-@dataclass(frozen=True)
-class ImportedObject:
-    """One object that an import finds, before it is tied to an image.
-
-    Attributes:
-        image: file name or relative path as the source has it.
-        size: (height, width) in pixels.
-        mask: run-length code.
-        about: the object as our export describes it, see ``about``; None elsewhere.
-    """
-
-    image: str
-    size: tuple[int, int]
-    mask: dict[str, Any]
-    class_name: str | None
-    about: dict[str, Any] | None
-
-    @classmethod
-    def described(cls, known: dict[str, Any], mask: BoolMask, file: Path) -> Self:
-        """The object of a mask file of ours, with what the export wrote of it."""
-        size = tuple(known["size"])
-        if mask.shape != size:
-            raise DataError(f"{file} has another size than its image; export anew.")
-        return cls(known["image"], size, encode(mask), known["class_name"], known)
+    @property
+    def file_name(self) -> str:
+        """The name with the suffix of the image."""
+        return self.name + suffix_of(self.path)
 
 
 def exported_images(
@@ -80,15 +60,34 @@ def exported_images(
     found, notes = located(workspace, {one.image_digest: one.image for one in filled})
     if len(filled) < len(accepted):
         notes.append(f"{len(accepted) - len(filled)} accepted object(s) have an empty mask.")
-    grouped: defaultdict[str, list[Snapshot]] = defaultdict(list)
+    grouped: defaultdict[Path, list[Snapshot]] = defaultdict(list)
     for one in filled:
-        grouped[one.image_digest].append(one)
-    by_path = sorted(found.items(), key=lambda pair: pair[1])
-    names = _names([path.relative_to(workspace.images) for _, path in by_path])
-    return tuple(
-        ExportedImage(name, path, workspace.facts(path), tuple(grouped[digest]))
-        for name, (digest, path) in zip(names, by_path, strict=True)
-    ), notes
+        if one.image_digest in found:
+            grouped[found[one.image_digest]].append(one)
+    names = exported_names(workspace, grouped)
+    images = [_image(workspace, names[path], path, grouped[path]) for path in sorted(grouped)]
+    n_lost = sum(len(grouped[image.path]) - len(image.objects) for image in images)
+    if n_lost:
+        notes.append(
+            f"{n_lost} object(s) are of another size than their image, since they were clicked "
+            "before its orientation was applied; click them anew."
+        )
+    return tuple(image for image in images if image.objects), notes
+
+
+def exported_names(workspace: Workspace, further: Iterable[Path] = ()) -> dict[Path, str]:
+    """The name without suffix that an export gives to each image of a workspace.
+
+    They do not depend on which images have objects, so that an import can tell them again.
+    """
+    paths = sorted({*workspace.list_images(), *further})
+    relative = [path.relative_to(workspace.images).with_suffix("").as_posix() for path in paths]
+    return dict(zip(paths, file_names(relative), strict=True))
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix of an image's file in an export."""
+    return f".{plain(path.suffix.lower()[1:])}"
 
 
 def class_of(one: Snapshot) -> str:
@@ -101,38 +100,34 @@ def about(snapshot: Snapshot) -> dict[str, Any]:
     return {key: value for key, value in to_json(snapshot).items() if key != "mask"}
 
 
-def is_about(value: object) -> bool:
-    """Whether something read from a file may be what ``about`` wrote."""
-    wanted = {"object", "image", "image_digest", "size"}
-    return isinstance(value, dict) and wanted <= value.keys()
+def orientation_notes(images: Sequence[ExportedImage], done: str) -> list[str]:
+    """What a report says of images that are stored on their side, upside down or mirrored."""
+    n_turned = sum(image.orientation != AS_STORED for image in images)
+    return [f"{n_turned} image(s) carry an orientation; {done}."] * bool(n_turned)
 
 
-def place(image: Path, target: Path, placing: Placing) -> None:
-    """Put an image's bytes at ``target``: as a hard link where the disk can, else as a copy."""
-    if placing == "link":
-        with suppress(OSError):
-            return os.link(image.resolve(), target)
-    shutil.copyfile(image, target)
+def copy_image(image: ExportedImage, target: Path) -> None:
+    """Write a copy of an image, coded anew where it has to be turned.
+
+    Raises:
+        DataError: if the file is another than the one whose objects are exported.
+    """
+    if image.orientation != AS_STORED:
+        return code_anew(image, target)
+    shutil.copyfile(image.path, target)
+    if digest_of(target) != image.facts.digest:
+        raise DataError(f"{image.path} changed while it was exported; export again.")
 
 
-def place_as_jpeg(image: Path, target: Path, placing: Placing) -> bool:
-    """The same for layouts that know JPEG files only; say whether the pixels were coded anew."""
-    with Image.open(image) as opened:
-        is_jpeg = opened.format in ("JPEG", "MPO")
-    if is_jpeg:
-        place(image, target, placing)
-    else:
-        Image.fromarray(read_image(image)).save(target, quality=JPEG_QUALITY)
-    return not is_jpeg
+def code_anew(image: ExportedImage, target: Path) -> None:
+    """Write an image as it is shown, upright, 8-bit RGB, without its EXIF data."""
+    kind = Image.registered_extensions().get(target.suffix, "PNG")
+    pixels = Image.fromarray(read_image(image.path, upright=True))
+    pixels.save(target, kind, **_CODING.get(kind, {}))
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
-    """One name per path: its parts joined, blanks gone, numbered where two would be the same."""
-    names: list[str] = []
-    for path in paths:
-        plain = re.sub(r"[^\w.-]+", "_", "_".join(path.with_suffix("").parts))
-        again = (f"{plain}_{number}" for number in range(2, len(paths) + 2))
-        # Files that differ in upper and lower case only are one file on some systems.
-        taken = {name.lower() for name in names}
-        names.append(next(name for name in (plain, *again) if name.lower() not in taken))
-    return names
+def _image(workspace: Workspace, name: str, path: Path, objects: list[Snapshot]) -> ExportedImage:
+    header = read_header(path, upright=True)
+    facts = workspace.facts(path)._replace(size=header.size)
+    fitting = tuple(one for one in objects if one.size == facts.size)
+    return ExportedImage(name, path, facts, header.orientation, fitting)

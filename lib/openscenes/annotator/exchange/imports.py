@@ -7,26 +7,31 @@ import adds nothing.
 
 from __future__ import annotations
 
-from collections import Counter
+import os
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+from pycocotools import mask as coco_mask
 
-from openscenes.annotator.exchange.coco_layout import read_coco
-from openscenes.annotator.exchange.export import read_png
-from openscenes.annotator.exchange.exported import ImportedObject, is_about
+from openscenes.annotator.exchange.coco_files import read_coco
+from openscenes.annotator.exchange.coco_layout import without_holes
+from openscenes.annotator.exchange.exported import SPLIT, UNNAMED, class_of
+from openscenes.annotator.exchange.imported import ImportedObject, LeftOut, Tally, is_about
+from openscenes.annotator.exchange.placing import Placed, Places
+from openscenes.annotator.exchange.png_layout import read_png
 from openscenes.annotator.exchange.voc_layout import read_voc
-from openscenes.annotator.exchange.whole_folder import read_mark
+from openscenes.annotator.exchange.whole_folder import read_mark, user_path
 from openscenes.annotator.store.objects import Annotations
-from openscenes.annotator.store.snapshot import Click, ImageFacts, Snapshot, from_json
-from openscenes.annotator.store.workspace import Workspace, located
+from openscenes.annotator.store.snapshot import Click, Rle, Snapshot, from_json
+from openscenes.annotator.store.workspace import Workspace
 from openscenes.data.crops import CropConfig
 from openscenes.data.interactions import ClickConfig, simulate
 from openscenes.errors import DataError, InputError
+from openscenes.files import one_line
 from openscenes.masks import decode
 
 
@@ -50,7 +55,10 @@ def import_objects(
 ) -> ImportReport:
     """Add the objects of an export, or of a COCO instances file, as accepted.
 
-    Images are recognised by their bytes, and for files of others by relative path or name.
+    Images of our exports are recognised by their bytes, those of others by path or name. An object
+    that the log knows is added again only where the file has another mask or class for what the
+    log has had since the export: that is a correction. A damaged folder of ours is refused whole;
+    of a COCO file, what can be used is added, and the report counts the rest by reason.
 
     Args:
         source: a COCO annotation file, or the folder of an export.
@@ -58,105 +66,146 @@ def import_objects(
         InputError: if it is neither.
         DataError: if it is damaged, or no object lies on an image of the workspace.
     """
-    path = Path(source).expanduser().absolute()
-    found, notes = _read(path)
-    placed, lost = _placed(found, workspace)
-    if found and not placed:
-        why = " ".join(lost)
+    path, tally = user_path(source), Tally()
+    found = _read(path, tally)
+    places = Places(workspace, found)
+    made, n_placed = _made(found, places, tally, strict=path.is_dir())
+    if found and not n_placed:
+        why = " ".join([*places.lost, *tally.sentences()])
         raise DataError(
-            f"None of the {len(found)} object(s) of {path} lies on an image in "
-            f"{workspace.images}; open the folder that they were made for. {why}"
+            f"None of the {len(found)} object(s) of {one_line(str(path))} lies on an image in "
+            f"{one_line(str(workspace.images))}; open the folder that they were made for. {why}"
         )
     annotations.refresh()
-    unknown = [pair for pair in placed if _object_id(*pair) not in annotations]
-    added = annotations.add([_snapshot(*pair) for pair in unknown])
-    return ImportReport(path, len(added), len(placed) - len(added), (*notes, *lost))
+    new, n_known = _news(made, annotations, tally)
+    added = annotations.add(new)
+    notes = [*places.lost, *tally.sentences(), *places.notes()]
+    if not found:
+        notes.insert(0, "It holds no object that can be used.")
+    return ImportReport(path, len(added), n_known, tuple(notes))
 
 
-def _read(path: Path) -> tuple[list[ImportedObject], list[str]]:
-    if path.is_file():
-        return read_coco(path)
+def _read(path: Path, tally: Tally) -> list[ImportedObject]:
+    if not os.path.lexists(path):
+        raise InputError(
+            f"There is no {one_line(str(path))}; give an export's folder or a COCO annotation file."
+        )
     if not path.is_dir():
-        raise InputError(f"There is no {path}; give an export's folder or a COCO annotation file.")
-    mark = read_mark(path)
-    try:
-        objects = [entry for entry in mark["objects"] if is_about(entry["object"])]
-        if len(objects) < len(mark["objects"]):
-            raise LookupError("an object without what was known of it")
-        if mark["kind"] == "voc":
-            return read_voc(path, objects)
-        if mark["kind"] == "png":
-            return read_png(path, objects), []
-    except (LookupError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is damaged ({error!r}); export anew.") from error
-    return read_coco(next(path.glob("annotations/instances_*.json"), path / "annotations"))
+        return read_coco(path, tally)
+    content = read_mark(path)
+    described, kind = content["objects"], content["kind"]
+    if not all(isinstance(one, dict) and is_about(one.get("object")) for one in described):
+        raise DataError(f"{path} is damaged (an object without what was known of it); export anew.")
+    if kind == "png":
+        return read_png(path, described)
+    if kind == "voc":
+        found, n_under = read_voc(path, described)
+        tally.add("lie wholly under others", times=n_under)
+        return found
+    if kind == "coco":
+        return read_coco(path / f"annotations/instances_{SPLIT}2017.json", tally)
+    raise DataError(f"{path} is an export of the unknown kind {one_line(kind)}; update openscenes.")
 
 
-def _placed(
-    found: Sequence[ImportedObject], workspace: Workspace
-) -> tuple[list[tuple[ImportedObject, ImageFacts]], list[str]]:
-    """The objects with their image, and sentences for those that have none."""
-    own = {one.about["image_digest"]: one.about["image"] for one in found if one.about}
-    by_digest, lost = located(workspace, own)
-    by_name = {} if all(one.about for one in found) else _by_name(workspace)
-    facts_of = cache(partial(_facts, workspace))
-    placed: list[tuple[ImportedObject, ImageFacts]] = []
-    missed: Counter[str] = Counter()
+def _made(
+    found: Sequence[ImportedObject], places: Places, tally: Tally, *, strict: bool
+) -> tuple[list[Snapshot], int]:
+    """The objects as the log keeps them, and how many lie on an image that is there.
+
+    Raises:
+        DataError: if ``strict`` and one is damaged; otherwise it is counted and left out.
+    """
+    made, n_placed = [], 0
     for one in found:
-        named = one.about["image_digest"] if one.about else one.image
-        facts = facts_of((by_digest if one.about else by_name).get(named))
-        if isinstance(facts, str):
-            missed[facts] += 1
-        elif facts.size != one.size:
-            missed["are of another size than their image"] += 1
-        else:
-            placed.append((one, facts))
-    return placed, [*lost, *(f"{times} object(s) {why}." for why, times in missed.items())]
+        try:
+            image = places.image_of(one)
+            n_placed += 1
+            made.append(_snapshot(one, image, places.mask_of(one, image), tally, strict=strict))
+        except LeftOut as error:
+            tally.add(error.reason, error.example)
+        except DataError as error:
+            if strict:
+                raise
+            tally.add(f"cannot be read ({str(error).rstrip('.')})", image.facts.path)
+    return made, n_placed
 
 
-def _facts(workspace: Workspace, path: Path | None) -> ImageFacts | str:
-    """Facts of an image, or why there are none."""
-    try:
-        return "have no image here" if path is None else workspace.facts(path)
-    except DataError:
-        return "lie on an image that cannot be read"
-
-
-def _by_name(workspace: Workspace) -> dict[str, Path]:
-    """Images by relative path, and by file name where only one has it."""
-    images = workspace.list_images()
-    times = Counter(path.name for path in images)
-    names = {path.name: path for path in images if times[path.name] == 1}
-    return names | {path.relative_to(workspace.images).as_posix(): path for path in images}
-
-
-def _object_id(one: ImportedObject, facts: ImageFacts) -> str:
-    """The object's own id, or for files of others one that follows from what they say."""
-    if one.about is not None:
-        return str(one.about.get("object"))
-    identity = "\x1f".join([facts.digest, one.mask["counts"], one.class_name or ""])
-    return sha256(identity.encode()).hexdigest()[:12]
-
-
-def _snapshot(one: ImportedObject, facts: ImageFacts) -> Snapshot:
+def _snapshot(
+    one: ImportedObject, image: Placed, mask: Rle, tally: Tally, *, strict: bool
+) -> Snapshot:
     if one.about is None:
-        return _foreign(one, facts)
+        return _foreign(one, image, mask)
     try:
-        kept = from_json(one.about | {"mask": one.mask})
-    except (LookupError, TypeError, ValueError) as error:
-        raise DataError(
-            f"What the export says of an object on {one.image} is damaged ({error}); export anew."
-        ) from error
-    return replace(kept, image=facts.path, class_name=one.class_name, accepted=True, deleted=False)
+        kept = from_json(one.about | {"size": image.facts.size, "mask": mask})
+    except (LookupError, TypeError, ValueError, OverflowError, DataError) as error:
+        fault = f"What the export says of an object on {image.facts.path} is damaged ({error})"
+        if strict:
+            raise DataError(f"{one_line(fault, 400)}; export anew.") from error
+        tally.add("have damaged clicks, and are taken with simulated ones", image.facts.path)
+        return _foreign(one, image, mask)
+    return replace(
+        kept, image=image.facts.path, image_digest=image.facts.digest, class_name=one.class_name,
+        accepted=True, deleted=False,
+    )  # fmt: skip
 
 
-def _foreign(one: ImportedObject, facts: ImageFacts) -> Snapshot:
+def _foreign(one: ImportedObject, image: Placed, mask: Rle) -> Snapshot:
     """An object of another source, with the simulated user's box and point."""
     unused = np.random.default_rng(0)  # this user looks at the mask alone
-    interaction = simulate(decode(one.mask), ClickConfig(), CropConfig(), unused)
+    interaction = simulate(decode(mask), ClickConfig(), CropConfig(), unused)
+    identity = "\x1f".join([image.facts.digest, mask["counts"], one.class_name or ""])
     return Snapshot(
-        action="imported", image=facts.path, image_digest=facts.digest, size=facts.size,
-        object_id=_object_id(one, facts), box=interaction.box,
-        clicks=(Click(*interaction.point, 1, 0.0),), class_name=one.class_name,
-        model="", first_mask=None, mask=one.mask, accepted=True,
+        action="imported", image=image.facts.path, image_digest=image.facts.digest,
+        size=image.facts.size, object_id=sha256(identity.encode(errors="replace")).hexdigest()[:12],
+        box=interaction.box, clicks=(Click(*interaction.point, 1, 0.0),),
+        class_name=one.class_name, model="", first_mask=None, mask=mask, accepted=True,
     )  # fmt: skip
+
+
+def _news(
+    made: Sequence[Snapshot], annotations: Annotations, tally: Tally
+) -> tuple[list[Snapshot], int]:
+    """What the log does not have of some objects, and how many it has."""
+    there = defaultdict(list)
+    for accepted in annotations.accepted():
+        there[_place(accepted)].append(accepted)
+    new: dict[str, Snapshot] = {}
+    n_known = 0
+    for one in made:
+        known = next((twin for twin in there[_place(one)] if _same_mask(twin, one)), None)
+        if one.object_id in annotations:
+            known = annotations.get(one.object_id)
+        merged = one if known is None else _merged(known, one)
+        if one.object_id in new:
+            tally.add("stand there more than once")
+        elif merged != known:
+            new[one.object_id] = merged
+        else:
+            n_known += 1
+            if known and not (_same_mask(known, one) and class_of(known) == class_of(one)):
+                tally.add("have another mask or class in the log, where they stay as they are")
+    return list(new.values()), n_known
+
+
+def _merged(known: Snapshot, one: Snapshot) -> Snapshot:
+    """The log's object, or its correction where the log has not gone on since the export."""
+    if known.object_id != one.object_id:  # recognised by its mask
+        named = known.class_name or class_of(one) == UNNAMED
+        return known if named else replace(known, class_name=one.class_name)
+    if known.time != one.time:
+        return known
+    mask = known.mask if _same_mask(known, one) else one.mask
+    return replace(known, mask=mask, class_name=one.class_name)
+
+
+def _place(one: Snapshot) -> tuple[str, tuple[float, ...]]:
+    return one.image_digest, tuple(coco_mask.toBbox(one.mask).tolist())
+
+
+def _same_mask(known: Snapshot, one: Snapshot) -> bool:
+    """Whether an object has the log's mask, or that without its holes, as polygons give it back."""
+    if known.mask["counts"] == one.mask["counts"]:
+        return True
+    if _place(known) != _place(one) or known.size != one.size:
+        return False
+    return np.array_equal(without_holes(decode(known.mask)), decode(one.mask))

@@ -6,7 +6,8 @@ masks are palette PNGs, a pixel belongs to one object at most.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -16,26 +17,27 @@ from pycocotools import mask as coco_mask
 
 from openscenes.annotator.exchange.exported import (
     SPLIT,
+    UPRIGHT,
     Described,
     ExportedImage,
-    ImportedObject,
-    Placing,
     about,
     class_of,
-    place_as_jpeg,
+    code_anew,
+    copy_image,
+    orientation_notes,
 )
+from openscenes.annotator.exchange.imported import ImportedObject, mask_file
 from openscenes.data.datasets import VOC_CLASSES
 from openscenes.data.datasets.labels import read_labels
 from openscenes.data.datasets.voc import LAYOUT, VOID
-from openscenes.errors import InputError
+from openscenes.errors import DataError, InputError
+from openscenes.files import one_line, whole_number
 from openscenes.masks import decode
 
 Labels = NDArray[np.uint8]
 
 
-def write_voc(
-    images: Sequence[ExportedImage], folder: Path, placing: Placing
-) -> tuple[Described, list[str]]:
+def write_voc(images: Sequence[ExportedImage], folder: Path) -> tuple[Described, list[str]]:
     """Write the layout into an empty folder; objects accepted later cover earlier ones.
 
     Returns:
@@ -47,10 +49,7 @@ def write_voc(
     for name in ("JPEGImages", "SegmentationObject", "SegmentationClass", "ImageSets/Segmentation"):
         (root / name).mkdir(parents=True)
     numbers = class_numbers([class_of(one) for image in images for one in image.objects])
-    n_coded = sum(
-        place_as_jpeg(image.path, root / f"JPEGImages/{image.name}.jpg", placing)
-        for image in images
-    )
+    n_coded = sum(_copy_as_jpeg(image, root / f"JPEGImages/{image.name}.jpg") for image in images)
     described, left = [], []
     for image in images:
         labels = label_map(image)
@@ -65,21 +64,28 @@ def write_voc(
             described.append({"file": image.name, "label": label, "object": about(one)})
     listed = "".join(f"{image.name}\n" for image in images)
     (root / f"ImageSets/Segmentation/{SPLIT}.txt").write_text(listed, encoding="utf-8")
-    lines = "".join(f"{number} {name}\n" for name, number in numbers.items())
-    (root / "labels.txt").write_text(lines, encoding="utf-8")
-    return described, _notes(left, n_coded, numbers)
+    named = zip(numbers.values(), _lines(numbers), strict=True)
+    lines = [f"{number} {line}\n" for number, line in named]
+    (root / "labels.txt").write_text("".join(lines), encoding="utf-8")
+    return described, [*_notes(left, n_coded, numbers), *orientation_notes(images, UPRIGHT)]
 
 
-def read_voc(folder: Path, described: Described) -> tuple[list[ImportedObject], list[str]]:
-    """The objects of an export of ours, and what was left out; DataError for a damaged mask."""
-    found, n_gone = [], 0
+def read_voc(folder: Path, described: Described) -> tuple[list[ImportedObject], int]:
+    """The objects of an export of ours, and how many lie wholly under others.
+
+    Raises:
+        DataError: if an entry or a mask file is missing, damaged, or leads out of the folder.
+    """
+    found = []
     for entry in described:
-        file = folder / LAYOUT / f"SegmentationObject/{entry['file']}.png"
-        mask = read_labels(file) == entry["label"]
-        one = ImportedObject.described(entry["object"], mask, file)
-        found += [one] * bool(mask.any())
-        n_gone += not mask.any()
-    return found, [f"{n_gone} object(s) lie wholly under others."] * bool(n_gone)
+        label = whole_number(entry.get("label"), 1, VOID - 1)
+        if label is None:
+            raise DataError(f"{folder} is damaged (label {entry.get('label')!r}); export anew.")
+        file = mask_file(folder, entry, f"{LAYOUT}/SegmentationObject/{{}}.png")
+        mask = read_labels(file) == label
+        if mask.any():
+            found.append(ImportedObject.described(entry["object"], mask, file))
+    return found, len(described) - len(found)
 
 
 def label_map(image: ExportedImage) -> Labels:
@@ -121,6 +127,24 @@ def palette() -> list[int]:
     for bit in range(8):
         colours[:, bit % 3] |= bits[:, bit] << (7 - bit // 3)
     return [int(value) for value in colours.ravel()]
+
+
+def _copy_as_jpeg(image: ExportedImage, target: Path) -> bool:
+    """Write a copy for a layout that knows JPEG files only; say whether it was none."""
+    with image.path.open("rb") as file:
+        is_jpeg = file.read(3) == b"\xff\xd8\xff"
+    (copy_image if is_jpeg else code_anew)(image, target)
+    return not is_jpeg
+
+
+def _lines(names: Iterable[str]) -> list[str]:
+    """Each name on one line, numbered where two would read the same."""
+    lines: list[str] = []
+    for name in names:
+        line = one_line(name.strip())
+        again = (f"{line} ({number})" for number in count(2))
+        lines.append(next(one for one in chain([line], again) if one not in lines))
+    return lines
 
 
 def _notes(left: Sequence[float], n_coded: int, numbers: dict[str, int]) -> list[str]:

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from openscenes.annotator.store.workspace import EXPORT_FILE
-from openscenes.errors import InputError
+from openscenes.annotator.store.workspace import EXPORT_FILE, digest_of
+from openscenes.errors import DataError, InputError
+from openscenes.files import one_line, read_json, reason
 from openscenes.paths import atomic_folder
 
 FORMAT = 1
+
+
+def user_path(text: Path | str) -> Path:
+    """The absolute path that a user means, "~" at its start included.
+
+    Raises:
+        InputError: if it is empty or no path.
+    """
+    name = str(text)
+    if not name.strip() or "\0" in name:
+        raise InputError(f"{one_line(name)!r} is no path; give the path of a file or folder.")
+    try:
+        return Path(os.path.normpath(Path(name).expanduser().absolute()))
+    except (RuntimeError, OSError) as error:  # "~" without a home, a folder that is gone
+        raise InputError(f"{one_line(name)} is no path ({error}); write it in full.") from None
 
 
 @contextmanager
@@ -21,54 +38,86 @@ def whole_folder(folder: Path, kind: str) -> Iterator[Path]:
 
     Raises:
         InputError: if ``folder`` holds anything that is no part of an older export of this kind,
-            or cannot be written to.
+            or that was changed since, or if it cannot be written to.
     """
-    _require_free(folder, kind)
+    _require_place(folder)
     try:
+        _require_free(folder, kind)
         with atomic_folder(folder) as partial:
             yield partial
+            _require_free(folder, kind)  # nobody has put anything there meanwhile
     except OSError as error:
         raise InputError(
-            f"The export {folder} cannot be written ({error.strerror or error}); choose another "
-            "folder, or make room."
+            f"The export {one_line(str(folder))} cannot be written ({reason(error)}); choose "
+            "another folder, or make room."
         ) from error
 
 
 def mark(folder: Path, kind: str, objects: list[dict[str, Any]]) -> None:
-    """Write down what a folder is and which files belong to it, once all others are there."""
-    files = sorted([*_files(folder), EXPORT_FILE])
+    """Write down what a folder is, and its files with their digests, once all others are there."""
+    files = {name: digest_of(folder / name) for name in sorted(_files(folder))} | {EXPORT_FILE: ""}
     content = {"format": FORMAT, "kind": kind, "files": files, "objects": objects}
     (folder / EXPORT_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def read_mark(folder: Path) -> dict[str, Any]:
     """What ``mark`` wrote; InputError where it did not, or in another format."""
-    path = folder / EXPORT_FILE
-    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] == FORMAT and {"kind", "files", "objects"} <= content.keys():
+    try:
+        content = read_json(folder / EXPORT_FILE, "mark of an export")
+    except DataError:
+        content = None
+    wanted = {"kind": str, "files": list | dict, "objects": list}
+    if isinstance(content, dict) and content.get("format") == FORMAT:
+        typed = all(isinstance(content.get(key), kind) for key, kind in wanted.items())
+        if typed and all(isinstance(name, str) for name in content["files"]):
             return content
     raise InputError(
-        f"{folder} is no export of this annotator (no {EXPORT_FILE} of format {FORMAT} in it); "
-        "give the folder of an export, or a COCO annotation file."
+        f"{one_line(str(folder))} is no export of this annotator (no {EXPORT_FILE} of format "
+        f"{FORMAT} in it); give the folder of an export, or a COCO annotation file."
     )
 
 
+def _require_place(folder: Path) -> None:
+    name = one_line(str(folder))
+    if not folder.name:
+        raise InputError(f"{name} cannot be exported into; give a folder below it.")
+    if folder.is_symlink():
+        raise InputError(
+            f"{name} is a link to {one_line(str(folder.readlink()))}; give that folder."
+        )
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise InputError(f"{name} is a file; give a folder to export into.")
+
+
 def _require_free(folder: Path, kind: str) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; give a folder to export into.")
-    files = _files(folder)
-    known = read_mark(folder) if EXPORT_FILE in files else {"kind": None, "files": []}
-    if known["kind"] not in (None, kind):
+    if not folder.exists():
+        return
+    known = read_mark(folder) if (folder / EXPORT_FILE).is_file() else None
+    if known and known["kind"] != kind:
         raise InputError(
-            f"{folder} holds an export of the kind {known['kind']}; choose another folder for "
-            f"{kind}."
+            f"{folder} holds an export of the kind {one_line(known['kind'])}; choose another "
+            f"folder for {kind}."
         )
-    if foreign := sorted(set(files) - set(known["files"])):
+    files = _files(folder) if known else [path.name for path in folder.iterdir()]
+    if foreign := sorted(set(files) - set(known["files"] if known else ())):
         raise InputError(
-            f"{folder} holds {len(foreign)} file(s) that no export wrote, such as {foreign[0]}; "
-            "choose another folder, or move them away."
+            f"{folder} holds {len(foreign)} file(s) that no export wrote, such as "
+            f"{one_line(foreign[0])}; choose another folder, or move them away."
         )
+    digests = known["files"] if known and isinstance(known["files"], dict) else {}
+    changed = [name for name in files if _changed(folder / name, digests.get(name))]
+    if changed:
+        raise InputError(
+            f"{folder} holds {len(changed)} file(s) that were changed after their export, such as "
+            f"{one_line(min(changed))}; choose another folder, or move them away."
+        )
+
+
+def _changed(path: Path, digest: str | None) -> bool:
+    """Whether a file is another than was written; an older mark does not say what was."""
+    if path.is_symlink() or not path.is_file():
+        return True
+    return bool(digest) and digest_of(path) != digest
 
 
 def _files(folder: Path) -> list[str]:

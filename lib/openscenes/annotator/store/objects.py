@@ -157,9 +157,16 @@ class Annotations:
         return self._changed(object_id, "deleted", deleted=True)
 
     def add(self, snapshots: list[Snapshot]) -> tuple[Snapshot, ...]:
-        """Write imported objects, all in one go; those that the log knows already are left out."""
+        """Write imported objects, all in one go.
+
+        Those that the log knows are left out, but for corrections of the very state that it has:
+        they carry the time of its newest line.
+        """
         with self._newest():
-            unknown = {one.object_id: one for one in snapshots if one.object_id not in self}
+            times = {one.object_id: self._objects[one.object_id].time
+                     for one in snapshots if one.object_id in self}  # fmt: skip
+            unknown = {one.object_id: one for one in snapshots
+                       if times.get(one.object_id, one.time) == one.time}  # fmt: skip
             time = now()
             made = [
                 replace(one, action="imported", time=time, window=self.window)

@@ -63,7 +63,7 @@ def _entries(content: object, name: str, path: Path) -> list[Entry]:
 
 
 def _compact(images: list[Entry], categories: list[Entry], annotations: list[Entry]) -> Annotations:
-    names, sizes = [_file_name(image) for image in images], [_size(image) for image in images]
+    names, sizes = [_file_name(image) for image in images], [stated_size(image) for image in images]
     of_image = Rows([image.get("id") for image in images], list(zip(names, sizes, strict=True)))
     class_names, of_class = _classes(categories)
     ids, places = _ordered([annotation.get("id") for annotation in annotations])
@@ -135,8 +135,8 @@ def _file_name(image: Entry) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _size(image: Entry) -> Size:
-    """(height, width) of an image, also where they are text."""
+def stated_size(image: Entry) -> Size:
+    """(height, width) that a file gives an image, also as text."""
     sides = [_side(image.get(name)) for name in ("height", "width")]
     if None in sides or 0 in sides:
         return UNKNOWN_SIZE

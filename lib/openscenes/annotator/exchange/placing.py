@@ -1,0 +1,109 @@
+"""On which image of a workspace an imported object lies, and its mask on that image, upright."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from openscenes.annotator.exchange.image_names import ImageNames
+from openscenes.annotator.exchange.imported import ImportedObject, LeftOut
+from openscenes.annotator.store.snapshot import ImageFacts, Rle
+from openscenes.annotator.store.workspace import Workspace, located
+from openscenes.data.datasets.annotation_table import REASONS, USABLE, shape_of
+from openscenes.data.datasets.images import read_header
+from openscenes.data.datasets.orientation import AS_STORED, swaps_sides, turned
+from openscenes.errors import DataError
+from openscenes.masks import checked_size, decode, encode
+
+
+class Placed(NamedTuple):
+    """An image: its facts, with the size of the upright image, and the orientation of its file."""
+
+    facts: ImageFacts
+    orientation: int
+
+
+class Places:
+    """The images of a workspace that imported objects lie on.
+
+    Ours are recognised by bytes, those of others by name. Tools differ in whether they apply an
+    image's orientation: a mask of the stored image's size is turned, if that differs from the
+    upright one's; where it does not, it is taken for upright.
+
+    Attributes:
+        lost: one sentence for each image of ours that is gone or has changed.
+    """
+
+    def __init__(self, workspace: Workspace, found: Sequence[ImportedObject]) -> None:
+        """Look for the images of our exports."""
+        own = {one.about["image_digest"]: one.about["image"] for one in found if one.about}
+        self.workspace = workspace
+        self._own, self.lost = located(workspace, own)
+        self._facts = cache(self._read)
+        self._turned: set[str] = set()
+        self._unclear: set[str] = set()
+
+    def image_of(self, one: ImportedObject) -> Placed:
+        """The image that an object lies on; LeftOut where there is none."""
+        if one.about is None:
+            return self._facts(self._names.image(*one.names))
+        path = self._own.get(one.about["image_digest"])
+        if path is None:
+            raise LeftOut("have no image here", repr(one.names[1]))
+        return self._facts(path)
+
+    def mask_of(self, one: ImportedObject, image: Placed) -> Rle:
+        """The object's run-length code on the upright image; LeftOut or DataError without one."""
+        stated = one.size or _size_of(one.drawn)
+        size = stated or image.facts.size
+        stored = image.facts.size[::-1] if swaps_sides(image.orientation) else image.facts.size
+        if size not in (image.facts.size, stored):
+            raise LeftOut("are of another size than their image", image.facts.path)
+        code = _code(one.drawn, size)
+        if size != image.facts.size:
+            if one.about:
+                raise LeftOut("were clicked before the orientation of their image was applied")
+            self._turned.add(image.facts.path)
+            return encode(turned(decode(code), image.orientation))
+        if image.orientation != AS_STORED and (stored == size or stated is None):
+            self._unclear.add(image.facts.path)
+        return code
+
+    def notes(self) -> list[str]:
+        """What was done about orientations."""
+        told = {
+            "image(s) carry an orientation that the masks did not have; they were turned upright":
+                self._turned,
+            "image(s) carry an orientation that their size does not show; the masks were taken "
+            "for upright": self._unclear,
+        }  # fmt: skip
+        return [f"{len(paths)} {what}." for what, paths in told.items() if paths]
+
+    @cached_property
+    def _names(self) -> ImageNames:
+        return ImageNames(self.workspace)
+
+    def _read(self, path: Path) -> Placed:
+        try:
+            header = read_header(path, upright=True)
+            facts = self.workspace.facts(path)._replace(size=header.size)
+        except DataError:
+            raise LeftOut("lie on an image that cannot be read", path.name) from None
+        return Placed(facts, header.orientation)
+
+
+def _size_of(drawn: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The size of a run-length code, for an image that does not say its own."""
+    code = drawn["segmentation"]
+    return checked_size(code.get("size")) if isinstance(code, dict) else None
+
+
+def _code(drawn: Mapping[str, Any], size: tuple[int, int]) -> Rle:
+    shape = shape_of(drawn, size)
+    if shape.state != USABLE:
+        raise LeftOut(f"are left out: {REASONS[shape.state]}")
+    if not shape.area:
+        raise LeftOut("have an empty mask, or none")
+    return {"size": list(size), "counts": shape.code.decode()}
