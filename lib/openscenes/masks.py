@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
@@ -47,6 +46,8 @@ def distance_to_outside(mask: BoolMask) -> NDArray[np.float32]:
     happens to lie, so that clicks, which go to the deepest pixel, jump between equally deep
     ones from run to run.
     """
+    import cv2  # a log is read without it
+
     near = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     squared = np.rint(np.square(near, dtype=np.float64))
     return np.sqrt(squared).astype(np.float32)

@@ -298,7 +298,8 @@ def test_what_cannot_be_exported_is_left_out_and_told(filled, tmp_path):
     assert (report.n_images, report.n_objects) == (1, 2)
     assert report.notes == (
         f"{filled.paths[1]} is gone, and no other file has its content; bring the file back.",
-        f"{filled.paths[2]} has changed since it was annotated; bring the former file back.",
+        f"{filled.paths[2]} has changed since it was annotated; bring the former file "
+        "back, or take it for the same image in the annotator.",
         "1 accepted object(s) have an empty mask.",
     )
     filled.paths[0].unlink()

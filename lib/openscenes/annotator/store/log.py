@@ -9,19 +9,27 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from io import FileIO
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from openscenes.annotator.store.lines import (
+    LONGEST_BYTES,
+    NotWritable,
+    append_whole,
+    ends,
+    whole_lines,
+    writing,
+)
 from openscenes.annotator.store.snapshot import Snapshot, from_json, to_json
 from openscenes.errors import DataError, InputError
+from openscenes.files import require_regular
 
 LOG_NAME = "log.jsonl"
 PATIENCE_S = 10.0
+MOST_NAMED = 10  # lines that a complaint names one by one
 _TORN = b" <torn>"
-_BLOCK = 1 << 16
 
 
 class Log:
@@ -42,7 +50,7 @@ class Log:
         self.torn: list[int] = []
         self.damaged: list[int] = []
         self._lock = FileLock(self.path.with_suffix(".lock"), timeout=patience_s)
-        self._read_to, self._n_lines = 0, 0
+        self._read_to, self._n_lines, self._ends = 0, 0, b""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -55,32 +63,30 @@ class Log:
                 f"{self._lock.timeout:g} s; close that window and try again."
             ) from None
         except OSError as error:
-            raise InputError(_not_writable(self.path, error)) from error
+            raise NotWritable(self.path, error) from error
         try:
             yield
         finally:
             self._lock.release()
 
     def append(self, *snapshots: Snapshot) -> None:
-        """Write one line per snapshot; when this returns, they are on the disk.
+        """Write one line per snapshot; when this returns, all are on the disk, else none is.
 
         Raises:
-            InputError: if the file cannot be written to.
-            DataError: if another window keeps the lock.
+            InputError: if the file cannot be written to, see ``NotWritable``, or a mask is too
+                ragged for a line.
+            DataError: if another window keeps the lock, or something else lies in its place.
         """
-        lines = "".join(json.dumps(to_json(one), separators=(",", ":")) + "\n" for one in snapshots)
-        with self.locked():
-            try:
-                _write(self.path, lines.encode("ascii"))
-            except OSError as error:
-                raise InputError(_not_writable(self.path, error)) from error
+        lines = b"".join(map(_line, snapshots))
+        with self.locked(), writing(self.path):
+            append_whole(self.path, lines, _completion)
 
     def repair(self) -> bool:
         """Close and mark a half-written line, as ``append`` does; say whether there was one."""
         with self.locked():
-            before = self.path.stat().st_size if self.path.exists() else 0
+            before = self._n_bytes()
             self.append()
-            return self.path.stat().st_size > before
+            return self._n_bytes() > before
 
     def read_new(self) -> list[Snapshot]:
         """All snapshots since the last call, in the order of the file, this window's included.
@@ -88,82 +94,80 @@ class Log:
         A last line without its end is left for later, as another window may be writing it.
 
         Raises:
-            DataError: if the file has lost what was read before.
+            DataError: if the file cannot be read, or is not the one that was read before.
         """
-        read = (self._snapshot(line) for line in self._new_lines())
+        try:
+            lines = self._new_lines()
+            read = [_read(line) for line in lines]
+            read_to = self._read_to + sum(x if isinstance(x, int) else len(x) for x in lines)
+            known_by = ends(self.path, read_to) if lines else self._ends
+        except OSError as error:
+            raise DataError(
+                f"{self.path} cannot be read ({error.strerror or error}); mend its permissions."
+            ) from error
+        self._count(lines, read)
+        self._read_to, self._n_lines, self._ends = read_to, self._n_lines + len(lines), known_by
         return [snapshot for snapshot in read if snapshot is not None]
 
     def complaint(self) -> str:
         """One sentence about the lines that were skipped; empty where all could be read."""
         why = {"not readable": self.damaged,
                "cut short by a crash, never confirmed": self.torn}  # fmt: skip
-        parts = [f"line{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))} ({reason})"
+        parts = [f"line{'s' * (len(numbers) > 1)} {_listed(numbers)} ({reason})"
                  for reason, numbers in why.items() if numbers]  # fmt: skip
         said = f"In {self.path}, {' and '.join(parts)} could not be used; all other lines count."
         return said if parts else ""
 
-    def _new_lines(self) -> list[bytes]:
-        try:
-            with self.path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                if size < self._read_to:
-                    raise DataError(
-                        f"{self.path} is shorter than when it was last read; it is only ever "
-                        "added to, so bring the whole file back and open it again."
-                    )
-                file.seek(self._read_to)
-                new = file.read(size - self._read_to)
-        except FileNotFoundError:
+    def _new_lines(self) -> list[bytes | int]:
+        """Lines with their end; of those too long to be one, the length in bytes."""
+        if os.path.lexists(self.path):
+            require_regular(self.path, "log")
+        elif not self._read_to:
             return []
-        except OSError as error:
+        self._check_same()
+        return list(whole_lines(self.path, self._read_to))
+
+    def _check_same(self) -> None:
+        """Refuse a file that has lost, or has other lines than, what was read of it."""
+        shorter = self._n_bytes() < self._read_to
+        if shorter or ends(self.path, self._read_to) != self._ends:
+            change = "shorter than" if shorter else "not the file that it was"
             raise DataError(
-                f"{self.path} cannot be read ({error}); mend its permissions."
-            ) from error
-        whole = new[: new.rfind(b"\n") + 1]
-        self._read_to += len(whole)
-        return whole.split(b"\n")[:-1]
+                f"{self.path} is {change} when it was last read; it is only ever "
+                "added to, so bring the whole file back and open it again."
+            )
 
-    def _snapshot(self, line: bytes) -> Snapshot | None:
-        self._n_lines += 1
-        snapshot = _read(line)
-        if snapshot is None and line.endswith(_TORN):
-            self.torn.append(self._n_lines)
-        elif snapshot is None and line.strip():
-            self.damaged.append(self._n_lines)
-        return snapshot
+    def _n_bytes(self) -> int:
+        return self.path.stat().st_size if os.path.lexists(self.path) else 0
+
+    def _count(self, lines: list[bytes | int], read: list[Snapshot | None]) -> None:
+        """Note the numbers of the lines that are no snapshot."""
+        pairs = zip(lines, read, strict=True)
+        for number, (line, snapshot) in enumerate(pairs, start=self._n_lines + 1):
+            if snapshot is not None:
+                continue
+            if isinstance(line, bytes) and line.endswith(_TORN + b"\n"):
+                self.torn.append(number)
+            elif isinstance(line, int) or line.strip():
+                self.damaged.append(number)
 
 
-def _read(line: bytes) -> Snapshot | None:
+def _line(snapshot: Snapshot) -> bytes:
+    line = json.dumps(to_json(snapshot), separators=(",", ":")).encode("ascii") + b"\n"
+    if len(line) > LONGEST_BYTES:
+        raise InputError(
+            f"object {snapshot.object_id} cannot be kept: its mask needs {len(line)} bytes, and a "
+            f"line of the log has at most {LONGEST_BYTES}; draw a smoother mask."
+        )
+    return line
+
+
+def _read(line: bytes | int) -> Snapshot | None:
     """The snapshot of a line; None where it is none."""
     try:
-        return from_json(json.loads(line))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None if isinstance(line, int) else from_json(json.loads(line))
+    except (ValueError, RecursionError):  # no JSON, nested too deeply, or no snapshot
         return None
-
-
-def _write(path: Path, lines: bytes) -> None:
-    """One write at the end of the file, after the end of a line that a crash has left open."""
-    is_new = not path.exists()
-    with path.open("a+b", buffering=0) as file:
-        _write_all(file, _completion(_tail(file)) + lines)
-        os.fsync(file.fileno())
-    if is_new:
-        _sync_folder(path.parent)
-
-
-def _write_all(file: FileIO, content: bytes) -> None:
-    while content:
-        content = content[file.write(content) :]
-
-
-def _tail(file: FileIO) -> bytes:
-    """What stands after the end of the last whole line."""
-    start, tail = file.seek(0, os.SEEK_END), b""
-    while start and b"\n" not in tail:
-        end, start = start, max(0, start - _BLOCK)
-        file.seek(start)
-        tail = file.read(end - start) + tail
-    return tail.rpartition(b"\n")[2]
 
 
 def _completion(tail: bytes) -> bytes:
@@ -173,18 +177,7 @@ def _completion(tail: bytes) -> bytes:
     return b"\n" if _read(tail) else _TORN + b"\n"
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name outlive a loss of power, where the system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _not_writable(path: Path, error: OSError) -> str:
-    return (
-        f"{path} cannot be written to ({error.strerror or error}); give a workspace in a folder "
-        "that exists, that you may write to and that has room."
-    )
+def _listed(numbers: list[int]) -> str:
+    named = ", ".join(map(str, numbers[:MOST_NAMED]))
+    n_more = len(numbers) - MOST_NAMED
+    return f"{named} and {n_more} more" if n_more > 0 else named

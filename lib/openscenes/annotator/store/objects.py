@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.snapshot import (
@@ -22,48 +22,10 @@ from openscenes.annotator.store.snapshot import (
     now,
     seconds_between,
 )
+from openscenes.annotator.store.steps import Step, Steps
 from openscenes.data.records import Box, Interaction
 from openscenes.errors import InputError
 from openscenes.masks import BoolMask, encode
-
-
-class Step(NamedTuple):
-    """One action: the object before it (None: there was none) and after it."""
-
-    before: Snapshot | None
-    after: Snapshot
-
-    @property
-    def without(self) -> Snapshot:
-        """The object as undo leaves it."""
-        return self.before or replace(self.after, deleted=True)
-
-
-class Steps:
-    """What undo can take back of one window, and redo bring back, as the log tells; newest last."""
-
-    def __init__(self) -> None:
-        self.done: list[Step] = []
-        self.undone: list[Step] = []
-
-    def take_in(self, before: Snapshot | None, line: Snapshot) -> None:
-        """Follow one line of the window; an import is no step."""
-        if line.action == "undone":
-            self._move(self.done, self.undone, line)
-        elif line.action == "redone":
-            self._move(self.undone, self.done, line)
-        elif line.action != "imported":
-            self.done.append(Step(before, line))
-            self.undone.clear()
-
-    def _move(self, source: list[Step], target: list[Step], line: Snapshot) -> None:
-        """Move the step that the line took back or brought back; refused ones above it are gone."""
-        while source:
-            step = source.pop()
-            result = step.without if target is self.undone else step.after
-            if result.content == line.content:
-                target.append(step)
-                return
 
 
 class Annotations:
@@ -79,6 +41,8 @@ class Annotations:
         self.window = window or new_id()
         self._objects: dict[str, Snapshot] = {}
         self._begun: dict[str, str] = {}
+        self._digest_of_pixels: dict[str, str] = {}
+        self._digests: set[str] = set()
         self._accepted: dict[str, None] = {}  # in the order of acceptance
         self._steps = Steps()
         self.refresh()
@@ -112,6 +76,60 @@ class Annotations:
         newest = (self._objects[object_id] for object_id in self._accepted)
         return tuple(one for one in newest if digest in (None, one.image_digest))
 
+    def recognised(self, facts: ImageFacts) -> ImageFacts:
+        """The same facts under the digest that the log knows the image by.
+
+        Those are its bytes, or where no object lies on these, those of the file that had the same
+        pixels when it was annotated: a rating or a comment changes a file's bytes alone.
+        """
+        if facts.digest in self._digests or not facts.pixel_digest:
+            return facts
+        known = self._digest_of_pixels.get(facts.pixel_digest, facts.digest)
+        return facts._replace(digest=known)
+
+    def left_behind(self, facts: ImageFacts) -> dict[str, tuple[Snapshot, ...]]:
+        """Objects on other content of the same file and size, by the digest of that content.
+
+        The file was replaced or edited; ``rebind`` puts them onto the image that is there now.
+
+        Args:
+            facts: as ``recognised`` gives them.
+        """
+        others: dict[str, tuple[Snapshot, ...]] = {}
+        for one in self.objects():
+            same_file = (one.image, one.size) == (facts.path, facts.size)
+            if same_file and one.image_digest != facts.digest:
+                others[one.image_digest] = (*others.get(one.image_digest, ()), one)
+        return others
+
+    def rebind(self, digest: str, facts: ImageFacts) -> tuple[Snapshot, ...]:
+        """Put all objects of an image whose file is gone onto another one; lines are added.
+
+        Args:
+            digest: of the image that they were made on.
+            facts: of the image to take for it.
+        Raises:
+            InputError: if no object lies on that image, or the other has another size.
+        """
+        with self._newest():
+            kept = self.objects(digest)
+            if not kept or any(one.size != facts.size for one in kept):
+                sizes = ", ".join(sorted({str(one.size) for one in kept})) or "no object"
+                raise InputError(
+                    f"{facts.path} is of {facts.size} pixels and cannot stand for the image "
+                    f"{digest}, with {sizes}; bring the former file back."
+                )
+            made = tuple(
+                replace(
+                    one, action="moved", time=now(), window=self.window, image=facts.path,
+                    image_digest=facts.digest, pixel_digest=facts.pixel_digest,
+                )
+                for one in kept
+            )  # fmt: skip
+            self.log.append(*made)
+            self.refresh()
+        return made
+
     def begin(
         self, image: ImageFacts, interaction: Interaction, mask: BoolMask, *, model: str
     ) -> Snapshot:
@@ -129,6 +147,7 @@ class Annotations:
                 action="asked", image=image.path, image_digest=image.digest, size=image.size,
                 object_id=new_id(), box=Box(*map(float, interaction.box)),
                 clicks=(Click(row, col, 1, 0.0),), model=model, first_mask=code, mask=code,
+                pixel_digest=image.pixel_digest,
             )  # fmt: skip
             return self._write(begun, "asked")
 
@@ -261,6 +280,9 @@ class Annotations:
         before = self._objects.get(line.object_id)
         self._objects[line.object_id] = line
         self._begun.setdefault(line.object_id, line.time)
+        self._digests.add(line.image_digest)
+        if line.pixel_digest:
+            self._digest_of_pixels.setdefault(line.pixel_digest, line.image_digest)
         if not line.accepted or line.deleted:
             self._accepted.pop(line.object_id, None)
         else:

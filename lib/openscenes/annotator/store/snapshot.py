@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from math import isfinite
+from functools import lru_cache
+from math import nan
 from typing import Any, Literal, NamedTuple, get_args
 
 from openscenes.data.records import Box, Interaction, Point
-from openscenes.errors import InputError
+from openscenes.errors import DataError, InputError
+from openscenes.files import number, one_line, whole_number
+from openscenes.masks import MAX_PIXELS, check_code
 
 Action = Literal[
-    "asked", "corrected", "accepted", "named", "deleted", "undone", "redone", "imported"
+    "asked", "corrected", "accepted", "named", "deleted", "undone", "redone", "imported", "moved"
 ]
 ACTIONS = get_args(Action)
 Rle = dict[str, Any]
+LONGEST_TEXT = 4096
+LONGEST_S = 1e9
+BESIDE_PX = 200  # a correction may lie in the crop's margin, beside the image
 _KEYS = {"object_id": "object"}  # names that differ in the log
-_WORDS = ("time", "image", "image_digest", "object_id", "model", "window")
+_WORDS = ("image", "image_digest", "object_id", "model", "time", "window")
+_NEEDED = ("image_digest", "object_id")
+_LATER = "pixel_digest"  # lines of earlier versions do not have it
+# Control characters, ends of lines, marks that turn text round, halves of characters.
+_UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Click(NamedTuple):
@@ -34,13 +46,16 @@ class ImageFacts(NamedTuple):
 
     Attributes:
         path: relative to the folder of images, with "/" between folders.
-        digest: first 16 hexadecimal digits of the SHA-256 of the file's bytes.
-        size: (height, width) of the stored pixels.
+        digest: first 16 hexadecimal digits of the SHA-256 of the file's bytes, or of those of an
+            earlier file with the same pixels, see ``Annotations.recognised``.
+        size: (height, width) of the image as it is shown, turned upright by its EXIF orientation.
+        pixel_digest: the same of its shape and pixels; "" where it was not decoded.
     """
 
     path: str
     digest: str
     size: tuple[int, int]
+    pixel_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +67,7 @@ class Snapshot:
         action: what was done.
         image: path relative to the folder of images, with "/" between folders.
         image_digest: first 16 hexadecimal digits of the SHA-256 of the file's bytes.
-        size: (height, width) of the image.
+        size: (height, width) of the image, upright.
         object_id: 12 hexadecimal digits, unique.
         box: half-open, in image pixels.
         clicks: the first is the inside point, the others correct the mask.
@@ -63,6 +78,7 @@ class Snapshot:
         accepted: the user took this mask.
         deleted: the object counts no longer.
         window: which window wrote the line.
+        pixel_digest: as in ``ImageFacts``; None in lines made before images were turned upright.
     """
 
     time: str = ""
@@ -80,11 +96,13 @@ class Snapshot:
     accepted: bool = False
     deleted: bool = False
     window: str = ""
+    pixel_digest: str | None = ""
 
     def __post_init__(self) -> None:
         """Refuse what no reader could use."""
-        for fault in _faults(self):
-            raise InputError(f"object {self.object_id} cannot be kept: {fault}.")
+        if fault := next(_faults(self), ""):
+            name = one_line(str(self.object_id), 40)
+            raise InputError(f"object {name} cannot be kept: {fault}.")
 
     @property
     def interaction(self) -> Interaction:
@@ -112,9 +130,24 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def moment(time: object) -> datetime | None:
+    """What an ISO 8601 time with its zone means; None for anything else."""
+    try:
+        read = datetime.fromisoformat(time)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return read if read.tzinfo else None
+
+
 def seconds_between(earlier: str, later: str) -> float:
-    """Seconds from one ISO 8601 time to another."""
-    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+    """Seconds from one ISO 8601 time to another; 0 where one of them is none."""
+    start, end = moment(earlier), moment(later)
+    return (end - start).total_seconds() if start and end else 0.0
+
+
+def is_plain(text: object) -> bool:
+    """Whether something is text that fits into one line as it is, as ids and names must."""
+    return isinstance(text, str) and len(text) <= LONGEST_TEXT and not _UNPRINTED.search(text)
 
 
 def to_json(snapshot: Snapshot) -> dict[str, Any]:
@@ -122,42 +155,96 @@ def to_json(snapshot: Snapshot) -> dict[str, Any]:
     return {_KEYS.get(one.name, one.name): getattr(snapshot, one.name) for one in fields(Snapshot)}
 
 
-def from_json(line: dict[str, Any]) -> Snapshot:
-    """The snapshot of a line; unknown keys are passed over, what is no snapshot raises."""
-    values = {one.name: line[_KEYS.get(one.name, one.name)] for one in fields(Snapshot)}
-    height, width = line["size"]
-    clicks = tuple(Click(float(row), float(col), int(sign), float(seconds))
-                   for row, col, sign, seconds in line["clicks"])  # fmt: skip
-    numbers = {
-        "size": (int(height), int(width)), "box": Box(*map(float, line["box"])), "clicks": clicks
-    }  # fmt: skip
-    words = {name: str(values[name]) for name in _WORDS}
-    marks = {name: bool(values[name]) for name in ("accepted", "deleted")}
-    return Snapshot(**values | numbers | words | marks)
+def from_json(line: object) -> Snapshot:
+    """The snapshot of a line; unknown keys are passed over.
 
-
-def _faults(snapshot: Snapshot) -> list[str]:
-    """What is wrong, in words."""
-    row0, col0, row1, col1 = snapshot.box
-    numbers = [*snapshot.box, *(part for click in snapshot.clicks for part in click)]
-    signs = [click.sign for click in snapshot.clicks]
-    codes = [code for code in (snapshot.mask, snapshot.first_mask) if code is not None]
-    fit = snapshot.mask and all(_fits(code, snapshot.size) for code in codes)
-    name, size = snapshot.class_name, f"{snapshot.size[0]}x{snapshot.size[1]}"
-    rules = {
-        f"unknown action {snapshot.action!r}": snapshot.action in ACTIONS,
-        "a number of its box or clicks is not finite": all(map(isfinite, numbers)),
-        f"its box {tuple(snapshot.box)} is empty": row0 < row1 and col0 < col1,
-        f"its clicks have signs {signs}": signs[:1] == [1] and {1, -1}.issuperset(signs),
-        f"its class {name!r} is no text": name is None or isinstance(name, str),
-        f"its mask is no run-length code of an image of {size} pixels": fit,
+    Raises:
+        InputError: if it is none, with the first thing that is wrong.
+    """
+    known = {_LATER: None} | line if isinstance(line, dict) else {}
+    keys = {one.name: _KEYS.get(one.name, one.name) for one in fields(Snapshot)}
+    if missing := [key for key in keys.values() if key not in known]:
+        raise InputError(f"no object of a log: without {', '.join(map(repr, missing))}.")
+    if moment(known["time"]) is None:
+        raise InputError(f"no object of a log: its time is {known['time']!r:.40}.")
+    numbers: dict[str, Any] = {
+        "size": tuple(whole_number(side, 1, MAX_PIXELS) or 0 for side in _listed(known["size"])),
+        "box": Box(*_numbers(known["box"])),
+        "clicks": tuple(_click(click) for click in _listed(known["clicks"])),
     }
-    return [fault for fault, right in rules.items() if not right]
+    return Snapshot(**{name: known[key] for name, key in keys.items()} | numbers)
+
+
+def _listed(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _numbers(values: object) -> list[float]:
+    """Four floats; nan in place of what is none."""
+    found = [number(value) for value in _listed(values)]
+    return [nan if one is None else one for one in found] if len(found) == 4 else [nan] * 4
+
+
+def _click(values: object) -> Click:
+    row, col, sign, seconds = _numbers(values)
+    return Click(row, col, whole_number(sign, -1, 1) or 0, seconds)
+
+
+def _faults(one: Snapshot) -> Iterator[str]:
+    """What is wrong, in words; each may rely on what came before."""
+    for name in _WORDS:
+        if not is_plain(getattr(one, name)) or not (getattr(one, name) or name not in _NEEDED):
+            yield f"its {name} {getattr(one, name)!r:.40} is no text of one line"
+    if one.action not in ACTIONS:
+        yield f"unknown action {one.action!r:.40}"
+    if not all(text is None or is_plain(text) for text in (one.class_name, one.pixel_digest)):
+        yield f"its class {one.class_name!r:.40} is no text of one line"
+    if not all(isinstance(mark, bool) for mark in (one.accepted, one.deleted)):
+        yield "whether it is accepted or deleted is neither true nor false"
+    if not _is_size(one.size):
+        yield f"its size {one.size!r:.40} is none of an image"
+    yield from _misplaced(one)
+    codes = [one.mask] if one.first_mask is None else [one.mask, one.first_mask]
+    if not all(_fits(code, one.size) for code in codes):
+        size = f"{one.size[0]}x{one.size[1]}"
+        yield f"its mask is no run-length code of an image of {size} pixels"
+
+
+def _misplaced(one: Snapshot) -> Iterator[str]:
+    """What is wrong with box and clicks."""
+    (height, width), (row0, col0, row1, col1) = one.size, one.box
+    reach = max(one.size) + BESIDE_PX
+    places = [*one.box, *(at for click in one.clicks for at in click[:2])]
+    seconds = [number(click.seconds, 0, LONGEST_S) for click in one.clicks]
+    if None in [*(number(at, -reach, reach) for at in places), *seconds]:
+        yield "a number of its box or clicks is not finite, or far outside its image"
+    if max(row0, 0) >= min(row1, height) or max(col0, 0) >= min(col1, width):
+        yield f"its box {tuple(one.box)} is empty"
+    signs = [click.sign for click in one.clicks]
+    if signs[:1] != [1] or not {1, -1}.issuperset(signs):
+        yield f"its clicks have signs {signs}"
+    row, col = one.clicks[0][:2]
+    if not (-1 <= row <= height and -1 <= col <= width):
+        yield f"its first click {row, col} lies outside its image"
+
+
+def _is_size(size: object) -> bool:
+    sides = [whole_number(side, 1, MAX_PIXELS) or 0 for side in _listed(size)]
+    return len(sides) == 2 and 0 < sides[0] * sides[1] <= MAX_PIXELS
 
 
 def _fits(code: object, size: tuple[int, int]) -> bool:
-    return (
-        isinstance(code, dict)
-        and list(code.get("size", ())) == list(size)
-        and isinstance(code.get("counts"), str)
-    )
+    if not isinstance(code, dict) or tuple(_listed(code.get("size"))) != tuple(size):
+        return False
+    counts = code.get("counts")
+    return isinstance(counts, str) and _adds_up(counts, *size)
+
+
+@lru_cache(maxsize=1024)
+def _adds_up(counts: str, height: int, width: int) -> bool:
+    """Whether a code is sound; the lines of an object follow each other and share their codes."""
+    try:
+        check_code({"size": [height, width], "counts": counts})
+    except DataError:
+        return False
+    return True

@@ -4,31 +4,49 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import file_digest
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from openscenes.annotator.store.image_files import (
+    EXPORT_FILE,
+    SUFFIXES,
+    WORKSPACE_FILE,
+    digest_of,
+    image_files,
+    kind_of,
+    leads_up,
+    pixel_digest,
+    pixel_digest_of,
+)
+from openscenes.annotator.store.lines import NotWritable, writing
 from openscenes.annotator.store.log import LOG_NAME, Log
-from openscenes.annotator.store.snapshot import ImageFacts
+from openscenes.annotator.store.snapshot import ImageFacts, is_plain
 from openscenes.data.datasets.images import read_header
 from openscenes.errors import DataError, InputError
+from openscenes.files import inside, one_line, read_json
 from openscenes.paths import atomic
 
+__all__ = ["EXPORT_FILE", "WORKSPACE_FILE", "digest_of"]
 FORMAT = 1
 DEFAULT_NAME = "openscenes"
-WORKSPACE_FILE = "workspace.json"
-EXPORT_FILE = "openscenes.json"
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where the images lie, and where what is collected on them lies."""
+    """Where the images lie, and where what is collected on them lies.
+
+    Attributes:
+        read_only: why nothing can be written into it, in one sentence; "" where it can. It is
+            then there to be looked at, and every action that must write is refused.
+    """
 
     images: Path
     folder: Path
+    read_only: str = field(default="", compare=False)
 
     @property
     def log_path(self) -> Path:
@@ -39,20 +57,30 @@ class Workspace:
         """As ``images_of``."""
         return images_of(self.images, self.folder)
 
-    def facts(self, image: Path | str) -> ImageFacts:
+    def left_out(self) -> tuple[tuple[Path, str], ...]:
+        """Files and folders that are none of ``list_images``, though they may be missed, and why.
+
+        Images are not opened for it: ``facts`` refuses what turns out to be damaged.
+        """
+        return image_files(self.images, self.folder).left_out
+
+    def facts(self, image: Path | str, pixels: NDArray[np.uint8] | None = None) -> ImageFacts:
         """What the log keeps of an image: relative path, digest, size.
 
+        Args:
+            pixels: (H, W, 3), where it is decoded anyway, for the digest of its pixels.
         Raises:
             DataError: if the file is missing, unreadable or cut short.
             InputError: if it does not lie in the folder of images.
         """
-        path = (self.images / image).absolute()
-        if not path.is_relative_to(self.images):
+        path = Path(os.path.normpath(self.images / image))
+        if not path.is_relative_to(self.images) or leads_up(self.images, path):
             raise InputError(
                 f"{path} does not lie in {self.images}; put it there, or open its folder."
             )
         size = read_header(path).size
-        return ImageFacts(path.relative_to(self.images).as_posix(), digest_of(path), size)
+        shown = "" if pixels is None else pixel_digest(pixels)
+        return ImageFacts(path.relative_to(self.images).as_posix(), digest_of(path), size, shown)
 
 
 def open_workspace(images: Path | str, folder: Path | str | None = None) -> Workspace:
@@ -63,23 +91,26 @@ def open_workspace(images: Path | str, folder: Path | str | None = None) -> Work
     Args:
         images: the images; they are never changed.
         folder: where to keep what is collected, ``<images>/openscenes`` if None.
+    Returns:
+        The workspace; ``read_only`` says so where there is no room, or no permission to write.
     Raises:
         InputError: if ``images`` is no folder or holds no image, or the workspace cannot be
-            written to, belongs to other images or was made by a newer format.
+            made, belongs to other images or was made by a newer format.
+        DataError: if what lies in place of its files is damaged, or no file.
     """
     root = _absolute(images)
     workspace = Workspace(root, root / DEFAULT_NAME if folder is None else _absolute(folder))
     images_of(root, workspace.folder)
     try:
-        workspace.folder.mkdir(parents=True, exist_ok=True)
-        _claim(workspace)
-    except OSError as error:
-        raise InputError(
-            f"The workspace {workspace.folder} cannot be written to ({error.strerror}); "
-            "choose another folder for it, or mend its permissions."
-        ) from error
-    if workspace.log_path.exists():
-        Log(workspace.log_path).repair()
+        with writing(workspace.folder):
+            workspace.folder.mkdir(parents=True, exist_ok=True)
+            _claim(workspace)
+        if os.path.lexists(workspace.log_path):
+            Log(workspace.log_path).repair()
+    except NotWritable as error:
+        if not error.may_look:
+            raise
+        return replace(workspace, read_only=f"Nothing can be kept here: {error}")
     return workspace
 
 
@@ -88,15 +119,19 @@ def workspace_of(log: Path | str) -> Workspace:
 
     Raises:
         InputError: if there is no workspace, or it was made by a newer format.
+        DataError: if its file is damaged.
     """
     path = _absolute(log)
-    folder = path if path.is_dir() else path.parent
+    folder = path if kind_of(path) == "folder" else path.parent
     images = _images_named_in(folder)
     if images is None:
         raise InputError(
             f"{folder} holds no {WORKSPACE_FILE}, so it is no workspace; give the "
             f"{LOG_NAME} of a folder that the annotator has made."
         )
+    if path not in (folder, folder / LOG_NAME):
+        found = "is not" if os.path.lexists(path) else "does not exist, and is not"
+        raise InputError(f"{path} {found} the log of {folder}; give {folder / LOG_NAME}.")
     return Workspace(images, folder)
 
 
@@ -107,69 +142,83 @@ def images_of(folder: Path | str, workspace: Path | str | None = None) -> tuple[
         InputError: if it is no folder, or holds no image.
     """
     root = _absolute(folder)
-    if not root.is_dir():
-        raise InputError(f"There is no folder {root}; give the folder that holds your images.")
-    left_out = root / DEFAULT_NAME if workspace is None else _absolute(workspace)
-    found = tuple(sorted(_images_below(root, left_out)))
-    if not found:
+    if kind_of(root) != "folder":
+        name = one_line(str(root))
+        raise InputError(f"There is no folder {name}; give the folder that holds your images.")
+    found = image_files(root, root / DEFAULT_NAME if workspace is None else _absolute(workspace))
+    if not found.images:
         kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-        raise InputError(f"{root} holds no image; put files of a kind among {kinds} there.")
-    return found
+        why = [f"{one_line(str(path))} is left out: {reason}" for path, reason in found.left_out]
+        raise InputError("; ".join(
+            [f"{root} holds no image; put files of a kind among {kinds} there", *why[:3]]
+        ) + ".")  # fmt: skip
+    return found.images
 
 
-def digest_of(image: Path) -> str:
-    """First 16 hex digits of the SHA-256 of a file's bytes; cached until it changes."""
-    try:
-        status = image.stat()
-        return _digest(image, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise DataError(
-            f"{image} cannot be read ({error.strerror}); bring the file back."
-        ) from error
-
-
-def located(workspace: Workspace, wanted: Mapping[str, str]) -> tuple[dict[str, Path], list[str]]:
+def located(
+    workspace: Workspace, wanted: Mapping[str, str], pixels: Mapping[str, str] | None = None
+) -> tuple[dict[str, Path], list[str]]:
     """Find images by their bytes: where they were, else anywhere in the folder of images.
 
+    Where no file has the bytes, a file of the same name is decoded, and taken if it has the
+    pixels: a rating or a comment in a file changes nothing else.
+
     Args:
-        wanted: path by digest, as the log has them.
+        wanted: path by digest, as the log has them; a path that leads elsewhere is not read.
+        pixels: pixel digests by digest; None reads them from the log where they are needed.
     Returns:
         Path by digest, and one sentence for each image that is gone or has changed.
     """
-    there = {digest: workspace.images / path for digest, path in wanted.items()}
-    found = {
-        digest: path for digest, path in there.items()
-        if path.is_file() and digest_of(path) == digest
-    }  # fmt: skip
+    there = {digest: _named(workspace, name) for digest, name in wanted.items()}
+    found = {d: path for d, path in there.items() if path and _known_by(digest_of, path) == d}
     if len(found) < len(wanted):
-        elsewhere = {digest_of(path): path for path in workspace.list_images()}
+        files = image_files(workspace.images, workspace.folder).images
+        elsewhere = {_known_by(digest_of, path): path for path in files}
         found |= {digest: elsewhere[digest] for digest in wanted if digest in elsewhere}
-    return found, [_lost(there[digest]) for digest in wanted if digest not in found]
+    if len(found) < len(wanted):
+        known = _pixel_digests(workspace) if pixels is None else pixels
+        lost = {
+            (Path(str(name)).name, known.get(d)): d for d, name in wanted.items() if d not in found
+        }
+        names = {name for name, shown in lost if shown}
+        alike = [path for path in files if path.name in names]
+        decoded = [
+            (path, lost.get((path.name, _known_by(pixel_digest_of, path)))) for path in alike
+        ]
+        found |= {digest: path for path, digest in decoded if digest}
+    return found, [_lost(workspace, there[d], wanted[d]) for d in wanted if d not in found]
 
 
-def _lost(path: Path) -> str:
-    if path.is_file():
-        return f"{path} has changed since it was annotated; bring the former file back."
-    return f"{path} is gone, and no other file has its content; bring the file back."
+def _named(workspace: Workspace, name: str) -> Path | None:
+    """The image that a log names, if it lies in the folder of images."""
+    try:
+        path = inside(workspace.images, name, "image", links=True)
+    except DataError:
+        return None
+    return path if kind_of(path) == "file" and not leads_up(workspace.images, path) else None
 
 
-@lru_cache(maxsize=1 << 16)
-def _digest(image: Path, _n_bytes: int, _modified: int) -> str:
-    with image.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()[:16]
+def _known_by(digest: Callable[[Path], str], image: Path) -> str | None:
+    """A file's digest; None where it cannot be read."""
+    try:
+        return digest(image)
+    except (DataError, OSError):
+        return None
 
 
-def _images_below(root: Path, left_out: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(root):
-        folder = Path(place)
-        folders[:] = [name for name in folders if not _hidden(folder / name, left_out)]
-        kinds = ((name, Path(name).suffix.lower()) for name in files if not name.startswith("."))
-        yield from (folder / name for name, kind in kinds if kind in SUFFIXES)
+def _pixel_digests(workspace: Workspace) -> dict[str, str]:
+    lines = Log(workspace.log_path).read_new()
+    return {one.image_digest: one.pixel_digest for one in lines if one.pixel_digest}
 
 
-def _hidden(folder: Path, left_out: Path) -> bool:
-    written = any((folder / name).exists() for name in (WORKSPACE_FILE, EXPORT_FILE))
-    return folder.name.startswith(".") or folder == left_out or written
+def _lost(workspace: Workspace, there: Path | None, name: str) -> str:
+    if there is not None:
+        return (
+            f"{there} has changed since it was annotated; bring the former file back, or take "
+            "it for the same image in the annotator."
+        )
+    gone = one_line(f"{workspace.images / str(name)}")
+    return f"{gone} is gone, and no other file has its content; bring the file back."
 
 
 def _claim(workspace: Workspace) -> None:
@@ -179,7 +228,7 @@ def _claim(workspace: Workspace) -> None:
     if known == workspace.images:
         with path.open("r+b"):  # refuse a read-only folder now, not at a click
             return
-    if known is not None and known.is_dir():
+    if known is not None and kind_of(known) == "folder":
         raise InputError(
             f"The workspace {workspace.folder} belongs to the images in {known}; choose another "
             f"workspace for {workspace.images}."
@@ -196,20 +245,23 @@ def _claim(workspace: Workspace) -> None:
 def _images_named_in(folder: Path) -> Path | None:
     """The folder of images that a workspace names, or None; InputError for another format."""
     path = folder / WORKSPACE_FILE
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        made_by, images = content["format"], str(content["images"])
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return None
-    except (ValueError, LookupError, TypeError):
-        made_by, images = "unreadable", ""
+    content = read_json(path, "workspace file")
+    made_by = content.get("format") if isinstance(content, dict) else None
     if made_by != FORMAT:
         raise InputError(
-            f"{path} has the format {made_by}, and this version knows {FORMAT}; update openscenes, "
-            "or choose another workspace."
+            f"{path} has the format {made_by!r:.40}, and this version knows {FORMAT}; update "
+            "openscenes, or choose another workspace."
         )
+    images = content.get("images")
+    if not is_plain(images):
+        raise DataError(f"{path} names no folder of images; choose another workspace.")
     return Path(os.path.normpath(folder / images))
 
 
 def _absolute(path: Path | str) -> Path:
-    return Path(os.path.normpath(Path(path).expanduser().absolute()))
+    try:
+        return Path(os.path.normpath(Path(path).expanduser().absolute()))
+    except RuntimeError:  # "~name" of nobody
+        raise InputError(f"{path} begins with nobody's home folder; give a whole path.") from None

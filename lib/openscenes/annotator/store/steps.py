@@ -1,0 +1,48 @@
+"""What undo can take back of one window, and redo bring back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from openscenes.annotator.store.snapshot import Snapshot
+
+
+class Step(NamedTuple):
+    """One action: the object before it (None: there was none) and after it."""
+
+    before: Snapshot | None
+    after: Snapshot
+
+    @property
+    def without(self) -> Snapshot:
+        """The object as undo leaves it."""
+        return self.before or replace(self.after, deleted=True)
+
+
+class Steps:
+    """What undo can take back of one window, and redo bring back, as the log tells; newest last."""
+
+    def __init__(self) -> None:
+        self.done: list[Step] = []
+        self.undone: list[Step] = []
+
+    def take_in(self, before: Snapshot | None, line: Snapshot) -> None:
+        """Follow one line of the window; an import is no step, nor is another file."""
+        if line.action == "undone":
+            self._move(self.done, self.undone, line)
+        elif line.action == "redone":
+            self._move(self.undone, self.done, line)
+        elif line.action not in ("imported", "moved"):
+            self.done.append(Step(before, line))
+            self.undone.clear()
+
+    def _move(self, source: list[Step], target: list[Step], line: Snapshot) -> None:
+        """Move the step that the line took back or brought back; refused ones above it are gone."""
+        for place in reversed(range(len(source))):
+            step = source[place]
+            result = step.without if target is self.undone else step.after
+            if result.content == line.content:
+                target.append(step)
+                del source[place:]
+                return
