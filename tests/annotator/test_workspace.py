@@ -68,7 +68,7 @@ def test_a_line_that_a_crash_left_open_is_told_after_opening(tmp_path):
 def test_facts_of_an_image(tmp_path):
     path = image(tmp_path / "a/b.jpg")
     facts = open_workspace(tmp_path).facts(path)
-    assert facts == ("a/b.jpg", sha256(path.read_bytes()).hexdigest()[:16], (6, 8), "")
+    assert facts == ("a/b.jpg", sha256(path.read_bytes()).hexdigest()[:16], (6, 8), "", 1)
 
 
 def test_folders_that_hold_no_image_are_told(tmp_path):

@@ -117,7 +117,7 @@ def _digest(image: Path, _n_bytes: int, _modified: int) -> str:
 
 @lru_cache(maxsize=_N_KEPT)
 def _pixel_digest(image: Path, _n_bytes: int, _modified: int) -> str:
-    return pixel_digest(read_image(image))
+    return pixel_digest(read_image(image, upright=True))
 
 
 def _verdicts(root: Path, workspace: Path) -> Iterator[tuple[Path, str]]:

@@ -50,12 +50,14 @@ class ImageFacts(NamedTuple):
             earlier file with the same pixels, see ``Annotations.recognised``.
         size: (height, width) of the image as it is shown, turned upright by its EXIF orientation.
         pixel_digest: the same of its shape and pixels; "" where it was not decoded.
+        orientation: the EXIF tag of the file, 1 where it has none.
     """
 
     path: str
     digest: str
     size: tuple[int, int]
     pixel_digest: str = ""
+    orientation: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

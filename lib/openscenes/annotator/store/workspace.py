@@ -68,7 +68,7 @@ class Workspace:
         """What the log keeps of an image: relative path, digest, size.
 
         Args:
-            pixels: (H, W, 3), where it is decoded anyway, for the digest of its pixels.
+            pixels: (H, W, 3), upright, where it is decoded anyway, for the digest of its pixels.
         Raises:
             DataError: if the file is missing, unreadable or cut short.
             InputError: if it does not lie in the folder of images.
@@ -78,9 +78,11 @@ class Workspace:
             raise InputError(
                 f"{path} does not lie in {self.images}; put it there, or open its folder."
             )
-        size = read_header(path).size
-        shown = "" if pixels is None else pixel_digest(pixels)
-        return ImageFacts(path.relative_to(self.images).as_posix(), digest_of(path), size, shown)
+        header = read_header(path, upright=True)
+        return ImageFacts(
+            path.relative_to(self.images).as_posix(), digest_of(path), header.size,
+            "" if pixels is None else pixel_digest(pixels), header.orientation,
+        )  # fmt: skip
 
 
 def open_workspace(images: Path | str, folder: Path | str | None = None) -> Workspace:
