@@ -181,6 +181,13 @@ def test_the_cache_keeps_both_ways_apart(tmp_path):
     assert cache.image(path) is cache.image(path)
 
 
+def test_the_cache_reads_a_file_that_changed_anew(tmp_path):
+    path, cache = saved(RGB, tmp_path / "a.png"), ImageCache()
+    assert (cache.image(path) == RGB).all()
+    saved(255 - RGB, path)
+    assert (cache.image(path) == 255 - RGB).all()
+
+
 def test_a_users_own_objects_lie_on_the_upright_image(tmp_path):
     example = from_clicks(clicked_object(tmp_path / "a.png", (0, 0, 9, 9), (4, 4)))
     assert isinstance(example, Example) and example.upright

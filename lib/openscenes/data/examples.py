@@ -99,12 +99,12 @@ class ImageCache:
 
     def __init__(self, max_bytes: int = 1 << 30) -> None:
         self.max_bytes, self.n_bytes = max_bytes, 0
-        self._images: OrderedDict[tuple[Path, bool], NDArray[np.uint8]] = OrderedDict()
+        self._images: OrderedDict[tuple[Any, ...], NDArray[np.uint8]] = OrderedDict()
         self._codes: dict[MaskSource, tuple[dict[str, Any], dict[str, Any] | None]] = {}
 
     def image(self, path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB, as ``datasets.read_image`` gives it."""
-        key = path, upright
+        """(H, W, 3) uint8 RGB, as ``datasets.read_image`` gives it; anew once the file changes."""
+        key = path, upright, *_state(path)
         if key in self._images:
             self._images.move_to_end(key)
             return self._images[key]
@@ -130,3 +130,12 @@ class ImageCache:
             self._codes[record.mask] = masks.encode(datasets.read_mask(record)), void_code
         mask_code, void_code = self._codes[record.mask]
         return masks.decode(mask_code), None if void_code is None else masks.decode(void_code)
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Time of the last change in ns, and bytes; nothing for what is no file."""
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):
+        return ()
+    return facts.st_mtime_ns, facts.st_size
