@@ -1,10 +1,12 @@
 """The whole annotator without a browser: gestures in, images, lists and files out."""
 
 import time
+from html.parser import HTMLParser
 from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
 
+import ipywidgets
 import numpy as np
 import pytest
 
@@ -27,12 +29,14 @@ from openscenes.annotator.screen.loop_figure import (
     loop_figure,
 )
 from openscenes.annotator.screen.widget import Annotator, annotator
-from openscenes.annotator.store.history import decide
+from openscenes.annotator.store.history import Decision, decide
+from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.versions import Versions
 from openscenes.annotator.store.workspace import open_workspace
-from openscenes.errors import InputError
+from openscenes.errors import InputError, WeightsError
 from openscenes.study.plan.on_demand import lesson_study
 from openscenes.study.runs.store import put_json
+from openscenes.widgets.readout import caption, readout
 
 desks = SimpleNamespace(**run_path(str(Path(__file__).parent / "desks.py")))
 BOX, POINT = [5, 10, 25, 40], {"row": 12, "col": 20, "sign": 1}
@@ -43,10 +47,15 @@ def place(tmp_path):
     return open_workspace(desks.write_images(tmp_path))
 
 
-def add_version(place, name, parent=None):
+def add_version(place, name, parent=None, label=""):
     """A version whose weights nobody reads."""
     versions = Versions(place.folder)
-    about = {"label": f"model {name}", "parent": parent, "profile": "smoke", "initial_set": "voc"}
+    about = {
+        "label": label or f"model {name}",
+        "parent": parent,
+        "profile": "smoke",
+        "initial_set": "voc",
+    }
     put_json(versions.folder / name / "about.json", about)
     (versions.folder / name / "model.safetensors").write_bytes(b"weights")
     return versions.add(name)
@@ -58,9 +67,15 @@ def window(place, monkeypatch):
     Versions(place.folder).accept(add_version(place, "first").name)
 
     def in_use(_, where):
-        return desks.BoxModel(Versions(where.folder).current().name)
+        return of(_, Versions(where.folder).current())
+
+    def of(_, version):
+        if version.about["label"] == "damaged":
+            raise WeightsError("The weights are damaged; choose another version.")
+        return desks.BoxModel(version.name)
 
     monkeypatch.setattr(widget, "session_in_use", in_use)
+    monkeypatch.setattr(widget, "session_of", of)
     nothing = Split((), (), (), ())
     monkeypatch.setattr(evolve_panel, "prospect", lambda *_: nothing)
     return Annotator(None, place)
@@ -279,6 +294,126 @@ def test_a_version_that_another_window_took_up_answers_here_too(window, place):
     click_object(window)
     assert window.desk.object.model == "second"
     assert "Version second is in use now" in window.notice.value
+
+
+@pytest.mark.parametrize("pressed", ["accept", "rollback"])
+def test_a_version_that_cannot_be_read_is_not_taken_up(window, place, pressed):
+    panel, versions = window.evolving, Versions(place.folder)
+    if pressed == "rollback":
+        versions.accept(add_version(place, "second", "first").name)
+        about = versions.folder / "first" / "about.json"
+        put_json(about, versions.named("first").about | {"label": "damaged"})
+    else:
+        add_version(place, "second", "first", label="damaged")
+    window.take_up()
+    panel.show()
+    before = versions.history(), window.desk.session.label, panel.table.value
+    getattr(panel, pressed).click()
+    assert "The weights are damaged" in window.callbacks.message.value
+    assert (versions.history(), window.desk.session.label, panel.table.value) == before
+
+
+def test_another_windows_damaged_version_stops_nobody(window, place):
+    add_version(place, "second", "first", label="damaged")
+    decide(Versions(place.folder).folder / "history.jsonl", "accepted", "second", "somebody")
+    click_object(window)
+    assert window.desk.object.model == "first"
+    assert "version first answers on" in window.notice.value
+    window.evolving.rollback.click()
+    assert Versions(place.folder).current().name == "first"
+
+
+def test_a_second_press_of_evolve_leaves_the_words_of_the_first(window, monkeypatch):
+    panel = window.evolving
+    panel.background.doing = "Judging"
+    panel.status.value = "Judging: 3 of 7"
+    panel._evolve = window.callbacks.guarded(panel._evolve)
+    panel._evolve()
+    assert "Judging is still running" in window.callbacks.message.value
+    assert panel.status.value == "Judging: 3 of 7"
+
+
+def test_what_is_left_out_is_listed_on_the_page(window, place):
+    assert window.left_out.value == ""
+    (place.images / "1.png").write_bytes(b"\x89PNG")
+    (place.images / "2.png").unlink()
+    window.toolbar.buttons["Next"].click()
+    assert "3 images, 2 of which cannot be shown" in window.callbacks.message.value
+    assert window.left_out.value.count("<li>left out: ") == 2
+    assert "left out: 1.png (unreadable image" in window.left_out.value
+    assert "left out: 2.png (image missing" in window.left_out.value
+    click_object(window)
+    assert window.desk.object.image == "0.png"
+
+
+STRANGE = "<img src=x onerror=alert(1)>\"'&$x_1^2$\n"
+
+
+class Tags(HTMLParser):
+    """All tags of pieces of HTML, and the attributes that would run."""
+
+    def __init__(self, pages):
+        super().__init__()
+        self.tags, self.handlers = set(), []
+        for page in pages:
+            self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.handlers += [name for name, _ in attributes if name.startswith("on")]
+
+
+def every_page(part):
+    """The HTML of a widget and of all in it."""
+    if isinstance(part, ipywidgets.HTML):
+        yield part.value
+    for child in getattr(part, "children", ()):
+        yield from every_page(child)
+
+
+def test_no_name_from_outside_becomes_a_tag(place, monkeypatch):
+    """Files, folders, classes, versions, deciders, the log's sentence and error sentences."""
+    for path in place.images.glob("*.png"):
+        path.rename(path.with_name(STRANGE.strip() + path.name))
+    named = SimpleNamespace(
+        named=lambda _: SimpleNamespace(name=STRANGE, label=STRANGE, about={"label": STRANGE}),
+        all=lambda: [SimpleNamespace(name=STRANGE, label=STRANGE)], current=lambda: None,
+        history=lambda: [Decision("added", STRANGE, STRANGE, STRANGE)], folder=place.folder,
+    )  # fmt: skip
+    pages = [evolve_panel.version_table(named), readout({STRANGE: STRANGE}, 1, 2.0)]
+    pages += [caption(STRANGE, STRANGE)]
+    Versions(place.folder).accept(add_version(place, "first").name)
+    monkeypatch.setattr(widget, "session_in_use", lambda *_: desks.BoxModel(STRANGE))
+    monkeypatch.setattr(widget, "session_of", lambda *_: desks.BoxModel(STRANGE))
+    monkeypatch.setattr(Log, "complaint", lambda _: STRANGE)
+    monkeypatch.setattr(evolve_panel, "prospect", lambda *_: Split((), (), (), ()))
+    opened = Annotator(None, place)
+    click_object(opened)
+    made = opened.desk.annotations.name(opened.desk.chosen, STRANGE)
+    opened.exports.source.value = f"/nowhere/{STRANGE}"
+    opened.exports.importing.click()
+    pages += every_page(opened.widget)
+    for kind in ("coco", "voc", "png"):
+        opened.desk.annotations.accept(made.object_id)
+        opened.exports.buttons[kind].click()
+        pages += every_page(opened.widget)
+    opened.desk.folder.left_out[opened.desk.images[1]] = STRANGE
+    opened.draw(0.0)
+    pages += every_page(opened.widget)
+    pages += [objects_table(place)._repr_html_(), log_tail(place)._repr_html_()]
+    pages += [opened.callbacks.message.value]
+    read = Tags(pages)
+    assert "table" in read.tags
+    assert not read.tags & {"img", "script", "a", "iframe"}
+    assert read.handlers == []
+    assert opened.callbacks.failures.outputs == ()
+    for label, _ in opened.objects.list.options:
+        assert label.isprintable()
+    assert opened.canvas.label.isprintable()
+    figure, words = first_image(opened.desk)
+    figure.draw_without_rendering()
+    assert words.isprintable()
 
 
 def test_tables_say_what_the_workspace_holds(window, place):

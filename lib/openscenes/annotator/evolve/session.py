@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from openscenes.annotator.evolve.evolving import SEED, version_in_use
+from openscenes.annotator.store.versions import Version
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data import crops, samples
 from openscenes.data.crops import Affine
@@ -172,9 +173,13 @@ def session_in_use(study: Study, workspace: Workspace) -> Session:
     Raises:
         InputError: if the workspace was begun with another profile.
     """
+    return session_of(study, version_in_use(workspace, study))
+
+
+def session_of(study: Study, version: Version) -> Session:
+    """A version of a workspace, ready to answer, with the refinement branch as above."""
     recipe = initial(study.profile.initial_sets[-1], SEED)
     first, branch = trained(study, [recipe, refiner_of(recipe)])
-    version = version_in_use(workspace, study)
     return Session(study, load_refinable(study, branch, first, version.model), version.name)
 
 

@@ -89,13 +89,17 @@ class Background:
         Raises:
             InputError: if something is running already.
         """
-        if self.doing:
-            raise InputError(f"{self.doing} is still running; wait until it is done.")
-        self.doing = doing
-        self._thread = threading.Thread(
+        self.require_idle()
+        thread = threading.Thread(
             target=self._run, args=(work, then), name="annotator-work", daemon=True
         )
-        self._thread.start()
+        self.doing, self._thread = doing, thread
+        thread.start()
+
+    def require_idle(self) -> None:
+        """Raise an InputError if something is running."""
+        if self.doing:
+            raise InputError(f"{self.doing} is still running; wait until it is done.")
 
     def wait(self, seconds: float | None = None) -> None:
         """Wait for the end of what runs, for tests and scripts."""
@@ -112,8 +116,10 @@ class Background:
         self.doing = ""
 
         def end() -> None:
-            then(made)
-            if failure is not None:
-                raise failure
+            try:
+                then(made)
+            finally:
+                if failure is not None:
+                    raise failure
 
         self.callbacks.guarded(end)()

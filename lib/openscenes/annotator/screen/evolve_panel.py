@@ -62,7 +62,7 @@ MEANWHILE = (
 
 
 class EvolvePanel:
-    """Buttons, progress, judgement and versions; ``taken_up`` is called when another is in use."""
+    """Buttons, progress, judgement and versions; a version is read before it is taken up."""
 
     def __init__(
         self,
@@ -70,11 +70,15 @@ class EvolvePanel:
         workspace: Workspace,
         annotations: Annotations,
         callbacks: Callbacks,
-        taken_up: Callable[[], object],
+        loaded: Callable[[Version], Callable[[], object]],
     ) -> None:
-        """Show the versions as they are; nothing is learned before a press of the button."""
+        """Show the versions as they are; nothing is learned before a press of the button.
+
+        Args:
+            loaded: reads a version, and returns what takes it up.
+        """
         self.study, self.workspace, self.annotations = study, workspace, annotations
-        self.versions, self.taken_up = Versions(workspace.folder), taken_up
+        self.versions, self.loaded = Versions(workspace.folder), loaded
         self.background = Background(callbacks, self._progressed)
         self.page = "", ""  # a version and its judgement as HTML
         guarded = callbacks.guarded
@@ -94,16 +98,17 @@ class EvolvePanel:
         """Follow the log and the versions, whichever window they come from."""
         busy = bool(self.background.doing)
         candidate, n_taken = waiting(self.workspace), len(in_use(self.versions.history()))
+        words, table = "" if busy else self._idle_words(), version_table(self.versions)
         self.evolve.disabled = busy
         for pressed in (self.judge, self.accept, self.refuse):
             pressed.disabled = busy or candidate is None
         self.rollback.disabled = busy or n_taken < 2
         if not busy:
-            self.status.value = in_html(self._idle_words())
+            self.status.value = in_html(words)
             self.bar.layout.display = "none"
         version, page = self.page
         self.judgement.value = page * (candidate is not None and candidate.name == version)
-        self.table.value = version_table(self.versions)
+        self.table.value = table
 
     def _assembled(self) -> VBox:
         wrapping = Layout(flex_flow="row wrap")
@@ -140,6 +145,7 @@ class EvolvePanel:
 
     def _begin(self, doing: str, work: Callable[[], tuple[str, str]]) -> None:
         """Say what begins, then begin: from then on the words are the thread's."""
+        self.background.require_idle()
         self.status.value = in_html(f"{doing}. {MEANWHILE}")
         self.bar.value, self.bar.max, self.bar.layout.display = 0, 1, "flex"
         self.background.start(doing, work, self._finished)
@@ -158,8 +164,10 @@ class EvolvePanel:
         self.show()
 
     def _accept(self) -> None:
-        self.versions.accept(NEWEST)
-        self.taken_up()
+        new = self.versions.named(NEWEST)
+        take_up = self.loaded(new)
+        self.versions.accept(new.name)
+        take_up()
         self.show()
 
     def _refuse(self) -> None:
@@ -167,7 +175,8 @@ class EvolvePanel:
         self.show()
 
     def _rollback(self) -> None:
-        current = self.versions.current()
-        self.versions.rollback(leaving=None if current is None else current.name)
-        self.taken_up()
+        taken = in_use(self.versions.history())
+        take_up = self.loaded(self.versions.named(taken[-2])) if len(taken) > 1 else self.show
+        self.versions.rollback(leaving=taken[-1] if taken else None)
+        take_up()
         self.show()

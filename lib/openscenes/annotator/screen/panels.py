@@ -50,11 +50,11 @@ class ExportPanel:
         self._say(import_objects, self.source.value)
 
     def _say(self, what: Callable[..., object], given: str) -> None:
-        """Do it, and show its report; nothing where it fails."""
-        self.report.value = ""
+        """Do it, and show its report."""
         self.report.value = in_html(str(what(self.annotations, self.workspace, given)))
 
 
+MOST_LINES = 12  # of what is left out
 NEW = ""  # the value of the list's first line
 
 
@@ -101,6 +101,18 @@ class ObjectPanel:
                 tell(change["new"])
 
         return changed
+
+
+def left_out_list(desk: Desk) -> str:
+    """What of the folder is not shown, and why, as HTML; empty where nothing is left out."""
+    lines = [f"{name} ({why})" for name, why in desk.folder.why().items()]
+    if desk.misfits:
+        lines.append(f"{desk.misfits} object(s) of this image, made on it in another frame")
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES:] = [f"{len(lines) - MOST_LINES} more"]
+    items = "".join(f"<li>left out: {in_html(line, 300)}</li>" for line in lines)
+    style = "line-height:1.3;font-size:90%;margin:0;padding-left:1.2em"
+    return f'<ul style="{style}">{items}</ul>' if lines else ""
 
 
 def _legend() -> str:

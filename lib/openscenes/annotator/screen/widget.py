@@ -8,16 +8,17 @@ from typing import Any
 
 from ipywidgets import HTML, HBox, Layout, VBox
 
-from openscenes.annotator.evolve.session import session_in_use
+from openscenes.annotator.evolve.session import session_in_use, session_of
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.screen.drawing import ObjectPainter, alternative, marks, next_step
 from openscenes.annotator.screen.evolve_panel import EvolvePanel
-from openscenes.annotator.screen.panels import ExportPanel, ObjectPanel
+from openscenes.annotator.screen.panels import ExportPanel, ObjectPanel, left_out_list
 from openscenes.annotator.screen.toolbar import HELP, WIDE, Toolbar, follow
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.objects import Annotations
-from openscenes.annotator.store.versions import Versions
+from openscenes.annotator.store.versions import Version, Versions
 from openscenes.annotator.store.workspace import Workspace, open_workspace
+from openscenes.errors import OpenScenesError
 from openscenes.settings import folder_parameter, text_parameter
 from openscenes.study.pages.foreign_text import in_html
 from openscenes.study.plan.on_demand import lesson_study
@@ -60,10 +61,11 @@ class Annotator:
         self.toolbar = Toolbar(self.desk, acted)
         self.objects = ObjectPanel(acted(self.desk.choose), acted(self.desk.name))
         self.exports = ExportPanel(annotations, workspace, acted)
-        self.evolving = EvolvePanel(study, workspace, annotations, self.callbacks, self.take_up)
+        self.evolving = EvolvePanel(study, workspace, annotations, self.callbacks, self.loaded)
         self.hint = HTML().add_class("os-hint")
         self.readout = HTML().add_class("os-readout-box")
         self.notice = HTML(in_html(annotations.log.complaint())).add_class("os-notice")
+        self.left_out = HTML().add_class("os-left-out")
         self.canvas.observe(acted(lambda change: follow(self.desk, change["new"])), "gesture")
         self._laid = self.desk.displayed
         self.widget = self._assembled()
@@ -73,12 +75,13 @@ class Annotator:
         """Show the desk as it is; ``seconds`` is how long the action took so far."""
         desk, start = self.desk, time.perf_counter()
         if desk.displayed is not self._laid:
-            self._laid = desk.displayed
             self.canvas.show(desk.displayed.pixels, label="", width_px=CANVAS_PX)
+            self._laid = desk.displayed
         layer, (box, clicks) = self.painter.overlay(desk), marks(desk)
         with self.canvas.hold_sync():
             self.canvas.overlay, self.canvas.box, self.canvas.clicks = layer, box, clicks
             self.canvas.label, self.canvas.seq = alternative(desk), self.canvas.seq + 1
+        self.left_out.value = left_out_list(desk)
         self.objects.show(desk)
         self.toolbar.show(desk)
         self.hint.value = f'<div style="line-height:1.4">{in_html(next_step(desk))}</div>'
@@ -86,11 +89,28 @@ class Annotator:
         self.readout.value = readout(self._facts(), self.canvas.seq, ms)
 
     def take_up(self) -> None:
-        """Predict with the version in use from now on, if it is another."""
-        current = self.versions.current()
-        if current is not None and current.name != self.desk.session.label:
-            self.desk.use(session_in_use(self.study, self.workspace))
-            self.notice.value = in_html(f"Version {current.name} is in use now.")
+        """Predict with the version in use from now on, if another window has taken up another.
+
+        One that cannot be read keeps nobody from working: the version before answers on.
+        """
+        label = self.desk.session.label
+        try:
+            current = self.versions.current()
+            if current is not None and current.name != label:
+                self.loaded(current)()
+        except OpenScenesError as error:
+            said = f"The version in use cannot be read, so version {label} answers on: {error}"
+            self.notice.value = in_html(said)
+
+    def loaded(self, version: Version) -> Callable[[], None]:
+        """Read a version's weights; what is returned predicts with it from then on."""
+        session = session_of(self.study, version)
+
+        def use() -> None:
+            self.desk.use(session)
+            self.notice.value = in_html(f"Version {version.name} is in use now.")
+
+        return use
 
     def _acted(self, action: Callable[..., object]) -> Callable[..., None]:
         """An action of the user as a callback: catch up with other windows, act, draw."""
@@ -122,7 +142,7 @@ class Annotator:
     def _assembled(self) -> VBox:
         side = VBox(
             [self.toolbar.progress, self.hint, self.toolbar.widget, self.objects.widget,
-             self.readout, self.notice],
+             self.readout, self.notice, self.left_out],
             layout=Layout(flex="1 1 220px", min_width="0", padding="0 0 0 12px"),
         )  # fmt: skip
         wrapping = Layout(flex_flow="row wrap", align_items="flex-start")
