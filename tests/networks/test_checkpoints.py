@@ -1,6 +1,7 @@
 """Resume files: whole or not at all, and everything that the next step depends on."""
 
 import copy
+import os
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 
 from openscenes.networks import checkpoints
 from openscenes.networks.checkpoints import Keeper, TrainState, restore, save
+from openscenes.networks.tensor_files import write_tensors
 
 
 def make(optimiser="adamw"):
@@ -80,6 +82,44 @@ def test_a_truncated_file_means_from_the_beginning(share, tmp_path):
     assert restore(path, again, its_optimiser) == TrainState()
     assert equal(again.state_dict(), before)
     assert not its_optimiser.state
+
+
+def test_a_changed_byte_means_from_the_beginning(tmp_path):
+    path = tmp_path / "resume.safetensors"
+    network, optimiser = make()
+    steps(network, optimiser, 1)
+    save(path, network, optimiser, TrainState(3, 1))
+    whole = path.read_bytes()
+    for place in (0, 9, 40, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        again, its_optimiser = make()
+        before = copy.deepcopy(again.state_dict())
+        assert restore(path, again, its_optimiser) == TrainState()
+        assert equal(again.state_dict(), before) and not its_optimiser.state
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 3), (3, 4, 1)], ids=["wider", "smaller kernels"])
+def test_the_file_of_another_network_means_from_the_beginning(shape, tmp_path):
+    path = tmp_path / "resume.safetensors"
+    network, optimiser = make()
+    other = nn.Sequential(nn.Conv2d(*shape), nn.BatchNorm2d(shape[1]))
+    its_optimiser = torch.optim.AdamW(other.parameters(), lr=0.1)
+    steps(other, its_optimiser, 1)
+    save(path, other, its_optimiser, TrainState(3, 1))
+    before = copy.deepcopy(network.state_dict())
+    assert restore(path, network, optimiser) == TrainState()
+    assert equal(network.state_dict(), before) and not optimiser.state
+
+
+def test_what_is_no_resume_file_means_from_the_beginning(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "text").write_text("hello")
+    network, optimiser = make()
+    write_tensors({"a": torch.zeros(1)}, tmp_path / "other", {})
+    state = {f"network.{name}": value for name, value in network.state_dict().items()}
+    write_tensors(state, tmp_path / "newer", {"position": '{"epoch": 1, "lap": 2}'})
+    for name in ("pipe", "text", "other", "newer", ""):
+        assert restore(tmp_path / name, network, optimiser) == TrainState()
 
 
 def test_no_file_means_from_the_beginning(tmp_path):

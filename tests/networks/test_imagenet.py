@@ -7,7 +7,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torchvision.models import VGG, MobileNet_V2_Weights, ResNet, mobilenet_v2, resnet50
-from torchvision.models._api import WeightsEnum
 from torchvision.models.resnet import Bottleneck
 from torchvision.models.vgg import make_layers
 
@@ -109,6 +108,29 @@ def test_other_weights_are_refused_and_change_nothing(resnet):
     assert all(torch.equal(before[name], value) for name, value in narrow.state_dict().items())
 
 
+@pytest.mark.parametrize(
+    "stem",
+    [None, torch.zeros(64, 4, 7, 7), torch.zeros(())],
+    ids=["none", "four channels", "a number"],
+)
+@pytest.mark.parametrize("load", [load_imagenet_dextr, load_imagenet_itis], ids=["dextr", "itis"])
+def test_a_stem_that_reads_no_colours_is_told(resnet, tmp_path, load, stem):
+    state, _ = resnet
+    changed = {k: v for k, v in state.items() if k != "conv1.weight"}
+    torch.save(changed | ({} if stem is None else {"conv1.weight": stem}), tmp_path / "a.pth")
+    small = ITISConfig(aspp_width=8, decoder_width=8, skip_width=4)
+    network = DEXTR(SMALL_DEXTR) if load is load_imagenet_dextr else ITIS(small)
+    with pytest.raises(WeightsError, match=r"conv1\.weight: .*, wanted \(K, 3, k, k\)\); take"):
+        load(network, tmp_path / "a.pth")
+
+
+def test_whole_numbers_are_no_weights(resnet, tmp_path):
+    state, _ = resnet
+    torch.save(state | {"fc.bias": state["fc.bias"].to(torch.int8)}, tmp_path / "a.pth")
+    with pytest.raises(WeightsError, match=r"a\.pth holds fc\.bias as whole numbers; take the"):
+        load_imagenet_dextr(DEXTR(SMALL_DEXTR), tmp_path / "a.pth")
+
+
 def test_peers_start_from_imagenet_where_their_authors_did_and_weights_exist():
     kinds = {name: peer_of(PAPER, name).imagenet for name in PEERS}
     assert kinds == {
@@ -154,11 +176,12 @@ def test_imagenet_weights_are_strict(tmp_path):
         load_imagenet(network(MOBILE), tmp_path / "mobile.safetensors")
 
 
-def test_offline_the_error_says_where_to_put_the_file(monkeypatch):
-    def offline(self, *args, **kwargs):
+def test_offline_the_error_says_where_to_put_the_file(monkeypatch, tmp_path):
+    def offline(*args, **kwargs):
         raise URLError("no route")
 
-    monkeypatch.setattr(WeightsEnum, "get_state_dict", offline)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
     file = MobileNet_V2_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
     with pytest.raises(WeightsError, match=f"put {file} into .*checkpoints, or pass the path"):
         load_imagenet(network(MOBILE))

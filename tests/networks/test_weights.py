@@ -11,6 +11,7 @@ from openscenes.errors import WeightsError
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import (
+    COUNTER,
     load_published_iog,
     load_weights,
     parameter_groups,
@@ -98,6 +99,62 @@ def test_published_weights_fill_iog_and_leave_the_heads(tmp_path, prefix):
     load_published_iog(target, tmp_path / "iog.pth")
     assert same(target.iog, source.iog)
     assert torch.equal(target.classifier.weight, before.classifier.weight)
+
+
+@pytest.mark.parametrize("inner", ["state_dict", "model"])
+def test_published_weights_may_lie_in_a_checkpoint_and_count_no_batches(tmp_path, inner):
+    """PyTorch up to 0.4.0 had no such counters."""
+    source, target = network(seed=1), network(seed=2)
+    state = {k: v for k, v in source.iog.state_dict().items() if not k.endswith(COUNTER)}
+    torch.save({inner: state, "epoch": 7, "best": 0.5}, tmp_path / "iog.pth")
+    load_published_iog(target, tmp_path / "iog.pth")
+    assert same(target.iog, source.iog)
+
+
+def test_two_state_dicts_are_not_chosen_from(tmp_path):
+    state = network().iog.state_dict()
+    torch.save({"model": state, "average": state}, tmp_path / "iog.pth")
+    with pytest.raises(WeightsError, match="holds more than named tensors"):
+        load_published_iog(network(), tmp_path / "iog.pth")
+
+
+NAME = "psp4.bottleneck.0.weight"
+ODD_TENSORS = {
+    "whole numbers": (lambda t: t.to(torch.int32), r"of another type: psp4\S* torch\.int32 inst"),
+    "complex": (lambda t: t.to(torch.complex64), r"psp4\S* is of the type torch\.complex64"),
+    "float8": (lambda t: t.to(torch.float8_e5m2), r"psp4\S* is of the type torch\.float8_e5m2"),
+    "sparse": (lambda t: t.to_sparse(), r"psp4\S* is no dense tensor \(torch\.sparse_coo, cpu\)"),
+    "meta": (lambda t: t.to("meta"), r"psp4\S* is no dense tensor \(torch\.strided, meta\)"),
+    "repeated": (lambda t: t[:1, :1].expand(10**6, 10**6, 1, 1), "larger than what the file holds"),
+    "not a number": (lambda t: t * torch.nan, r"psp4\S* holds numbers that are not finite"),
+    "infinite": (lambda t: t + torch.inf, r"psp4\S* holds numbers that are not finite"),
+    "one number": (lambda t: t[0, 0, 0, 0].clone(), r"misshapen: psp4\S* \(\) instead"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_TENSORS)
+def test_a_tensor_that_no_network_has_is_named_and_changes_nothing(tmp_path, kind):
+    change, told = ODD_TENSORS[kind]
+    state, target, before = network().iog.state_dict(), network(seed=3), network(seed=3)
+    torch.save(state | {NAME: change(state[NAME])}, tmp_path / "iog.pth")
+    with pytest.raises(WeightsError, match=told):
+        load_published_iog(target, tmp_path / "iog.pth")
+    assert same(target, before)
+
+
+def test_half_and_double_precision_fit(tmp_path):
+    state, target = network().iog.state_dict(), network(seed=3)
+    torch.save(state | {NAME: state[NAME].double() * 0 + 0.5}, tmp_path / "iog.pth")
+    load_published_iog(target, tmp_path / "iog.pth")
+    assert (target.iog.state_dict()[NAME] == 0.5).all()
+
+
+def test_own_weights_that_are_not_finite_are_told(tmp_path):
+    broken = network()
+    broken.classifier.bias.data[2] = torch.nan
+    save_weights(broken, tmp_path / "a.safetensors", {})
+    with pytest.raises(WeightsError, match=r"classifier\.bias holds numbers that are not finite"):
+        load_weights(network(), tmp_path / "a.safetensors")
 
 
 def test_published_weights_must_be_whole(tmp_path):

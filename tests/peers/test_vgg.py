@@ -1,5 +1,7 @@
 """The parts of iFCN and FCTSFN: enlargement, settings, ImageNet's weights and their errors."""
 
+import hashlib
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,17 +17,23 @@ from openscenes.seeding import torch_generator
 NARROW = FCNConfig(widths=(4, 6, 8, 10, 12), fc_width=16)
 
 
-def published(monkeypatch, answer):
+@pytest.fixture
+def published(monkeypatch, tmp_path):
     """Make torchvision offer one file, fetched by ``answer``; return the kinds asked for."""
-    asked = []
 
-    def offer(kind):
-        asked.append(kind)
-        weights = SimpleNamespace(url="a/vgg16-0123.pth", get_state_dict=answer)
-        return {"IMAGENET1K_V1": weights}
+    def publish(answer, digest="0123"):
+        asked = []
 
-    monkeypatch.setattr(imagenet, "get_model_weights", offer)
-    return asked
+        def offer(kind):
+            asked.append(kind)
+            return {"IMAGENET1K_V1": SimpleNamespace(url=f"a/vgg16-{digest}.pth")}
+
+        monkeypatch.setattr(imagenet, "get_model_weights", offer)
+        monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+        monkeypatch.setattr(torch.hub, "download_url_to_file", answer)
+        return asked
+
+    return publish
 
 
 def test_enlargement_by_hand_and_as_a_bilinear_deconvolution():
@@ -49,22 +57,40 @@ def test_a_dropped_pool_keeps_the_grid_and_the_names():
 
 
 @pytest.mark.parametrize(("batch_norm", "kind"), [(False, "vgg16"), (True, "vgg16_bn")])
-def test_without_a_file_torchvisions_own_is_fetched(monkeypatch, batch_norm, kind):
+def test_without_a_file_torchvisions_own_is_fetched(published, tmp_path, batch_norm, kind):
     kernels = torch.randn(4, 3, 3, 3, generator=torch_generator("kernels"))
-    asked = published(monkeypatch, lambda **_: {FIRST: kernels, "features.0.bias": torch.ones(4)})
-    state = imagenet_vgg(FCNConfig(batch_norm=batch_norm), None)
-    assert asked == [kind]
+    torch.save({FIRST: kernels, "features.0.bias": torch.ones(4)}, tmp_path / "offered")
+    offered = (tmp_path / "offered").read_bytes()
+    fetched = []
+
+    def answer(url, path, digest, progress):
+        fetched.append((url, digest, progress))
+        Path(path).write_bytes(offered)
+
+    digest = hashlib.sha256(offered).hexdigest()[:8]
+    asked = published(answer, digest)
+    for _ in range(2):
+        state = imagenet_vgg(FCNConfig(batch_norm=batch_norm), None)
+    assert asked == [kind, kind] and fetched == [(f"a/vgg16-{digest}.pth", digest, False)]
     for channel, deviation in enumerate(IMAGENET_STD):
         torch.testing.assert_close(state[FIRST][:, channel] * 255 * deviation, kernels[:, channel])
     assert torch.equal(state["features.0.bias"], torch.ones(4))
 
 
+def test_a_fetched_file_that_has_changed_is_not_read(published, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    torch.save({FIRST: torch.zeros(4, 3, 3, 3)}, tmp_path / "checkpoints/vgg16-0123.pth")
+    published(lambda *_, **__: pytest.fail("fetched again"))
+    with pytest.raises(WeightsError, match=r"vgg16-0123\.pth is damaged; remove it, and it is fet"):
+        imagenet_vgg(NARROW, None)
+
+
 @pytest.mark.parametrize("error", [OSError("no route"), RuntimeError("invalid hash value")])
-def test_a_failed_fetch_says_what_to_do(monkeypatch, error):
-    def fail(**_):
+def test_a_failed_fetch_says_what_to_do(published, error):
+    def fail(*_, **__):
         raise error
 
-    published(monkeypatch, fail)
+    published(fail)
     with pytest.raises(WeightsError, match=rf"\({error}\); put vgg16-0123\S* into "):
         imagenet_vgg(NARROW, None)
 

@@ -11,14 +11,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from openscenes.paths import atomic
+from openscenes.errors import WeightsError
+from openscenes.networks.tensor_files import State, read_tensors, write_tensors
+from openscenes.networks.weights import load_strictly
 
 PAUSE_S = 5.0  # between two writings of a resume file, at least
 WRITING_SHARE = 0.05  # of the time, at most
+NETWORK = "network."  # before the names of its tensors; the optimiser's are named likewise
 
 
 @dataclass
@@ -78,28 +79,29 @@ def save(
     path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, state: TrainState
 ) -> None:
     """Write network, optimiser and position to one safetensors file."""
-    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors = {f"{NETWORK}{name}": value for name, value in network.state_dict().items()}
     tensors |= _optimiser_tensors(optimiser)
-    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    with atomic(path) as partial:
-        save_file(whole, partial, metadata={"position": json.dumps(asdict(state))})
+    write_tensors(tensors, path, {"position": json.dumps(asdict(state))})
 
 
 def restore(path: Path | None, network: nn.Module, optimiser: torch.optim.Optimizer) -> TrainState:
-    """Go on where the file stopped; a missing or damaged file means from the beginning."""
-    if path is None or not path.exists():
+    """Go on where the file stopped; without one that fits the run, from the beginning.
+
+    A file that is missing, damaged or of another network changes nothing.
+    """
+    if path is None:
         return TrainState()
     try:
-        with safe_open(path, framework="pt") as file:
-            position = json.loads(file.metadata()["position"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError):
+        tensors, metadata = read_tensors(path)
+        state = TrainState(**json.loads(metadata["position"]))
+        moments = _moments(optimiser, tensors)
+        weights = {n.removeprefix(NETWORK): t for n, t in tensors.items() if n.startswith(NETWORK)}
+        load_strictly(network, weights, f"{path}")
+    except (WeightsError, LookupError, TypeError, ValueError):
         return TrainState()
-    prefix = "network."
-    weights = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-    network.load_state_dict(weights, strict=True)
-    _restore_optimiser(optimiser, tensors)
-    return TrainState(**position)
+    for parameter, key, value in moments:
+        optimiser.state[parameter][key] = value
+    return state
 
 
 def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
@@ -115,8 +117,13 @@ def _optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
-def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    parameters = _parameters(optimiser)
+def _moments(optimiser: torch.optim.Optimizer, tensors: State) -> list[tuple[Tensor, str, Tensor]]:
+    """Parameter, name and value of all that the optimiser knows of its parameters.
+
+    Raises:
+        LookupError, ValueError: if they are those of other parameters.
+    """
+    parameters, moments = _parameters(optimiser), []
     for name, value in tensors.items():
         kind, _, rest = name.partition(".")
         if kind != "optimiser":
@@ -124,5 +131,8 @@ def _restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tens
         index, _, key = rest.partition(".")
         parameter = parameters[int(index)]
         if key != "step":  # laid out as the parameter is, so that the next step takes the same path
+            if value.shape != parameter.shape:
+                raise ValueError(f"{name} is {value.shape}, its parameter {parameter.shape}")
             value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-        optimiser.state[parameter][key] = value
+        moments.append((parameter, key, value))
+    return moments

@@ -5,23 +5,32 @@ Every load is strict: a missing, unknown or misshapen tensor is an error that na
 
 from __future__ import annotations
 
-import pickle
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
 from openscenes.errors import WeightsError
+from openscenes.files import one_line, reason
 from openscenes.networks.backbones import INPUT_CHANNELS
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.paths import atomic
+from openscenes.networks.tensor_files import (
+    FLOATS,
+    State,
+    check_tensors,
+    read_state,
+    read_tensors,
+    write_tensors,
+)
 
 COUNTER = "num_batches_tracked"
+COLOURS = 3
+NAMED_PROBLEMS = 3
+PARALLEL_PREFIX = "module."
 # The classification layers, and MobileNetV2's last 1x1 convolution, which has no place here.
 CLASSIFICATION_ONLY = ("fc.", "classifier.", "features.18.")
 
@@ -46,8 +55,8 @@ def load_imagenet(network: OpenSceneNet, source: Path | None = None) -> None:
         )
     state = imagenet_state(name, source)
     kept = {key: state[key] for key in state if not key.startswith(CLASSIFICATION_ONLY)}
-    if (stem := backbone.stem_name) in kept:
-        kept[stem] = _with_click_channels(kept[stem])
+    stem = backbone.stem_name
+    kept[stem] = _with_click_channels(stem_kernel(kept, stem))
     load_strictly(backbone, _with_counters(kept, backbone), f"{source or name}")
 
 
@@ -60,17 +69,46 @@ def imagenet_state(kind: str, source: Path | None = None) -> State:
     Raises:
         WeightsError: if the weights cannot be had.
     """
-    if source is not None:
-        return read_state(Path(source))
-    weights = get_model_weights(kind)["IMAGENET1K_V1"]
-    try:
-        return dict(weights.get_state_dict(progress=False, check_hash=True))
-    except (OSError, RuntimeError) as error:
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
+    state = read_state(_fetched(kind) if source is None else Path(source))
+    odd = [name for name in state if state[name].dtype not in FLOATS and COUNTER not in name]
+    if odd:
         raise WeightsError(
-            f"The ImageNet weights of {kind} could not be fetched ({error}); put "
-            f"{Path(weights.url).name} into {folder}, or pass the path of a local file."
+            f"{source or kind} holds {_first(odd)} as whole numbers; take the file of {kind} as "
+            "torchvision publishes it."
+        )
+    return state
+
+
+def stem_kernel(state: State, name: str) -> Tensor:
+    """The (K, 3, k, k) kernel that reads colours, or WeightsError where there is none."""
+    kernel = state.get(name)
+    if kernel is None or kernel.ndim != 4 or kernel.shape[1] != COLOURS:
+        found = "missing" if kernel is None else f"{tuple(kernel.shape)}"
+        raise WeightsError(
+            f"The weights do not fit this network ({name}: {found}, wanted (K, {COLOURS}, k, k)); "
+            "take the file that torchvision publishes."
+        )
+    return kernel
+
+
+def _fetched(kind: str) -> Path:
+    """torchvision's file of weights, fetched once and compared with the digest in its name."""
+    url = get_model_weights(kind)["IMAGENET1K_V1"].url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
+    digest = path.stem.rpartition("-")[2]
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, f"{path}", digest, progress=False)
+        found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else digest
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(
+            f"The ImageNet weights of {kind} could not be fetched ({reason(error)}); put "
+            f"{path.name} into {path.parent}, or pass the path of a local file."
         ) from error
+    if not found.startswith(digest):
+        raise WeightsError(f"{path} is damaged; remove it, and it is fetched again.")
+    return path
 
 
 def copy_tensors(state: State, targets: Mapping[str, Tensor], kind: str) -> None:
@@ -99,56 +137,59 @@ def copy_tensors(state: State, targets: Mapping[str, Tensor], kind: str) -> None
 
 def _with_click_channels(kernel: Tensor) -> Tensor:
     """(K, 3, k, k) colour kernel to (K, 5, k, k), zero for the clicks."""
-    clicks = kernel.new_zeros(len(kernel), INPUT_CHANNELS - kernel.shape[1], *kernel.shape[2:])
+    clicks = kernel.new_zeros(len(kernel), INPUT_CHANNELS - COLOURS, *kernel.shape[2:])
     return torch.cat((kernel, clicks), dim=1)
 
 
-def _with_counters(state: State, backbone: nn.Module) -> State:
-    """Old files count no batches; PyTorch starts such counters at zero, and so do we."""
+def _with_counters(state: State, module: nn.Module) -> State:
+    """Old files count no batches; PyTorch starts such counters at zero, and so do we.
+
+    Nothing is computed from them.
+    """
     counters = {
         name: torch.zeros_like(tensor)
-        for name, tensor in backbone.state_dict().items()
+        for name, tensor in module.state_dict().items()
         if name.endswith(COUNTER)
     }
     return counters | state
 
 
-State = dict[str, Tensor]
-NAMED_PROBLEMS = 3
-PARALLEL_PREFIX = "module."
-
-
 def save_weights(module: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:
-    """Write all weights of ``module`` and ``metadata`` as safetensors, whole or not at all."""
-    state = {name: tensor.cpu().contiguous() for name, tensor in module.state_dict().items()}
-    with atomic(Path(path)) as partial:
-        save_file(state, partial, dict(metadata))
+    """Write all weights of ``module`` and ``metadata`` as safetensors, whole or not at all.
+
+    Equal weights and metadata give equal bytes: no time is written.
+    """
+    write_tensors(module.state_dict(), Path(path), metadata)
 
 
 def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
     """Read what ``save_weights`` wrote into ``module``; its metadata comes back.
 
     Raises:
-        WeightsError: if the file is missing, damaged, or not exactly the module's.
+        WeightsError: if the file is missing, damaged, holds numbers that are not finite, or is
+            not exactly the module's.
     """
     path = Path(path)
-    load_strictly(module, read_state(path), f"{path}")
-    with safe_open(path, "pt") as opened:
-        return dict(opened.metadata() or {})
+    state, metadata = read_tensors(path)
+    check_tensors(state, path)
+    load_strictly(module, state, one_line(f"{path}"))
+    return metadata
 
 
 def load_published_iog(network: OpenSceneNet, path: Path) -> None:
     """Read IOG's published state dict (.safetensors or .pth) into ``network.iog``.
 
-    Names may carry the prefix that a data-parallel wrapper leaves.
+    Names may carry the prefix that a data-parallel wrapper leaves; files of PyTorch before 0.4.1
+    lack the counters of batches.
     Ours: the pixel predictor and the class head, which IOG has not, stay as they are.
 
     Raises:
         WeightsError: if the file is missing, damaged, or not exactly IOG's.
     """
     state = read_state(Path(path))
-    plain = {name.removeprefix(PARALLEL_PREFIX): tensor for name, tensor in state.items()}
-    load_strictly(network.iog, plain, f"{path}")
+    if all(name.startswith(PARALLEL_PREFIX) for name in state):
+        state = {name.removeprefix(PARALLEL_PREFIX): tensor for name, tensor in state.items()}
+    load_strictly(network.iog, _with_counters(state, network.iog), one_line(f"{path}"))
 
 
 def parameter_groups(network: nn.Module, lr: float, head_factor: float) -> list[dict[str, Any]]:
@@ -165,38 +206,13 @@ def parameter_groups(network: nn.Module, lr: float, head_factor: float) -> list[
     ]
 
 
-def read_state(path: Path) -> State:
-    """The named tensors of a .safetensors file, or of a .pth file that holds nothing else.
-
-    Raises:
-        WeightsError: if the file is missing, damaged, of another kind, or holds other objects.
-    """
-    if not path.is_file():
-        raise WeightsError(f"There is no weight file {path}; check the path or train the network.")
-    try:
-        if path.suffix == ".safetensors":
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise WeightsError(
-            f"{path} is damaged or holds more than tensors; fetch or save it again as a plain "
-            "state dict."
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(
-            f"{path} holds more than named tensors; save only the network's state dict."
-        )
-    return dict(state)
-
-
 def load_strictly(module: nn.Module, state: State, source: str) -> None:
     """Load a state dict that must be exactly the module's.
 
     Args:
         source: what the tensors are, for the message.
     Raises:
-        WeightsError: naming what is missing, unknown or misshapen.
+        WeightsError: naming what is missing, unknown, misshapen or of another type.
     """
     target = module.state_dict()
     problems = {
@@ -206,6 +222,11 @@ def load_strictly(module: nn.Module, state: State, source: str) -> None:
             f"{name} {tuple(state[name].shape)} instead of {tuple(target[name].shape)}"
             for name in target
             if name in state and state[name].shape != target[name].shape
+        ],
+        "of another type": [
+            f"{name} {state[name].dtype} instead of {target[name].dtype}"
+            for name in target
+            if name in state and (state[name].dtype in FLOATS) != (target[name].dtype in FLOATS)
         ],
     }
     found = [f"{kind}: {_first(names)}" for kind, names in problems.items() if names]
@@ -219,4 +240,4 @@ def load_strictly(module: nn.Module, state: State, source: str) -> None:
 
 def _first(names: list[str]) -> str:
     rest = len(names) - NAMED_PROBLEMS
-    return ", ".join(names[:NAMED_PROBLEMS]) + (f" and {rest} more" if rest > 0 else "")
+    return one_line(", ".join(names[:NAMED_PROBLEMS])) + (f" and {rest} more" if rest > 0 else "")

@@ -22,7 +22,7 @@ from openscenes.networks.openscene import (
     materialise,
     register_input_scale,
 )
-from openscenes.networks.weights import copy_tensors, imagenet_state
+from openscenes.networks.weights import copy_tensors, imagenet_state, stem_kernel
 from openscenes.seeding import torch_generator
 from openscenes.settings import setting
 
@@ -175,8 +175,8 @@ def load_imagenet_dextr(network: DEXTR, source: Path | None = None) -> None:
         WeightsError: if the weights cannot be had, or do not fit.
     """
     state = imagenet_state("resnet101", source)
-    if STEM in state:
-        state[STEM] = torch.cat((state[STEM], state[STEM][:, -1:]), dim=1)
+    kernel = stem_kernel(state, STEM)
+    state[STEM] = torch.cat((kernel, kernel[:, -1:]), dim=1)
     backbone = {k: v for k, v in network.state_dict().items() if not k.startswith("layer5.")}
     copy_tensors(state, backbone, "ResNet-101")
 

@@ -25,7 +25,7 @@ from openscenes.networks.openscene import (
     materialise,
     register_input_scale,
 )
-from openscenes.networks.weights import copy_tensors, imagenet_state
+from openscenes.networks.weights import copy_tensors, imagenet_state, stem_kernel
 from openscenes.seeding import torch_generator
 from openscenes.settings import require_between, require_one_of, setting
 
@@ -151,9 +151,9 @@ def load_imagenet_itis(network: ITIS, source: Path | None = None) -> None:
         WeightsError: if the weights cannot be had, or do not fit.
     """
     state, stem = imagenet_state("resnet101", source), network.backbone.stem_name
-    if stem in state:
-        maps = network.config.input_channels - state[stem].shape[1]
-        state[stem] = F.pad(state[stem], (0, 0, 0, 0, 0, maps))
+    kernel = stem_kernel(state, stem)
+    maps = network.config.input_channels - kernel.shape[1]
+    state[stem] = F.pad(kernel, (0, 0, 0, 0, 0, maps))
     copy_tensors(state, network.backbone.state_dict(), "ResNet-101")
 
 
