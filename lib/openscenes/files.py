@@ -52,11 +52,13 @@ def read_bytes(path: Path | str, what: str = "file", limit: int = MAX_BYTES) -> 
     require_regular(path, what)
     try:
         with Path(path).open("rb") as file:
-            content = file.read(limit + 1)
+            # read(limit) would take the memory of the limit
+            small = os.fstat(file.fileno()).st_size <= limit
+            content = file.read() if small else b""
     except (OSError, MemoryError) as error:
         raise DataError(f"The {what} {one_line(str(path))} cannot be read ({reason(error)}); "
                         "mend or replace it.") from None  # fmt: skip
-    if len(content) > limit:
+    if not small:
         raise DataError(f"The {what} {one_line(str(path))} has more than {limit} bytes; give a "
                         "smaller one.")  # fmt: skip
     return content
