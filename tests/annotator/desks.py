@@ -30,7 +30,7 @@ class BoxModel:
         self.label, self.cache, self.asked = label, ImageCache(), []
 
     def image(self, path):
-        return self.cache.image(path)
+        return self.cache.image(path, upright=True)
 
     def predict(self, path, box, point, further=()):
         image = self.image(path)

@@ -4,12 +4,18 @@ from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from openscenes import masks
 from openscenes.annotator.screen.desk import LONGEST_NAME
+from openscenes.annotator.screen.drawing import marks
 from openscenes.annotator.screen.loop_figure import first_image
 from openscenes.annotator.store.log import Log
 from openscenes.errors import DataError, InputError
+from openscenes.widgets.canvas import canvas
 
 desks = SimpleNamespace(**run_path(str(Path(__file__).parent / "desks.py")))
 
@@ -183,6 +189,113 @@ def test_a_model_that_cannot_answer_leaves_the_desk_as_it_was(desk, monkeypatch)
     refused(desk, desk.correct, 6, 12, -1, words="outside the crop")
     desk.draw((1, 1, 9, 9))
     refused(desk, desk.point, 4, 4, words="outside the crop")
+
+
+def test_an_image_that_was_replaced_is_taken_for_the_same_on_request(folder, desk):
+    made = desks.click_object(desk)
+    desk.accept()
+    refused(desk, desk.take_for_same, words="No object was made on other content")
+    (folder / "3.png").rename(folder / "0.png")
+    desk.go(1)
+    desk.go(-1)
+    assert (desk.objects, desk.n_left_behind) == ((), 1)
+    desk.take_for_same()
+    assert (desk.objects[0].object_id, desk.n_left_behind) == (made.object_id, 0)
+    again = desks.desk(folder)
+    again.lay(0)
+    assert (len(again.objects), again.n_left_behind) == (1, 0)
+
+
+def test_a_picture_that_only_moved_is_not_taken_for_another(folder, desk):
+    desks.click_object(desk)
+    (folder / "0.png").rename(folder / "9.png")
+    (folder / "1.png").rename(folder / "0.png")
+    again = desks.desk(folder)
+    again.lay(0)
+    assert (again.path.name, again.n_left_behind) == ("0.png", 0)
+    again.lay(3)
+    assert (again.path.name, len(again.objects)) == ("9.png", 1)
+
+
+def test_an_image_whose_bytes_alone_changed_keeps_its_objects(folder, desk):
+    desks.click_object(desk)
+    with Image.open(folder / "0.png") as image:
+        note = PngInfo()
+        note.add_text("Comment", "five stars")
+        image.load()
+        image.save(folder / "0.png", pnginfo=note)
+    refused(desk, desk.correct, 6, 12, -1, words="has changed since it was put up")
+    again = desks.desk(folder)
+    assert (len(again.objects), again.n_left_behind) == (1, 0)
+    again.choose(again.objects[0].object_id)
+    again.correct(6, 12, -1)
+    assert len(again.object.clicks) == 2
+
+
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_a_tagged_photo_is_shown_clicked_and_kept_upright(tmp_path, tag):
+    """A bright square in the upper left of the upright image, 40 x 60."""
+    upright = np.zeros((40, 60, 3), np.uint8)
+    upright[2:12, 4:24] = 255
+    back = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Image.Transpose that a viewer undoes
+    stored = Image.fromarray(upright)
+    if tag in back:
+        stored = stored.transpose(Image.Transpose(back[tag]))
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    stored.save(tmp_path / "a.jpg", quality=100, subsampling=0, exif=exif)
+    desk = desks.desk(tmp_path)
+    pixels = desk.displayed.pixels
+    assert pixels.shape == (40, 60, 3)
+    assert desk.facts.size == (40, 60)
+    assert pixels[3:11, 5:23].min() > 200
+    assert pixels[14:].max() < 60
+    made = desks.click_object(desk, (2, 4, 12, 24), (7, 14))
+    assert made.size == (40, 60)
+    assert made.clicks[0][:2] == (7.0, 14.0)
+    assert np.array_equal(masks.decode(made.mask), pixels[..., 0] > 128)
+    assert desk.mask_of(made).shape == (40, 60)
+    assert desk.misfits == ""
+
+
+def test_objects_of_another_frame_are_said_and_not_drawn(tmp_path):
+    Image.fromarray(np.zeros((60, 40, 3), np.uint8)).save(tmp_path / "a.png")
+    desk = desks.desk(tmp_path)
+    desks.click_object(desk)
+    log = desk.workspace.log_path
+    digest = desk.facts.digest
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((60, 40, 3), np.uint8)).save(tmp_path / "a.png", exif=exif)
+    again = desks.desk(tmp_path)
+    log.write_text(log.read_text().replace(digest, again.facts.digest))
+    again = desks.desk(tmp_path)
+    assert again.objects == ()
+    assert "1 object(s) of a.png are left out" in again.misfits
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 30_000), (30_000, 1), (1, 2), (3, 1), (2_000, 3_000)], ids=str
+)
+def test_images_of_any_size_are_shown(tmp_path, size):
+    Image.new("RGB", size[::-1]).save(tmp_path / "a.png")
+    desk = desks.desk(tmp_path)
+    assert max(desk.displayed.pixels.shape) <= 1024
+    assert min(desk.displayed.pixels.shape) >= 1
+    shown = canvas(desk.displayed.pixels, label="")
+    assert shown.image.startswith(b"\xff\xd8")
+    assert 1 <= shown.width_px <= 640
+    height, width = desk.displayed.pixels.shape[:2]
+    desk.draw((0, 0, height, width))
+    assert desk.box == (0.0, 0.0, *map(float, size))
+    desk.point(height - 1, width - 1)
+    made = desk.object
+    assert masks.decode(made.mask).all()
+    assert desk.mask_of(made).shape == (height, width)
+    assert marks(desk)[0] == [0, 0, height, width]
+    if max(size) != 3_000:
+        figure, _ = first_image(desk)
+        assert max(figure.get_size_inches()) < 20
 
 
 @pytest.mark.parametrize(

@@ -334,14 +334,14 @@ def test_a_second_press_of_evolve_leaves_the_words_of_the_first(window, monkeypa
 
 
 def test_what_is_left_out_is_listed_on_the_page(window, place):
-    assert window.left_out.value == ""
+    assert window.left_out.list.value == ""
     (place.images / "1.png").write_bytes(b"\x89PNG")
     (place.images / "2.png").unlink()
     window.toolbar.buttons["Next"].click()
     assert "3 images, 2 of which cannot be shown" in window.callbacks.message.value
-    assert window.left_out.value.count("<li>left out: ") == 2
-    assert "left out: 1.png (unreadable image" in window.left_out.value
-    assert "left out: 2.png (image missing" in window.left_out.value
+    assert window.left_out.list.value.count("<li>left out: ") == 2
+    assert "left out: 1.png (unreadable image" in window.left_out.list.value
+    assert "left out: 2.png (image missing" in window.left_out.list.value
     click_object(window)
     assert window.desk.object.image == "0.png"
 
@@ -384,8 +384,8 @@ def test_no_name_from_outside_becomes_a_tag(place, monkeypatch):
     pages = [evolve_panel.version_table(named), readout({STRANGE: STRANGE}, 1, 2.0)]
     pages += [caption(STRANGE, STRANGE)]
     Versions(place.folder).accept(add_version(place, "first").name)
-    monkeypatch.setattr(widget, "session_in_use", lambda *_: desks.BoxModel(STRANGE))
-    monkeypatch.setattr(widget, "session_of", lambda *_: desks.BoxModel(STRANGE))
+    monkeypatch.setattr(widget, "session_in_use", lambda *_: desks.BoxModel(STRANGE.strip()))
+    monkeypatch.setattr(widget, "session_of", lambda *_: desks.BoxModel(STRANGE.strip()))
     monkeypatch.setattr(Log, "complaint", lambda _: STRANGE)
     monkeypatch.setattr(evolve_panel, "prospect", lambda *_: Split((), (), (), ()))
     opened = Annotator(None, place)

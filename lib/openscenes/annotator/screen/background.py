@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import redirect_stderr
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
 from typing import NamedTuple, TextIO, TypeVar
 
 from openscenes.errors import InputError
@@ -68,6 +68,16 @@ class ProgressStream:
         return True
 
 
+@contextmanager
+def reported(report: Callable[[Progress], None]) -> Iterator[None]:
+    """Report the bars of the work within; work beside it in a thread keeps its own report."""
+    if isinstance(sys.stderr, ProgressStream):
+        yield
+    else:
+        with redirect_stderr(ProgressStream(report, sys.stderr)):
+            yield
+
+
 class Background:
     """At most one piece of work at a time; ``doing`` says in words which, or is empty."""
 
@@ -109,7 +119,7 @@ class Background:
     def _run(self, work: Callable[[], Made], then: Callable[[Made | None], None]) -> None:
         made, failure = None, None
         try:
-            with redirect_stderr(ProgressStream(self.report, sys.stderr)):
+            with reported(self.report):
                 made = work()
         except Exception as error:
             failure = error

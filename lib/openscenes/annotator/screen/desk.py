@@ -7,6 +7,7 @@ inside point.  The model predicts what an action gives; it is kept in the log, t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from openscenes import masks
@@ -14,6 +15,7 @@ from openscenes.annotator.evolve.session import Click, ObjectPrediction, Session
 from openscenes.annotator.screen.displayed_image import DisplayedImage
 from openscenes.annotator.screen.displayed_image import displayed as displayed
 from openscenes.annotator.screen.folder_images import FolderImages, LaidImage
+from openscenes.annotator.store.frames import fitting
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.snapshot import ImageFacts, Snapshot
 from openscenes.annotator.store.workspace import Workspace
@@ -44,7 +46,7 @@ class Desk:
 
     def __init__(self, workspace: Workspace, annotations: Annotations, session: Session) -> None:
         """Begin with the first image that has no accepted object; DataError if none is readable."""
-        self.workspace, self.folder = workspace, FolderImages(workspace)
+        self.workspace, self.folder = workspace, FolderImages(workspace, annotations)
         self.annotations, self.session = annotations, session
         self.chosen: str | None = None
         self.box: Box | None = None
@@ -81,13 +83,26 @@ class Desk:
     @property
     def objects(self) -> tuple[Snapshot, ...]:
         """The image's objects, the oldest first, but not ``misfits``."""
-        known = self.annotations.objects(self.facts.digest)
-        return tuple(one for one in known if tuple(one.size) == tuple(self.facts.size))
+        return fitting(self.annotations.objects(self.facts.digest), self.facts)[0]
 
     @property
-    def misfits(self) -> int:
-        """How many of the image's objects were made in another frame, and cannot be drawn."""
-        return len(self.annotations.objects(self.facts.digest)) - len(self.objects)
+    def misfits(self) -> str:
+        """One sentence about objects that were made on another frame of the image, or ""."""
+        return fitting(self.annotations.objects(self.facts.digest), self.facts)[1]
+
+    @property
+    def n_left_behind(self) -> int:
+        """Objects that were made on other content of this file; see ``take_for_same``."""
+        return sum(len(self.annotations.objects(digest)) for digest in self._laid.former)
+
+    def take_for_same(self) -> None:
+        """Put the objects of the file's former content onto the image that is seen."""
+        if not self._laid.former:
+            raise InputError("No object was made on other content of this image.")
+        self._require_unchanged()
+        for digest in self._laid.former:
+            self.annotations.rebind(digest, self.facts)
+        self._laid = replace(self._laid, former=())
 
     @property
     def object(self) -> Snapshot | None:
@@ -225,13 +240,17 @@ class Desk:
     def _predicted(
         self, box: Box, point: Sequence[float], further: Sequence[Click] = ()
     ) -> ObjectPrediction:
-        """The model's answer on the image that is seen: the file must still be that image."""
-        if self.workspace.facts(self.path) != self.facts:
+        """The model's answer on the image that is seen."""
+        self._require_unchanged()
+        return self.session.predict(self.path, box, point, further)
+
+    def _require_unchanged(self) -> None:
+        """The file must still be the image that is seen; DataError if it cannot be read now."""
+        if self.workspace.facts(self.path) != self._laid.file:
             raise InputError(
                 f"{one_line(self.facts.path)} has changed since it was put up; go to another image "
                 "and back to see it as it is now."
             )
-        return self.session.predict(self.path, box, point, further)
 
     def _put(self, laid: LaidImage) -> None:
         self._laid = laid

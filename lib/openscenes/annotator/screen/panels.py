@@ -10,6 +10,7 @@ from ipywidgets import HTML, Combobox, HBox, Layout, Select, Text, VBox
 from openscenes.annotator.exchange.export import Kind, export
 from openscenes.annotator.exchange.exported import class_of
 from openscenes.annotator.exchange.imports import import_objects
+from openscenes.annotator.screen.background import Progress, reported
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.screen.drawing import LEGEND, clicks_of
 from openscenes.annotator.screen.toolbar import WIDE, Acted, button
@@ -23,6 +24,12 @@ WORDS: dict[Kind, tuple[str, str]] = {
     "voc": ("Export VOC", "label maps in the layout of PASCAL VOC"),
     "png": ("Export PNG", "one black and white PNG per object"),
 }
+
+
+IMPORTED = (
+    "Undo takes no import back: choose an object that is not wanted in its image's list, and "
+    "press Delete, which Undo does take back."
+)
 
 
 class ExportPanel:
@@ -44,14 +51,24 @@ class ExportPanel:
         self.widget = VBox([row, self.report], layout=WIDE)
 
     def _export(self, kind: Kind) -> None:
-        self._say(export, kind)
+        self._say(f"Export {kind}", export, kind)
 
     def _import(self) -> None:
-        self._say(import_objects, self.source.value)
+        self._say("Import", import_objects, self.source.value, IMPORTED)
 
-    def _say(self, what: Callable[..., object], given: str) -> None:
-        """Do it, and show its report."""
-        self.report.value = in_html(str(what(self.annotations, self.workspace, given)))
+    def _say(self, doing: str, what: Callable[..., object], given: str, then: str = "") -> None:
+        """Do it while its progress is shown, then show its report; as before where it fails."""
+
+        def progressed(said: Progress) -> None:
+            self.report.value = in_html(f"{doing}: {said.label}, {said.done} of {said.total}")
+
+        shown = self.report.value
+        self.report.value = in_html(f"{doing} ...")
+        try:
+            with reported(progressed):
+                shown = in_html(f"{what(self.annotations, self.workspace, given)} {then}")
+        finally:
+            self.report.value = shown
 
 
 MOST_LINES = 12  # of what is left out
@@ -103,16 +120,35 @@ class ObjectPanel:
         return changed
 
 
+class LeftOutPanel:
+    """What of the folder is not shown, and a button for an image that was replaced or edited."""
+
+    def __init__(self, take_for_same: Callable[..., object]) -> None:
+        """``take_for_same`` puts the objects of the former content onto the image."""
+        self.list, self.sentence = HTML().add_class("os-left-out"), HTML()
+        self.take = button("Take it for the same image", "take-for-same", take_for_same)
+        self.former = VBox([self.sentence, self.take], layout=WIDE)
+        self.widget = VBox([self.list, self.former], layout=WIDE)
+
+    def show(self, desk: Desk) -> None:
+        """Follow the desk."""
+        n, name = desk.n_left_behind, one_line(desk.facts.path, NAME)
+        self.list.value = left_out_list(desk)
+        self.sentence.value = in_html(
+            f"{n} object(s) were made on other content of {name}: it was replaced or edited since."
+        ) if n else ""  # fmt: skip
+        self.former.layout.display = "flex" if n else "none"
+
+
 def left_out_list(desk: Desk) -> str:
     """What of the folder is not shown, and why, as HTML; empty where nothing is left out."""
-    lines = [f"{name} ({why})" for name, why in desk.folder.why().items()]
-    if desk.misfits:
-        lines.append(f"{desk.misfits} object(s) of this image, made on it in another frame")
+    lines = [f"left out: {name} ({why})" for name, why in desk.folder.why().items()]
     if len(lines) > MOST_LINES:
-        lines[MOST_LINES:] = [f"{len(lines) - MOST_LINES} more"]
-    items = "".join(f"<li>left out: {in_html(line, 300)}</li>" for line in lines)
+        lines[MOST_LINES:] = [f"left out: {len(lines) - MOST_LINES} more"]
+    said = [line for line in (desk.workspace.read_only, desk.misfits) if line]
+    items = "".join(f"<li>{in_html(line, 400)}</li>" for line in [*said, *lines])
     style = "line-height:1.3;font-size:90%;margin:0;padding-left:1.2em"
-    return f'<ul style="{style}">{items}</ul>' if lines else ""
+    return f'<ul style="{style}">{items}</ul>' if items else ""
 
 
 def _legend() -> str:

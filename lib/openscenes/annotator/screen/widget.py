@@ -12,7 +12,7 @@ from openscenes.annotator.evolve.session import session_in_use, session_of
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.screen.drawing import ObjectPainter, alternative, marks, next_step
 from openscenes.annotator.screen.evolve_panel import EvolvePanel
-from openscenes.annotator.screen.panels import ExportPanel, ObjectPanel, left_out_list
+from openscenes.annotator.screen.panels import ExportPanel, LeftOutPanel, ObjectPanel
 from openscenes.annotator.screen.toolbar import HELP, WIDE, Toolbar, follow
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.objects import Annotations
@@ -65,7 +65,7 @@ class Annotator:
         self.hint = HTML().add_class("os-hint")
         self.readout = HTML().add_class("os-readout-box")
         self.notice = HTML(in_html(annotations.log.complaint())).add_class("os-notice")
-        self.left_out = HTML().add_class("os-left-out")
+        self.left_out = LeftOutPanel(acted(lambda: self.desk.take_for_same()))
         self.canvas.observe(acted(lambda change: follow(self.desk, change["new"])), "gesture")
         self._laid = self.desk.displayed
         self.widget = self._assembled()
@@ -81,7 +81,7 @@ class Annotator:
         with self.canvas.hold_sync():
             self.canvas.overlay, self.canvas.box, self.canvas.clicks = layer, box, clicks
             self.canvas.label, self.canvas.seq = alternative(desk), self.canvas.seq + 1
-        self.left_out.value = left_out_list(desk)
+        self.left_out.show(desk)
         self.objects.show(desk)
         self.toolbar.show(desk)
         self.hint.value = f'<div style="line-height:1.4">{in_html(next_step(desk))}</div>'
@@ -142,7 +142,7 @@ class Annotator:
     def _assembled(self) -> VBox:
         side = VBox(
             [self.toolbar.progress, self.hint, self.toolbar.widget, self.objects.widget,
-             self.readout, self.notice, self.left_out],
+             self.readout, self.notice, self.left_out.widget],
             layout=Layout(flex="1 1 220px", min_width="0", padding="0 0 0 12px"),
         )  # fmt: skip
         wrapping = Layout(flex_flow="row wrap", align_items="flex-start")
