@@ -9,15 +9,18 @@ import json
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from openscenes.errors import WeightsError
+from openscenes.files import number, whole_number
 from openscenes.networks.tensor_files import State, read_tensors, write_tensors
 from openscenes.networks.weights import load_strictly
 
 PAUSE_S = 5.0  # between two writings of a resume file, at least
+_MANY = 2**53  # more epochs or steps than any run has
 WRITING_SHARE = 0.05  # of the time, at most
 NETWORK = "network."  # before the names of its tensors; the optimiser's are named likewise
 
@@ -93,14 +96,24 @@ def restore(path: Path | None, network: nn.Module, optimiser: torch.optim.Optimi
         return TrainState()
     try:
         tensors, metadata = read_tensors(path)
-        state = TrainState(**json.loads(metadata["position"]))
+        state = _position(json.loads(metadata["position"]))
         moments = _moments(optimiser, tensors)
         weights = {n.removeprefix(NETWORK): t for n, t in tensors.items() if n.startswith(NETWORK)}
         load_strictly(network, weights, f"{path}")
-    except (WeightsError, LookupError, TypeError, ValueError):
+    except (WeightsError, LookupError, TypeError, ValueError, AttributeError):
         return TrainState()
     for parameter, key, value in moments:
         optimiser.state[parameter][key] = value
+    return state
+
+
+def _position(told: dict[str, Any]) -> TrainState:
+    """Raises TypeError or ValueError where it is no position."""
+    state = TrainState(**told)
+    steps = [whole_number(state.epoch, 0, _MANY), whole_number(state.step, 0, _MANY)]
+    sums = [*state.sums.values(), *(mean for row in state.history for mean in row.values())]
+    if None in steps or None in map(number, sums):
+        raise ValueError("the position holds what is no number")
     return state
 
 

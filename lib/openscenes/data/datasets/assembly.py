@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from openscenes.data.datasets.layout import DamagedFile
 from openscenes.data.records import Box, Index, MaskSource, ObjectRecord
 from openscenes.errors import DataError
+from openscenes.files import one_line
 
 Item = TypeVar("Item")
 
@@ -80,10 +81,12 @@ def assemble(split: Split, findings: Iterable[Found | Dropped], min_area: int) -
 
 
 def _nothing_left(split: Split, dropped: Counter[str]) -> str:
-    counts = ", ".join(f"{reason}: {count}" for reason, count in sorted(dropped.items()))
+    told = [f"{reason}: {count}" for reason, count in sorted(dropped.items())]
+    nothing = "nothing, their masks show no object" if split.n_images else "nothing"
     return (
-        f"{split.scene} under {split.root} has no usable object in {split.n_images} images "
-        f"(left out: {counts or 'nothing'}); check that the folder is complete."
+        f"{one_line(split.scene)} under {one_line(str(split.root))} has no usable object in "
+        f"{split.n_images} images (left out: {', '.join(told) or nothing}); check that the folder "
+        "is complete."
     )
 
 

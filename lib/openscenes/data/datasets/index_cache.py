@@ -84,10 +84,10 @@ def digest_of(value: object) -> str:
 
 
 def fingerprint(sources: Iterable[Path]) -> str:
-    """Digest of names, sizes and times of the files, folders followed to the bottom.
+    """Digest of names, sizes and times of the files, folders followed to the bottom, each once.
 
     Raises:
-        DataError: if a folder cannot be listed, or a link in it leads back to one above.
+        DataError: if a folder cannot be listed.
     """
     digest = hashlib.sha256()
     for source in sources:
@@ -100,15 +100,16 @@ def _entries(source: Path) -> Iterator[tuple[str, str, str]]:
     if not source.is_dir():
         yield (str(source), *_size_and_time(source))
         return
-    folders = [(str(source), frozenset[str]())]
+    folders, visited = [str(source)], set[str]()
     while folders:
-        folder, above = folders.pop()
+        folder = folders.pop()
         real = os.path.realpath(folder)
-        if real in above:
-            raise DataError(f"{one_line(folder)} leads back to a folder above it; remove the link.")
+        if real in visited:  # a link back
+            continue
+        visited.add(real)
         for entry in _listed(folder):
-            if entry.is_dir():
-                folders.append((entry.path, above | {real}))
+            if os.path.isdir(entry):  # noqa: PTH112  no error where a link leads to itself
+                folders.append(entry.path)
             else:
                 yield (entry.path, *_size_and_time(entry))
 

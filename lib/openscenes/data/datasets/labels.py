@@ -18,6 +18,7 @@ from openscenes.data.records import Box, MaskKind, MaskSource
 from openscenes.masks import BoolMask
 
 LabelMap = NDArray[np.integer[Any]]
+MAX_LABEL = 65535
 
 
 class Region(NamedTuple):
@@ -58,10 +59,24 @@ def _decoded(path: Path, _modified: int) -> LabelMap:
     if labels.ndim != 2:
         detail = f"its mode is {mode}, wanted one number per pixel"
         raise DamagedFile("mask is not a label image", path, detail)
-    if labels.dtype == np.bool_:
-        labels = labels.astype(np.uint8)
-    labels.flags.writeable = False
-    return labels
+    return checked_labels(labels.astype(np.uint8) if labels.dtype == np.bool_ else labels, path)
+
+
+def checked_labels(labels: NDArray[Any], path: Path) -> LabelMap:
+    """A label map, read-only, of labels of 16 bits at most, as all data sets have.
+
+    Raises:
+        DamagedFile: "mask is not a label image".
+    """
+    if labels.ndim != 2 or labels.dtype.kind not in "ui":
+        found = f"{labels.dtype} of the shape {labels.shape}"
+    elif labels.size and (labels.min() < 0 or labels.max() > MAX_LABEL):
+        found = f"labels from {labels.min()} to {labels.max()}"
+    else:
+        labels.flags.writeable = False
+        return labels
+    detail = f"it holds {found}, wanted (height, width) labels from 0 to {MAX_LABEL}"
+    raise DamagedFile("mask is not a label image", path, detail)
 
 
 def same_size(labels: LabelMap | BoolMask, size: tuple[int, int], path: Path) -> None:

@@ -13,29 +13,37 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from scipy.io import loadmat
-
 from openscenes.data.datasets import index_cache
 from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble, each
 from openscenes.data.datasets.images import read_header
-from openscenes.data.datasets.labels import LabelMap, Region, modified, objects_of, regions
+from openscenes.data.datasets.labels import (
+    LabelMap,
+    Region,
+    checked_labels,
+    modified,
+    objects_of,
+    regions,
+)
 from openscenes.data.datasets.layout import (
     DamagedFile,
     data_root,
+    member,
     read_list,
     require_folder,
     require_min_area,
 )
+from openscenes.data.datasets.matlab import read_struct
 from openscenes.data.datasets.voc import VOC_CLASSES, voc, voc_image_ids
 from openscenes.data.records import Box, Index
+from openscenes.errors import DataError
+from openscenes.files import whole_number
 
 LAYOUT = "benchmark_RELEASE/dataset"
 NAME = "SBD"
 
 
 class Instances(NamedTuple):
-    """A decoded ``.mat``: (H, W) labels, read-only, and the class number of each label."""
+    """A decoded ``.mat``: (H, W) labels, read-only, and the class number, 0 for none, of each."""
 
     labels: LabelMap
     categories: tuple[int, ...]
@@ -102,7 +110,7 @@ def read_instances(path: Path) -> Instances:
     """Decode a ``.mat``; the last few are cached, as an image's objects come together.
 
     Raises:
-        DamagedFile: "mask missing" or "unreadable mask".
+        DamagedFile: "mask missing", "unreadable mask" or "mask is not a label image".
     """
     return _decoded(path, modified(path))
 
@@ -110,21 +118,16 @@ def read_instances(path: Path) -> Instances:
 @lru_cache(maxsize=8)
 def _decoded(path: Path, _modified: int) -> Instances:
     try:
-        content = loadmat(path, variable_names=["GTinst"])["GTinst"][0, 0]
-        labels = np.array(content["Segmentation"])
-        categories = tuple(int(number) for number in content["Categories"].ravel())
-    except Exception as error:  # a damaged .mat makes scipy raise nearly anything
-        raise DamagedFile("unreadable mask", path, f"{type(error).__name__}: {error}") from error
-    if labels.ndim != 2 or labels.dtype.kind not in "ui":
-        detail = f"GTinst.Segmentation is {labels.dtype} {labels.shape}, wanted (H, W) integers"
-        raise DamagedFile("mask is not a label image", path, detail)
-    labels.flags.writeable = False
-    return Instances(labels, categories)
+        labels, categories = read_struct(path, "GTinst", ("Segmentation", "Categories"))
+    except DataError as error:
+        raise DamagedFile("unreadable mask", path, str(error)) from None
+    numbers = (whole_number(value, 0, len(VOC_CLASSES)) for value in categories.ravel().tolist())
+    return Instances(checked_labels(labels, path), tuple(number or 0 for number in numbers))
 
 
 def _objects(base: Path, image_id: str) -> Iterator[Found | Dropped]:
-    image = read_header(base / "img" / f"{image_id}.jpg")
-    path = base / "inst" / f"{image_id}.mat"
+    image = read_header(member(base / "img", f"{image_id}.jpg"))
+    path = member(base / "inst", f"{image_id}.mat")
     labels, categories = read_instances(path)
     numbered, classes = enumerate(categories, start=1), dict(enumerate(VOC_CLASSES, start=1))
     names = {label: classes[number] for label, number in numbered if number in classes}

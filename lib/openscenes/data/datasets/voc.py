@@ -16,7 +16,13 @@ from openscenes.data.datasets import index_cache
 from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble, each
 from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.labels import LabelMap, objects_of, read_labels, regions, same_size
-from openscenes.data.datasets.layout import data_root, read_list, require_folder, require_min_area
+from openscenes.data.datasets.layout import (
+    data_root,
+    member,
+    read_list,
+    require_folder,
+    require_min_area,
+)
 from openscenes.data.records import Index
 
 VOC_CLASSES = (
@@ -25,6 +31,7 @@ VOC_CLASSES = (
     "tvmonitor",
 )  # fmt: skip
 VOID = 255
+NO_LABELS = "mask with no labels but background (0) and void (255)"
 LAYOUT = "VOCdevkit/VOC2012"
 NAME = "PASCAL VOC 2012"
 
@@ -67,11 +74,13 @@ def voc_image_ids(root: Path, split: str) -> list[str]:
 
 
 def _objects(base: Path, image_id: str) -> Iterator[Found | Dropped]:
-    image = read_header(base / "JPEGImages" / f"{image_id}.jpg")
-    path = base / "SegmentationObject" / f"{image_id}.png"
+    image = read_header(member(base / "JPEGImages", f"{image_id}.jpg"))
+    path = member(base / "SegmentationObject", f"{image_id}.png")
     labels = read_labels(path)
-    names = _class_names(labels, base / "SegmentationClass" / f"{image_id}.png")
+    names = _class_names(labels, member(base / "SegmentationClass", f"{image_id}.png"))
     present = regions(np.where(labels == VOID, 0, labels))
+    if not present:
+        yield Dropped(NO_LABELS)
     yield from objects_of(image_id, image, "voc", path, labels, present, names.get)
 
 
