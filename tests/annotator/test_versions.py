@@ -5,7 +5,9 @@ from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from openscenes.annotator.store.history import append_line, decisions, in_use, read_lines
 from openscenes.annotator.store.versions import NEWEST, Versions
@@ -14,6 +16,7 @@ from openscenes.study.runs.models import Model
 from openscenes.study.runs.store import put_json
 
 STUDY = SimpleNamespace(profile=SimpleNamespace(name="smoke"))
+WEIGHTS = save({"layer": np.zeros(3, np.float32)})
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def versions(tmp_path: Path) -> Versions:
     made = Versions(tmp_path / "workspace")
     folder = tmp_path / "runs" / "a"
     folder.mkdir(parents=True)
-    (folder / "model.safetensors").write_bytes(b"weights of a")
+    (folder / "model.safetensors").write_bytes(WEIGHTS)
     made.adopt(STUDY, Model("a", folder, "smoke initial"), by="ann")
     return made
 
@@ -42,7 +45,7 @@ def said(versions: Versions) -> list[tuple[str, str]]:
 def test_the_adopted_model_is_copied_and_in_use(versions: Versions) -> None:
     current = versions.current()
     assert current is not None
-    assert current.model.weights.read_bytes() == b"weights of a"
+    assert current.model.weights.read_bytes() == WEIGHTS
     assert (current.name, current.parent, current.label) == ("a", None, "smoke initial")
     assert said(versions) == [("added", "a"), ("accepted", "a")]
     assert {decision.by for decision in versions.history()} == {"ann"}

@@ -5,13 +5,19 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from openscenes.annotator.store.lines import append_whole, writing
+from openscenes.annotator.store.snapshot import is_plain
+from openscenes.files import read_bytes
 
 What = Literal["added", "accepted", "refused", "rolled back"]
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # of a folder, on any system
 
 
 @dataclass(frozen=True)
@@ -25,33 +31,54 @@ class Decision:
 
 
 def append_line(path: Path, entry: Mapping[str, Any]) -> None:
-    """Add one JSON line and wait until it lies on the disk; what was cut short stays apart."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
-        n_bytes = file.seek(0, os.SEEK_END)
-        file.seek(max(n_bytes - 1, 0))
-        cut_short = n_bytes > 0 and file.read() != b"\n"
-        file.write(b"\n" * cut_short + json.dumps(entry).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """Add one JSON line and wait until it lies on the disk; what was cut short stays apart.
+
+    Raises:
+        InputError: if nothing can be written there.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        append_whole(path, json.dumps(entry).encode() + b"\n", lambda tail: b"\n" * bool(tail))
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The entries of a file of JSON lines; what is no entry was cut short and is passed over."""
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    for line in text.splitlines():
+    """The entries of a file of JSON lines; what is no entry was cut short and is passed over.
+
+    Raises:
+        DataError: if no file can be read there.
+    """
+    lines = read_bytes(path, "file of lines") if os.path.lexists(path) else b""
+    for line in lines.split(b"\n"):
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(entry, dict):
             yield entry
 
 
 def decisions(path: Path) -> list[Decision]:
-    """All decisions of a file, the oldest first; a line that was cut short is passed over."""
-    names = {one.name for one in fields(Decision)}
-    return [Decision(**entry) for entry in read_lines(path) if entry.keys() == names]
+    """All decisions of a file, the oldest first; lines that are none are passed over."""
+    return [Decision(**entry) for entry in read_lines(path) if _is_decision(entry)]
+
+
+def n_unread(path: Path) -> int:
+    """Lines of a file that are no decisions."""
+    lines = read_bytes(path, "file of lines").split(b"\n") if os.path.lexists(path) else []
+    return sum(bool(line.strip()) for line in lines) - len(decisions(path))
+
+
+def is_name(value: object) -> bool:
+    """Whether something from a file can be the name of a version, and so of its folder."""
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def _is_decision(entry: dict[str, Any]) -> bool:
+    right_keys = entry.keys() == {one.name for one in fields(Decision)}
+    return (
+        right_keys and entry["what"] in get_args(What) and is_name(entry["version"])
+        and is_plain(entry["time"]) and is_plain(entry["by"])
+    )  # fmt: skip
 
 
 def decide(path: Path, what: What, version: str, by: str) -> None:

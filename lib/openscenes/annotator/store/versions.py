@@ -6,16 +6,31 @@ of what was decided, so that going back is one more line and no file is ever ove
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from openscenes.annotator.store.history import Decision, What, decide, decisions, in_use
-from openscenes.errors import InputError
-from openscenes.networks.openscene import OpenSceneNet
+from openscenes.annotator.store.history import (
+    Decision,
+    What,
+    decide,
+    decisions,
+    in_use,
+    n_unread,
+)
+from openscenes.annotator.store.image_files import kind_of
+from openscenes.annotator.store.lines import writing
+from openscenes.annotator.store.version_files import (
+    ABOUT,
+    WEIGHTS,
+    Version,
+    has_sound_weights,
+    read_version,
+)
+from openscenes.errors import DataError, InputError, OpenScenesError
+from openscenes.files import one_line
 from openscenes.paths import atomic
 from openscenes.study.profiles import InitialSet
 from openscenes.study.runs.data import Study
@@ -23,35 +38,6 @@ from openscenes.study.runs.models import Model
 from openscenes.study.runs.store import locked, put_json
 
 NEWEST = "newest"
-ABOUT, WEIGHTS = "about.json", "model.safetensors"
-
-
-@dataclass(frozen=True)
-class Version:
-    """One trained model of a workspace, named by the digest of what made it; see ``about.json``."""
-
-    name: str
-    folder: Path
-    about: Mapping[str, Any]
-
-    @property
-    def label(self) -> str:
-        """What it is, in words."""
-        return str(self.about["label"])
-
-    @property
-    def parent(self) -> str | None:
-        """The version that it evolved from; None for an initial model."""
-        return self.about["parent"]
-
-    @property
-    def model(self) -> Model:
-        """The same as a model of a study."""
-        return Model(self.name, self.folder, self.label)
-
-    def load(self, study: Study) -> OpenSceneNet:
-        """The network, on the CPU, in evaluation mode."""
-        return self.model.load(study)
 
 
 @dataclass(frozen=True)
@@ -75,8 +61,16 @@ class Versions:
 
     def all(self) -> list[Version]:
         """Every finished version, in the order in which they were added."""
-        added = dict.fromkeys(d.version for d in self.history() if d.what == "added")
-        return [self._read(name) for name in added if self._finished(name)]
+        return [self._read(name) for name in self._added() if not self._why_not(name)]
+
+    def complaint(self) -> str:
+        """One sentence about versions and decisions that cannot be used; "" where all can."""
+        n, unread = n_unread(self._history_file), []
+        if n:
+            unread = [f"{n} line(s) of {self._history_file} could not be read"]
+        unread += [f"version {name} could not be used" for name in self._added()
+                   if self._why_not(name) and kind_of(self.folder / name)]  # fmt: skip
+        return f"{'; '.join(unread)}; all others count." if unread else ""
 
     def named(self, name: str) -> Version:
         """The version of a name or its beginning, or the newest undecided one; else InputError."""
@@ -87,14 +81,29 @@ class Versions:
         return fitting[0]
 
     def current(self) -> Version | None:
-        """The version in use, None before the first one."""
-        taken = in_use(self.history())
-        return self._read(taken[-1]) if taken else None
+        """The version in use, None before the first one; DataError if its files are damaged."""
+        name = self.name_in_use()
+        return None if name is None else self._read(name)
+
+    def name_in_use(self) -> str | None:
+        """The name of the version in use, which may be damaged; None before the first one."""
+        return next(reversed(in_use(self.history())), None)
+
+    def is_whole(self, name: str) -> bool:
+        """Whether a version's files are there and can be read; its weights are not loaded."""
+        return not self._why_not(name) and has_sound_weights(self.folder / name)
 
     def lineage(self, version: Version) -> list[Version]:
-        """A version and all it evolved from, the oldest first."""
-        before = [] if version.parent is None else self.lineage(self._read(version.parent))
-        return [*before, version]
+        """A version and all it evolved from, the oldest first; DataError if these go in a ring."""
+        line = [version]
+        while (parent := line[-1].parent) is not None:
+            if parent in {one.name for one in line}:
+                raise DataError(
+                    f"Version {version.name} cannot be used: by {line[-1].folder / ABOUT}, it "
+                    f"comes from {parent}, which comes from it; put the file back, or roll back."
+                )
+            line.append(self._read(parent))
+        return line[::-1]
 
     def undecided(self) -> list[Version]:
         """Finished versions that were neither accepted nor refused yet."""
@@ -108,7 +117,8 @@ class Versions:
 
         Args:
             study: whose model it is.
-            model: trained; its weights are copied, so that the workspace stands alone.
+            model: trained; its weights are copied, so that the workspace stands alone, also over
+                a copy that is damaged.
             initial_set: what it has learned, which is the pool that evolution draws from.
         Raises:
             InputError: if the model is not trained.
@@ -121,27 +131,27 @@ class Versions:
         about = {"label": model.label, "parent": None, "profile": study.profile.name,
                  "initial_set": initial_set, "made_of": {"model": model.digest}}  # fmt: skip
         folder = self.folder / model.digest
-        with locked(self.folder):
-            if not self._finished(model.digest):
+        with self._locked():
+            if not self.is_whole(model.digest):
                 put_json(folder / ABOUT, about)
                 with atomic(folder / WEIGHTS) as partial:
                     shutil.copyfile(model.weights, partial)
         version = self.add(model.digest, by=by)
-        if self.current() is None:
+        if self.name_in_use() is None:
             self.accept(version.name, by=by)
         return version
 
     def add(self, name: str, *, by: str = "") -> Version:
         """Count a finished folder as a version; a second call changes nothing."""
         version = self._read(name)
-        with locked(self.folder):
+        with self._locked():
             if ("added", name) not in {(d.what, d.version) for d in self.history()}:
                 self._decide("added", name, by)
         return version
 
     def accept(self, name: str, *, by: str = "") -> Version:
         """Take a version into use; one that is in use stays so."""
-        with locked(self.folder):
+        with self._locked():
             version = self.named(name)
             if in_use(self.history())[-1:] != [version.name]:
                 self._decide("accepted", version.name, by)
@@ -149,7 +159,7 @@ class Versions:
 
     def refuse(self, name: str, *, by: str = "") -> Version:
         """Say that a version not in use is not wanted; it is kept, and may be accepted later."""
-        with locked(self.folder):
+        with self._locked():
             version, history = self.named(name), self.history()
             if in_use(history)[-1:] == [version.name]:
                 raise InputError(
@@ -170,7 +180,7 @@ class Versions:
         Raises:
             InputError: if there is none before, or another window has changed it meanwhile.
         """
-        with locked(self.folder):
+        with self._locked():
             taken = in_use(self.history())
             if len(taken) < 2:
                 raise InputError(
@@ -182,8 +192,9 @@ class Versions:
                     f"Version {taken[-1]} is in use, no longer {leaving}; look at it before "
                     "rolling back."
                 )
+            before = self._read(taken[-2])
             self._decide("rolled back", taken[-1], by)
-        return self._read(taken[-2])
+        return before
 
     @property
     def _history_file(self) -> Path:
@@ -192,21 +203,29 @@ class Versions:
     def _decide(self, what: What, version: str, by: str) -> None:
         decide(self._history_file, what, version, by)
 
-    def _finished(self, name: str) -> bool:
-        return (self.folder / name / WEIGHTS).is_file()
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other windows from deciding; InputError where nothing can be written."""
+        with writing(self.folder), locked(self.folder):
+            yield
+
+    def _added(self) -> list[str]:
+        return list(dict.fromkeys(d.version for d in self.history() if d.what == "added"))
 
     def _read(self, name: str) -> Version:
-        folder = self.folder / name
-        if not self._finished(name):
-            raise InputError(
-                f"Version {name} is not whole: {folder / WEIGHTS} is missing; put the file back, "
-                "or begin with a new workspace."
-            )
-        return Version(name, folder, json.loads((folder / ABOUT).read_text(encoding="utf-8")))
+        return read_version(self.folder / name)
+
+    def _why_not(self, name: str) -> str:
+        """Why a version cannot be used; "" where it can."""
+        try:
+            self._read(name)
+        except OpenScenesError as error:
+            return str(error)
+        return ""
 
     def _no_such(self, name: str, n_fitting: int) -> str:
         known = ", ".join(version.name for version in self.all()) or "none yet"
         if name == NEWEST:
             return f"No version waits for a decision (versions: {known}); evolve one first."
         found = "No version is" if n_fitting == 0 else f"{n_fitting} versions are"
-        return f"{found} called {name!r}; name one of: {known}."
+        return f"{found} called {one_line(repr(name))}; name one of: {known}."

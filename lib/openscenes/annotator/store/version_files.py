@@ -1,0 +1,105 @@
+"""The files of one version of a model, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from safetensors import SafetensorError, safe_open
+
+from openscenes.annotator.store.history import is_name
+from openscenes.annotator.store.image_files import kind_of
+from openscenes.annotator.store.snapshot import is_plain
+from openscenes.errors import DataError, InputError
+from openscenes.files import read_json
+from openscenes.networks.openscene import OpenSceneNet
+from openscenes.study.profiles import InitialSet
+from openscenes.study.runs.data import Study
+from openscenes.study.runs.models import Model
+
+ABOUT, WEIGHTS = "about.json", "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One trained model of a workspace, named by the digest of what made it; see ``about.json``."""
+
+    name: str
+    folder: Path
+    about: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """What it is, in words."""
+        return str(self.about["label"])
+
+    @property
+    def parent(self) -> str | None:
+        """The version that it evolved from; None for an initial model."""
+        return self.about["parent"]
+
+    @property
+    def initial_set(self) -> InitialSet:
+        """What the initial model of its lineage has learned.
+
+        Raises:
+            DataError: if ``about.json`` does not say it.
+        """
+        named = self.about.get("initial_set")
+        for known in get_args(InitialSet):
+            if named == known:
+                return known
+        raise DataError(f"{self.folder / ABOUT} names no initial_set; put the file back.")
+
+    @property
+    def model(self) -> Model:
+        """The same as a model of a study."""
+        return Model(self.name, self.folder, self.label)
+
+    def load(self, study: Study) -> OpenSceneNet:
+        """The network, on the CPU, in evaluation mode."""
+        return self.model.load(study)
+
+
+def read_version(folder: Path) -> Version:
+    """The version of a folder, whose name is its own.
+
+    Raises:
+        InputError: if its weights are missing.
+        DataError: if its description is missing or damaged.
+    """
+    if kind_of(folder / WEIGHTS) != "file":
+        raise InputError(
+            f"Version {folder.name} is not whole: {folder / WEIGHTS} is missing; put the file "
+            "back, roll back, or begin with a new workspace."
+        )
+    about = read_json(folder / ABOUT, "description")
+    if fault := _fault(folder.name, about):
+        raise DataError(
+            f"Version {folder.name} cannot be used: {folder / ABOUT} has {fault}; put the file "
+            "back, or roll back."
+        )
+    return Version(folder.name, folder, about)
+
+
+def has_sound_weights(folder: Path) -> bool:
+    """Whether a version's weights are there, as long as they say; they are not loaded."""
+    try:
+        with safe_open(folder / WEIGHTS, framework="numpy"):
+            return True
+    except (SafetensorError, OSError):
+        return False
+
+
+def _fault(name: str, about: object) -> str:
+    """What is wrong with a version's description, in words; "" where nothing is."""
+    if not isinstance(about, dict):
+        return "no description of a version"
+    if not all(is_plain(about.get(key)) for key in ("label", "profile")):
+        return "no label and profile"
+    parent = about.get("parent", "")
+    if parent is not None and (not is_name(parent) or parent == name):
+        return f"no other version as parent, but {parent!r:.40}"
+    return ""
