@@ -53,9 +53,9 @@ def run(args: argparse.Namespace) -> int:
 
     workspace = workspace_of(args.log)
     versions = Versions(workspace.folder)
-    if args.accept:
+    if args.accept is not None:
         _say(f"in use: {_named(versions.accept(args.accept))}")
-    elif args.refuse:
+    elif args.refuse is not None:
         _say(f"refused: {_named(versions.refuse(args.refuse))}")
     elif args.rollback:
         _say(f"in use again: {_named(versions.rollback())}")
@@ -67,18 +67,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def status(versions: Versions) -> str:
-    """All versions, the one in use marked, and what was decided about them."""
-    current = versions.current()
+    """All versions, the one in use marked, what was decided about them, and what is damaged."""
+    current = versions.name_in_use()
     if current is None:
         return "No version yet; the first evolution begins with the study's initial model."
     waiting = {version.name for version in versions.undecided()}
     lines = []
     for version in versions.all():
-        mark = "*" if version.name == current.name else " "
+        mark = "*" if version.name == current else " "
         note = "  (waits for a decision)" if version.name in waiting else ""
         lines.append(f"{mark} {_named(version)}{note}")
     lines += ["", *(f"{d.time}  {d.version}  {d.what} by {d.by}" for d in versions.history())]
-    return "\n".join(lines)
+    return "\n".join([*lines, versions.complaint()]).rstrip()
 
 
 def _evolve_and_judge(args: argparse.Namespace, workspace: Workspace) -> None:
@@ -109,7 +109,7 @@ def _accepted(workspace: Workspace) -> tuple[Snapshot, ...]:
     from openscenes.annotator.store.log import Log
     from openscenes.annotator.store.objects import Annotations
 
-    if not workspace.log_path.is_file():
+    if not os.path.lexists(workspace.log_path):
         raise InputError(
             f"There is no log {workspace.log_path}; accept some objects in the annotator first."
         )

@@ -10,9 +10,24 @@ from typing import Any
 
 import torch
 
-from openscenes.annotator.evolve.scene import Split, clicked, image_paths, placed, split
+from openscenes.annotator.evolve.scene import (
+    Split,
+    clicked,
+    image_paths,
+    placed,
+    split,
+    there_and_fitting,
+)
+from openscenes.annotator.store.history import in_use
+from openscenes.annotator.store.lines import writing
 from openscenes.annotator.store.snapshot import Snapshot
-from openscenes.annotator.store.versions import ABOUT, WEIGHTS, Version, Versions
+from openscenes.annotator.store.versions import (
+    ABOUT,
+    WEIGHTS,
+    Version,
+    Versions,
+    about_initial,
+)
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data import clicks
 from openscenes.data.examples import Example
@@ -39,17 +54,19 @@ FEWEST = 2  # a batch of one cannot train: BatchNorm has nothing to average over
 def version_in_use(workspace: Workspace, study: Study) -> Version:
     """The version in use; a new workspace begins with the study's initial model.
 
-    The initial model is trained first if the cache does not hold it.
+    The initial model is trained first if the cache does not hold it; a damaged copy of it is made
+    anew. A workspace that cannot be written to borrows it.
 
     Raises:
         InputError: if the workspace belongs to another profile.
+        DataError: if the version in use is damaged.
     """
     versions = Versions(workspace.folder)
-    current = versions.current()
-    if current is None:
-        initial_set = study.profile.initial_sets[-1]
-        model = train(study, initial(initial_set, SEED))
-        current = versions.adopt(study, model, initial_set=initial_set)
+    taken = in_use(versions.history())
+    if taken and (len(taken) > 1 or versions.is_whole(taken[0])):
+        current = versions.read(taken[-1])
+    else:
+        current = _initial(versions, study, read_only=bool(workspace.read_only))
     if current.about["profile"] != study.profile.name:
         raise InputError(
             f"The model in use was made with profile {current.about['profile']}, not "
@@ -59,11 +76,22 @@ def version_in_use(workspace: Workspace, study: Study) -> Version:
     return current
 
 
+def _initial(versions: Versions, study: Study, *, read_only: bool) -> Version:
+    """The study's initial model as a version, adopted where the workspace can be written to."""
+    initial_set = study.profile.initial_sets[-1]
+    model = train(study, initial(initial_set, SEED))
+    if read_only:
+        return Version(model.digest, model.folder, about_initial(study, model, initial_set))
+    adopted = versions.adopt(study, model, initial_set=initial_set)
+    return versions.current() or adopted
+
+
 def split_for(workspace: Workspace, version: Version, accepted: Sequence[Snapshot]) -> Split:
     """Accepted objects, divided for a step that begins at a version."""
     lineage = Versions(workspace.folder).lineage(version)
     learned = {item.object_id for earlier in lineage for item in _clicks_of(earlier)}
-    return split(accepted, image_paths(workspace, [clicked(one) for one in accepted]), learned)
+    there, fits = there_and_fitting(workspace, accepted)
+    return split(accepted, there, learned, fits)
 
 
 def evolve_on(
@@ -93,8 +121,8 @@ def evolve_on(
     scene = tuple(clicked(item) for item in parts.learnable)
     task = _Task(workspace, study, tuple(versions.lineage(parent)), scene, variant)
     folder = versions.folder / task.name
-    with store.locked(folder):
-        if not (folder / WEIGHTS).exists():
+    with writing(folder), store.locked(folder):
+        if not versions.is_whole(task.name):
             task.train(folder)
     return versions.add(task.name)
 
@@ -120,7 +148,7 @@ class _Task:
     @cached_property
     def source(self) -> Labelled:
         """The labelled objects that the task sequence began with."""
-        return source(self.study, self.parent.about["initial_set"])
+        return source(self.study, self.parent.initial_set)
 
     @cached_property
     def made_of(self) -> dict[str, Any]:
@@ -181,7 +209,7 @@ class _Task:
             "label": f"{self.parent.label} > {self.step}",
             "parent": self.parent.name,
             "profile": profile.name,
-            "initial_set": self.parent.about["initial_set"],
+            "initial_set": self.parent.initial_set,
             "variant": self.variant,
             "n_objects": len(self.scene),
             "made_of": store.plain(self.made_of),

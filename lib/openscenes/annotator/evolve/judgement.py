@@ -161,7 +161,7 @@ def scores(item: Snapshot, prediction: KeptPrediction) -> dict[str, float]:
     fills the box from side to side, and does not hang on where exactly was clicked.
     """
     mask = masks.decode(prediction.mask)
-    row, col = (round(value) for value in item.clicks[0][:2])
+    row, col = np.clip(np.rint(item.clicks[0][:2]).astype(int), 0, np.array(mask.shape) - 1)
     tight = masks.tight_box(mask)
     return {
         AGREEMENT: masks.iou(mask, masks.decode(item.mask)),

@@ -6,8 +6,10 @@ objects were accepted, runs the network only for what it has not predicted yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,14 @@ from openscenes import masks
 from openscenes.annotator.evolve.scene import clicked, image_paths, placed
 from openscenes.annotator.evolve.session import pasted
 from openscenes.annotator.store.history import append_line, read_lines
+from openscenes.annotator.store.lines import writing
 from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.annotator.store.versions import Version
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data.examples import Example, from_clicks
 from openscenes.data.records import Box, Interaction, Point
+from openscenes.errors import DataError
+from openscenes.files import number
 from openscenes.method.inference import predictions
 from openscenes.progress import progress
 from openscenes.seeding import numpy_generator
@@ -40,7 +45,6 @@ class ShakingConfig:
 
 SHAKING = ShakingConfig()
 _CODE = (predictions, pasted, masks.iou)  # what decides a prediction beside the version
-_ENTRY = {"key", "mask", "stability"}
 
 
 @dataclass(frozen=True)
@@ -65,15 +69,28 @@ def kept_predictions(
     """
     keys = [_key(study, item) for item in items]
     path = workspace.folder / "judgements" / f"{version.name}.jsonl"
-    with locked(path.parent):
-        known = {entry["key"]: entry for entry in read_lines(path) if entry.keys() >= _ENTRY}
+    with writing(path.parent), locked(path.parent):
+        known = _known(path, dict(zip(keys, items, strict=True)))
         missing = {key: item for key, item in zip(keys, items, strict=True) if key not in known}
         if missing:
             made = _predicted(workspace, study, version, list(missing.values()))
             for (key, item), one in zip(missing.items(), made, strict=True):
-                known[key] = {"key": key, "object": item.object_id, **one.__dict__}
-                append_line(path, known[key])
-    return [KeptPrediction(known[key]["mask"], known[key]["stability"]) for key in keys]
+                append_line(path, {"key": key, "object": item.object_id, **one.__dict__})
+                known[key] = one
+    return [known[key] for key in keys]
+
+
+def _known(path: Path, wanted: Mapping[str, Snapshot]) -> dict[str, KeptPrediction]:
+    """What a file has of the wanted predictions; what is damaged is left out, and made again."""
+    known: dict[str, KeptPrediction] = {}
+    for entry in read_lines(path):
+        item, stability = wanted.get(str(entry.get("key"))), number(entry.get("stability"), 0, 1)
+        if item is None or stability is None:
+            continue
+        with suppress(DataError):  # a code that does not add up
+            code = masks.check_code(entry.get("mask"), item.size)
+            known[str(entry["key"])] = KeptPrediction(code, stability)
+    return known
 
 
 def _key(study: Study, item: Snapshot) -> str:

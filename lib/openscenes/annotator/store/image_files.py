@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openscenes.annotator.store.snapshot import is_plain
-from openscenes.data.datasets.images import read_image
+from openscenes.data.datasets.images import Header, read_header, read_image
 from openscenes.errors import DataError
 from openscenes.files import reason, require_regular
 
@@ -64,12 +64,16 @@ def digest_of(image: Path) -> str:
     """
     require_regular(image, "image")
     try:
-        status = image.stat()
-        return _digest(image, status.st_size, status.st_mtime_ns)
+        return _digest(image, *_state(image))
     except OSError as error:
         raise DataError(
             f"{image} cannot be read ({reason(error)}); bring the file back."
         ) from error
+
+
+def header_of(image: Path) -> Header:
+    """An image's header, read upright; cached until it changes. DataError if it is unreadable."""
+    return _header(image, *_state(image))
 
 
 def pixel_digest(pixels: NDArray[np.uint8]) -> str:
@@ -89,8 +93,7 @@ def pixel_digest_of(image: Path) -> str:
     Raises:
         DataError: if it cannot be read.
     """
-    status = image.stat()
-    return _pixel_digest(image, status.st_size, status.st_mtime_ns)
+    return _pixel_digest(image, *_state(image))
 
 
 def kind_of(path: Path) -> Literal["file", "folder", "other", ""]:
@@ -109,10 +112,24 @@ def leads_up(root: Path, path: Path) -> bool:
     return any(_is_above(folder, top) for folder in folders if folder.is_symlink())
 
 
+def _state(image: Path) -> tuple[int, int]:
+    """What changes when a file does: bytes and time; 0 where there is none."""
+    try:
+        status = image.stat()
+    except (OSError, ValueError):
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
 @lru_cache(maxsize=_N_KEPT)
 def _digest(image: Path, _n_bytes: int, _modified: int) -> str:
     with image.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()[:16]
+
+
+@lru_cache(maxsize=_N_KEPT)
+def _header(image: Path, _n_bytes: int, _modified: int) -> Header:
+    return read_header(image, upright=True)
 
 
 @lru_cache(maxsize=_N_KEPT)

@@ -63,6 +63,14 @@ class Version:
         return self.model.load(study)
 
 
+def about_initial(study: Study, model: Model, initial_set: InitialSet) -> dict[str, Any]:
+    """The description of a study's initial model as a version."""
+    return {
+        "label": model.label, "parent": None, "profile": study.profile.name,
+        "initial_set": initial_set, "made_of": {"model": model.digest},
+    }  # fmt: skip
+
+
 def read_version(folder: Path) -> Version:
     """The version of a folder, whose name is its own.
 

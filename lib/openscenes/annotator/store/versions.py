@@ -26,6 +26,7 @@ from openscenes.annotator.store.version_files import (
     ABOUT,
     WEIGHTS,
     Version,
+    about_initial,
     has_sound_weights,
     read_version,
 )
@@ -61,7 +62,7 @@ class Versions:
 
     def all(self) -> list[Version]:
         """Every finished version, in the order in which they were added."""
-        return [self._read(name) for name in self._added() if not self._why_not(name)]
+        return [self.read(name) for name in self._added() if not self._why_not(name)]
 
     def complaint(self) -> str:
         """One sentence about versions and decisions that cannot be used; "" where all can."""
@@ -83,7 +84,11 @@ class Versions:
     def current(self) -> Version | None:
         """The version in use, None before the first one; DataError if its files are damaged."""
         name = self.name_in_use()
-        return None if name is None else self._read(name)
+        return None if name is None else self.read(name)
+
+    def read(self, name: str) -> Version:
+        """A version by its whole name; InputError or DataError if its files are damaged."""
+        return read_version(self.folder / name)
 
     def name_in_use(self) -> str | None:
         """The name of the version in use, which may be damaged; None before the first one."""
@@ -102,7 +107,7 @@ class Versions:
                     f"Version {version.name} cannot be used: by {line[-1].folder / ABOUT}, it "
                     f"comes from {parent}, which comes from it; put the file back, or roll back."
                 )
-            line.append(self._read(parent))
+            line.append(self.read(parent))
         return line[::-1]
 
     def undecided(self) -> list[Version]:
@@ -128,8 +133,7 @@ class Versions:
                 f"The model {model.label} is not trained yet; train it, as `make table-4` does, "
                 "then adopt it."
             )
-        about = {"label": model.label, "parent": None, "profile": study.profile.name,
-                 "initial_set": initial_set, "made_of": {"model": model.digest}}  # fmt: skip
+        about = about_initial(study, model, initial_set)
         folder = self.folder / model.digest
         with self._locked():
             if not self.is_whole(model.digest):
@@ -143,7 +147,7 @@ class Versions:
 
     def add(self, name: str, *, by: str = "") -> Version:
         """Count a finished folder as a version; a second call changes nothing."""
-        version = self._read(name)
+        version = self.read(name)
         with self._locked():
             if ("added", name) not in {(d.what, d.version) for d in self.history()}:
                 self._decide("added", name, by)
@@ -192,7 +196,7 @@ class Versions:
                     f"Version {taken[-1]} is in use, no longer {leaving}; look at it before "
                     "rolling back."
                 )
-            before = self._read(taken[-2])
+            before = self.read(taken[-2])
             self._decide("rolled back", taken[-1], by)
         return before
 
@@ -212,13 +216,10 @@ class Versions:
     def _added(self) -> list[str]:
         return list(dict.fromkeys(d.version for d in self.history() if d.what == "added"))
 
-    def _read(self, name: str) -> Version:
-        return read_version(self.folder / name)
-
     def _why_not(self, name: str) -> str:
         """Why a version cannot be used; "" where it can."""
         try:
-            self._read(name)
+            self.read(name)
         except OpenScenesError as error:
             return str(error)
         return ""

@@ -16,6 +16,7 @@ from openscenes.annotator.store.image_files import (
     SUFFIXES,
     WORKSPACE_FILE,
     digest_of,
+    header_of,
     image_files,
     kind_of,
     leads_up,
@@ -25,7 +26,6 @@ from openscenes.annotator.store.image_files import (
 from openscenes.annotator.store.lines import NotWritable, writing
 from openscenes.annotator.store.log import LOG_NAME, Log
 from openscenes.annotator.store.snapshot import ImageFacts, is_plain
-from openscenes.data.datasets.images import read_header
 from openscenes.errors import DataError, InputError
 from openscenes.files import inside, one_line, read_json
 from openscenes.paths import atomic
@@ -78,7 +78,7 @@ class Workspace:
             raise InputError(
                 f"{path} does not lie in {self.images}; put it there, or open its folder."
             )
-        header = read_header(path, upright=True)
+        header = header_of(path)
         return ImageFacts(
             path.relative_to(self.images).as_posix(), digest_of(path), header.size,
             "" if pixels is None else pixel_digest(pixels), header.orientation,
