@@ -1,11 +1,48 @@
-"""Objects that lie on their image as it is shown, and those that were made on it lying down."""
+"""The frame that objects lie on: their image upright, or lying as its pixels are stored."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from openscenes.annotator.store.snapshot import ImageFacts, Snapshot
+import numpy as np
+
+from openscenes.annotator.store.snapshot import ImageFacts, Rle, Snapshot
+from openscenes.data.datasets.orientation import swaps_sides, turned
+from openscenes.data.records import Box, Interaction, Point
+from openscenes.errors import InputError
 from openscenes.files import one_line
+from openscenes.masks import BoolMask, encode
+
+
+def code_of(mask: BoolMask, size: tuple[int, int]) -> Rle:
+    """The run-length code of a mask; InputError if it is not of its image's (height, width)."""
+    if mask.shape != tuple(size):
+        raise InputError(
+            f"A mask of {mask.shape} does not lie on an image of {tuple(size)}, both "
+            "(height, width); give the mask in the image's own pixels."
+        )
+    return encode(mask)
+
+
+def upright(
+    facts: ImageFacts, interaction: Interaction, mask: BoolMask
+) -> tuple[Interaction, BoolMask]:
+    """Box, point and mask on the upright image, of one who has read the pixels as stored.
+
+    That is told from the mask's shape alone, where the orientation swaps height and width;
+    anything else is given back as it is.
+    """
+    (height, width), tag = facts.size, facts.orientation
+    if not swaps_sides(tag) or height == width or mask.shape != (width, height):
+        return interaction, mask
+    corners = np.array(interaction.box).reshape(2, 2)[:, ::-1]
+    point = np.array(interaction.point)[::-1]
+    sides = np.array(facts.size)
+    mirrored = np.array([tag in (7, 8), tag in (6, 7)])
+    corners = np.sort(np.where(mirrored, sides - corners, corners), axis=0)
+    point = np.where(mirrored, sides - 1 - point, point)
+    box = Box(*map(float, corners.ravel()))
+    return Interaction(box, Point(*map(float, point))), turned(mask, tag)
 
 
 def fitting(objects: Sequence[Snapshot], facts: ImageFacts) -> tuple[tuple[Snapshot, ...], str]:

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
 
+from openscenes.annotator.store.frames import code_of, upright
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.snapshot import (
     Action,
     Click,
     ImageFacts,
-    Rle,
     Snapshot,
     new_id,
     now,
@@ -25,7 +25,7 @@ from openscenes.annotator.store.snapshot import (
 from openscenes.annotator.store.steps import Step, Steps
 from openscenes.data.records import Box, Interaction
 from openscenes.errors import InputError
-from openscenes.masks import BoolMask, encode
+from openscenes.masks import BoolMask
 
 
 class Annotations:
@@ -136,16 +136,18 @@ class Annotations:
         """Keep a new object with the mask that a version predicted from box and point.
 
         Args:
-            mask: (H, W) bool, in image pixels.
+            mask: (H, W) bool, in image pixels; with box and point as the file stores them if its
+                shape says so, see ``frames.upright``.
             model: the version that predicted it.
         Raises:
             InputError: if box or point cannot be kept, or the mask is not the image's size.
         """
-        code, (row, col) = _code(mask, image.size), map(float, interaction.point)
+        given, mask = upright(image, interaction, mask)
+        code, (row, col) = code_of(mask, image.size), map(float, given.point)
         with self._newest():
             begun = Snapshot(
                 action="asked", image=image.path, image_digest=image.digest, size=image.size,
-                object_id=new_id(), box=Box(*map(float, interaction.box)),
+                object_id=new_id(), box=Box(*map(float, given.box)),
                 clicks=(Click(row, col, 1, 0.0),), model=model, first_mask=code, mask=code,
                 pixel_digest=image.pixel_digest,
             )  # fmt: skip
@@ -159,7 +161,7 @@ class Annotations:
             old = self._present(object_id)
             row, col, sign = click
             clicks = (*old.clicks, Click(float(row), float(col), int(sign), self._seconds(old)))
-            code = _code(mask, old.size)
+            code = code_of(mask, old.size)
             new = replace(old, clicks=clicks, mask=code, model=model, accepted=False)
             return self._write(new, "corrected")
 
@@ -292,12 +294,3 @@ class Annotations:
 
     def _seconds(self, old: Snapshot) -> float:
         return round(max(0.0, seconds_between(self._begun[old.object_id], now())), 3)
-
-
-def _code(mask: BoolMask, size: tuple[int, int]) -> Rle:
-    if mask.shape != tuple(size):
-        raise InputError(
-            f"A mask of {mask.shape} does not lie on an image of {tuple(size)}, both "
-            "(height, width); give the mask in the image's own pixels."
-        )
-    return encode(mask)
