@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from openscenes.annotator.store.snapshot import ImageFacts, Rle, Snapshot
-from openscenes.data.datasets.orientation import swaps_sides, turned
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
 from openscenes.files import one_line
@@ -32,6 +31,8 @@ def upright(
     That is told from the mask's shape alone, where the orientation swaps height and width;
     anything else is given back as it is.
     """
+    from openscenes.data.datasets.orientation import swaps_sides, turned  # these load torch
+
     (height, width), tag = facts.size, facts.orientation
     if not swaps_sides(tag) or height == width or mask.shape != (width, height):
         return interaction, mask
