@@ -123,6 +123,7 @@ def test_the_doors_are_known_before_they_are_opened():
         (["table", "4", "--profile", "smoke"], "pandas", "study"),
         (["lessons", "--profile", "smoke"], "pandas", "interactive"),
         (["evolve", "--log", "log.jsonl", "--status"], "filelock", "study"),
+        (["import", "images", "annotations.json"], "filelock", "study"),
     ],
 )
 def test_a_command_without_its_extra_says_which_to_install(words, package, extra, tmp_path):
@@ -167,6 +168,6 @@ def test_the_command_line_lists_what_it_can_do(capsys):
         main(["--help"])
     listed = re.findall(r"^    ([a-z-]+)  ", capsys.readouterr().out, re.M)
     assert set(listed) == {
-        *("predict", "evolve", "table", "models", "lessons", "plan", "dry-run"),
+        *("predict", "evolve", "import", "export", "table", "models", "lessons", "plan", "dry-run"),
         *("site", "status", "scenes"),
     }

@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from openscenes.annotator import command as evolve_command
+    from openscenes.annotator.exchange import command as exchange_command
     from openscenes.prediction import command as predict_command
 
     parser = argparse.ArgumentParser(prog="openscenes", description=__doc__.splitlines()[0])
@@ -49,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(extra=None, in_checkout=False)
     predict_command.add_parser(commands)
     evolve_command.add_parser(commands).set_defaults(extra="study")
+    for exchange in exchange_command.add_parsers(commands):
+        exchange.set_defaults(extra="study")
     table = commands.add_parser("table", help="train what a table needs, then make the table")
     table.add_argument("key", type=_key, help="1 to 7, 4+ (or 4-plus), or figures")
     _add_study(table)

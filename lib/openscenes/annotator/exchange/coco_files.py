@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from openscenes.annotator.exchange.coco_layout import OURS
 from openscenes.annotator.exchange.exported import UNNAMED
 from openscenes.annotator.exchange.imported import ImportedObject, LeftOut, Tally, is_about
+from openscenes.annotator.store.snapshot import LONGEST_TEXT, is_plain
 from openscenes.data.datasets.annotation_table import (
     BAD_SIZE,
     IMPOSSIBLE_SIZE,
@@ -146,4 +147,5 @@ def _names(image: dict[str, Any]) -> tuple[str, str]:
 
 def _class_name(name: object) -> str | None:
     is_text = isinstance(name, str) or number(name) is not None
-    return (str(name).strip() or None) if is_text else None
+    text = str(name).strip() if is_text else ""
+    return (text if is_plain(text) else one_line(text, LONGEST_TEXT // 10)) or None

@@ -13,10 +13,12 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from openscenes.annotator.exchange.names import file_names, plain
+from openscenes.annotator.store.frames import fitting
+from openscenes.annotator.store.image_files import digest_of
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.snapshot import ImageFacts, Snapshot, to_json
-from openscenes.annotator.store.workspace import Workspace, digest_of, located
-from openscenes.data.datasets.images import read_header, read_image
+from openscenes.annotator.store.workspace import Workspace, located
+from openscenes.data.datasets.images import read_image
 from openscenes.data.datasets.orientation import AS_STORED
 from openscenes.errors import DataError
 
@@ -35,14 +37,12 @@ class ExportedImage:
         name: unique in the export, without suffix, blanks and folders.
         path: where the image lies.
         facts: its size is that of the upright image, on which the masks lie.
-        orientation: the tag of the file, 1 to 8.
         objects: its accepted objects in the order of acceptance; none has an empty mask.
     """
 
     name: str
     path: Path
     facts: ImageFacts
-    orientation: int
     objects: tuple[Snapshot, ...]
 
     @property
@@ -65,14 +65,13 @@ def exported_images(
         if one.image_digest in found:
             grouped[found[one.image_digest]].append(one)
     names = exported_names(workspace, grouped)
-    images = [_image(workspace, names[path], path, grouped[path]) for path in sorted(grouped)]
-    n_lost = sum(len(grouped[image.path]) - len(image.objects) for image in images)
-    if n_lost:
-        notes.append(
-            f"{n_lost} object(s) are of another size than their image, since they were clicked "
-            "before its orientation was applied; click them anew."
-        )
-    return tuple(image for image in images if image.objects), notes
+    images = []
+    for path in sorted(grouped):
+        facts = workspace.facts(path)
+        objects, lost = fitting(grouped[path], facts)
+        images += [ExportedImage(names[path], path, facts, objects)] * bool(objects)
+        notes += [lost] * bool(lost)
+    return tuple(images), notes
 
 
 def exported_names(workspace: Workspace, further: Iterable[Path] = ()) -> dict[Path, str]:
@@ -102,7 +101,7 @@ def about(snapshot: Snapshot) -> dict[str, Any]:
 
 def orientation_notes(images: Sequence[ExportedImage], done: str) -> list[str]:
     """What a report says of images that are stored on their side, upside down or mirrored."""
-    n_turned = sum(image.orientation != AS_STORED for image in images)
+    n_turned = sum(image.facts.orientation != AS_STORED for image in images)
     return [f"{n_turned} image(s) carry an orientation; {done}."] * bool(n_turned)
 
 
@@ -112,7 +111,7 @@ def copy_image(image: ExportedImage, target: Path) -> None:
     Raises:
         DataError: if the file is another than the one whose objects are exported.
     """
-    if image.orientation != AS_STORED:
+    if image.facts.orientation != AS_STORED:
         return code_anew(image, target)
     shutil.copyfile(image.path, target)
     if digest_of(target) != image.facts.digest:
@@ -124,10 +123,3 @@ def code_anew(image: ExportedImage, target: Path) -> None:
     kind = Image.registered_extensions().get(target.suffix, "PNG")
     pixels = Image.fromarray(read_image(image.path, upright=True))
     pixels.save(target, kind, **_CODING.get(kind, {}))
-
-
-def _image(workspace: Workspace, name: str, path: Path, objects: list[Snapshot]) -> ExportedImage:
-    header = read_header(path, upright=True)
-    facts = workspace.facts(path)._replace(size=header.size)
-    fitting = tuple(one for one in objects if one.size == facts.size)
-    return ExportedImage(name, path, facts, header.orientation, fitting)

@@ -21,12 +21,12 @@ from openscenes.annotator.exchange.coco_files import read_coco
 from openscenes.annotator.exchange.coco_layout import without_holes
 from openscenes.annotator.exchange.exported import SPLIT, UNNAMED, class_of
 from openscenes.annotator.exchange.imported import ImportedObject, LeftOut, Tally, is_about
-from openscenes.annotator.exchange.placing import Placed, Places
+from openscenes.annotator.exchange.placing import Places
 from openscenes.annotator.exchange.png_layout import read_png
 from openscenes.annotator.exchange.voc_layout import read_voc
 from openscenes.annotator.exchange.whole_folder import read_mark, user_path
 from openscenes.annotator.store.objects import Annotations
-from openscenes.annotator.store.snapshot import Click, Rle, Snapshot, from_json
+from openscenes.annotator.store.snapshot import Click, ImageFacts, Rle, Snapshot, from_json
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data.crops import CropConfig
 from openscenes.data.interactions import ClickConfig, simulate
@@ -68,7 +68,8 @@ def import_objects(
     """
     path, tally = user_path(source), Tally()
     found = _read(path, tally)
-    places = Places(workspace, found)
+    annotations.refresh()
+    places = Places(annotations, workspace, found)
     made, n_placed = _made(found, places, tally, strict=path.is_dir())
     if found and not n_placed:
         why = " ".join([*places.lost, *tally.sentences()])
@@ -76,7 +77,6 @@ def import_objects(
             f"None of the {len(found)} object(s) of {one_line(str(path))} lies on an image in "
             f"{one_line(str(workspace.images))}; open the folder that they were made for. {why}"
         )
-    annotations.refresh()
     new, n_known = _news(made, annotations, tally)
     added = annotations.add(new)
     notes = [*places.lost, *tally.sentences(), *places.notes()]
@@ -118,47 +118,45 @@ def _made(
     made, n_placed = [], 0
     for one in found:
         try:
-            image = places.image_of(one)
+            facts = places.image_of(one)
             n_placed += 1
-            made.append(_snapshot(one, image, places.mask_of(one, image), tally, strict=strict))
+            made.append(_snapshot(one, facts, places.mask_of(one, facts), tally, strict=strict))
         except LeftOut as error:
             tally.add(error.reason, error.example)
         except DataError as error:
             if strict:
                 raise
-            tally.add(f"cannot be read ({str(error).rstrip('.')})", image.facts.path)
+            tally.add(f"cannot be read ({str(error).rstrip('.')})", facts.path)
     return made, n_placed
 
 
 def _snapshot(
-    one: ImportedObject, image: Placed, mask: Rle, tally: Tally, *, strict: bool
+    one: ImportedObject, facts: ImageFacts, mask: Rle, tally: Tally, *, strict: bool
 ) -> Snapshot:
     if one.about is None:
-        return _foreign(one, image, mask)
+        return _foreign(one, facts, mask)
     try:
-        kept = from_json(one.about | {"size": image.facts.size, "mask": mask})
-    except (LookupError, TypeError, ValueError, OverflowError, DataError) as error:
-        fault = f"What the export says of an object on {image.facts.path} is damaged ({error})"
+        kept = from_json(one.about | {"size": facts.size, "mask": mask})
+    except InputError as error:
+        fault = f"What the export says of an object on {facts.path} is damaged ({error})"
         if strict:
             raise DataError(f"{one_line(fault, 400)}; export anew.") from error
-        tally.add("have damaged clicks, and are taken with simulated ones", image.facts.path)
-        return _foreign(one, image, mask)
-    return replace(
-        kept, image=image.facts.path, image_digest=image.facts.digest, class_name=one.class_name,
-        accepted=True, deleted=False,
-    )  # fmt: skip
+        tally.add("have damaged clicks, and are taken with simulated ones", facts.path)
+        return _foreign(one, facts, mask)
+    return replace(kept, image=facts.path, class_name=one.class_name, accepted=True, deleted=False)
 
 
-def _foreign(one: ImportedObject, image: Placed, mask: Rle) -> Snapshot:
+def _foreign(one: ImportedObject, facts: ImageFacts, mask: Rle) -> Snapshot:
     """An object of another source, with the simulated user's box and point."""
     unused = np.random.default_rng(0)  # this user looks at the mask alone
     interaction = simulate(decode(mask), ClickConfig(), CropConfig(), unused)
-    identity = "\x1f".join([image.facts.digest, mask["counts"], one.class_name or ""])
+    identity = "\x1f".join([facts.digest, mask["counts"], one.class_name or ""])
     return Snapshot(
-        action="imported", image=image.facts.path, image_digest=image.facts.digest,
-        size=image.facts.size, object_id=sha256(identity.encode(errors="replace")).hexdigest()[:12],
+        action="imported", image=facts.path, image_digest=facts.digest,
+        size=facts.size, object_id=sha256(identity.encode(errors="replace")).hexdigest()[:12],
         box=interaction.box, clicks=(Click(*interaction.point, 1, 0.0),),
         class_name=one.class_name, model="", first_mask=None, mask=mask, accepted=True,
+        pixel_digest=facts.pixel_digest,
     )  # fmt: skip
 
 

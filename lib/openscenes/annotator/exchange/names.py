@@ -18,7 +18,7 @@ def plain(text: str) -> str:
     Too long names end in a digest instead; a name of a Windows device gets a "_" in front.
     """
     name = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text))
-    if not name.strip("._-") or name[0] in ".-" or _RESERVED.match(name):
+    if not name or name[0] in ".-" or _RESERVED.match(name):
         name = f"_{name}"
     if len(name.encode()) > MAX_BYTES:
         digest = sha256(name.encode()).hexdigest()[:8]

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from openscenes.annotator.exchange.image_names import ImageNames
 from openscenes.annotator.exchange.imported import ImportedObject, LeftOut
+from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.snapshot import ImageFacts, Rle
 from openscenes.annotator.store.workspace import Workspace, located
 from openscenes.data.datasets.annotation_table import REASONS, USABLE, shape_of
-from openscenes.data.datasets.images import read_header
+from openscenes.data.datasets.images import read_image
 from openscenes.data.datasets.orientation import AS_STORED, swaps_sides, turned
-from openscenes.errors import DataError
+from openscenes.errors import DataError, InputError
 from openscenes.masks import checked_size, decode, encode
-
-
-class Placed(NamedTuple):
-    """An image: its facts, with the size of the upright image, and the orientation of its file."""
-
-    facts: ImageFacts
-    orientation: int
 
 
 class Places:
@@ -36,16 +31,23 @@ class Places:
         lost: one sentence for each image of ours that is gone or has changed.
     """
 
-    def __init__(self, workspace: Workspace, found: Sequence[ImportedObject]) -> None:
+    def __init__(
+        self, annotations: Annotations, workspace: Workspace, found: Sequence[ImportedObject]
+    ) -> None:
         """Look for the images of our exports."""
-        own = {one.about["image_digest"]: one.about["image"] for one in found if one.about}
-        self.workspace = workspace
-        self._own, self.lost = located(workspace, own)
+        known = {one.about["image_digest"]: one.about for one in found if one.about}
+        own = {digest: about["image"] for digest, about in known.items()}
+        pixels = {digest: str(about.get("pixel_digest") or "") for digest, about in known.items()}
+        self.annotations, self.workspace = annotations, workspace
+        self._own, self.lost = located(workspace, own, pixels)
+        self._annotated = defaultdict[str, set[str]](set)
+        for one in annotations.objects():
+            self._annotated[one.image].add(one.image_digest)
         self._facts = cache(self._read)
         self._turned: set[str] = set()
         self._unclear: set[str] = set()
 
-    def image_of(self, one: ImportedObject) -> Placed:
+    def image_of(self, one: ImportedObject) -> ImageFacts:
         """The image that an object lies on; LeftOut where there is none."""
         if one.about is None:
             return self._facts(self._names.image(*one.names))
@@ -54,21 +56,21 @@ class Places:
             raise LeftOut("have no image here", repr(one.names[1]))
         return self._facts(path)
 
-    def mask_of(self, one: ImportedObject, image: Placed) -> Rle:
+    def mask_of(self, one: ImportedObject, facts: ImageFacts) -> Rle:
         """The object's run-length code on the upright image; LeftOut or DataError without one."""
         stated = one.size or _size_of(one.drawn)
-        size = stated or image.facts.size
-        stored = image.facts.size[::-1] if swaps_sides(image.orientation) else image.facts.size
-        if size not in (image.facts.size, stored):
-            raise LeftOut("are of another size than their image", image.facts.path)
+        size = stated or facts.size
+        stored = facts.size[::-1] if swaps_sides(facts.orientation) else facts.size
+        if one.about and facts.orientation != AS_STORED and one.about.get("pixel_digest") is None:
+            raise LeftOut("were clicked before the orientation of their image was applied")
+        if size not in (facts.size, stored):
+            raise LeftOut("are of another size than their image", facts.path)
         code = _code(one.drawn, size)
-        if size != image.facts.size:
-            if one.about:
-                raise LeftOut("were clicked before the orientation of their image was applied")
-            self._turned.add(image.facts.path)
-            return encode(turned(decode(code), image.orientation))
-        if image.orientation != AS_STORED and (stored == size or stated is None):
-            self._unclear.add(image.facts.path)
+        if size != facts.size:
+            self._turned.add(facts.path)
+            return encode(turned(decode(code), facts.orientation))
+        if facts.orientation != AS_STORED and (stored == size or stated is None):
+            self._unclear.add(facts.path)
         return code
 
     def notes(self) -> list[str]:
@@ -85,13 +87,16 @@ class Places:
     def _names(self) -> ImageNames:
         return ImageNames(self.workspace)
 
-    def _read(self, path: Path) -> Placed:
+    def _read(self, path: Path) -> ImageFacts:
         try:
-            header = read_header(path, upright=True)
-            facts = self.workspace.facts(path)._replace(size=header.size)
-        except DataError:
+            facts = self.workspace.facts(path)
+            annotated = self._annotated[facts.path]
+            if annotated and facts.digest not in annotated:  # as if its bytes alone had changed
+                pixels = read_image(path, upright=True)
+                facts = self.annotations.recognised(self.workspace.facts(path, pixels))
+        except (DataError, InputError):
             raise LeftOut("lie on an image that cannot be read", path.name) from None
-        return Placed(facts, header.orientation)
+        return facts
 
 
 def _size_of(drawn: Mapping[str, Any]) -> tuple[int, int] | None:

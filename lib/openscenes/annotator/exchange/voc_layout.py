@@ -17,6 +17,7 @@ from pycocotools import mask as coco_mask
 
 from openscenes.annotator.exchange.exported import (
     SPLIT,
+    UNNAMED,
     UPRIGHT,
     Described,
     ExportedImage,
@@ -64,7 +65,7 @@ def write_voc(images: Sequence[ExportedImage], folder: Path) -> tuple[Described,
             described.append({"file": image.name, "label": label, "object": about(one)})
     listed = "".join(f"{image.name}\n" for image in images)
     (root / f"ImageSets/Segmentation/{SPLIT}.txt").write_text(listed, encoding="utf-8")
-    named = zip(numbers.values(), _lines(numbers), strict=True)
+    named = zip(numbers.values(), lines_of(numbers), strict=True)
     lines = [f"{number} {line}\n" for number, line in named]
     (root / "labels.txt").write_text("".join(lines), encoding="utf-8")
     return described, [*_notes(left, n_coded, numbers), *orientation_notes(images, UPRIGHT)]
@@ -137,11 +138,11 @@ def _copy_as_jpeg(image: ExportedImage, target: Path) -> bool:
     return not is_jpeg
 
 
-def _lines(names: Iterable[str]) -> list[str]:
+def lines_of(names: Iterable[str]) -> list[str]:
     """Each name on one line, numbered where two would read the same."""
     lines: list[str] = []
     for name in names:
-        line = one_line(name.strip())
+        line = one_line(name.strip()) or UNNAMED
         again = (f"{line} ({number})" for number in count(2))
         lines.append(next(one for one in chain([line], again) if one not in lines))
     return lines

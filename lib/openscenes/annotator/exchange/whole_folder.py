@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from openscenes.annotator.store.workspace import EXPORT_FILE, digest_of
+from openscenes.annotator.store.image_files import EXPORT_FILE, digest_of
 from openscenes.errors import DataError, InputError
 from openscenes.files import one_line, read_json, reason
 from openscenes.paths import atomic_folder
@@ -40,8 +40,8 @@ def whole_folder(folder: Path, kind: str) -> Iterator[Path]:
         InputError: if ``folder`` holds anything that is no part of an older export of this kind,
             or that was changed since, or if it cannot be written to.
     """
-    _require_place(folder)
     try:
+        _require_place(folder)
         _require_free(folder, kind)
         with atomic_folder(folder) as partial:
             yield partial

@@ -180,19 +180,14 @@ class Annotations:
     def add(self, snapshots: list[Snapshot]) -> tuple[Snapshot, ...]:
         """Write imported objects, all in one go.
 
-        Those that the log knows are left out, but for corrections of the very state that it has:
-        they carry the time of its newest line.
+        Of those that the log knows, it takes corrections of the very state that it has: they carry
+        the time of its newest line. All others are left out.
         """
         with self._newest():
-            times = {one.object_id: self._objects[one.object_id].time
-                     for one in snapshots if one.object_id in self}  # fmt: skip
-            unknown = {one.object_id: one for one in snapshots
-                       if times.get(one.object_id, one.time) == one.time}  # fmt: skip
-            time = now()
-            made = [
-                replace(one, action="imported", time=time, window=self.window)
-                for one in unknown.values()
-            ]
+            there, time = self._objects, now()
+            new = {one.object_id: one for one in snapshots
+                   if there.get(one.object_id, one).time == one.time}.values()  # fmt: skip
+            made = [replace(one, action="imported", time=time, window=self.window) for one in new]
             if made:
                 self.log.append(*made)
                 self.refresh()

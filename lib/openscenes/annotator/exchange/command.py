@@ -1,0 +1,90 @@
+"""``python -m openscenes import`` and ``export``: what was annotated, from files and into files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openscenes.errors import InputError
+
+if TYPE_CHECKING:
+    from openscenes.annotator.store.log import Log
+    from openscenes.annotator.store.workspace import Workspace
+
+KINDS = ("coco", "voc", "png")  # as in export, which takes seconds to import
+
+
+def add_parsers(subparsers: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """Add ``import`` and ``export`` to what ``ArgumentParser.add_subparsers`` returned."""
+    importing: argparse.ArgumentParser = subparsers.add_parser(
+        "import",
+        help="add objects from an export or a COCO file to a folder of images",
+        description="Add the objects of an export of the annotator, or of a COCO instances file "
+        "of any tool, to the log of a folder of images, as accepted. A second import adds nothing.",
+    )
+    exporting: argparse.ArgumentParser = subparsers.add_parser(
+        "export",
+        help="write what was accepted in the annotator as COCO, PASCAL VOC or PNG files",
+        description="Write all accepted objects, whole or not at all. Images are copied, never "
+        "linked; an older export of the same kind is replaced unless a file of it was changed.",
+    )
+    for parser in (importing, exporting):
+        parser.add_argument("folder", metavar="FOLDER_OF_IMAGES", help="your images")
+    importing.add_argument("file", metavar="FILE", help="a COCO file, or the folder of an export")
+    exporting.add_argument("kind", metavar="KIND", choices=KINDS, help=", ".join(KINDS))
+    exporting.add_argument(
+        "--to", metavar="FOLDER", default=None, help="default: exports/KIND in the workspace"
+    )
+    for parser, run in ((importing, run_import), (exporting, run_export)):
+        parser.add_argument(
+            "--workspace", type=Path, default=None, help="default: openscenes in that folder"
+        )
+        parser.set_defaults(run=run)
+    return importing, exporting
+
+
+def run_import(args: argparse.Namespace) -> int:
+    """Run one command line; what the user can mend raises in one sentence."""
+    from openscenes.annotator.exchange.imports import import_objects
+    from openscenes.annotator.store.log import Log
+    from openscenes.annotator.store.objects import Annotations
+    from openscenes.annotator.store.workspace import open_workspace
+
+    workspace = open_workspace(args.folder, args.workspace)
+    log = Log(workspace.log_path)
+    print(import_objects(Annotations(log), workspace, args.file))
+    _complain(log)
+    return 0
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """The same for an export; a folder without a workspace gets none."""
+    from openscenes.annotator.exchange.export import export
+    from openscenes.annotator.store.log import Log
+    from openscenes.annotator.store.objects import Annotations
+
+    workspace = _annotated(args.folder, args.workspace)
+    log = Log(workspace.log_path)
+    print(export(Annotations(log), workspace, args.kind, args.to))
+    _complain(log)
+    return 0
+
+
+def _annotated(images: str, folder: Path | None) -> Workspace:
+    from openscenes.annotator.store import workspace as store
+
+    place = Path(images).expanduser() / store.DEFAULT_NAME if folder is None else folder
+    if not (place.expanduser() / store.WORKSPACE_FILE).is_file():
+        raise InputError(
+            f"Nothing was annotated in {images} (there is no workspace {place}); annotate or "
+            "import first, or name its workspace with --workspace."
+        )
+    return store.open_workspace(images, folder)
+
+
+def _complain(log: Log) -> None:
+    """Say which lines of the log could not be used."""
+    if complaint := log.complaint():
+        print(complaint, file=sys.stderr)
