@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from openscenes.errors import InputError
+from openscenes.errors import DataError, InputError
 from openscenes.lessons.alignment import alignment_figures, effect, pairs
 from openscenes.lessons.alignment import pair_view as views
 from openscenes.lessons.alignment.explorer import AlignmentExplorer
@@ -95,6 +95,35 @@ def test_the_readout_follows_the_images(explorer):
     found = re.search(r'data-seq="(\d+)"', explorer.numbers.value)
     assert int(found[1]) == explorer.scatter.seq
     assert "L_feat = 0.5 ×" in explorer.numbers.value
+
+
+@pytest.mark.parametrize("name", ["undo", "redo", "next", "pair", "floor", "own_settings"])
+def test_what_is_refused_changes_nothing(explorer, monkeypatch, name):
+    """As where an image was damaged since."""
+    for _ in range(2):
+        gesture(explorer, kind="next")
+    gesture(explorer, kind="undo")
+
+    def damaged(*_):
+        raise DataError("unreadable image: a.jpg (cut short); restore the file.")
+
+    def seen():
+        return (
+            explorer.choice, id(explorer.view),
+            [part.value for part in explorer.controls.by_name.values()], explorer.scatter.overlay, explorer.new.overlay, explorer.numbers.value,
+        )  # fmt: skip
+
+    before = seen()
+    monkeypatch.setattr(views, "view_pair", damaged)
+    match name:
+        case "pair" | "floor":
+            explorer.controls[name].value = explorer.controls[name].max
+        case "own_settings":
+            explorer.buttons[name].click()
+        case _:
+            gesture(explorer, kind=name)
+    assert "unreadable image: a.jpg" in explorer._callbacks.message.value
+    assert seen() == before
 
 
 def test_an_error_in_a_callback_is_shown_and_kept(alignment, monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 
 from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, ObjectRecord, Point
+from openscenes.errors import DataError
 from openscenes.lessons.evolution import evolution_figures
 from openscenes.lessons.evolution.explorer import EvolutionExplorer
 from openscenes.lessons.evolution.scrubber import ObjectChoice, ObjectView, Panel
@@ -126,6 +127,26 @@ def test_another_set_or_order_begins_at_its_first_object(explorer):
     explorer.controls["object"].value = 2
     explorer.controls["order"].value = GAINED
     assert (explorer.choice.rank, explorer.choice.order) == (0, GAINED)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("set", "coco"), ("order", GAINED), ("time", 2), ("object", 2)]
+)
+def test_what_is_refused_changes_nothing(explorer, monkeypatch, name, value):
+    """As where an image was damaged since."""
+
+    def seen():
+        values = [part.value for part in explorer.controls.by_name.values()]
+        return explorer.choice, values, explorer.controls["object"].max, explorer.numbers.value
+
+    def damaged(*_):
+        raise DataError("unreadable image: a.jpg (cut short); restore the file.")
+
+    before = seen()
+    monkeypatch.setattr(Scripted, "view", damaged)
+    explorer.controls[name].value = value
+    assert "unreadable image: a.jpg" in explorer.callbacks.message.value
+    assert seen() == before
 
 
 def test_the_ground_truth_can_be_shown_alone(explorer):

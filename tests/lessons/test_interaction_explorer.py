@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from openscenes.errors import InputError
+from openscenes.errors import DataError, InputError
+from openscenes.lessons.interactions import explorer as interaction_explorer
 from openscenes.lessons.interactions import interaction_figures, layers, trials, user_inputs
 from openscenes.lessons.interactions.click_maps import click_map
 from openscenes.lessons.interactions.explorer import InteractionExplorer
@@ -178,6 +179,47 @@ def test_a_negative_click_is_refused_in_a_sentence(explorer):
     gesture(explorer, "click", row=3, col=4, sign=-1)
     assert "IOG takes one point inside the object" in explorer._callbacks.message.value
     assert explorer.user_input == before
+
+
+REFUSED = {
+    "scene": lambda e: setattr(e._menus["scene"], "value", "voc"),
+    "object": lambda e: setattr(e._menus["object"], "value", 2),
+    "network": lambda e: setattr(e._menus["network"], "value", "seed 2 untrained"),
+    "slider": lambda e: setattr(e._sliders["margin_px"], "value", 7.0),
+    "click": lambda e: click(e, 3, 4),
+    "box": lambda e: gesture(e, "box", box=[1, 1, 9, 9]),
+    "undo": lambda e: gesture(e, "undo"),
+    "redo": lambda e: gesture(e, "redo"),
+    "as in training": lambda e: gesture(e, "clear"),
+    "next": lambda e: gesture(e, "next"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_changes_nothing(explorer, monkeypatch, name):
+    """As where an image was damaged since."""
+    explorer._menus["scene"].value = "other"
+    click(explorer, 12, 20)
+    click(explorer, 13, 21)
+    gesture(explorer, "undo")
+
+    def seen():
+        parts = [*explorer._menus.by_name.values(), *explorer._sliders.by_name.values()]
+        shown = explorer._canvas
+        return (
+            [part.value for part in parts], explorer._menus["object"].options,
+            explorer.user_input, id(explorer.segmentation), explorer._subject.example.object_id,
+            shown.image, shown.overlay, shown.box, shown.clicks, shown.label,
+        )  # fmt: skip
+
+    def damaged(*_):
+        raise DataError("unreadable image: a.jpg (cut short); restore the file.")
+
+    before = seen()
+    monkeypatch.setattr(interaction_explorer, "segment", damaged)
+    REFUSED[name](explorer)
+    assert "unreadable image: a.jpg" in explorer._callbacks.message.value
+    assert seen() == before
 
 
 def test_a_failing_network_shows_in_the_page(study, networks, objects):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from openscenes.data.records import Box, Point
+from openscenes.errors import DataError
 from openscenes.lessons.prototypes import explorer as prototype_explorer
 from openscenes.lessons.prototypes.explorer import PrototypeExplorer
 from openscenes.lessons.prototypes.layers import LAYERS, draw
@@ -17,6 +18,7 @@ from openscenes.lessons.prototypes.objects import predict_object, reclicked
 from openscenes.lessons.prototypes.refinement import Settings
 from openscenes.method.ipt import IPTConfig
 from openscenes.networks.weights import save_weights
+from openscenes.study.pages.foreign_text import in_html
 from openscenes.study.runs.data import validation, with_others
 from openscenes.study.runs.models import Model
 from openscenes.study.scores.masks import IPTVariant, ipt_iou
@@ -97,7 +99,37 @@ def test_every_layer_of_the_menu_is_shown(name, explorer):
     explorer._menus["layer"].value = name
     assert np.array_equal(shown(explorer), draw(name, explorer.now))
     assert LAYERS[name].title in explorer._canvas.label
-    assert LAYERS[name].legend in explorer._legend.value
+    assert in_html(LAYERS[name].legend) in explorer._legend.value
+
+
+REFUSED = {
+    "scene": lambda e: setattr(e._menus["scene"], "value", "few"),
+    "object": lambda e: setattr(e._menus["object"], "value", 2),
+    "click": lambda e: gesture(e, kind="point", row=3, col=4),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_changes_nothing(explorer, monkeypatch, name):
+    """As where an image was damaged since."""
+    gesture(explorer, kind="point", row=12, col=20)
+
+    def seen():
+        canvas = explorer._canvas
+        return (
+            [part.value for part in explorer._menus.by_name.values()],
+            explorer._menus["object"].options, explorer.n_predictions, id(explorer.now),
+            canvas.image, canvas.overlay, canvas.clicks, canvas.label, explorer._numbers.value,
+        )  # fmt: skip
+
+    def damaged(*_):
+        raise DataError("unreadable image: a.jpg (cut short); restore the file.")
+
+    before = seen()
+    monkeypatch.setattr(prototype_explorer, "predict_object", damaged)
+    REFUSED[name](explorer)
+    assert "unreadable image: a.jpg" in explorer._callbacks.message.value
+    assert seen() == before
 
 
 def test_a_point_on_the_crop_predicts_again_with_the_same_box(explorer, examples):

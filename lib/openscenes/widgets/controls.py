@@ -9,6 +9,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from openscenes.errors import OpenScenesError
 from openscenes.widgets.callbacks import Callbacks
 
 WRAPPED = {"flex_flow": "row wrap", "align_items": "flex-start"}
@@ -113,12 +114,17 @@ class Controls:
             self[name].value = value
 
     def observe(self, callbacks: Callbacks, moved: Callable[[str, Any], object]) -> None:
-        """Call ``moved`` with name and value when a reader moves a control."""
+        """Call ``moved`` with a control's name and value when it is moved; undo what is refused."""
 
         def reporting(name: str) -> Callable[[Mapping[str, Any]], None]:
             def report(change: Mapping[str, Any]) -> None:
-                if not self._quiet:
+                if self._quiet:
+                    return
+                try:
                     moved(name, change["new"])
+                except OpenScenesError:
+                    self.show({name: change["old"]})
+                    raise
 
             return report
 

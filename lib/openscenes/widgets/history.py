@@ -28,6 +28,11 @@ class History(Generic[T]):
         self._entries = [*kept, (control, entry)][-self._longest :]
         self._now = len(self._entries) - 1
 
+    def beside(self, way: str) -> T:
+        """The entry that ``back`` or ``forward``, as ``way`` says, would go to."""
+        beside = self._now + (-1 if way == "back" else 1)
+        return self._entries[min(max(beside, 0), len(self._entries) - 1)][1]
+
     def back(self) -> T:
         """Go one entry back, if there is one."""
         self._now = max(self._now - 1, 0)

@@ -159,11 +159,11 @@ class Desk:
         if self.box is not None:
             self.box = None
         else:
-            self._restore(self.annotations.next_undo, self.annotations.undo)
+            self._restore(self.annotations.next_step(back=True), self.annotations.undo)
 
     def redo(self) -> None:
         """Do again what was taken back."""
-        self._restore(self.annotations.next_redo, self.annotations.redo)
+        self._restore(self.annotations.next_step(back=False), self.annotations.redo)
 
     def clear(self) -> None:
         """Choose nothing, and forget a box that has no point."""

@@ -203,15 +203,10 @@ class Annotations:
         """Whether this window's last step but undo was undone."""
         return bool(self._steps.undone)
 
-    @property
-    def next_undo(self) -> Snapshot | None:
-        """The object that ``undo`` would change, as its step left it; None where there is none."""
-        return self._steps.done[-1].after if self._steps.done else None
-
-    @property
-    def next_redo(self) -> Snapshot | None:
-        """The same for ``redo``."""
-        return self._steps.undone[-1].after if self._steps.undone else None
+    def next_step(self, *, back: bool) -> Snapshot | None:
+        """The object that ``undo`` (back) or ``redo`` would change, as its step left it."""
+        steps = self._steps.done if back else self._steps.undone
+        return steps[-1].after if steps else None
 
     def pass_over(self, one: Snapshot) -> None:
         """Leave out the step that led to this snapshot, so that undo takes back the one before."""

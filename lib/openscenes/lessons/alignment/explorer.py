@@ -55,7 +55,7 @@ class AlignmentExplorer:
             "own_settings": ("own settings", "Floor and weight of this study", self._own_settings),
         }, "os-alignment-")  # fmt: skip
         self.scatter.observe(self._callbacks.guarded(self._gestured), "gesture")
-        self._show()
+        self._show(self._viewed(self.choice), time.perf_counter())
         self.widget = self._laid_out().add_class("os-alignment-explorer")
 
     @property
@@ -124,20 +124,26 @@ class AlignmentExplorer:
         self._choose("", floor=config.probability_floor, weight=config.feature_weight)
 
     def _step(self, way: str) -> None:
+        began, view = time.perf_counter(), self._viewed(self._history.beside(way))
         getattr(self._history, way)()
-        self._show()
+        self._show(view, began)
 
     def _choose(self, control: str, **changes: Any) -> None:
-        self._history.put(replace(self.choice, **changes), control)
-        self._show()
+        began, view = time.perf_counter(), self._viewed(replace(self.choice, **changes))
+        self._history.put(view.choice, control)
+        self._show(view, began)
+
+    def _viewed(self, choice: pair_view.PairChoice) -> pair_view.PairView:
+        """All that is shown of a choice, before anything follows it."""
+        return pair_view.view_pair(self._alignments[choice.scene], choice)
 
     # ---- what is shown ----
-    def _show(self) -> None:
-        began = time.perf_counter()
-        self.controls["pair"].max = len(self._alignment.pairing()) - 1
-        self.controls["epoch"].max = self._alignment.evolution.train.epochs - 1
+    def _show(self, view: pair_view.PairView, began: float) -> None:
+        self.view = view
+        with self.controls.quiet():
+            self.controls["pair"].max = len(self._alignment.pairing()) - 1
+            self.controls["epoch"].max = self._alignment.evolution.train.epochs - 1
         self.controls.show(vars(self.choice))
-        self.view = pair_view.view_pair(self._alignment, self.choice)
         self._draw(began)
 
     def _draw(self, began: float) -> None:

@@ -94,15 +94,15 @@ class EvolutionExplorer:
     def _moved(self, name: str, _value: Any) -> None:
         """Another set or order begins at its first object."""
         began, rank = time.monotonic(), self.controls["object"]
-        if name in ("set", "order"):
-            with self.controls.quiet():
-                rank.value = 1
-                rank.max = len(self.scrubber.examples(self.controls["set"].value))
+        number = 1 if name in ("set", "order") else rank.value
         where, order, left, right, at = (
             part.value for part in self.controls.named("set", "order", *SIDES, "time")
         )
-        self.choice = ObjectChoice(where, (left, right), order, rank.value - 1, at)
-        self._draw(self.scrubber.view(self.choice), began)
+        view = self.scrubber.view(ObjectChoice(where, (left, right), order, number - 1, at))
+        self.choice = view.choice
+        with self.controls.quiet():
+            rank.value, rank.max = number, view.n_objects
+        self._draw(view, began)
 
     def _draw(self, view: ObjectView, began: float) -> None:
         layer = self.controls["layer"].value

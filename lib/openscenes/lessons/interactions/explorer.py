@@ -19,6 +19,7 @@ from openscenes.lessons.interactions.click_maps import ClickMap, click_map
 from openscenes.lessons.interactions.segmentation import Segmentation, Training, segment
 from openscenes.lessons.interactions.user_inputs import (
     UserInput,
+    name_of,
     read_subject,
     usual_input,
     with_box,
@@ -53,6 +54,7 @@ class InteractionExplorer:
     """
 
     segmentation: Segmentation
+    _history: History[UserInput]
 
     def __init__(
         self,
@@ -67,8 +69,9 @@ class InteractionExplorer:
         self._canvas, self._tiles = Canvas(mode="point"), Canvas().add_class("os-tiles")
         self._legend = widgets.HTML().add_class("os-legend")
         self._numbers = widgets.HTML().add_class("os-numbers")
-        self._make_controls(*_place_of(objects, first))
-        self._put_up()
+        scene, number = _place_of(objects, first)
+        self._make_controls(scene, number)
+        self._put_up(number)
         self._canvas.observe(self._callbacks.guarded(self._gestured), "gesture")
         self.widget = self._laid_out().add_class("os-interaction-explorer")
 
@@ -120,35 +123,34 @@ class InteractionExplorer:
 
     # ---- which object ----
     def _menu_moved(self, name: str, _value: Any) -> None:
-        if name == "scene":
-            self._offer_objects(0)
         if name == "layer":
             self._draw(time.perf_counter())
         elif name == "network":
             self._segment()
         else:
-            self._put_up()
+            self._put_up(0 if name == "scene" else self._menus["object"].value)
+        if name == "scene":
+            self._offer_objects(0)
 
     def _offer_objects(self, number: int) -> None:
         """Fill the menu with the scene's objects."""
         examples = self._objects[self._menus["scene"].value]
-        names = [
-            (f"{i + 1}: {read_subject(self._study, example).name}", i)
-            for i, example in enumerate(examples)
-        ]
+        names = [(f"{i + 1}: {name_of(example)}", i) for i, example in enumerate(examples)]
         self._menus.offer("object", names, number)
 
     def _next(self) -> None:
         menu = self._menus["object"]
         menu.value = (menu.value + 1) % len(menu.options)
 
-    def _put_up(self) -> None:
-        """Show the object of the menus with its usual input; its history begins anew."""
-        example = self._objects[self._menus["scene"].value][self._menus["object"].value]
-        self._subject = read_subject(self._study, example)
-        self._history: History[UserInput] = History(usual_input(self._study, example))
-        self._canvas.show(self._subject.image, label="", width_px=CANVAS_PX)
-        self._segment()
+    def _put_up(self, number: int) -> None:
+        """Show an object of the scene with its usual input; its history begins anew."""
+        began = time.perf_counter()
+        example = self._objects[self._menus["scene"].value][number]
+        subject, usual = read_subject(self._study, example), usual_input(self._study, example)
+        found = segment(self._training, subject, usual)
+        self._subject, self._history = subject, History(usual)
+        self._canvas.show(subject.image, label="", width_px=CANVAS_PX)
+        self._show(found, began)
 
     # ---- the user's input ----
     def _gestured(self, change: Mapping[str, Any]) -> None:
@@ -179,24 +181,29 @@ class InteractionExplorer:
         self._go_on(usual_input(self._study, self._subject.example), "")
 
     def _go_on(self, user_input: UserInput, control: str, *, keep_map: bool = False) -> None:
+        began, found = time.perf_counter(), segment(self._training, self._subject, user_input)
         if user_input != self.user_input:
             self._history.put(user_input, control)
-        self._segment(keep_map=keep_map)
+        self._show(found, began, keep_map=keep_map)
 
     def _step(self, way: str) -> None:
+        began, wanted = time.perf_counter(), self._history.beside(way)
+        found = segment(self._training, self._subject, wanted)
         getattr(self._history, way)()
-        self._segment()
+        self._show(found, began)
 
     # ---- the segmentation ----
     @property
     def _training(self) -> Training:
         return Training(self._study, self._networks[self._menus["network"].value])
 
-    def _segment(self, *, keep_map: bool = False) -> None:
+    def _segment(self) -> None:
+        self._go_on(self.user_input, "")
+
+    def _show(self, found: Segmentation, began: float, *, keep_map: bool = False) -> None:
         """A click map holds for one box and network: it goes when anything but the click moves."""
-        began = time.perf_counter()
+        self.segmentation = found
         self._sliders.show(vars(self.user_input))
-        self.segmentation = segment(self._training, self._subject, self.user_input)
         if not keep_map:
             self._map = None
         self._draw(began)

@@ -80,6 +80,12 @@ def read_subject(study: Study, example: Example) -> Subject:
     return Subject(example, record.class_name, image, truth, nothing if void is None else void)
 
 
+def name_of(example: Example) -> str:
+    """The object's class, for a menu."""
+    record = example.supervision
+    return record.class_name if isinstance(record, ObjectRecord) else "an object without label"
+
+
 def validation_objects(study: Study, n: int) -> dict[str, list[Example]]:
     """At most n objects of each of the three validation sets, evenly from its list."""
     n_each = count_parameter("n_objects", n)

@@ -61,16 +61,16 @@ class IntervalExplorer:
             row(self.canvas.add_class("os-interval-image"), self.numbers),
         ]
         self.widget = column(*parts, self.callbacks.shown).add_class("os-interval")
-        self._draw()
+        self._draw(self.design)
 
     def _moved(self, name: str, value: Any) -> None:
-        if name != "world":
-            self.design = replace(self.design, **{name: value})
-        self._draw()
+        changed = {} if name == "world" else {name: value}
+        self._draw(replace(self.design, **changed))
 
-    def _draw(self) -> None:
+    def _draw(self, design: StudyDesign) -> None:
         began, world = time.monotonic(), self.worlds[self.controls["world"].value]
-        self.studies = simulate_studies(world, self.design)
+        self.studies = simulate_studies(world, design)
+        self.design = design
         drawn = self._painter.painted(self.studies)
         self.canvas.paint(
             image=encode_png(drawn),

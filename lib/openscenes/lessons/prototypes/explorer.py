@@ -85,7 +85,7 @@ class PrototypeExplorer:
         self._canvas, self._legend = Canvas(), widgets.HTML().add_class("os-legend")
         self._numbers = widgets.HTML().add_class("os-numbers")
         self._make_controls()
-        self._choose()
+        self._choose(0)
         self._canvas.observe(self._callbacks.guarded(self._gestured), "gesture")
         self.widget = self._laid_out().add_class("os-prototype-explorer")
 
@@ -142,24 +142,25 @@ class PrototypeExplorer:
     def _menu_moved(self, name: str, _value: Any) -> None:
         if name == "layer":
             return self._draw(time.perf_counter())
+        self._choose(0 if name == "scene" else self._menus["object"].value)
         if name == "scene":
             self._offer_objects()
-        self._choose()
 
     def _offer_objects(self) -> None:
         examples = self._objects[self._menus["scene"].value]
         names = [(name_of(example), number) for number, example in enumerate(examples)]
         self._menus.offer("object", names, 0)
 
-    def _choose(self) -> None:
-        """Predict the object of the menus; its history begins anew, settings stay."""
-        example = self._objects[self._menus["scene"].value][self._menus["object"].value]
+    def _choose(self, number: int) -> None:
+        """Predict an object of the scene; its history begins anew, settings stay."""
+        example = self._objects[self._menus["scene"].value][number]
         self._history = History(self._predicted(example))
         self._put_up()
 
     def _predicted(self, example: Example) -> RefinedObject:
+        predicted = predict_object(self._study, self._model, example)
         self.n_predictions += 1
-        return refine_object(predict_object(self._study, self._model, example), self._settings)
+        return refine_object(predicted, self._settings)
 
     # ---- clicks ----
     def _gestured(self, change: Mapping[str, Any]) -> None:
@@ -192,11 +193,7 @@ class PrototypeExplorer:
 
     # ---- settings ----
     def _setting_moved(self, name: str, value: Any) -> None:
-        try:
-            self._move(with_value(self._settings, name, value), name)
-        except InputError:
-            self._show_settings()
-            raise
+        self._move(with_value(self._settings, name, value), name)
 
     def _move(self, settings: Settings, control: str) -> None:
         """Refine the same prediction with other settings: the network does not run."""
