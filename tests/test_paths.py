@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from openscenes import paths
+from openscenes.errors import InputError
 
 
 def test_cache_dir_follows_the_variable_and_exists(tmp_path, monkeypatch):
@@ -126,3 +128,58 @@ def test_importing_the_package_stops_openmp_from_spinning_before_torch_comes():
 def test_a_user_may_decide_otherwise():
     chosen = {"OMP_WAIT_POLICY": "ACTIVE", "GOMP_SPINCOUNT": "7"}
     assert ask_openmp(chosen) == ["ACTIVE", "7"]
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """Places where no folder can be made."""
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "away").symlink_to("file/x")
+    names = {name: tmp_path / name for name in ("file", "pipe", "loop", "file/x", "away")}
+    return names | {"long": tmp_path / ("x" * 300), "system": Path("/proc/x")}
+
+
+@pytest.mark.parametrize("name", ["file", "pipe", "loop", "file/x", "away", "long", "system"])
+def test_a_cache_that_is_no_folder_is_refused_in_one_sentence(odd, name, monkeypatch):
+    monkeypatch.setenv("OPENSCENES_CACHE", str(odd[name]))
+    with pytest.raises(InputError, match=r"^the cache .* is no folder .*OPENSCENES_CACHE=") as said:
+        paths.cache_dir()
+    assert "\n" not in str(said.value)
+
+
+@pytest.mark.parametrize("name", ["file", "pipe", "loop", "file/x", "away", "long", "system"])
+def test_a_place_for_results_is_tried_before_the_work(odd, name):
+    with pytest.raises(InputError, match=r"cannot be written to \(.+\); name another"):
+        paths.require_writable(odd[name], "name another")
+    assert not paths.is_folder(odd[name])
+
+
+def test_a_zero_byte_names_no_place():
+    with pytest.raises(InputError, match="cannot be written to"):
+        paths.require_writable(Path("a\0b"), "name another")
+    assert not paths.is_folder(Path("a\0b"))
+
+
+def test_a_place_for_results_is_made(tmp_path):
+    paths.require_writable(tmp_path / "new" / "folder", "")
+    assert paths.is_folder(tmp_path / "new" / "folder")
+
+
+def test_the_cache_is_absolute_and_knows_the_home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENSCENES_CACHE", "mine")
+    assert paths.cache_dir() == tmp_path / "mine"
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("OPENSCENES_CACHE", "~/mine")
+    assert paths.cache_dir() == tmp_path / "home" / "mine"
+    monkeypatch.setenv("OPENSCENES_CACHE", "~nobody-here/mine")
+    with pytest.raises(InputError, match="is no folder"):
+        paths.cache_dir()
+
+
+def test_an_empty_name_is_the_usual_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "PROJECT", tmp_path)
+    monkeypatch.setenv("OPENSCENES_CACHE", "")
+    assert paths.cache_dir() == tmp_path / ".cache" / "openscenes"

@@ -6,18 +6,67 @@ The command ``openscenes`` and ``python -m openscenes`` are the same.
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import openscenes  # noqa: F401  (sets what must be set before torch is imported)
 from openscenes.errors import InputError, OpenScenesError
-from openscenes.paths import PROJECT, check_checkout
+from openscenes.files import one_line, reason
+from openscenes.paths import PROJECT, check_checkout, require_writable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; a mistake that the user can mend ends in one sentence and code 2."""
+    """Run one command; a mistake that the user can mend ends in one sentence and code 2.
+
+    So does what the system refuses; everything else is a fault of ours and shows its traceback.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")  # a name of bytes must not stop a line
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # such as `openscenes plan | head -1`
+        _drop_output()
+        return 141
+    except OSError as error:
+        if error.errno not in _MENDS:
+            raise
+        place = "" if error.filename is None else f"{one_line(os.fsdecode(error.filename))}: "
+        print(f"openscenes: {place}{reason(error)}; {_MENDS[error.errno]}", file=sys.stderr)
+        _drop_output()
+    except MemoryError:
+        print("openscenes: the memory does not suffice; end other programs", file=sys.stderr)
+    return 2
+
+
+_MENDS = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+                    "make room, or move the cache with OPENSCENES_CACHE=path/to/folder"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS),
+                    "mend the permissions there, or name another place"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ELOOP,
+                     errno.ENAMETOOLONG), "move away what is there, or name another place"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more open files: ulimit -n 4096"),
+    **dict.fromkeys((errno.EIO, errno.ESTALE), "look after the disk, and try again"),
+    errno.ENOMEM: "end other programs",
+}  # fmt: skip
+
+
+def _drop_output() -> None:
+    """What could not be written must not be tried again when Python ends."""
+    with suppress(OSError, ValueError):  # ValueError: a stream of a test has no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         if parsed.in_checkout:
@@ -55,14 +104,14 @@ def _parser() -> argparse.ArgumentParser:
     table = commands.add_parser("table", help="train what a table needs, then make the table")
     table.add_argument("key", type=_key, help="1 to 7, 4+ (or 4-plus), or figures")
     _add_study(table)
-    table.add_argument("--reports", type=Path, default=None, help="default: reports/")
+    table.add_argument("--reports", type=_folder, default=None, help="default: reports/")
     table.set_defaults(run=_table, extra="study", in_checkout=True)
     models = commands.add_parser("models", help="train and score all that the tables need")
     _add_study(models)
     models.set_defaults(run=_models, extra="study")
     lessons = commands.add_parser("lessons", help="run the lessons and keep their pages")
     _add_study(lessons, seeds=False)
-    lessons.add_argument("--reports", type=Path, default=None, help="default: reports/")
+    lessons.add_argument("--reports", type=_folder, default=None, help="default: reports/")
     lessons.set_defaults(run=_lessons, extra="interactive", in_checkout=True)
     plan = commands.add_parser("plan", help="print what would be trained, and what it needs")
     _add_study(plan)
@@ -76,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="rewrite reports/README.md")
     status.set_defaults(run=_status, extra="study", in_checkout=True)
     scenes = commands.add_parser("scenes", help="write the synthetic scenes into a folder")
-    scenes.add_argument("folder", type=Path)
+    scenes.add_argument("folder", type=_folder)
     scenes.add_argument("--seed", type=int, default=0)
     scenes.set_defaults(run=_scenes)
     return parser
@@ -85,10 +134,15 @@ def _parser() -> argparse.ArgumentParser:
 def _add_study(command: argparse.ArgumentParser, *, seeds: bool = True) -> None:
     """Which study: the same options wherever models are trained or counted."""
     command.add_argument("--profile", default="demo")
-    command.add_argument("--data", type=Path, default=None, help="folder of the four data sets")
+    command.add_argument("--data", type=_folder, default=None, help="folder of the four data sets")
     if seeds:
         command.add_argument("--seeds", type=int, default=1, help="how many seeds")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or cpu:N")
+
+
+def _folder(word: str) -> Path | None:
+    """A folder; an empty word is none, as in the notebooks, and not the folder one stands in."""
+    return Path(word) if word else None
 
 
 def _key(word: str) -> str:
@@ -177,12 +231,10 @@ def _site(_parsed: argparse.Namespace) -> int:
 def _scenes(parsed: argparse.Namespace) -> int:
     from openscenes.synthetic import write_scenes
 
-    try:
-        write_scenes(parsed.folder, seed=parsed.seed)
-    except OSError as error:
-        raise InputError(
-            f"{parsed.folder} cannot be written ({error}); name another place"
-        ) from error
+    if parsed.folder is None:
+        raise InputError("the folder of the scenes has no name; give one")
+    require_writable(parsed.folder.absolute().parent, "name another place")
+    write_scenes(parsed.folder, seed=parsed.seed)
     print(f"synthetic scenes (generated, not real images) written to {parsed.folder}")
     return 0
 

@@ -49,6 +49,14 @@ def _own_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "openscenes"
 
 
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder; False, not an error, for a name that no disk can hold."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def require_writable(folder: Path, mend: str) -> None:
     """Make a folder, before the work whose results go there.
 

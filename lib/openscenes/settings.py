@@ -83,11 +83,11 @@ def folder_parameter(name: str, value: object) -> str:
     return text_parameter(name, value)
 
 
-def count_parameter(name: str, value: object, low: int = 1) -> int:
-    """A parameter that counts something; InputError where it is no whole number from ``low`` on."""
-    found = whole_number(value, low, _MOST) if isinstance(value, int) else None
+def count_parameter(name: str, value: object, low: int = 1, high: int = _MOST) -> int:
+    """A parameter that counts something; InputError where it is no whole number in [low, high]."""
+    found = whole_number(value, low, high) if isinstance(value, int) else None
     if found is None:
         raise InputError(
-            f"{name} is {one_line(repr(value))}; give a whole number from {low} to {_MOST}."
+            f"{name} is {one_line(repr(value))}; give a whole number from {low} to {high}."
         )
     return found

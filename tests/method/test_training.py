@@ -284,10 +284,23 @@ def test_impossible_training_is_refused(wrong):
         TrainConfig(**wrong)
 
 
-@pytest.mark.parametrize("word", ["tpu", "cuda:x", "", "cpu:two"])
+@pytest.mark.parametrize(
+    "word",
+    ["tpu", "cuda:x", "", "cpu:two", "cpu:0", "cpu:²", "cpu:٣", "cpu:-1", "cpu:", "cuda:", "CPU",
+     "cpu:1 ", "cpu\n", "auto:2", "cpu:01", "cpu:99999999", 0, None, True],
+)  # fmt: skip
 def test_an_unknown_device_is_refused(word):
-    with pytest.raises(InputError, match='"cpu:N" or "cuda:N", got'):
+    with pytest.raises(InputError, match='"cpu:N" or "cuda:N", got .* from 1 to 64$'):
         make_fabric(word)
+
+
+def test_more_devices_than_there_are_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(InputError, match='"cuda:3" asks for more than the 2 there are'):
+        make_fabric("cuda:3")
+    with pytest.raises(InputError, match='"cpu:65" asks for more than the 64'):
+        make_fabric("cpu:65")
 
 
 def test_a_missing_accelerator_is_said(monkeypatch):

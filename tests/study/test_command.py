@@ -42,6 +42,6 @@ def test_a_second_call_asks_nothing(asked):
 
 
 def test_no_seed_is_refused(asked):
-    with pytest.raises(InputError, match="at least one seed, got 0"):
+    with pytest.raises(InputError, match="seeds is 0; give a whole number"):
         command.make_models(profile="smoke", data=None, seeds=0, device="cpu")
     assert not asked

@@ -1,5 +1,6 @@
 """What a study works on: parts of a scene, two users, the other objects, and what is remembered."""
 
+import os
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -7,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from openscenes.data.records import ObjectRecord
-from openscenes.errors import DataError
+from openscenes.errors import DataError, InputError, OpenScenesError
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs.data import (
     Study,
     _part,
     _some,
+    given_root,
     new_scene,
     open_study,
     source,
@@ -152,3 +154,38 @@ def test_the_method_gets_no_truth_of_a_new_scene(study):
 def test_a_profile_of_photographs_asks_for_its_folder():
     with pytest.raises(DataError, match=r"make tables PROFILE=study DATA=path/to/folder"):
         open_study(profile_named("study"), None, "cpu")
+
+
+@pytest.mark.parametrize("name", ["file", "pipe", "loop", "missing", "x" * 300, "~nobody-here"],
+                         ids=["file", "pipe", "loop", "missing", "long", "home"])  # fmt: skip
+def test_a_data_folder_that_is_none_is_named_before_the_work(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    os.mkfifo("pipe")
+    Path("loop").symlink_to("loop")
+    with pytest.raises(DataError, match="^the data folder .* give the folder that holds VOC"):
+        open_study(profile_named("smoke"), name, "cpu")
+
+
+def test_no_folder_and_one_named_by_a_number(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    smoke = profile_named("smoke")
+    assert given_root(smoke, None) is given_root(smoke, "") is None
+    with pytest.raises(InputError, match="^data is 2024, and text is wanted"):
+        given_root(smoke, 2024)
+    Path("2024").mkdir()
+    assert given_root(smoke, 2024) == given_root(smoke, Path("2024")) == tmp_path / "2024"
+
+
+@pytest.mark.parametrize("data", [0, 1, True, False, 2.5, ["a"], "a\0b"], ids=repr)
+def test_what_names_no_folder_is_refused(data):
+    with pytest.raises(OpenScenesError, match="^(data is|the data folder) .*;"):
+        given_root(profile_named("smoke"), data)
+
+
+@pytest.mark.parametrize("name", ["VOC", "citysapes", "", None, 3], ids=repr)
+def test_a_set_that_is_none_is_not_taken_for_another(study, name):
+    with pytest.raises(InputError, match="choose one of voc, cityscapes, coco"):
+        validation(study, name)
+    with pytest.raises(InputError, match="choose one of cityscapes, coco"):
+        new_scene(study, name)

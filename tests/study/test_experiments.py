@@ -46,7 +46,7 @@ def test_the_keys():
 
 def test_a_key_that_is_none_names_those_that_are():
     with pytest.raises(
-        InputError, match='there is no table "8"; choose one of 1, 2, 3, 4, 4_plus, 5, 6, 7, fig'
+        InputError, match=r'there is no table "8"; choose one of 1, 2, 3, 4, 4\+, 5, 6, 7, fig'
     ):
         experiment("8")
 

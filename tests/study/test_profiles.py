@@ -57,6 +57,20 @@ def test_an_unknown_profile_names_those_that_exist():
         profile_named("fast")
 
 
+@pytest.mark.parametrize("name", [1, None, True, ["demo"], "Demo", "", "demo\n"], ids=repr)
+def test_a_name_that_is_none_is_said_in_one_line(name):
+    with pytest.raises(InputError, match="^there is no profile .*; choose one of demo") as said:
+        profile_named(name)
+    assert "\n" not in str(said.value)
+
+
+@pytest.mark.parametrize("seeds", [0, -3, "3", 2.5, True, None, 101, 10**30], ids=repr)
+def test_seeds_are_counted(seeds):
+    with pytest.raises(InputError, match="^seeds is .*; give a whole number from 1 to 100"):
+        profile_named("smoke", seeds)
+    assert profile_named("smoke", 100) is profile_named("smoke")
+
+
 @pytest.mark.parametrize("profile", [DEMO, STUDY, PAPER], ids=lambda profile: profile.name)
 def test_every_number_of_every_configuration_names_its_source(profile):
     for item in fields(profile):

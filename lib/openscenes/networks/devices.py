@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -10,7 +11,10 @@ import torch
 from lightning_fabric.strategies import DDPStrategy
 
 from openscenes.errors import InputError
+from openscenes.files import one_line
 
+MOST = 64  # processes that share one training
+_DEVICE = re.compile(r"auto|(?:cpu|cuda)(?::([1-9][0-9]?))?")
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 
 
@@ -18,18 +22,22 @@ def make_fabric(device: str = "auto", precision: Precision = "32-true") -> fabri
     """Fabric for "auto", "cpu" or "cuda"; "cpu:N" and "cuda:N" share the work among N of them.
 
     Raises:
-        InputError: for another word.
+        InputError: for another word, or more devices than there are.
     """
-    kind, _, count = device.partition(":")
-    if kind not in ("auto", "cpu", "cuda") or (count and not count.isdigit()):
+    found = _DEVICE.fullmatch(device) if isinstance(device, str) else None
+    if found is None:
         raise InputError(
-            f'device must be "auto", "cpu", "cuda", "cpu:N" or "cuda:N", got "{device}"'
+            f'device must be "auto", "cpu", "cuda", "cpu:N" or "cuda:N", got '
+            f"{one_line(str(device))!r}; N is how many share the work, from 1 to {MOST}"
         )
+    kind, n_devices = device.partition(":")[0], int(found[1] or 1)
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "cpu"
     if kind == "cuda" and not torch.cuda.is_available():
         raise InputError('device "cuda" was asked for but torch sees none; use "cpu" or "auto"')
-    n_devices = int(count or 1)
+    most = MOST if kind == "cpu" else torch.cuda.device_count()
+    if n_devices > most:
+        raise InputError(f'device "{device}" asks for more than the {most} there are; ask for less')
     # IOG's published parameters include unused ones
     strategy = DDPStrategy(find_unused_parameters=True) if n_devices > 1 else "auto"
     return fabric_module.Fabric(

@@ -8,19 +8,22 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from openscenes.errors import InputError
+from openscenes.files import one_line
 from openscenes.networks.devices import make_fabric
-from openscenes.paths import PROJECT, cache_dir
+from openscenes.paths import PROJECT, cache_dir, require_writable
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.pages import notebooks
 from openscenes.study.pages.tables import reports_folder
 from openscenes.study.plan.scheduler import prepare
 from openscenes.study.profiles import Profile, profile_named
 from openscenes.study.runs import finished
-from openscenes.study.runs.data import Study, open_study
+from openscenes.study.runs.data import Study, given_root, open_study
 from openscenes.study.runs.runs import find
 from openscenes.study.scores.evaluation import Evaluation, recipes_of
 from openscenes.study.status.page import write_status
 
+_OTHER_REPORTS = "name another folder: --reports path/to/folder"
 PATTERNS = ("00_*.ipynb", "lesson_*.ipynb")
 
 
@@ -44,8 +47,11 @@ def make_lessons(
         reports: where pages go; None is the profile's own folder, or the cache where the
             images are other people's, which no report may hold.
     """
-    make_fabric(device)  # a device that is not there ends here, not in a notebook
-    folder = (reports or _own_folder(profile_named(profile))) / "notebooks"
+    chosen = profile_named(profile)
+    given_root(chosen, data)  # what is not there ends here, not in a notebook
+    make_fabric(device)
+    folder = (reports or _own_folder(chosen)) / "notebooks"
+    require_writable(folder, _OTHER_REPORTS)
     parameters = {
         "profile": profile,
         "data": "" if data is None else from_notebooks(data),
@@ -107,7 +113,9 @@ def make_table(
     """
     began = time.monotonic()
     chosen, asked = profile_named(profile, seeds), experiment(key)
-    folder = reports_folder(chosen) if reports is None else reports
+    folder = reports_folder(chosen, reports)
+    for kind in ("tables", "figures", "notebooks"):
+        require_writable(folder / kind, _OTHER_REPORTS)
     # Named before the work: what is edited meanwhile must not count as what was run.
     name = finished.Request(asked.key, profile, data, seeds, device, reports).name()
     study = open_study(chosen, data, device)
@@ -141,8 +149,18 @@ def to_train(study: Study, what: str, evaluations: Sequence[Evaluation]) -> str:
 
 
 def from_notebooks(path: Path) -> str:
-    """A path as the kernel sees it, which runs in notebooks/; no page names this machine."""
-    return os.path.relpath(path.resolve(), PROJECT / "notebooks")
+    """A path as the kernel sees it, which runs in notebooks/; no page names this machine.
+
+    Raises:
+        InputError: if it cannot stand in a notebook.
+    """
+    relative = os.path.relpath(path.resolve(), PROJECT / "notebooks")
+    if relative.encode(errors="ignore").decode() != relative:
+        raise InputError(
+            f"the path {one_line(relative)} holds what no text has, and a notebook's parameters "
+            "are text; rename that folder, or lead to it by a link"
+        )
+    return relative
 
 
 def _prepared(

@@ -13,15 +13,17 @@ from typing import Any, Literal
 from openscenes.data.crops import Augmentation, CropConfig
 from openscenes.data.interactions import ClickConfig
 from openscenes.errors import InputError
+from openscenes.files import one_line
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.inference import InferenceConfig
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.training import TrainConfig
 from openscenes.networks.config import NetworkConfig
+from openscenes.settings import count_parameter
 from openscenes.synthetic import SceneSizes
 
 LIMIT = 20  # clicks after which a user gives up
-
+MOST_SEEDS = 100
 
 Scene = Literal["cityscapes", "coco"]
 InitialSet = Literal["voc", "voc+sbd"]
@@ -288,13 +290,9 @@ def with_literal_clicks(profile: Profile) -> Profile:
 
 
 def profile_named(name: str, seeds: int = 1) -> Profile:
-    """The profile of that name, to be trained with so many seeds.
-
-    Raises:
-        InputError: naming the profiles that exist, or for less than one seed.
-    """
-    if seeds < 1:
-        raise InputError(f"a table needs at least one seed, got {seeds}; try SEEDS=1")
-    if name not in PROFILES:
-        raise InputError(f'there is no profile "{name}"; choose one of {", ".join(PROFILES)}')
+    """The profile of that name, for so many seeds; InputError without it, or for no seed."""
+    count_parameter("seeds", seeds, 1, MOST_SEEDS)
+    if name not in list(PROFILES):
+        choices, got = ", ".join(PROFILES), one_line(str(name))
+        raise InputError(f'there is no profile "{got}"; choose one of {choices}')
     return PROFILES[name]

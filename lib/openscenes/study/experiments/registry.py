@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from openscenes.errors import InputError
+from openscenes.files import one_line
 from openscenes.study.experiments import (
     table_1,
     table_2,
@@ -92,6 +93,11 @@ EXPERIMENTS: dict[str, Experiment] = {
 }  # fmt: skip
 
 
+def key_words(key: str) -> str:
+    """A key as people type it: "4+" for "4_plus"."""
+    return key.replace("_plus", "+")
+
+
 def experiment(key: str) -> Experiment:
     """The experiment of that key.
 
@@ -99,5 +105,8 @@ def experiment(key: str) -> Experiment:
         InputError: naming those that exist.
     """
     if key not in EXPERIMENTS:
-        raise InputError(f'there is no table "{key}"; choose one of {", ".join(EXPERIMENTS)}')
+        raise InputError(
+            f'there is no table "{one_line(key_words(key))}"; choose one of '
+            f"{', '.join(map(key_words, EXPERIMENTS))}"
+        )
     return EXPERIMENTS[key]

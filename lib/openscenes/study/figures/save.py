@@ -10,6 +10,7 @@ from typing import Literal
 from IPython.display import Image, Markdown
 from matplotlib.figure import Figure
 
+from openscenes.errors import InputError
 from openscenes.files import one_line
 from openscenes.paths import atomic
 from openscenes.study.pages.foreign_text import SENTENCE, in_markdown
@@ -61,7 +62,11 @@ def show_data(
         draw: called as ``draw(study, *arguments)``.
         alt, path: as for ``show_figure``.
         keep: show real images, too.
+    Raises:
+        InputError: if ``keep`` is neither True nor False; the word "False" would count as yes.
     """
+    if not isinstance(keep, bool):
+        raise InputError(f"real_images is {keep!r}; give True or False, without quotes")
     if study.profile.synthetic is None and not keep:
         return Markdown(
             f"*Not drawn: {in_markdown(alt)} These images belong to others; set "

@@ -12,6 +12,7 @@ import pandas as pd
 
 from openscenes.method.evolution import evolve, initialise
 from openscenes.paths import PROJECT, atomic
+from openscenes.settings import folder_parameter
 from openscenes.study.experiments.registry import experiment
 from openscenes.study.pages.latex import latex
 from openscenes.study.profiles import Profile, differences
@@ -25,8 +26,14 @@ from openscenes.study.scores.splits import objects_as_found
 IN_ONE_LINE = 3  # claims of one verdict; more are told apart by what they are compared with
 
 
-def reports_folder(profile: Profile) -> Path:
-    """Where a profile's reports lie: the demo's at the top, others in a folder of their name."""
+def reports_folder(profile: Profile, given: Path | str | None = None) -> Path:
+    """Where reports go: as given, or the demo's to the top, others to a folder of their name.
+
+    Raises:
+        InputError: if what is given is neither text nor a path.
+    """
+    if given is not None and given != "":
+        return Path(folder_parameter("reports", given))
     top = PROJECT / "reports"
     return top if profile.name == "demo" else top / profile.name
 
@@ -157,7 +164,7 @@ def _claim_facts(block: str, claim: Claim) -> dict[str, Any]:
 
 def _write(path: Path, text: str) -> None:
     with atomic(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_frame(frame: pd.DataFrame, folder: Path, name: str) -> str:

@@ -13,9 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from openscenes.errors import InputError
+from openscenes.files import one_line
 from openscenes.method.training import TrainConfig
 from openscenes.paths import cache_dir
-from openscenes.study.experiments.registry import EXPERIMENTS, Experiment, experiment
+from openscenes.study.experiments.registry import EXPERIMENTS, Experiment, experiment, key_words
 from openscenes.study.pages.tables import write_table
 from openscenes.study.plan.scheduler import prepare
 from openscenes.study.profiles import PAPER, Profile
@@ -75,6 +77,8 @@ def dry_run(
         keys: of the experiments to make.
     """
     chosen = [experiment(key) for key in keys]
+    if ":" in device:
+        raise InputError(f'a dry run takes one device, got "{one_line(device)}"; give cpu or cuda')
     study = open_study(replace(profile, cpu_threads=0), None, device)
     for one in chosen:
         yield from _made(study, one, folder, device)
@@ -100,6 +104,6 @@ def print_dry_run(keys: Sequence[str], device: str) -> None:
         print(f"{time.monotonic() - began:6.0f} s  {line}", file=sys.stderr, flush=True)
     print(
         f"The paper's profile ran through tables "
-        f"{', '.join(keys)}: {time.monotonic() - began:.0f} s, "
+        f"{', '.join(map(key_words, keys))}: {time.monotonic() - began:.0f} s, "
         f"{peak_memory_mb() / 1024:.1f} GiB at most, {os.cpu_count()} cores."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from openscenes.networks.devices import make_fabric
 from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.plan.costs import (
     Times,
@@ -45,11 +46,15 @@ def plan_text(profile: Profile, seeds: int, data: Path | None, device: str) -> s
     evaluations = {key: found.evaluations(profile, seeds) for key, found in EXPERIMENTS.items()}
     recipes = recipes_of(evaluation for group in evaluations.values() for evaluation in group)
     on_images = profile.synthetic is None or data is not None
-    study = None if on_images and missing(data) else open_study(profile, data, device)
+    make_fabric(device)
+    kind, _, shared = device.partition(":")  # a plan trains nothing together with others
+    study = None if on_images and missing(data) else open_study(profile, data, kind)
     times = _without_data(profile) if study is None else _on_data(study)
     there = [r for r in recipes if study is not None and find(study, r).is_trained]
     left = [recipe for recipe in recipes if recipe not in there]
-    n_jobs = 1 if study is None or profile.name == "paper" else parallel_jobs(study)
+    n_jobs = 1
+    if study is not None and profile.name != "paper" and not shared:
+        n_jobs = parallel_jobs(study)
     plural = "seed" if seeds == 1 else "seeds"
     parts = [
         [f"Plan of profile {profile.name} on {profile.data}, {seeds} {plural}"],

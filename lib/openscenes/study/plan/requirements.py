@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from openscenes.paths import is_folder
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.plan.costs import TERAFLOP_PER_CROP
 from openscenes.study.profiles import PAPER, Profile
@@ -87,7 +88,7 @@ NEEDS = (
 def missing(data: Path | None) -> tuple[str, ...]:
     """Folders that are not below the data folder; all of them where there is no such folder."""
     wanted = [folder for need in NEEDS for folder in need.folders]
-    return tuple(name for name in wanted if data is None or not (data / name).is_dir())
+    return tuple(name for name in wanted if data is None or not is_folder(data / name))
 
 
 def requirements(profile: Profile, data: Path | None) -> list[str]:

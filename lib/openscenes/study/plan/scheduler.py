@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -144,6 +145,11 @@ def _side_by_side(
                 for future in done:
                     yield future.result()
                     del running[future]
+        except BrokenProcessPool as error:
+            raise OpenScenesError(
+                "a process that trained was ended by the system, most often for want of memory; "
+                "the same command goes on where it was"
+            ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

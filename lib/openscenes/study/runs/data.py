@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any, Literal, TypeVar, cast
 
 import lightning_fabric as fabric_module
@@ -17,15 +18,18 @@ from openscenes.data import clicks, datasets
 from openscenes.data.datasets.layout import data_root
 from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
 from openscenes.data.records import ClickedObject, Index, ObjectRecord
-from openscenes.errors import DataError
+from openscenes.errors import DataError, InputError
+from openscenes.files import one_line, reason
 from openscenes.networks.devices import chosen_precision, make_fabric
 from openscenes.paths import cache_dir
 from openscenes.seeding import numpy_generator
-from openscenes.study.profiles import InitialSet, Profile, Scene
+from openscenes.settings import folder_parameter
+from openscenes.study.profiles import SCENE_NAMES, InitialSet, Profile, Scene
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.store import digest_of, locked
 
 SOURCE = "voc"
+_FOLDER = "folder that holds VOCdevkit, benchmark_RELEASE, cityscapes and coco"
 User = Literal["iog", "human"]
 T = TypeVar("T")
 
@@ -73,23 +77,51 @@ class Labelled:
     index: Index
 
 
-def open_study(profile: Profile, data: Path | None = None, device: str = "auto") -> Study:
+def open_study(profile: Profile, data: Path | str | None = None, device: str = "auto") -> Study:
     """Find or generate the data of a profile; on a CPU, take as many threads as it says.
 
-    Raises:
-        DataError: where a profile of real images gets no data root.
+    Args:
+        data: as for ``given_root``.
+        device: as for ``devices.make_fabric``.
     """
-    if data is None and profile.synthetic is None:
-        raise DataError(
-            f"profile {profile.name} works on {profile.data} and needs to know where they lie: "
-            "give the folder that holds VOCdevkit, benchmark_RELEASE, cityscapes and coco, "
-            f"as in: make tables PROFILE={profile.name} DATA=path/to/folder"
-        )
+    given = given_root(profile, data)
     fabric = make_fabric(device, profile.initial.precision)
     if fabric.device.type == "cpu":
         torch.set_num_threads(profile.cpu_threads or os.cpu_count() or 1)
-    root = synthetic_root(profile) if data is None else data_root(data)
+    root = synthetic_root(profile) if given is None else given
     return Study(profile, root, fabric, ImageCache(int(profile.cache_gib * 2**30)))
+
+
+def given_root(profile: Profile, data: Path | str | None) -> Path | None:
+    """The folder of a study's images, or None for the synthetic scenes.
+
+    Args:
+        data: the folder of the four data sets; None or "" for the synthetic scenes.
+    Raises:
+        DataError: where a profile of real images gets none, or what is no folder.
+        InputError: if it is neither text nor a path.
+    """
+    if data is None or data == "":
+        if profile.synthetic is None:
+            raise DataError(
+                f"profile {profile.name} works on {profile.data} and needs to know where they "
+                f"lie: give the {_FOLDER}, as in: make tables PROFILE={profile.name} "
+                "DATA=path/to/folder"
+            )
+        return None
+    try:
+        root = data_root(folder_parameter("data", data))
+        mode = root.stat().st_mode
+    except (OSError, ValueError, RuntimeError) as error:  # no such user's home; a zero byte
+        if isinstance(error, InputError):
+            raise
+        raise DataError(
+            f"the data folder {one_line(str(data))} cannot be opened ({reason(error)}); give the "
+            f"{_FOLDER}"
+        ) from error
+    if not S_ISDIR(mode):
+        raise DataError(f"the data folder {one_line(str(data))} is no folder; give the {_FOLDER}")
+    return root
 
 
 def synthetic_root(profile: Profile) -> Path:
@@ -119,7 +151,14 @@ def validation(study: Study, name: str, *, user: User | None = None) -> Labelled
 
     Args:
         user: who clicks; the profile's own user if None.
+    Raises:
+        InputError: for another name.
     """
+    if name not in (SOURCE, *SCENE_NAMES):
+        raise InputError(
+            f"there is no validation set {one_line(str(name))!r}; choose one of "
+            f"{', '.join((SOURCE, *SCENE_NAMES))}"
+        )
     key = ("validation", name, user)
     return study.remembered(key, lambda: _labelled(study, _validation_index(study, name), user))
 
@@ -141,7 +180,14 @@ def new_scene(
     Args:
         user: who clicks; the profile's own user if None.
         part: (i, n) takes the i-th of n random parts of the images (Table 7).
+    Raises:
+        InputError: for another scene.
     """
+    if scene not in SCENE_NAMES:
+        raise InputError(
+            f"there is no new scene {one_line(str(scene))!r}; choose one of "
+            f"{', '.join(SCENE_NAMES)}"
+        )
     key = ("new scene", scene, user, part)
     return study.remembered(key, lambda: _new_scene(study, scene, user, part))
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import openscenes
 from openscenes.kept import keep, kept
-from openscenes.paths import PROJECT, cache_dir
+from openscenes.paths import PROJECT, cache_dir, is_folder
 from openscenes.study.runs.store import file_digest
 
 MODELS = "models"  # key of the request for all models, which writes no page
@@ -60,8 +60,9 @@ class Request:
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
         for path in _sources(self.key):
             digest.update(f"{path.name} {file_digest(path)}\n".encode())
-        for line in _listing(str(self.data)) if self.data and self.data.is_dir() else ():
-            digest.update(line.encode())
+        for folder in [] if self.data is None else _folders_of(self.data):
+            for line in _listing(folder, set()):
+                digest.update(line.encode(errors="surrogateescape"))
         return digest.hexdigest()[:20]
 
 
@@ -108,7 +109,7 @@ def _sources(key: str) -> list[Path]:
     """Files that decide what a page says; widgets and reports count for lessons alone."""
     package, folder = Path(openscenes.__file__).parent, PROJECT / "notebooks"
     lesson = folder / f"{key}.ipynb"
-    if lesson.is_file():
+    if lesson in folder.glob("*.ipynb"):
         modules, notebooks = [*package.rglob("*.py"), *package.rglob("*.js")], [lesson]
         values = [*(PROJECT / "reports" / "tables").glob("*.csv")]
     else:
@@ -119,12 +120,21 @@ def _sources(key: str) -> list[Path]:
     return [*sorted(modules), *sorted(notebooks), *sorted(values)]
 
 
-def _listing(folder: str) -> Iterator[str]:
-    """Names, sizes and times of all files below a folder, in a fixed order."""
+def _folders_of(data: Path) -> list[Path]:
+    """Where a study looks for images and weights, as far as it is there."""
+    names = ("VOCdevkit", "benchmark_RELEASE", "cityscapes", "coco", "weights", "../weights")
+    return [data / name for name in names if is_folder(data / name)]
+
+
+def _listing(folder: Path | str, seen: set[str]) -> Iterator[str]:
+    """Names, sizes and times of all files below a folder, in a fixed order, each folder once."""
+    if (real := os.path.realpath(folder)) in seen:
+        return
+    seen.add(real)
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.is_dir():
-                yield from _listing(entry.path)
+                yield from _listing(entry.path, seen)
             elif entry.is_file():
                 facts = entry.stat()
                 yield f"{entry.path} {facts.st_size} {facts.st_mtime_ns}\n"
