@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,10 +41,27 @@ def require_between(config: object, low: float, high: float, *names: str) -> Non
     """
     for name in names:
         value = getattr(config, name)
-        if not low <= value <= high:
+        real = isinstance(value, Real) and not isinstance(value, bool)
+        if not real or not low <= value <= high:
             raise InputError(
-                f"{type(config).__name__}.{name} is {value}; "
+                f"{type(config).__name__}.{name} is {one_line(repr(value))}; "
                 f"give a number between {low:g} and {high:g}."
+            )
+
+
+def require_whole(config: object, low: int, high: int, *names: str) -> None:
+    """Check that the named fields are whole numbers from low to high.
+
+    Raises:
+        InputError: naming the field, its value and the range.
+    """
+    for name in names:
+        value = getattr(config, name)
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or not low <= value <= high:
+            raise InputError(
+                f"{type(config).__name__}.{name} is {one_line(repr(value))}; "
+                f"give a whole number between {low} and {high}."
             )
 
 
@@ -54,7 +72,7 @@ def require_one_of(config: object, name: str, choices: tuple[str, ...]) -> None:
         InputError: naming the field, its value and the choices.
     """
     value = getattr(config, name)
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise InputError(
             f"{type(config).__name__}.{name} is {value!r}; choose one of {', '.join(choices)}."
         )

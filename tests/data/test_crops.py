@@ -151,9 +151,21 @@ def test_the_hull_of_a_turned_box():
     assert np.allclose(tall, (12, 5, 18, 25))
 
 
-@pytest.mark.parametrize("wrong", [{"size": 8}, {"margin_px": -1.0}, {"margin_share": -0.1}])
-def test_an_impossible_crop_is_refused(wrong):
-    with pytest.raises(InputError, match="size of at least 16 px and margins >= 0"):
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"size": 8}, "size is 8; give a whole number between 16 and 4096"),
+        ({"size": 10**9}, "size is 1000000000; give a whole number"),
+        ({"size": 32.0}, "size is 32.0; give a whole number"),
+        ({"size": True}, "size is True; give a whole number"),
+        ({"margin_px": -1.0}, "margin_px is -1.0; give a number between 0 and"),
+        ({"margin_px": float("nan")}, "margin_px is nan; give a number"),
+        ({"margin_share": "1"}, "margin_share is '1'; give a number"),
+        ({"region": ["box"]}, "choose one of box, image"),
+    ],
+)
+def test_an_impossible_crop_is_refused(wrong, message):
+    with pytest.raises(InputError, match=message):
         CropConfig(**wrong)
 
 

@@ -408,8 +408,8 @@ def test_the_overlay_shows_object_box_and_point():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("missing.png", *INTERACTION), "The image missing.png is missing or unreadable"),
-        (("BROKEN", *INTERACTION), "give a whole JPEG or PNG file."),
+        (("missing.png", *INTERACTION), "image missing: missing.png (no such file)"),
+        (("BROKEN", *INTERACTION), "unreadable image: "),
         (("IMAGE", "--box", 30, 12, 10, 40, "--point", 20, 25), "is reversed"),
         (("IMAGE", "--box", -5, 12, 10, 40, "--point", 5, 25), "leaves the image"),
         (("IMAGE", "--box", "nan", 1, 2, 3, "--point", 5, 25), "finite numbers"),

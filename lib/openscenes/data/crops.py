@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openscenes.data.records import Box, Point
-from openscenes.errors import InputError
-from openscenes.settings import require_between, setting
+from openscenes.settings import require_between, require_one_of, require_whole, setting
 
 Affine = NDArray[np.float64]
 LONGEST_SIDE_PX = 32_766  # OpenCV warps no larger image
+MAX_CROP_PX = 4096  # a network's features of one object take 8 GB then
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,9 @@ class CropConfig:
     )
 
     def __post_init__(self) -> None:
-        if self.size < 16 or self.margin_px < 0 or self.margin_share < 0:
-            raise InputError(
-                f"a crop needs a size of at least 16 px and margins >= 0, got size {self.size}, "
-                f"margin {self.margin_px} px and margin share {self.margin_share}"
-            )
+        require_whole(self, 16, MAX_CROP_PX, "size")
+        require_between(self, 0.0, 1e6, "margin_px", "margin_share")
+        require_one_of(self, "region", ("box", "image"))
 
 
 @dataclass(frozen=True)

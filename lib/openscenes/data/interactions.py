@@ -19,7 +19,7 @@ from openscenes import masks
 from openscenes.data import crops
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
-from openscenes.settings import setting
+from openscenes.settings import require_between, require_one_of, setting
 
 
 def gaussian_maps(clicks: Tensor, size: int, fwhm_px: float) -> Tensor:
@@ -131,6 +131,12 @@ class ClickConfig:
     corner_offset_px: float = setting(10.0, "IOG: corners 10 px outside the tight box")
     box_jitter: float = setting(0.04, "Ours: a human's corner misses by ~4 % of the box's side")
     core: float = setting(0.5, "Ours: a human clicks where depth is over half the deepest")
+
+    def __post_init__(self) -> None:
+        require_one_of(self, "user", ("iog", "human"))
+        require_between(self, 1e-3, 1e5, "heat_map_width_px")
+        require_between(self, 0.0, 1e5, "corner_offset_px", "box_jitter")
+        require_between(self, 0.0, 1.0, "core")
 
 
 def simulate(

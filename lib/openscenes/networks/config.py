@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from openscenes.data.crops import MAX_CROP_PX
 from openscenes.errors import InputError
-from openscenes.settings import setting
+from openscenes.settings import require_one_of, require_whole, setting
 
 Backbone = Literal["resnet101", "resnet50", "mobilenet_v2", "small_resnet"]
 OUTPUT_STRIDES: dict[str, tuple[int, ...]] = {
@@ -43,17 +44,18 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no network can be built from."""
-        strides = OUTPUT_STRIDES.get(self.backbone)
-        if strides is None:
-            known = ", ".join(OUTPUT_STRIDES)
-            raise InputError(f"Unknown backbone {self.backbone!r}; choose one of {known}.")
+        require_one_of(self, "backbone", tuple(OUTPUT_STRIDES))
+        strides = OUTPUT_STRIDES[self.backbone]
         if self.output_stride not in strides:
             choices = " or ".join(str(stride) for stride in strides)
             raise InputError(
                 f"output_stride is {self.output_stride}, but {self.backbone} is built for "
                 f"{choices}; set output_stride to that."
             )
-        if self.head_width < 4 or self.head_width % 4:
+        require_whole(self, 16, MAX_CROP_PX, "crop_size")
+        require_whole(self, 1, 2048, "head_width", "psp_width")
+        require_whole(self, 2, 10_000, "n_classes")
+        if self.head_width % 4:
             raise InputError(
                 f"head_width is {self.head_width}; choose a positive multiple of four, "
                 "as the heads' bottlenecks divide it."

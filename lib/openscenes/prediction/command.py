@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openscenes.errors import DataError, InputError
-from openscenes.paths import atomic
+from openscenes.files import one_line
+from openscenes.prediction.outputs import check_outputs, write_pngs
 
 if TYPE_CHECKING:
     from openscenes.prediction.predict import PredictionResult
@@ -48,12 +48,15 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Run one command line; what the user can mend raises in one sentence."""
-    _check_outputs(args)
+    wanted = {name: path for name in OUTPUTS if (path := getattr(args, name)) is not None}
+    given = [path for path in (args.image, args.model, args.published_iog) if path is not None]
+    check_outputs(list(wanted.values()), given)
     # torch takes seconds to import, which `--help` need not wait for
+    from openscenes.data.datasets import read_image
     from openscenes.prediction.model_files import model_from_file, newest_demo_model
     from openscenes.prediction.predict import checked_interaction, predict
 
-    image = _read(args.image)
+    image = read_image(args.image, upright=True)
     checked_interaction(image, args.box, args.point)
     model = model_from_file(
         args.published_iog or args.model or newest_demo_model(),
@@ -62,57 +65,23 @@ def run(args: argparse.Namespace) -> int:
         published_iog=args.published_iog is not None,
     )
     result = predict(image, args.box, args.point, model=model)
-    _write(args, image, result)
+    write_pngs({path: _pixels(name, args, image, result) for name, path in wanted.items()})
     height, width = result.mask.shape
-    print(f"model       {model.label} ({model.device}, {model.precision})")
+    print(f"model       {one_line(model.label)} ({model.device}, {model.precision})")
     print(f"mask area   {int(result.mask.sum())} px of {height} x {width}")
     print(f"confidence  {result.confidence:.3f}")
     return 0
 
 
-def _check_outputs(args: argparse.Namespace) -> None:
-    paths = [path for name in OUTPUTS if (path := getattr(args, name)) is not None]
-    for path in paths:
-        if path.suffix.lower() != ".png":
-            raise InputError(f"The output {path} is not a PNG file; give a name that ends in .png.")
-    places = [path.absolute() for path in [args.image, *paths]]
-    if len(set(places)) < len(places):
-        raise InputError("Two of the image and the outputs have one name; name each differently.")
-
-
-def _read(path: Path) -> Any:
-    from openscenes.data.datasets import read_image
-
-    try:
-        return read_image(path, upright=True)
-    except DataError as error:
-        raise InputError(
-            f"The image {path} is missing or unreadable; give a whole JPEG or PNG file."
-        ) from error
-
-
-def _write(args: argparse.Namespace, image: Any, result: PredictionResult) -> None:
+def _pixels(name: str, args: argparse.Namespace, image: Any, result: PredictionResult) -> Any:
+    """(H, W) or (H, W, 3) uint8 of one output."""
     import numpy as np
 
-    if args.out is not None:
-        write_png(args.out, result.mask * np.uint8(255))
-    if args.probability is not None:
-        write_png(args.probability, np.rint(result.probability * 255).astype(np.uint8))
-    if args.overlay is not None:
-        write_png(args.overlay, overlay(image, result.mask, args.box, args.point))
-
-
-def write_png(path: Path, pixels: Any) -> None:
-    """Write (H, W) or (H, W, 3) uint8 as PNG, whole or not at all."""
-    from PIL import Image
-
-    try:
-        with atomic(path) as partial:
-            Image.fromarray(pixels).save(partial, format="PNG")
-    except OSError as error:
-        raise InputError(
-            f"The output {path} cannot be written ({error.strerror}); choose another place."
-        ) from error
+    if name == "out":
+        return result.mask * np.uint8(255)
+    if name == "probability":
+        return np.rint(result.probability * 255).astype(np.uint8)
+    return overlay(image, result.mask, args.box, args.point)
 
 
 def overlay(image: Any, mask: Any, box: list[float], point: list[float]) -> Any:

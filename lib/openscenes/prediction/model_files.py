@@ -21,7 +21,8 @@ from torch import nn
 from openscenes.data.crops import CropConfig
 from openscenes.data.interactions import ClickConfig
 from openscenes.data.samples import Batch
-from openscenes.errors import InputError, WeightsError
+from openscenes.errors import DataError, InputError, WeightsError
+from openscenes.files import one_line, reason, require_regular
 from openscenes.method.inference import InferenceConfig, Prediction, forward
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.devices import multiplies_bf16_fast
@@ -87,11 +88,7 @@ def loaded_model(
         InputError: for another device or precision, or a crop of another size.
     """
     crop = crop or CropConfig(size=network.config.crop_size)
-    if crop.size != network.config.crop_size:
-        raise InputError(
-            f"The crop is {crop.size} px but the network is built for {network.config.crop_size}; "
-            "make them equal."
-        )
+    _check_sizes(network.config, crop)
     parts = copy.deepcopy(network), crop, clicks or ClickConfig(), label
     return _ready(parts, device, precision)
 
@@ -118,24 +115,34 @@ def model_from_file(
         WeightsError: if the file is missing, damaged, or not what it should be.
         InputError: for an unknown device or precision.
     """
-    path = Path(path).expanduser().absolute()
-    if not path.is_file():
-        raise WeightsError(f"There is no model file {path}; check the path or train a model.")
-    facts = path.stat()
+    _resolved(precision, _device(device))
+    path = _expanded(path)
+    try:
+        require_regular(path, "model file")
+        facts = path.stat()
+    except (DataError, OSError) as error:  # OSError: it has just been taken away
+        raise WeightsError(f"{error}") from None
     build = _published if published_iog else _described
     return _kept(build, path, facts.st_mtime_ns, facts.st_size, device, precision)
+
+
+def _expanded(path: Path | str) -> Path:
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError as error:  # nobody knows the home of ~ or ~somebody
+        raise WeightsError(f"There is no model file {path} ({error}); check the path.") from error
 
 
 def newest_demo_model() -> Path:
     """The newest demo model that saw no ground truth of a new scene, or WeightsError."""
     folder = cache_dir() / "runs"
-    found = [path for path in folder.glob("*/*.safetensors") if _is_demo(path)]
+    found = {path: time for path in folder.glob("*/*.safetensors") if (time := _demo_since(path))}
     if not found:
         raise WeightsError(
             f"There is no demo model in {folder}; `make table-4` trains one, "
             "OPENSCENES_CACHE names its cache, or name a model file."
         )
-    return max(found, key=lambda path: path.stat().st_mtime_ns)
+    return max(found, key=lambda path: found[path])
 
 
 @lru_cache(maxsize=2)
@@ -161,17 +168,18 @@ def _described(path: Path) -> Parts:
     network_config, crop, clicks = _configurations(path, about)
     network = OpenSceneNet(network_config)
     load_weights(network, path)
-    return network, crop, clicks, about.get("label", path.name)
+    return network, crop, clicks, one_line(about.get("label", path.name))
 
 
 def _metadata(path: Path) -> dict[str, str]:
     try:
+        require_regular(path, "model file")
         with safe_open(path, "pt") as opened:
             return dict(opened.metadata() or {})
-    except (SafetensorError, OSError) as error:
+    except (DataError, SafetensorError, OSError) as error:
         raise WeightsError(
-            f"{path} is not a readable .safetensors file ({error}); name a model file that our "
-            "runs wrote."
+            f"{one_line(str(path))} is not a readable .safetensors file ({reason(error)}); name a "
+            "model file that our runs wrote."
         ) from error
 
 
@@ -187,21 +195,35 @@ def _configurations(
     try:
         parts: dict[str, Any] = json.loads(about[CONFIGURATION])
         network, crop = NetworkConfig(**parts["network"]), CropConfig(**parts["crop"])
+        _check_sizes(network, crop)
         return network, crop, ClickConfig(**parts["clicks"])
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise WeightsError(
-            f"{path} was written for another version of openscenes ({error}); train it again."
+            f"{one_line(str(path))} was written for another version of openscenes "
+            f"({reason(error)}); train it again."
         ) from error
 
 
-def _is_demo(path: Path) -> bool:
-    """Whether it is a model of profile demo that saw no ground truth of a new scene."""
+def _check_sizes(network: NetworkConfig, crop: CropConfig) -> None:
+    if crop.size != network.crop_size:
+        raise InputError(
+            f"The crop is {crop.size} px but the network is built for {network.crop_size}; "
+            "make them equal."
+        )
+
+
+def _demo_since(path: Path) -> int:
+    """When a model of profile demo that saw no ground truth of a new scene was written, in ns.
+
+    0 for any other file.
+    """
     try:
-        about = _metadata(path)
-    except WeightsError:
-        return False
+        about, time = _metadata(path), path.stat().st_mtime_ns
+    except (WeightsError, OSError):
+        return 0
     label = about.get("label", "")
-    return CONFIGURATION in about and label.startswith(DEMO) and "ground truth" not in label
+    known = CONFIGURATION in about and label.startswith(DEMO) and "ground truth" not in label
+    return time if known else 0
 
 
 def _ready(parts: Parts, device: str, precision: Precision) -> LoadedModel:
@@ -223,7 +245,7 @@ def _ready(parts: Parts, device: str, precision: Precision) -> LoadedModel:
 
 
 def _device(name: str) -> torch.device:
-    if name not in DEVICES:
+    if not isinstance(name, str) or name not in DEVICES:
         raise InputError(f"The device is {name!r}; choose one of {', '.join(DEVICES)}.")
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError('The device is "cuda", but torch sees none; choose "cpu" or "auto".')
@@ -233,7 +255,7 @@ def _device(name: str) -> torch.device:
 
 
 def _resolved(precision: Precision, device: torch.device) -> Literal["bf16", "fp32"]:
-    if precision not in PRECISIONS:
+    if not isinstance(precision, str) or precision not in PRECISIONS:
         raise InputError(f"The precision is {precision!r}; choose one of {', '.join(PRECISIONS)}.")
     if precision == "auto":
         return "bf16" if multiplies_bf16_fast(device) else "fp32"

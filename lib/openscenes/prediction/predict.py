@@ -15,6 +15,8 @@ from openscenes.data.examples import NO_CLASS
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.data.samples import Sample, collate
 from openscenes.errors import InputError, WeightsError
+from openscenes.files import one_line
+from openscenes.masks import MAX_PIXELS
 from openscenes.method.inference import InferenceConfig, paste_back
 from openscenes.prediction.model_files import (
     LoadedModel,
@@ -74,7 +76,8 @@ def predict(
     predicted = loaded.predict(collate([sample]), config).probability
     if not predicted.isfinite().all():
         raise WeightsError(
-            f"The output of {loaded.label} is not finite; its weights are damaged, train it again."
+            f"The output of {one_line(loaded.label)} is not finite; its weights are damaged, train "
+            "it again."
         )
     probability = next(paste_back(predicted, [sample]))
     mask = probability > config.threshold
@@ -112,6 +115,8 @@ def _image_size(image: object) -> tuple[int, int]:
     wanted = "give (H, W, 3) uint8 RGB"
     if not isinstance(image, np.ndarray):
         raise InputError(f"The image is a {type(image).__name__}; {wanted} as a NumPy array.")
+    if isinstance(image, np.ma.MaskedArray):
+        raise InputError(f"The image is a masked array; {wanted}, such as image.filled(0).")
     if image.ndim == 2:
         raise InputError(
             f"The image is grey, of shape {image.shape}; {wanted}, for example "
@@ -121,10 +126,10 @@ def _image_size(image: object) -> tuple[int, int]:
         raise InputError(f"The image has shape {image.shape}; {wanted}.")
     if image.dtype != np.uint8:
         raise InputError(f"The image is {image.dtype}; {wanted}, from 0 to 255.")
-    if max(image.shape) > crops.LONGEST_SIDE_PX:
+    if max(image.shape) > crops.LONGEST_SIDE_PX or image.shape[0] * image.shape[1] > MAX_PIXELS:
         raise InputError(
             f"The image is {image.shape[0]} x {image.shape[1]}; cut it or scale it down to sides "
-            f"of at most {crops.LONGEST_SIDE_PX}."
+            f"of at most {crops.LONGEST_SIDE_PX} and {MAX_PIXELS} pixels."
         )
     return image.shape[0], image.shape[1]
 
@@ -132,11 +137,21 @@ def _image_size(image: object) -> tuple[int, int]:
 def _numbers(values: object, name: str, form: str, n: int) -> list[float]:
     try:
         array = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         array = np.empty(0)
-    if array.shape != (n,) or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-        raise InputError(f"{name} is {values!r}; give {n} finite numbers, {form}.")
+    hidden = isinstance(values, np.ma.MaskedArray)
+    truths = isinstance(values, Sequence) and any(isinstance(one, bool) for one in values)
+    numbers = array.shape == (n,) and array.dtype.kind in "iuf" and not hidden and not truths
+    if not numbers or not np.isfinite(array).all():
+        raise InputError(f"{name} is {_shown(values)}; give {n} finite numbers, {form}.")
     return [float(value) for value in array]
+
+
+def _shown(values: object) -> str:
+    try:
+        return one_line(repr(values))
+    except (ValueError, RecursionError):  # too many digits, or a list that holds itself
+        return f"a {type(values).__name__}"
 
 
 def _check_box(box: Box, height: int, width: int) -> None:
