@@ -12,10 +12,12 @@ import pytest
 
 from openscenes.annotator.evolve import judgement
 from openscenes.annotator.evolve.scene import Split
-from openscenes.annotator.screen import evolve_panel, widget
+from openscenes.annotator.screen import evolve_panel, panels, widget
+from openscenes.annotator.screen.background import reported
 from openscenes.annotator.screen.collected_page import (
     COLUMNS,
     exported,
+    imported,
     last_judgement,
     log_tail,
     objects_table,
@@ -34,6 +36,7 @@ from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.versions import Versions
 from openscenes.annotator.store.workspace import open_workspace
 from openscenes.errors import InputError, WeightsError
+from openscenes.progress import progress
 from openscenes.study.plan.on_demand import lesson_study
 from openscenes.study.runs.store import put_json
 from openscenes.widgets.readout import caption, readout
@@ -199,10 +202,35 @@ def test_an_export_is_imported_into_another_workspace_by_its_button(window, plac
     other.exports.source.value = str(place.folder / "exports/png")
     other.exports.importing.click()
     assert "1 object(s)" in other.exports.report.value
+    assert "Undo takes no import back" in other.exports.report.value
     assert other.desk.n_accepted() == 1
+    report = other.exports.report.value
     other.exports.source.value = str(tmp_path / "nowhere")
     other.exports.importing.click()
     assert "There is no" in other.callbacks.message.value
+    assert other.exports.report.value == report
+
+
+def test_a_long_import_shows_its_progress_and_takes_no_bar_of_others(window, monkeypatch):
+    said, report = [], window.exports.report
+    report.observe(lambda change: said.append(change["new"]), "value")
+
+    def slow(*_):
+        bar = progress("objects", 3)
+        bar.update()
+        bar.refresh()
+        bar.close()
+        return "3 object(s) were added."
+
+    monkeypatch.setattr(panels, "import_objects", slow)
+    window.exports.importing.click()
+    assert said[:2] == ["Import ...", "Import: objects, 0 of 3"]
+    assert "Import: objects, 1 of 3" in said
+    assert said[-1].startswith("3 object(s) were added. Undo")
+    del said[:]
+    with reported(lambda _: None):  # as while the model evolves
+        window.exports.importing.click()
+    assert said == ["Import ...", said[-1]]
 
 
 def finished(panel):
@@ -432,6 +460,10 @@ def test_tables_say_what_the_workspace_holds(window, place):
     files = exported(place).set_index(["folder", "kind"])["files"]
     assert files["annotations", ".json"] == 2
     assert "Nothing has evolved here yet" in last_judgement(place, None).data
+    assert "no path was given" in imported(place).data
+    assert "0 object" in imported(place, str(place.folder / "exports/coco")).data
+    with pytest.raises(InputError, match="^source is 5, and text is wanted"):
+        imported(place, 5)
 
 
 def test_the_loop_is_drawn_and_said(window):

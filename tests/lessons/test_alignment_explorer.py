@@ -109,8 +109,8 @@ def test_what_is_refused_changes_nothing(explorer, monkeypatch, name):
 
     def seen():
         return (
-            explorer.choice, id(explorer.view),
-            [part.value for part in explorer.controls.by_name.values()], explorer.scatter.overlay, explorer.new.overlay, explorer.numbers.value,
+            explorer.choice, id(explorer.view), explorer.scatter.overlay, explorer.new.overlay,
+            [part.value for part in explorer.controls.by_name.values()], explorer.numbers.value,
         )  # fmt: skip
 
     before = seen()

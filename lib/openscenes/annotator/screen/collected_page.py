@@ -10,11 +10,14 @@ from IPython.display import HTML, Markdown
 from openscenes import masks
 from openscenes.annotator.evolve.judgement import apart, judged
 from openscenes.annotator.exchange.export import Kind, export
+from openscenes.annotator.exchange.imports import import_objects
 from openscenes.annotator.screen.judgement_page import page_of
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.versions import Versions
 from openscenes.annotator.store.workspace import Workspace
+from openscenes.settings import text_parameter
+from openscenes.study.pages.foreign_text import in_markdown
 from openscenes.study.runs.data import Study
 
 COLUMNS = ("image", "object", "class", "clicks", "seconds", "mask px", "state", "predicted by")
@@ -53,6 +56,19 @@ def exported(workspace: Workspace, kind: Kind = "coco") -> pd.DataFrame | Markdo
     if not annotations.accepted():
         return Markdown("*Nothing is accepted yet, so there is nothing to export.*")
     return files_table(export(annotations, workspace, kind).folder)
+
+
+def imported(workspace: Workspace, source: str = "") -> Markdown:
+    """Add the objects of an export's folder or of a COCO annotation file, and tell what was added.
+
+    Args:
+        source: its path; empty adds nothing.
+    """
+    if not source:
+        return Markdown("*Nothing is imported: no path was given.*")
+    given = text_parameter("source", source)
+    report = import_objects(Annotations(Log(workspace.log_path)), workspace, given)
+    return Markdown(in_markdown(str(report)))
 
 
 def files_table(folder: Path) -> pd.DataFrame:

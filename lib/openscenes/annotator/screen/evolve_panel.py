@@ -22,6 +22,7 @@ from openscenes.annotator.store.history import Decision, in_use
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.versions import NEWEST, Version, Versions
 from openscenes.annotator.store.workspace import Workspace
+from openscenes.errors import OpenScenesError
 from openscenes.study.pages.foreign_text import NAME, in_html
 from openscenes.study.runs.data import Study
 from openscenes.widgets.callbacks import Callbacks
@@ -99,6 +100,7 @@ class EvolvePanel:
         busy = bool(self.background.doing)
         candidate, n_taken = waiting(self.workspace), len(in_use(self.versions.history()))
         words, table = "" if busy else self._idle_words(), version_table(self.versions)
+        complaint = in_html(self.versions.complaint())
         self.evolve.disabled = busy
         for pressed in (self.judge, self.accept, self.refuse):
             pressed.disabled = busy or candidate is None
@@ -108,7 +110,7 @@ class EvolvePanel:
             self.bar.layout.display = "none"
         version, page = self.page
         self.judgement.value = page * (candidate is not None and candidate.name == version)
-        self.table.value = table
+        self.table.value = table + (f"<p>{complaint}</p>" if complaint else "")
 
     def _assembled(self) -> VBox:
         wrapping = Layout(flex_flow="row wrap")
@@ -122,7 +124,10 @@ class EvolvePanel:
         candidate = waiting(self.workspace)
         if candidate is not None:
             return f"Version {candidate.name} waits: judge it, then accept or refuse it."
-        parts = prospect(self.workspace, self.study, self.annotations.accepted())
+        try:
+            parts = prospect(self.workspace, self.study, self.annotations.accepted())
+        except OpenScenesError as error:  # a damaged version keeps nobody from rolling back
+            return str(error)
         said = (
             f"{len(parts.learnable)} objects to learn, {len(parts.held_out)} on images that "
             f"are held out to judge with, {len(parts.learned)} learned already."
