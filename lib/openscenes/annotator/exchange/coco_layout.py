@@ -30,6 +30,7 @@ from openscenes.annotator.exchange.exported import (
 )
 from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.masks import BoolMask, decode, tight_box
+from openscenes.progress import counted
 
 OURS = "openscenes"  # the key under which an annotation holds what COCO has no field for
 Outline = list[list[int]]
@@ -39,7 +40,7 @@ def write_coco(images: Sequence[ExportedImage], folder: Path) -> tuple[Described
     """Write images and both annotation files into an empty folder; sentences for the report."""
     target = folder / f"{SPLIT}2017"
     target.mkdir()
-    for image in images:
+    for image in counted("images", images):
         copy_image(image, target / image.file_name)
     exact = _content(images)
     outlined, notes = _with_outlines(exact)

@@ -33,6 +33,7 @@ from openscenes.data.interactions import ClickConfig, simulate
 from openscenes.errors import DataError, InputError
 from openscenes.files import one_line
 from openscenes.masks import decode
+from openscenes.progress import counted
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _made(
         DataError: if ``strict`` and one is damaged; otherwise it is counted and left out.
     """
     made, n_placed = [], 0
-    for one in found:
+    for one in counted("objects", found):
         try:
             facts = places.image_of(one)
             n_placed += 1

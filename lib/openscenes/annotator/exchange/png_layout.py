@@ -18,14 +18,16 @@ from openscenes.annotator.exchange.imported import ImportedObject, mask_file
 from openscenes.annotator.exchange.names import file_names
 from openscenes.data.datasets.labels import read_labels
 from openscenes.masks import decode
+from openscenes.progress import counted
 
 
 def write_png(images: Sequence[ExportedImage], folder: Path) -> tuple[Described, list[str]]:
     """Write one mask per object, 255 inside and 0 outside, into an empty folder."""
     (folder / "masks").mkdir()
     objects = [(f"{image.name}_{one.object_id}", one) for image in images for one in image.objects]
+    names = file_names([name for name, _ in objects])
     described = []
-    for name, (_, one) in zip(file_names([name for name, _ in objects]), objects, strict=True):
+    for name, (_, one) in zip(names, counted("objects", objects), strict=True):
         file = f"masks/{name}.png"
         Image.fromarray(decode(one.mask) * np.uint8(255)).save(folder / file)
         described.append({"file": file, "object": about(one)})

@@ -34,6 +34,7 @@ from openscenes.data.datasets.voc import LAYOUT, VOID
 from openscenes.errors import DataError, InputError
 from openscenes.files import one_line, whole_number
 from openscenes.masks import decode
+from openscenes.progress import counted
 
 Labels = NDArray[np.uint8]
 
@@ -50,9 +51,9 @@ def write_voc(images: Sequence[ExportedImage], folder: Path) -> tuple[Described,
     for name in ("JPEGImages", "SegmentationObject", "SegmentationClass", "ImageSets/Segmentation"):
         (root / name).mkdir(parents=True)
     numbers = class_numbers([class_of(one) for image in images for one in image.objects])
-    n_coded = sum(_copy_as_jpeg(image, root / f"JPEGImages/{image.name}.jpg") for image in images)
-    described, left = [], []
-    for image in images:
+    described, left, n_coded = [], [], 0
+    for image in counted("images", images):
+        n_coded += _copy_as_jpeg(image, root / f"JPEGImages/{image.name}.jpg")
         labels = label_map(image)
         classes = np.array([0, *(numbers[class_of(one)] for one in image.objects)], dtype=np.uint8)
         for name, content in (("Object", labels), ("Class", classes[labels])):
@@ -84,8 +85,8 @@ def read_voc(folder: Path, described: Described) -> tuple[list[ImportedObject], 
             raise DataError(f"{folder} is damaged (label {entry.get('label')!r}); export anew.")
         file = mask_file(folder, entry, f"{LAYOUT}/SegmentationObject/{{}}.png")
         mask = read_labels(file) == label
-        if mask.any():
-            found.append(ImportedObject.described(entry["object"], mask, file))
+        one = ImportedObject.described(entry["object"], mask, file)
+        found += [one] * bool(mask.any())
     return found, len(described) - len(found)
 
 
