@@ -6,12 +6,21 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 import openscenes
+from openscenes.annotator.store import lines as store_lines
+from openscenes.annotator.store import log as store_log
 from openscenes.annotator.store.log import Log
-from openscenes.annotator.store.snapshot import Click, Snapshot, from_json, to_json
+from openscenes.annotator.store.snapshot import (
+    Click,
+    Snapshot,
+    from_json,
+    seconds_between,
+    to_json,
+)
 from openscenes.data.records import Box
 from openscenes.errors import DataError, InputError
 
@@ -160,20 +169,69 @@ def test_repair_says_whether_a_line_was_open(tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"{",
-        b"\x00\x00\xff",
-        b"[1, 2]",
-        b"null",
-        b"{}",
-        json.dumps(to_json(SNAPSHOT) | {"action": "guessed"}).encode(),
-        json.dumps(to_json(SNAPSHOT) | {"box": [0, 0, float("nan"), 3]}).encode(),
-        json.dumps(to_json(SNAPSHOT) | {"clicks": []}).encode(),
-        json.dumps(to_json(SNAPSHOT) | {"mask": {"size": [3, 4], "counts": "<"}}).encode(),
-    ],
-)
+def changed(**keys: object) -> bytes:
+    """The line of a snapshot with other values, as somebody's editor may leave it."""
+    return json.dumps(to_json(SNAPSHOT) | keys).encode()
+
+
+NOT_LINES = {
+    "half": b"{",
+    "junk": b"\x00\x00\xff",
+    "list": b"[1, 2]",
+    "nothing": b"null",
+    "empty": b"{}",
+    "deep": b"[" * 100_000,
+    "digits": b"1" * 5000,
+    "action": changed(action="guessed"),
+    "action_list": changed(action=["asked"]),
+    "box_nan": changed(box=[0, 0, float("nan"), 3]),
+    "box_infinite": changed(box=[0, 0, float("inf"), 3]),
+    "box_enormous": changed(box=[0, 0, 10**400, 3]),
+    "box_text": changed(box=["0", 0, 4, 3]),
+    "box_bool": changed(box=[0, 0, True, True]),
+    "box_short": changed(box=[0, 0, 4]),
+    "box_far": changed(box=[0, 0, 4000, 3]),
+    "box_beside": changed(box=[20, 20, 30, 30]),
+    "no_clicks": changed(clicks=[]),
+    "click_far": changed(clicks=[[1, 1, 1, 0], [1e6, 1, -1, 1]]),
+    "click_infinite": changed(clicks=[[float("inf"), 1, 1, 0]]),
+    "click_outside": changed(clicks=[[7, 1, 1, 0]]),
+    "click_sign": changed(clicks=[[1, 1, 1.5, 0]]),
+    "click_seconds": changed(clicks=[[1, 1, 1, -float("inf")]]),
+    "click_words": changed(clicks=["here"]),
+    "size_enormous": changed(size=[10**9, 10**9]),
+    "size_negative": changed(size=[-4, -3]),
+    "size_bool": changed(size=[True, True]),
+    "size_half": changed(size=[4.5, 3]),
+    "size_null": changed(size=None),
+    "mask_turned": changed(mask={"size": [3, 4], "counts": "<"}),
+    "mask_short": changed(mask={"size": [4, 3], "counts": "0"}),
+    "mask_long": changed(mask={"size": [4, 3], "counts": "<4"}),
+    "mask_letters": changed(mask={"size": [4, 3], "counts": "the mask"}),
+    "mask_list": changed(mask={"size": [4, 3], "counts": [12]}),
+    "mask_null": changed(mask=None),
+    "first_mask": changed(first_mask={"size": [4, 3], "counts": "<4"}),
+    "time_digit": changed(time="2026-1-28"),
+    "time_zone": changed(time="2026-01-28T10:00:00"),
+    "time_number": changed(time=20260128),
+    "id_number": changed(object=12),
+    "id_empty": changed(object=""),
+    "id_zero_byte": changed(object="a\0b"),
+    "id_surrogate": changed(object="a\ud800"),
+    "id_turned": changed(object="a\u202eb"),
+    "name_of_lines": changed(class_name="cat\ndog"),
+    "name_number": changed(class_name=7),
+    "name_long": changed(class_name="a" * 5000),
+    "image_null": changed(image=None),
+    "image_lines": changed(image="a\n.jpg"),
+    "digest_list": changed(image_digest=["a"]),
+    "model_null": changed(model=None),
+    "accepted_text": changed(accepted="false"),
+    "deleted_number": changed(deleted=0),
+}
+
+
+@pytest.mark.parametrize("line", NOT_LINES.values(), ids=NOT_LINES)
 def test_a_damaged_line_in_the_middle_is_skipped_and_told(tmp_path, line):
     log = Log(tmp_path / "log.jsonl")
     log.append(numbered(1))
@@ -206,6 +264,109 @@ def test_a_log_that_became_shorter_is_told(tmp_path):
     log.path.write_bytes(b"")
     with pytest.raises(DataError, match="shorter than when it was last read"):
         log.read_new()
+
+
+@pytest.mark.parametrize("keep_length", [True, False])
+def test_another_file_in_its_place_is_told(tmp_path, keep_length):
+    log, other = Log(tmp_path / "log.jsonl"), Log(tmp_path / "other.jsonl")
+    log.append(numbered(1), numbered(2))
+    log.read_new()
+    other.append(numbered(3), numbered(4), *[numbered(5)] * (not keep_length))
+    other.path.replace(log.path)
+    for _ in range(2):
+        with pytest.raises(DataError, match="not the file that it was when it was last read"):
+            log.read_new()
+    log.path.unlink()
+    with pytest.raises(DataError, match="shorter than when it was last read"):
+        log.read_new()
+
+
+def test_a_line_too_long_to_be_ours_is_neither_read_nor_written(tmp_path, monkeypatch):
+    log, longest = Log(tmp_path / "log.jsonl"), 2000
+    for module in (store_lines, store_log):
+        monkeypatch.setattr(module, "LONGEST_BYTES", longest)
+    log.append(numbered(1))
+    with log.path.open("ab") as file:
+        file.write(b"x" * 3 * longest + b"\n" + b"y" * 2 * longest)
+    assert ids(log) == ["1"]
+    log.append(numbered(2))
+    assert ids(log) == ["2"]
+    assert (log.damaged, log.torn) == ([2, 3], [])
+    assert ids(Log(log.path)) == ["1", "2"]
+    with pytest.raises(InputError, match="its mask needs 4... bytes, and a line of the log has"):
+        log.append(replace(SNAPSHOT, class_name="a" * 4000))
+    assert ids(log) == []
+
+
+def test_a_complaint_stays_one_sentence(tmp_path):
+    log = Log(tmp_path / "log.jsonl")
+    log.path.write_bytes(b"?\n" * 1000)
+    assert ids(log) == []
+    assert log.complaint() == (
+        f"In {log.path}, lines 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 990 more (not readable) could "
+        "not be used; all other lines count."
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", Random(0).randbytes(3000)], ids=["none", "ends", "junk"]
+)
+def test_whatever_lies_in_the_file_a_new_line_counts(tmp_path, content):
+    log = Log(tmp_path / "log.jsonl")
+    log.path.write_bytes(content)
+    assert ids(log) == []
+    log.append(SNAPSHOT)
+    assert log.read_new() == [SNAPSHOT]
+    assert log.path.read_bytes().startswith(content)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "loop"])
+def test_what_is_no_file_is_refused_at_once(tmp_path, kind):
+    path = tmp_path / "log.jsonl"
+    made = {
+        "pipe": lambda: os.mkfifo(path), "folder": path.mkdir,
+        "device": lambda: path.symlink_to("/dev/zero"), "loop": lambda: path.symlink_to(path),
+    }  # fmt: skip
+    made[kind]()
+    log = Log(path)
+    for act in (log.read_new, log.repair, lambda: log.append(SNAPSHOT)):
+        with pytest.raises(DataError, match=f"The (log|file) {path} (is|cannot be opened)"):
+            act()
+
+
+def test_what_cannot_be_written_whole_is_not_written_at_all(tmp_path, monkeypatch):
+    log = Log(tmp_path / "log.jsonl")
+    log.append(numbered(1))
+    with log.path.open("ab") as file:
+        file.write(b'{"time": "2022')
+    before = log.path.read_bytes()
+
+    def full(file: object, content: bytes) -> None:
+        file.write(content[: len(content) // 2])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_lines, "_write_all", full)
+        with pytest.raises(InputError, match=r"cannot be written to \(No space left on device\)"):
+            log.append(numbered(2), numbered(3))
+    assert log.path.read_bytes() == before and ids(log) == ["1"]
+    log.append(numbered(4))
+    assert ids(log) == ["4"]
+
+
+def test_seconds_between_times_that_are_none_are_none():
+    start, end = "2022-10-10T10:00:00.000+00:00", "2022-10-10T12:00:01.500+02:00"
+    assert seconds_between(start, end) == 1.5
+    for wrong in ("2026-1-28", "", "2022-10-10T10:00:00", None, 3):
+        assert seconds_between(start, wrong) == seconds_between(wrong, end) == 0.0
+
+
+def test_lines_of_earlier_versions_count(tmp_path):
+    line = {key: value for key, value in to_json(SNAPSHOT).items() if key != "pixel_digest"}
+    log = Log(tmp_path / "log.jsonl")
+    log.path.write_text(json.dumps(line | {"unknown": 1}) + "\n")
+    assert log.read_new() == [replace(SNAPSHOT, pixel_digest=None)]
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path, monkeypatch):

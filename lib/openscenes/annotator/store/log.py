@@ -120,17 +120,14 @@ class Log:
 
     def _new_lines(self) -> list[bytes | int]:
         """Lines with their end; of those too long to be one, the length in bytes."""
-        if os.path.lexists(self.path):
-            require_regular(self.path, "log")
-        elif not self._read_to:
-            return []
-        self._check_same()
-        return list(whole_lines(self.path, self._read_to))
+        n_bytes = self._n_bytes()
+        self._check_same(n_bytes)
+        return list(whole_lines(self.path, self._read_to)) if n_bytes else []
 
-    def _check_same(self) -> None:
+    def _check_same(self, n_bytes: int) -> None:
         """Refuse a file that has lost, or has other lines than, what was read of it."""
-        shorter = self._n_bytes() < self._read_to
-        if shorter or ends(self.path, self._read_to) != self._ends:
+        shorter = n_bytes < self._read_to
+        if shorter or (self._read_to and ends(self.path, self._read_to) != self._ends):
             change = "shorter than" if shorter else "not the file that it was"
             raise DataError(
                 f"{self.path} is {change} when it was last read; it is only ever "
@@ -138,7 +135,10 @@ class Log:
             )
 
     def _n_bytes(self) -> int:
-        return self.path.stat().st_size if os.path.lexists(self.path) else 0
+        if not os.path.lexists(self.path):
+            return 0
+        require_regular(self.path, "log")
+        return self.path.stat().st_size
 
     def _count(self, lines: list[bytes | int], read: list[Snapshot | None]) -> None:
         """Note the numbers of the lines that are no snapshot."""

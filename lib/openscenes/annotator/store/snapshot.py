@@ -11,6 +11,8 @@ from functools import lru_cache
 from math import nan
 from typing import Any, Literal, NamedTuple, get_args
 
+import numpy as np
+
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import DataError, InputError
 from openscenes.files import number, one_line, whole_number
@@ -24,9 +26,10 @@ Rle = dict[str, Any]
 LONGEST_TEXT = 4096
 LONGEST_S = 1e9
 BESIDE_PX = 200  # a correction may lie in the crop's margin, beside the image
-_KEYS = {"object_id": "object"}  # names that differ in the log
+_RENAMED = {"object_id": "object"}  # in the log
 _WORDS = ("image", "image_digest", "object_id", "model", "time", "window")
 _NEEDED = ("image_digest", "object_id")
+_NUMBER = int | float | np.number
 _LATER = "pixel_digest"  # lines of earlier versions do not have it
 # Control characters, ends of lines, marks that turn text round, halves of characters.
 _UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -122,6 +125,9 @@ class Snapshot:
         return replace(self, time="", action="asked", image="", window="")
 
 
+_KEYS = {one.name: _RENAMED.get(one.name, one.name) for one in fields(Snapshot)}
+
+
 def new_id() -> str:
     """12 random hexadecimal digits."""
     return uuid.uuid4().hex[:12]
@@ -154,7 +160,7 @@ def is_plain(text: object) -> bool:
 
 def to_json(snapshot: Snapshot) -> dict[str, Any]:
     """The line of the log, as JSON has it; tuples become lists there."""
-    return {_KEYS.get(one.name, one.name): getattr(snapshot, one.name) for one in fields(Snapshot)}
+    return {key: getattr(snapshot, name) for name, key in _KEYS.items()}
 
 
 def from_json(line: object) -> Snapshot:
@@ -164,8 +170,7 @@ def from_json(line: object) -> Snapshot:
         InputError: if it is none, with the first thing that is wrong.
     """
     known = {_LATER: None} | line if isinstance(line, dict) else {}
-    keys = {one.name: _KEYS.get(one.name, one.name) for one in fields(Snapshot)}
-    if missing := [key for key in keys.values() if key not in known]:
+    if missing := [key for key in _KEYS.values() if key not in known]:
         raise InputError(f"no object of a log: without {', '.join(map(repr, missing))}.")
     if moment(known["time"]) is None:
         raise InputError(f"no object of a log: its time is {known['time']!r:.40}.")
@@ -174,7 +179,7 @@ def from_json(line: object) -> Snapshot:
         "box": Box(*_numbers(known["box"])),
         "clicks": tuple(_click(click) for click in _listed(known["clicks"])),
     }
-    return Snapshot(**{name: known[key] for name, key in keys.items()} | numbers)
+    return Snapshot(**{name: known[key] for name, key in _KEYS.items()} | numbers)
 
 
 def _listed(value: object) -> Sequence[Any]:
@@ -183,25 +188,33 @@ def _listed(value: object) -> Sequence[Any]:
 
 def _numbers(values: object) -> list[float]:
     """Four floats; nan in place of what is none."""
-    found = [number(value) for value in _listed(values)]
-    return [nan if one is None else one for one in found] if len(found) == 4 else [nan] * 4
+    listed = _listed(values)
+    if len(listed) != 4:
+        return [nan] * 4
+    return [value if type(value) is float else _number(value) for value in listed]
+
+
+def _number(value: object) -> float:
+    found = number(value)
+    return nan if found is None else found
 
 
 def _click(values: object) -> Click:
     row, col, sign, seconds = _numbers(values)
-    return Click(row, col, whole_number(sign, -1, 1) or 0, seconds)
+    return Click(row, col, int(sign) if sign in (1, -1) else 0, seconds)
 
 
 def _faults(one: Snapshot) -> Iterator[str]:
     """What is wrong, in words; each may rely on what came before."""
     for name in _WORDS:
-        if not is_plain(getattr(one, name)) or not (getattr(one, name) or name not in _NEEDED):
-            yield f"its {name} {getattr(one, name)!r:.40} is no text of one line"
+        text = getattr(one, name)
+        if not is_plain(text) or (not text and name in _NEEDED):
+            yield f"its {name} {text!r:.40} is no text of one line"
     if one.action not in ACTIONS:
         yield f"unknown action {one.action!r:.40}"
     if not all(text is None or is_plain(text) for text in (one.class_name, one.pixel_digest)):
         yield f"its class {one.class_name!r:.40} is no text of one line"
-    if not all(isinstance(mark, bool) for mark in (one.accepted, one.deleted)):
+    if {type(one.accepted), type(one.deleted)} != {bool}:
         yield "whether it is accepted or deleted is neither true nor false"
     if not _is_size(one.size):
         yield f"its size {one.size!r:.40} is none of an image"
@@ -217,8 +230,8 @@ def _misplaced(one: Snapshot) -> Iterator[str]:
     (height, width), (row0, col0, row1, col1) = one.size, one.box
     reach = max(one.size) + BESIDE_PX
     places = [*one.box, *(at for click in one.clicks for at in click[:2])]
-    seconds = [number(click.seconds, 0, LONGEST_S) for click in one.clicks]
-    if None in [*(number(at, -reach, reach) for at in places), *seconds]:
+    seconds = [click.seconds for click in one.clicks]
+    if not (_all_within(places, -reach, reach) and _all_within(seconds, 0, LONGEST_S)):
         yield "a number of its box or clicks is not finite, or far outside its image"
     if max(row0, 0) >= min(row1, height) or max(col0, 0) >= min(col1, width):
         yield f"its box {tuple(one.box)} is empty"
@@ -230,9 +243,15 @@ def _misplaced(one: Snapshot) -> Iterator[str]:
         yield f"its first click {row, col} lies outside its image"
 
 
+def _all_within(values: Sequence[float], low: float, high: float) -> bool:
+    """Whether all are numbers in [low, high]; nan is in no range."""
+    return all(isinstance(value, _NUMBER) and low <= value <= high for value in values)
+
+
 def _is_size(size: object) -> bool:
-    sides = [whole_number(side, 1, MAX_PIXELS) or 0 for side in _listed(size)]
-    return len(sides) == 2 and 0 < sides[0] * sides[1] <= MAX_PIXELS
+    if not isinstance(size, tuple) or len(size) != 2 or not all(type(s) is int for s in size):
+        return False
+    return min(size) > 0 and size[0] * size[1] <= MAX_PIXELS
 
 
 def _fits(code: object, size: tuple[int, int]) -> bool:
