@@ -17,6 +17,20 @@ def test_cache_dir_follows_the_variable_and_exists(tmp_path, monkeypatch):
     assert paths.cache_dir().is_dir()
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_user_without_a_home_gets_one_in_the_cache(tmp_path, monkeypatch, known):
+    def home():
+        if not known:
+            raise RuntimeError("Could not determine home directory.")
+        return tmp_path
+
+    monkeypatch.setattr(paths.Path, "home", home)
+    monkeypatch.setenv("HOME", "as it was")
+    monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path / "cache"))
+    paths.require_home()
+    assert os.environ["HOME"] == ("as it was" if known else str(tmp_path / "cache" / "home"))
+
+
 def test_the_project_is_the_folder_above_the_source_root():
     assert (paths.PROJECT / "lib" / "openscenes" / "paths.py").is_file()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import openscenes  # noqa: F401  (sets what must be set before torch is imported)
 from openscenes.errors import InputError, OpenScenesError
 from openscenes.files import one_line, reason
-from openscenes.paths import PROJECT, check_checkout, require_writable
+from openscenes.paths import PROJECT, check_checkout, require_home, require_writable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,6 +69,7 @@ def _drop_output() -> None:
 def _run(arguments: Sequence[str] | None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
+        require_home()
         if parsed.in_checkout:
             check_checkout()
         return int(parsed.run(parsed) or 0)

@@ -49,6 +49,14 @@ def _own_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "openscenes"
 
 
+def require_home() -> None:
+    """Give a user without a home one in the cache: Jupyter and its kernels do not start without."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = str(cache_dir() / "home")
+
+
 def is_folder(path: Path) -> bool:
     """Whether it is a folder; False, not an error, for a name that no disk can hold."""
     try:

@@ -14,7 +14,6 @@ from runpy import run_path
 
 import numpy as np
 from killing import Door, contents
-from safetensors import safe_open
 
 from openscenes.annotator.evolve.judgement import evolved as judged_evolution
 from openscenes.annotator.exchange.export import KINDS, export
@@ -42,12 +41,12 @@ from openscenes.study.runs.recipes import (
     refiner_of,
 )
 from openscenes.study.runs.runs import train_all
+from openscenes.study.runs.store import SPENT
 from openscenes.study.scores import breakdown
 from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
 
 PERSON = run_path(str(Path(__file__).parents[1] / "annotator" / "person.py"))
 CACHE = "cache"
-EQUAL_BYTES = False
 
 
 def longer(profile: Profile) -> Profile:
@@ -66,19 +65,6 @@ def study_in(place: Path, profile: Profile | None = None) -> Study:
     os.environ["OPENSCENES_CACHE"] = str(place / CACHE)
     checkpoints.PAUSE_S, checkpoints.WRITING_SHARE = 0.0, 1.0
     return open_study(profile or profile_named("smoke"), None, "cpu")
-
-
-def weights(folder: Path) -> dict[str, object]:
-    """Every model file below a folder: its tensors' bytes and its metadata."""
-    found: dict[str, object] = {}
-    for path in folder.rglob("model.safetensors"):
-        if EQUAL_BYTES:
-            found[path.parent.name] = path.read_bytes()
-            continue
-        with safe_open(path, "np") as file:
-            tensors = {name: file.get_tensor(name).tobytes() for name in file.keys()}
-            found[path.parent.name] = tensors, dict(file.metadata())
-    return found
 
 
 def recipes() -> list[Recipe]:
@@ -107,10 +93,11 @@ def training(template: Path) -> Door:
 
     def result(place: Path) -> object:
         runs = place / CACHE / "runs"
-        found = weights(runs) | contents(runs, ["*/pseudo*.json"])
+        found = contents(runs, ["*/model.safetensors", "*/pseudo*.json"])
         facts = {path.parent.name: json.loads(path.read_text()) for path in runs.glob("*/run.json")}
         history = {name: [one["history"], one["label"]] for name, one in facts.items()}
-        return found, history, sorted(p.name for p in runs.glob("*/*"))
+        # A kill after the weights leaves the note of earlier runs' seconds, which nobody reads.
+        return found, history, sorted(p.name for p in runs.glob("*/*") if p.name != SPENT)
 
     return Door("training", work, result, _with_scenes(template))
 
@@ -141,8 +128,8 @@ def scoring(template: Path) -> Door:
 
 def scored(study: Study) -> list[Evaluation]:
     """What is scored in seconds."""
-    clicks = EXPERIMENTS["1"].evaluations(study.profile, 1)
-    return EXPERIMENTS["4"].evaluations(study.profile, 1) + clicks[:2]
+    one, four = (EXPERIMENTS[key].evaluations(study.profile, 1) for key in ("1", "4"))
+    return [*four, next(each for each in one if each.kind == "clicks")]
 
 
 def table_writing(template: Path) -> Door:
@@ -196,8 +183,8 @@ def evolution(template: Path) -> Door:
 
     def result(place: Path) -> object:
         folder = place / "images" / "openscenes"
-        names = ["versions/*/pseudo.json", "versions/*/clicks.jsonl", "log.jsonl"]
-        found = weights(folder) | contents(folder, names)
+        names = ("model.safetensors", "pseudo.json", "clicks.jsonl")
+        found = contents(folder, [f"versions/*/{name}" for name in names])
         history = [(one.what, one.version) for one in Versions(folder).history()]
         judged = {
             path.name: sorted(

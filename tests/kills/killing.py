@@ -27,7 +27,8 @@ _CHANGES = {
     "os.symlink",
     "os.truncate",
 }
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
+SHARE = 2  # of a whole run, after which a kill comes at the latest: it is killed several times
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,9 @@ def series(door: Door, places: Path, *, kills: int, seed: int = 0) -> Tally:
             if tally.kills >= kills:
                 aim = None, None
             elif rng.random() < 0.5:
-                aim = rng.randint(1, n_changes), None
+                aim = rng.randint(1, n_changes // SHARE + 1), None
             else:
-                aim = None, rng.uniform(0.0, seconds)
+                aim = None, rng.uniform(0.0, seconds / SHARE)
             ended = run(door.work, place, before_change=aim[0], after_s=aim[1])
             if ended == -signal.SIGKILL:
                 tally.kills += 1
@@ -152,7 +153,11 @@ def run(
 
 def left_over(place: Path) -> list[str]:
     """Files that only a write in progress should know."""
-    found = (path for pattern in ("*.partial", "*.old", "*.tmp") for path in place.rglob(pattern))
+    found = (
+        path
+        for pattern in ("*.partial", "*.old", ".tmp*", "*.damaged")
+        for path in place.rglob(pattern)
+    )
     return [path.relative_to(place).as_posix() for path in found]
 
 

@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100, help="for each door")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, default=None, help="a folder to work in and to keep")
-    parser.add_argument("doors", nargs="*", help="all by default")
+    parser.add_argument("doors", nargs="*", help="by name; all by default")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kills-") as own:
         place = asked.keep or Path(own)
@@ -30,9 +30,9 @@ def main() -> int:
             template.mkdir(parents=True, exist_ok=True)
             assert run(lambda there: templates(there) and None, template) == 0, "see template.log"
         fine = True
-        for name, door in doors(template).items():
-            if asked.doors and not any(word in name for word in asked.doors):
-                continue
+        known = doors(template)
+        for name in asked.doors or known:
+            door = known[name]
             tally = series(door, place / name.replace(" ", "-"), kills=asked.kills, seed=asked.seed)
             print(tally, flush=True)
             for one in dict.fromkeys([*tally.complaints, *tally.left_over][:20]):
