@@ -2,18 +2,21 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 import pytest
 
 from openscenes.annotator.store import objects
+from openscenes.annotator.store.frames import fitting
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.snapshot import Click, ImageFacts
+from openscenes.data.datasets.orientation import turned
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
-from openscenes.masks import decode
+from openscenes.masks import decode, tight_box
 
 IMAGE = ImageFacts("a/one.jpg", "1111222233334444", (4, 5))
 OTHER = ImageFacts("two.jpg", "5555666677778888", (4, 5))
@@ -200,6 +203,103 @@ def test_a_mask_of_another_size_is_told_and_not_written(annotations):
     with pytest.raises(InputError, match="is empty"):
         annotations.begin(IMAGE, Interaction(Box(1, 1, 1, 3), Point(1, 1)), square(1), model="v1")
     assert actions(annotations) == []
+
+
+def test_an_image_is_recognised_by_its_pixels(annotations):
+    shown = IMAGE._replace(pixel_digest="aaaa")
+    object_id = asked(annotations, shown)
+    rated = shown._replace(digest="9999")
+    assert annotations.recognised(rated) == shown
+    assert annotations.recognised(rated._replace(pixel_digest="bbbb")).digest == "9999"
+    assert annotations.recognised(rated._replace(pixel_digest="")).digest == "9999"
+    asked(annotations, annotations.recognised(rated))
+    again = reopened(annotations)
+    assert len(again.objects(shown.digest)) == 2
+    assert again.get(object_id).pixel_digest == "aaaa"
+    asked(annotations, rated)  # its own bytes are known now
+    assert annotations.recognised(rated) == rated
+
+
+def test_objects_of_a_replaced_image_can_be_put_onto_the_new_one(annotations):
+    first, second, other = asked(annotations), asked(annotations), asked(annotations, OTHER)
+    annotations.accept(second)
+    new = IMAGE._replace(digest="9999", pixel_digest="cccc")
+    behind = annotations.left_behind(new)
+    assert {digest: [one.object_id for one in objects] for digest, objects in behind.items()} == {
+        IMAGE.digest: [first, second]
+    }
+    assert annotations.left_behind(new._replace(size=(5, 4))) == {}
+    assert annotations.left_behind(IMAGE) == {}
+    moved = annotations.rebind(IMAGE.digest, new)
+    assert [one.object_id for one in moved] == [first, second]
+    again = reopened(annotations)
+    assert again.objects("9999") == moved and again.objects(IMAGE.digest) == ()
+    assert [one.object_id for one in again.accepted()] == [second]
+    assert again.left_behind(new) == {} and again.get(other).image == "two.jpg"
+    assert actions(annotations)[-2:] == ["moved", "moved"]
+    with pytest.raises(InputError, match="changed in another window since"):
+        again.redo() or again.undo() or again.undo()
+
+
+def test_an_image_of_another_size_cannot_stand_for_the_former_one(annotations):
+    asked(annotations)
+    for digest, facts in ((IMAGE.digest, OTHER._replace(size=(5, 4))), ("unknown", OTHER)):
+        with pytest.raises(InputError, match="cannot stand for the image .* bring the former"):
+            annotations.rebind(digest, facts)
+    assert actions(annotations) == ["asked"]
+
+
+@pytest.mark.parametrize("tag", [5, 6, 7, 8])
+def test_what_was_clicked_on_stored_pixels_is_turned_with_them(annotations, tag):
+    stored, seen = np.zeros((6, 8), bool), np.zeros((6, 8), bool)
+    stored[1:3, 2:6], seen[1, 2] = True, True
+    facts = ImageFacts("a.jpg", "1", (8, 6), "", tag)
+    given = Interaction(Box(1, 2, 3, 6), Point(1, 2))
+    made = annotations.begin(facts, given, stored, model="v1")
+    assert tight_box(decode(made.mask)) == tuple(made.box)
+    assert np.argwhere(turned(seen, tag)).tolist() == [list(made.clicks[0][:2])]
+    whole = annotations.begin(facts, Interaction(Box(0, 0, 8, 6), Point(1, 2)), turned(stored, tag),
+                              model="v1")  # fmt: skip
+    assert tuple(whole.clicks[0][:2]) == (1, 2)
+
+
+def test_objects_made_on_the_stored_frame_are_told_and_not_shown(annotations):
+    made = annotations.get(asked(annotations))
+    older = replace(made, pixel_digest=None)
+    turned_facts, square = IMAGE._replace(size=(5, 4), orientation=6), IMAGE._replace(orientation=3)
+    assert fitting([made, older], IMAGE) == ((made, older), "")
+    for facts, kept, n in ((turned_facts, (), 2), (square, (made,), 1)):
+        fits, said = fitting([made, older], facts)
+        assert fits == kept
+        assert said.startswith(f"{n} object(s) of a/one.jpg are left out: ")
+        assert "EXIF orientation" in said and said.isprintable()
+
+
+def test_a_line_that_undoes_what_nobody_did_is_a_state_like_others(annotations):
+    object_id = asked(annotations)
+    line = annotations.get(object_id)
+    for unknown in (replace(line, object_id="b" * 12), replace(line, class_name="cat")):
+        annotations.log.append(replace(unknown, action="undone"))
+    again = reopened(annotations)
+    assert again.get(object_id).class_name == "cat" and len(again.objects()) == 2
+    assert annotations.refresh() and annotations.can_undo
+    lines = annotations.log.path.read_bytes().splitlines(keepends=True)
+    annotations.log.path.write_bytes(b"".join(lines[::-1] + lines[:1]))
+    assert len(reopened(annotations).objects()) == 2
+
+
+def test_a_refused_line_leaves_everything_as_it_was(annotations):
+    object_id = asked(annotations)
+    state, written = annotations.objects(), annotations.log.path.read_bytes()
+    for wrong in ("two\nlines", "\u202eturned", "half\ud800", "x" * 5000):
+        with pytest.raises(InputError, match="its class .* is no text of one line"):
+            annotations.name(object_id, wrong)
+    with pytest.raises(InputError, match="far outside its image"):
+        annotations.correct(object_id, (1e9, 0, 1), square(1), model="v1")
+    with pytest.raises(InputError, match="signs"):
+        annotations.correct(object_id, (1, 1, 0), square(1), model="v1")
+    assert annotations.objects() == state
+    assert annotations.log.path.read_bytes() == written
 
 
 def test_numbers_of_numpy_are_written_as_numbers(annotations):

@@ -1,17 +1,20 @@
 """Versions are added, taken up, left again; nothing is overwritten, whatever is killed."""
 
 import json
+import os
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from safetensors.numpy import save
 
+from openscenes.annotator.store import lines
 from openscenes.annotator.store.history import append_line, decisions, in_use, read_lines
 from openscenes.annotator.store.versions import NEWEST, Versions
-from openscenes.errors import InputError
+from openscenes.errors import DataError, InputError
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.store import put_json
 
@@ -142,6 +145,123 @@ def test_a_version_without_weights_is_none(versions: Versions) -> None:
         versions.add("b")
     assert [version.name for version in versions.all()] == ["a"]
     assert ("added", "b") not in said(versions)
+
+
+DAMAGED = {
+    "cut": b'{"label": "b", "par',
+    "junk": b"\xff\x00\xff",
+    "deep": b"[" * 100_000,
+    "list": b"[]",
+    "empty": b"{}",
+    "own_parent": b'{"label": "b", "profile": "smoke", "parent": "b"}',
+    "outside": b'{"label": "b", "profile": "smoke", "parent": "../a"}',
+    "no_parent": b'{"label": "b", "profile": "smoke"}',
+    "parent_number": b'{"label": "b", "profile": "smoke", "parent": 1}',
+    "label_lines": b'{"label": "b\\nc", "profile": "smoke", "parent": "a"}',
+    "profile_null": b'{"label": "b", "profile": null, "parent": "a"}',
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_description_leaves_the_other_versions(versions: Versions, content) -> None:
+    for name in "bc":
+        candidate(versions, name, "a")
+    versions.accept("b")
+    about = versions.folder / "b/about.json"
+    about.write_bytes(content)
+    assert [version.name for version in versions.all()] == ["a", "c"]
+    assert [version.name for version in versions.undecided()] == ["c"]
+    assert versions.complaint() == "version b could not be used; all others count."
+    with pytest.raises(DataError, match=r"about\.json"):
+        versions.current()
+    assert not versions.is_whole("b") and versions.is_whole("a")
+    before = said(versions)
+    with pytest.raises(InputError, match="No version is called 'b'"):
+        versions.accept("b")
+    assert said(versions) == before
+    assert versions.rollback().name == versions.current().name == "a"
+    about.unlink()
+    about.mkdir()
+    assert [version.name for version in versions.all()] == ["a", "c"]
+
+
+def test_nothing_is_decided_where_what_comes_then_is_damaged(versions: Versions) -> None:
+    versions.accept(candidate(versions, "b", "a"))
+    (versions.folder / "a/about.json").write_text("{")
+    before = said(versions)
+    with pytest.raises(DataError, match="is no JSON"):
+        versions.rollback()
+    assert said(versions) == before and versions.current().name == "b"
+    with pytest.raises(DataError, match="is no JSON"):
+        versions.lineage(versions.current())
+
+
+def test_versions_that_come_from_each_other_are_told(versions: Versions) -> None:
+    for name, parent in (("b", "d"), ("c", "b"), ("d", "c")):
+        candidate(versions, name, parent)
+    with pytest.raises(
+        DataError, match="Version c cannot be used: by .*d/about.json, it comes from"
+    ):
+        versions.lineage(versions.named("c"))
+    candidate(versions, "e", "unknown")
+    with pytest.raises(InputError, match="Version unknown is not whole"):
+        versions.lineage(versions.named("e"))
+
+
+def test_an_adopted_copy_that_is_damaged_is_made_anew(versions: Versions, tmp_path: Path) -> None:
+    model = Model("a", tmp_path / "runs/a", "smoke initial")
+    for name, content in (("about.json", b"{"), ("model.safetensors", WEIGHTS[:-4])):
+        (versions.folder / "a" / name).write_bytes(content)
+        assert not versions.is_whole("a")
+        assert versions.adopt(STUDY, model).label == "smoke initial"
+        assert versions.is_whole("a") and len(versions.history()) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["../a", "a/../../b", "/a", "<b>a", "a\nb", "", ".", "..", 7, None]
+)
+def test_a_name_from_the_history_stays_in_the_folder(versions: Versions, name) -> None:
+    for folder in ("a", "b"):
+        (versions.workspace / folder).mkdir()
+        (versions.workspace / folder / "model.safetensors").write_bytes(WEIGHTS)
+    for what in ("added", "accepted"):
+        append_line(versions.folder / "history.jsonl",
+                    {"what": what, "version": name, "time": "", "by": ""})  # fmt: skip
+    assert [version.name for version in versions.all()] == ["a"]
+    assert versions.current().name == "a"
+    assert versions.complaint() == (
+        f"2 line(s) of {versions.folder / 'history.jsonl'} could not be read; all others count."
+    )
+    if isinstance(name, str):
+        with pytest.raises(InputError, match=r"No version is called .*; name one of: a\.$"):
+            versions.accept(name)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_a_history_that_is_no_file_is_told(versions: Versions, kind) -> None:
+    path = versions.folder / "history.jsonl"
+    path.unlink()
+    {"pipe": os.mkfifo, "folder": os.mkdir}[kind](path)
+    for act in (versions.history, versions.all, versions.complaint, lambda: versions.add("a")):
+        with pytest.raises(DataError, match=f"{path} is a"):
+            act()
+
+
+def test_decisions_that_cannot_be_written_are_refused(versions: Versions, monkeypatch) -> None:
+    candidate(versions, "b", "a")
+    before = (versions.folder / "history.jsonl").read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for module, name in ((lines, "_write_all"), (FileLock, "acquire")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, full)
+            for act in (versions.accept, versions.refuse):
+                with pytest.raises(InputError, match="cannot be written to .No space left"):
+                    act("b")
+        assert (versions.folder / "history.jsonl").read_bytes() == before
+    assert versions.accept("b").name == "b"
 
 
 def test_two_windows_write_every_decision(versions: Versions) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
+from openscenes.annotator.store.image_files import image_files
 from openscenes.annotator.store.log import Log
+from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.workspace import (
     digest_of,
     images_of,
@@ -18,6 +21,8 @@ from openscenes.annotator.store.workspace import (
     open_workspace,
     workspace_of,
 )
+from openscenes.data.datasets import read_image
+from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import DataError, InputError, OpenScenesError
 
 
@@ -38,6 +43,75 @@ def test_images_are_found_below_and_sorted(tmp_path):
     found = images_of(tmp_path)
     assert sorted(str(path.relative_to(tmp_path)) for path in found) == sorted(kinds)
     assert list(found) == sorted(found)
+
+
+def test_linked_folders_are_followed_and_each_is_entered_once(tmp_path):
+    root, disk = tmp_path / "set", tmp_path / "disk"
+    for path in (root / "a.jpg", root / "b/c.jpg", disk / "day1/x.jpg", disk / "day2/y.jpg"):
+        image(path)
+    for link, target in (
+        *((root / "1", disk / "day1"), (root / "2", disk), (root / "0", root / "b")),
+        *((root / "b/up", root), (disk / "day1/up", disk), (disk / "day2/in", root / "b")),
+        *((root / "z.jpg", disk / "day1/x.jpg"), (tmp_path / "way", root)),
+    ):
+        link.symlink_to(target)
+    wanted = ["1/x.jpg", "2/day2/y.jpg", "a.jpg", "b/c.jpg", "z.jpg"]
+    for start in (root, tmp_path / "way"):
+        found = [path.relative_to(start).as_posix() for path in images_of(start)]
+        assert found == wanted
+        assert image_files(start, start / "openscenes").left_out == ()
+
+
+def test_what_may_be_missed_is_listed_with_its_reason(tmp_path):
+    root = tmp_path / "photos"
+    image(root / "a.jpg")
+    for name in ("kept/workspace.json", "exported/openscenes.json", "b.HEIC", "notes.txt"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).touch()
+    for name in ("line\nbreak.jpg", "zero\udcff.png"):
+        image(root / "sub" / name)
+    for link, target in (("gone.jpg", "nowhere"), ("gone", "nowhere"), ("round.png", "round.png")):
+        (root / link).symlink_to(root / target)
+    (root / "up").symlink_to(tmp_path)
+    os.mkfifo(root / "pipe.jpg")
+    (root / "folder.jpg").mkdir()
+    (root / ".hidden").mkdir()
+    workspace = open_workspace(root)
+    assert workspace.list_images() == (root / "a.jpg",)
+    reasons = {path.relative_to(root).as_posix(): why for path, why in workspace.left_out()}
+    odd = "its name holds a line break, or what is no character; rename it"
+    assert reasons == {
+        "b.HEIC": "heic files cannot be read; convert it to JPEG or PNG",
+        "exported": "an export, as it holds openscenes.json",
+        "gone": "a link that leads nowhere",
+        "gone.jpg": "a link that leads nowhere",
+        "kept": "the folder of another workspace, as it holds workspace.json",
+        "pipe.jpg": "no file, but a named pipe, a socket or a device",
+        "round.png": "a link that leads nowhere",
+        "sub/line\nbreak.jpg": odd,
+        "sub/zero\udcff.png": odd,
+        "up": "a link to a folder above it",
+    }
+
+
+def test_a_folder_that_may_not_be_read_is_left_out(tmp_path, monkeypatch):
+    image(tmp_path / "a.jpg")
+    image(tmp_path / "locked/b.jpg")
+    scandir = os.scandir
+
+    def forbidden(folder):
+        if Path(folder).name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    found = image_files(tmp_path, tmp_path / "openscenes")
+    assert found.images == (tmp_path / "a.jpg",)
+    why = "a folder that cannot be read (Permission denied)"
+    assert found.left_out == ((tmp_path / "locked", why),)
+    (tmp_path / "a.jpg").unlink()
+    with pytest.raises(InputError, match="holds no image; .*; .*locked is left out: a folder that"):
+        images_of(tmp_path)
 
 
 def test_a_workspace_elsewhere_leaves_the_default_name_to_images(tmp_path):
@@ -95,6 +169,50 @@ def test_images_that_cannot_be_read_are_told(tmp_path):
         workspace.facts(tmp_path.parent / "b.jpg")
 
 
+@pytest.mark.parametrize("name", ["../b.jpg", "sub/../../b.jpg", "up/b.jpg", "sub/up/b.jpg"])
+def test_an_image_outside_the_folder_is_never_read(tmp_path, name):
+    root, outside = tmp_path / "photos", image(tmp_path / "b.jpg", 1)
+    image(root / "sub/a.jpg")
+    for folder in (root, root / "sub"):
+        (folder / "up").symlink_to(tmp_path)
+    workspace = open_workspace(root)
+    for given in (name, outside):
+        with pytest.raises(InputError, match=r"b\.jpg does not lie in"):
+            workspace.facts(given)
+    for foreign in (name, str(outside), "a\0.jpg", "", "x" * 5000, 7, None):
+        found, lost = located(workspace, {digest_of(outside): foreign})
+        assert found == {} and len(lost) == 1 and lost[0].isprintable()
+
+
+def test_an_image_with_other_bytes_and_the_same_pixels_is_found(tmp_path):
+    path = image(tmp_path / "a/b.jpg")
+    workspace, pixels = open_workspace(tmp_path), read_image(path)
+    facts = workspace.facts(path, pixels)
+    notes = Annotations(Log(workspace.log_path))
+    mask = np.ones((6, 8), bool)
+    notes.begin(facts, Interaction(Box(0, 0, 6, 8), Point(2, 3)), mask, model="m")
+    content = path.read_bytes()
+    path.write_bytes(content[:2] + b"\xff\xfe\x00\x07stars" + content[2:])
+    assert (read_image(path) == pixels).all()
+    assert located(workspace, {facts.digest: "a/b.jpg"}) == ({facts.digest: path}, [])
+    now = workspace.facts(path, pixels)
+    assert now.digest != facts.digest and now.pixel_digest == facts.pixel_digest
+    assert notes.recognised(now) == facts
+    assert len(notes.objects(notes.recognised(now).digest)) == 1
+    moved = path.rename(tmp_path / "b.jpg")
+    assert located(workspace, {facts.digest: "a/b.jpg"})[0] == {facts.digest: moved}
+    image(moved, 3)
+    assert located(workspace, {facts.digest: "a/b.jpg"})[0] == {}
+
+
+def test_facts_are_those_of_the_image_as_it_is_shown(tmp_path):
+    path, exif = tmp_path / "a.jpg", Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((6, 8, 3), np.uint8)).save(path, exif=exif)
+    facts = open_workspace(tmp_path).facts("a.jpg")
+    assert (facts.size, facts.orientation, facts.pixel_digest) == ((8, 6), 6, "")
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -148,6 +266,60 @@ def test_a_workspace_that_cannot_be_written_to_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "mkdir", read_only)
     assert "cannot be written to (Read-only file system)" in open_workspace(tmp_path).read_only
+
+
+def test_a_full_disk_lets_one_look_and_refuses_to_write(tmp_path, monkeypatch):
+    image(tmp_path / "a.jpg")
+    workspace = open_workspace(tmp_path)
+    interaction, mask = Interaction(Box(0, 0, 6, 8), Point(2, 3)), np.ones((6, 8), bool)
+    notes = Annotations(Log(workspace.log_path))
+    kept = notes.begin(workspace.facts("a.jpg"), interaction, mask, model="m")
+    before = workspace.log_path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(FileLock, "acquire", full)
+    seen = open_workspace(tmp_path)
+    assert seen == workspace and seen.read_only == (
+        f"Nothing can be kept here: {workspace.log_path} cannot be written to (No space left on "
+        "device); give a workspace in a folder that exists, that you may write to and that has "
+        "room."
+    )
+    again = Annotations(Log(seen.log_path))
+    assert again.objects() == (kept,)
+    for act in (again.undo, again.accept, again.delete):
+        with pytest.raises(InputError, match="cannot be written to .No space left"):
+            act(kept.object_id) if act != again.undo else act()
+    assert again.objects() == (kept,) and workspace.log_path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["workspace.json", "log.jsonl"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "loop"])
+def test_what_is_no_file_of_a_workspace_is_told(tmp_path, name, kind):
+    image(tmp_path / "a.jpg")
+    path = open_workspace(tmp_path).folder / name
+    path.unlink(missing_ok=True)
+    made = {"pipe": os.mkfifo, "folder": os.mkdir, "loop": lambda at: at.symlink_to(at)}
+    made[kind](path)
+    with pytest.raises(DataError, match=f"{path} (is|cannot be opened)"):
+        open_workspace(tmp_path)
+
+
+def test_a_log_that_is_not_the_workspaces_is_told(tmp_path):
+    image(tmp_path / "a.jpg")
+    folder = open_workspace(tmp_path).folder
+    with pytest.raises(InputError, match=r"none.jsonl does not exist, and is not the log of"):
+        workspace_of(folder / "none.jsonl")
+    with pytest.raises(InputError, match=r"workspace.json is not the log of .*; give .*log.jsonl"):
+        workspace_of(folder / "workspace.json")
+    with pytest.raises(InputError, match="begins with nobody's home folder"):
+        workspace_of("~nobody-of-that-name/log.jsonl")
+    for odd in ("a\0b", "x" * 5000):
+        with pytest.raises(InputError, match="holds no workspace.json|There is no folder"):
+            open_workspace(odd)
+        with pytest.raises(InputError, match="holds no workspace.json"):
+            workspace_of(odd)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="nothing is forbidden to root")
