@@ -363,6 +363,8 @@ def test_a_second_press_of_evolve_leaves_the_words_of_the_first(window, monkeypa
 
 def test_what_is_left_out_is_listed_on_the_page(window, place):
     assert window.left_out.list.value == ""
+    assert window.left_out.former.layout.display == "none"
+    assert window.left_out.widget.layout.display is None
     (place.images / "1.png").write_bytes(b"\x89PNG")
     (place.images / "2.png").unlink()
     window.toolbar.buttons["Next"].click()

@@ -127,6 +127,57 @@ def evolved_and_rolled_back(notebook):
     notebook.await_value("window.desk.session.label", first)
 
 
+HURT = '<img src=x onerror="window.hurt=1">'
+MADE = f"""
+import json
+from pathlib import Path
+import numpy as np
+from PIL import Image
+folder, rng = Path(scratch).with_name("photos"), np.random.default_rng(0)
+folder.mkdir()
+for number in range(3):
+    image = Image.fromarray(rng.integers(0, 255, (300, 400, 3), dtype=np.uint8))
+    image.save(folder / f"{{number}}.png")
+(folder / "0.png").write_bytes((folder / "0.png").read_bytes()[:1000])
+(folder / "1.png").rename(folder / {f"1 {HURT}.png"!r})
+"""
+OPENED = OPEN.replace("place_of(study,", "place_of(study, str(folder),")
+NAMED = f"""
+about = place.folder / "versions" / window.desk.session.label / "about.json"
+about.write_text(json.dumps(json.loads(about.read_text()) | {{"label": {HURT!r}}}))
+window.evolving.show()
+window.desk.draw((20, 20, 200, 200))
+window.desk.point(100, 100)
+window.desk.name({HURT!r})
+window.draw(0.0)
+"""
+
+
+def test_damaged_files_are_listed_and_no_name_runs_in_the_page(open_notebook, tmp_path):
+    scratch = f"scratch = {str(tmp_path / 'workspace')!r}"
+    cells = [scratch, MADE, OPENED, NAMED, SHOW]
+    notebook = open_notebook(cells, "JupyterLab", width=900).run()
+    reads(notebook, "left-out", "left out: 0.png (unreadable image")
+    reads(notebook, "progress", HURT)
+    reads(notebook, "versions", HURT)
+    picture = notebook.canvas(".os-annotator")
+    picture.answered(picture.drag, *BOX)
+    press(notebook, "next")
+    reads(notebook, "progress", "image 3 of 3")
+    notebook.execute("(folder / '2.png').write_bytes(b'')")
+    picture.answered(picture.drag, *BOX)
+    picture.answered(picture.click, *POINT)
+    reads(notebook, "message", "2.png")
+    press(notebook, "previous")
+    reads(notebook, "progress", "image 2 of 3")
+    reads(notebook, "left-out", "0.png")
+    notebook.screenshot("annotator-left-out")
+    page = notebook.page
+    assert page.evaluate("window.hurt === undefined")
+    assert page.locator('.os-annotator img[src="x"]').count() == 0
+    assert notebook.overflow_px() == 0
+
+
 def test_a_failing_callback_is_seen(notebook):
     notebook.checked = False
     notebook.execute("window.desk.draw = None")

@@ -127,7 +127,8 @@ class LeftOutPanel:
         """``take_for_same`` puts the objects of the former content onto the image."""
         self.list, self.sentence = HTML().add_class("os-left-out"), HTML()
         self.take = button("Take it for the same image", "take-for-same", take_for_same)
-        self.former = VBox([self.sentence, self.take], layout=WIDE)
+        own = Layout(width="auto", min_width="0")  # it is hidden at times, others are not
+        self.former = VBox([self.sentence, self.take], layout=own)
         self.widget = VBox([self.list, self.former], layout=WIDE)
 
     def show(self, desk: Desk) -> None:
