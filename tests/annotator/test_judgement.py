@@ -1,12 +1,17 @@
 """Two versions on held-out objects: measures by hand, kept answers, figures, the command line."""
 
 import argparse
+import json
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from runpy import run_path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from openscenes import masks
 from openscenes.annotator import command
@@ -17,9 +22,11 @@ from openscenes.annotator.evolve.judgement import Candidate, box_iou, judge, sco
 from openscenes.annotator.evolve.kept_predictions import KeptPrediction, kept_predictions, shaken
 from openscenes.annotator.screen import judgement_page
 from openscenes.annotator.screen.judgement_page import ranked, window
+from openscenes.annotator.store.history import in_use
 from openscenes.annotator.store.versions import Versions
+from openscenes.annotator.store.workspace import digest_of, workspace_of
 from openscenes.data.records import Box, Interaction, Point
-from openscenes.errors import InputError
+from openscenes.errors import InputError, OpenScenesError
 from openscenes.study.profiles import profile_named
 from openscenes.study.runs.data import open_study
 
@@ -93,6 +100,30 @@ def test_answers_are_asked_for_once(case, study, monkeypatch) -> None:
     moved = replace(held_out[0], box=Box(*(side + 1.0 for side in held_out[0].box)))
     assert kept_predictions(workspace, study, old, [moved, held_out[1]])[1] == first[1]
     assert asked == [[moved]]
+
+
+def test_kept_answers_that_are_damaged_are_made_anew(case, study) -> None:
+    workspace, (old, _), held_out, _ = case
+    first = kept_predictions(workspace, study, old, held_out)
+    path = workspace.folder / "judgements" / f"{old.name}.jsonl"
+    whole = [json.loads(line) for line in path.read_bytes().splitlines()]
+    broken = [
+        {"mask": {"size": [10**9, 10**9], "counts": "0"}}, {"mask": None}, {"stability": 10**400},
+        {"stability": float("nan")}, {"stability": True}, {"key": ["a"]},
+    ]  # fmt: skip
+    lines = [json.dumps(entry | odd) for entry, odd in zip(whole, broken, strict=False)]
+    path.write_text("\n".join([*lines, "[" * 10_000, "[]", "\x00", lines[0][:40]]))
+    assert kept_predictions(workspace, study, old, held_out) == first
+    assert kept_predictions(workspace, study, old, held_out[:1]) == first[:1]
+
+
+def test_a_click_on_the_images_edge_hits_its_last_pixel() -> None:
+    item = SimpleNamespace(
+        clicks=[(9.5, 9.5, 1, 0.0)], mask=drawn((0, 0, 10, 10)), box=(0, 0, 9, 9)
+    )
+    assert scores(item, KeptPrediction(drawn((9, 9, 10, 10)), 1.0))["hit"] == 1.0
+    item.clicks = [(-0.6, -0.6, 1, 0.0)]
+    assert scores(item, KeptPrediction(drawn((9, 9, 10, 10)), 1.0))["hit"] == 0.0
 
 
 def test_what_is_asked_is_box_and_point_alone(case, study) -> None:
@@ -212,3 +243,79 @@ def test_the_command_evolves_judges_and_leaves_the_decision(case, capsys) -> Non
 def test_a_folder_without_log_is_one_sentence(tmp_path) -> None:
     with pytest.raises(InputError, match=r"holds no workspace\.json"):
         run("--log", str(tmp_path))
+    with pytest.raises(InputError, match=r"none\.jsonl|holds no workspace\.json"):
+        run("--log", str(tmp_path / "none.jsonl"), "--status")
+
+
+@pytest.fixture
+def few(case, tmp_path):
+    """A workspace with a log and an initial version alone, to be spoiled."""
+    shutil.copytree(case[0].folder, tmp_path / "photos/openscenes")
+    shutil.copy(next(case[0].images.glob("*.jpg")), tmp_path / "photos")
+    return workspace_of(tmp_path / "photos/openscenes")
+
+
+@pytest.mark.parametrize("given", ["../x", "", "x\ny", "<b>", "a" * 300])
+def test_a_version_that_nobody_made_is_not_taken(few, given) -> None:
+    for decision in ("--accept", "--refuse"):
+        with pytest.raises(InputError, match="No version is called .*; name one of: ") as raised:
+            run("--log", str(few.log_path), decision, given)
+        assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "loop"])
+def test_a_log_that_is_no_file_is_told_before_it_is_read(few, kind) -> None:
+    path = few.log_path
+    path.unlink()
+    {"pipe": os.mkfifo, "folder": os.mkdir, "loop": lambda at: at.symlink_to(at)}[kind](path)
+    with pytest.raises(OpenScenesError, match=f"{path}"):
+        run("--log", str(path if kind != "folder" else few.folder))
+
+
+def test_the_list_of_versions_tells_what_is_damaged(few, capsys) -> None:
+    versions = Versions(few.folder)
+    name = versions.name_in_use()
+    (versions.folder / name / "about.json").write_text('{"label": "a"}')
+    run("--log", str(few.folder), "--status")
+    said = capsys.readouterr().out
+    assert f"version {name} could not be used; all others count." in said
+
+
+def test_an_initial_model_that_is_damaged_is_made_anew(few, study) -> None:
+    versions = Versions(few.folder)
+    while len(in_use(versions.history())) > 1:
+        versions.rollback()
+    name, before = versions.name_in_use(), versions.history()
+    weights = versions.folder / name / "model.safetensors"
+    for path, content in (
+        (weights, weights.read_bytes()[:-9]),
+        (weights.parent / "about.json", b""),
+    ):
+        path.write_bytes(content)
+        assert version_in_use(few, study).name == name
+        assert versions.is_whole(name) and versions.history() == before
+
+
+def test_a_workspace_to_look_at_borrows_the_initial_model(few, study) -> None:
+    shutil.rmtree(few.folder / "versions")
+    borrowed = version_in_use(replace(few, read_only="Nothing can be kept here."), study)
+    assert borrowed.load(study) and borrowed.parent is None
+    assert not (few.folder / "versions").exists()
+    assert version_in_use(few, study).name == borrowed.name
+
+
+def test_objects_of_a_frame_that_was_turned_since_are_neither_learned_nor_judged(
+    few, study
+) -> None:
+    accepted = [one for one in PERSON["accepted"](few) if (few.images / one.image).exists()]
+    older = [replace(one, pixel_digest=None) for one in accepted]
+    version = version_in_use(few, study)
+    assert split_for(few, version, older).missing == ()
+    photo = few.images / accepted[0].image
+    content = photo.read_bytes()
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.open(photo).save(photo, exif=exif)
+    turned = [replace(one, image_digest=digest_of(photo)) for one in older]
+    assert len(split_for(few, version, turned).missing) == len(turned) > 0
+    photo.write_bytes(content)
