@@ -65,6 +65,17 @@ def require_whole(config: object, low: int, high: int, *names: str) -> None:
             )
 
 
+def require_kind(value: Any, kind: type[T], name: str) -> T:
+    """The value, where it is of a kind.
+
+    Raises:
+        InputError: naming its own kind and the wanted one.
+    """
+    if not isinstance(value, kind):
+        raise InputError(f"{name} is a {type(value).__name__}; give a {kind.__name__}.")
+    return value
+
+
 def require_one_of(config: object, name: str, choices: tuple[str, ...]) -> None:
     """Check that the named field is one of the choices.
 

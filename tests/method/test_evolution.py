@@ -228,7 +228,7 @@ def test_a_new_object_is_paired_with_its_class(tiny, initial, truth, monkeypatch
 
 
 def test_a_scene_without_objects_is_refused(evolved):
-    with pytest.raises(InputError, match="nothing to evolve on"):
+    with pytest.raises(InputError, match="scene has 0 objects, and training needs at least 2"):
         evolved(scene=())
 
 

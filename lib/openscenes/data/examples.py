@@ -16,6 +16,8 @@ from openscenes.data import datasets
 from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.labels import same_size
 from openscenes.data.records import Box, ClickedObject, Interaction, MaskSource, ObjectRecord, Point
+from openscenes.errors import InputError
+from openscenes.files import number, one_line
 
 NO_CLASS = -1  # the class index of an object of unknown class
 
@@ -64,9 +66,11 @@ def clicked_object(image: Path, box: Sequence[float], point: Sequence[float]) ->
         image: an image's file; it is read upright, as its orientation tag says.
         box: half-open (row0, col0, row1, col1) in the upright image's pixels.
         point: (row, col) inside the object.
+    Raises:
+        InputError: if they are no finite numbers, or no box with a point inside.
     """
-    name = f"{image.stem}/{'-'.join(f'{side:g}' for side in box)}"
-    interaction = Interaction(Box(*box), Point(*point))
+    interaction = _interaction(box, point)
+    name = f"{image.stem}/{'-'.join(f'{side:g}' for side in interaction.box)}"
     return ClickedObject(str(image.parent), image.stem, name, image, interaction, upright=True)
 
 
@@ -92,6 +96,32 @@ def labelled_object(
     same_size(found, read_header(image, upright=True).size, mask)
     truth = replace(truth, area=int(found.sum()))
     return replace(plain, supervision=truth, class_index=class_index)
+
+
+def _interaction(box: object, point: object) -> Interaction:
+    sides, place = _numbers(box), _numbers(point)
+    if len(sides) == 4 and len(place) == 2:
+        area, click = Box(*sides), Point(*place)
+        edges = zip(click, area[:2], area[2:], strict=True)
+        if all(low < high and low - 0.5 <= at <= high - 0.5 for at, low, high in edges):
+            return Interaction(area, click)
+    raise InputError(
+        f"The box is {_shown(box)} and the point {_shown(point)}; give (row0, col0, row1, col1) "
+        "and a (row, col) inside it, as finite numbers."
+    )
+
+
+def _numbers(values: object) -> list[float]:
+    """The finite numbers among values; nothing for what is no sequence."""
+    listed = values.tolist() if isinstance(values, np.ndarray) else values
+    if not isinstance(listed, list | tuple):
+        return []
+    return [found for one in listed if (found := number(one)) is not None]
+
+
+def _shown(values: object) -> str:
+    listed = isinstance(values, list | tuple)
+    return one_line(repr(values)) if listed else f"a {type(values).__name__}"
 
 
 class ImageCache:

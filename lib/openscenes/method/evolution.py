@@ -22,6 +22,7 @@ from openscenes.data.samples import Batch
 from openscenes.errors import InputError
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.beyond.box_losses import BoxLossConfig
+from openscenes.method.checks import require_objects
 from openscenes.method.inference import InferenceConfig, RunContext
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.objective import pair_losses, supervised_losses
@@ -29,7 +30,7 @@ from openscenes.method.pseudo import PSEUDO_MASKS, pseudo_examples
 from openscenes.method.training import TrainConfig, train
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.seeding import numpy_generator, torch_generator
-from openscenes.settings import setting
+from openscenes.settings import require_kind, setting
 
 
 @dataclass(frozen=True)
@@ -159,8 +160,11 @@ def initialise(
     Args:
         config, augmentation: None: the paper's.
         context: None: the paper's, at the network's crop size.
+    Raises:
+        InputError: if there are fewer than two objects, or an argument is of another kind.
     """
-    context = context or _usual_context(network)
+    context = _checked_context(network, context)
+    require_objects(examples, Example, "examples")
 
     def objective(module: nn.Module, batches: Sequence[Batch], _epoch: int) -> dict[str, Tensor]:
         (batch,) = batches
@@ -196,11 +200,12 @@ def evolve(
         context: None: the paper's, at the network's crop size.
         folder: where pseudo masks and the resume file are kept; None keeps nothing.
     Raises:
-        InputError: if the scene holds no object.
+        InputError: if the scene holds fewer than two objects, or an argument is of another kind.
     """
-    if not scene:
-        raise InputError("there is nothing to evolve on: the new scene has no clicked object")
-    context = context or _usual_context(network)
+    context = _checked_context(network, context)
+    require_kind(pool, Pool, "pool")
+    require_kind(config, EvolutionConfig, "config")
+    require_objects(scene, ClickedObject, "scene")
     examples = [from_clicks(clicked) for clicked in scene]
 
     def pseudo_labels(teacher: OpenSceneNet, name: str) -> list[Example]:
@@ -275,8 +280,15 @@ def align(
     )  # fmt: skip
 
 
-def _usual_context(network: OpenSceneNet) -> RunContext:
-    return RunContext(crop=crops.CropConfig(size=network.config.crop_size))
+def _checked_context(network: OpenSceneNet, context: RunContext | None) -> RunContext:
+    """The context, the paper's if None; InputError where it does not fit the network."""
+    size = require_kind(network, OpenSceneNet, "network").config.crop_size
+    context = RunContext(crop=crops.CropConfig(size=size)) if context is None else context
+    if require_kind(context, RunContext, "context").crop.size != size:
+        raise InputError(
+            f"The crop has {context.crop.size} px and the network is built for {size}; take one."
+        )
+    return context
 
 
 def old_weight(config: EvolutionConfig, epoch: int) -> float:

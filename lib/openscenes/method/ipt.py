@@ -11,8 +11,15 @@ from torch import Tensor
 
 from openscenes.errors import InputError
 from openscenes.method import selections, voting
+from openscenes.method.checks import check_maps, check_points, generators_of
 from openscenes.method.prototypes import confidence_maps, full_precision
-from openscenes.settings import require_between, require_one_of, setting
+from openscenes.settings import (
+    require_between,
+    require_kind,
+    require_one_of,
+    require_whole,
+    setting,
+)
 
 Prototype = Literal["global", "center", "edge"]
 PROTOTYPES: tuple[Prototype, ...] = ("global", "center", "edge")
@@ -61,15 +68,17 @@ class IPTConfig:
 
     def __post_init__(self) -> None:
         require_between(self, 0.0, 1.0, "alpha", "beta", "m", "n", "coarse_weight")
-        require_between(self, 0, 10_000, "center_points", "center_radius_px", "iterations")
-        require_between(self, 1, 10_000, "kernel_px", "reference_px")
+        require_between(self, 0.0, 1e4, "center_radius_px")
+        require_whole(self, 0, 10_000, "center_points", "iterations")
+        require_whole(self, 1, 10_000, "kernel_px", "reference_px")
         require_between(self, 1e-6, 1e9, "temperature")
         require_one_of(self, "background", ("complement", "outside_coarse"))
         require_one_of(self, "edge", ("boundary", "inner"))
         require_one_of(self, "fusion", ("vote", "weighted_sum"))
         require_one_of(self, "vote", ("majority", "weighted_sum"))
         chosen = self.prototypes
-        if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(PROTOTYPES):
+        known = isinstance(chosen, tuple | list) and all(one in PROTOTYPES for one in chosen)
+        if not known or not chosen or len(set(chosen)) < len(chosen):
             raise InputError(
                 f"IPTConfig.prototypes is {chosen!r}; choose one or more of "
                 f"{', '.join(PROTOTYPES)}, each once."
@@ -154,22 +163,15 @@ def refine(
     Raises:
         InputError: if shapes do not fit, a click is outside the image, or an option lacks its map.
     """
-    config = config or IPTConfig()
+    config = IPTConfig() if config is None else require_kind(config, IPTConfig, "config")
     maps = {"coarse_mask": coarse_mask, "predicted_mask": predicted_mask}
     optional = {"coarse_probability": coarse_probability, "region": region}
-    _check_maps(features, maps | {name: v for name, v in optional.items() if v is not None})
-    _check_points(points, coarse_mask)
+    check_maps(features, maps | {name: v for name, v in optional.items() if v is not None})
+    check_points(points, coarse_mask)
     _check_options(config, optional)
-    generator = generator or torch.Generator().manual_seed(0)
-    if isinstance(generator, torch.Generator):
-        generator = [generator] * len(features)
-    if len(generator) != len(features):
-        raise InputError(
-            f"Got {len(generator)} generators for {len(features)} objects; give one for each, or "
-            "one for all."
-        )
+    generators = generators_of(generator, len(features))
     with torch.no_grad(), full_precision(features):
-        chosen, flags = _select(coarse_mask, predicted_mask, points, config, generator)
+        chosen, flags = _select(coarse_mask, predicted_mask, points, config, generators)
         confidence = _confidence(features, coarse_mask, chosen, config)
         return decide(coarse_mask, chosen, flags, confidence, config, coarse_probability, region)
 
@@ -254,34 +256,6 @@ def decide(
         confidence=confidence, threshold_global=thresholds[:, 0],
         threshold_merged=thresholds[:, 1], flags=flags,
     )  # fmt: skip
-
-
-def _check_maps(features: Tensor, maps: dict[str, Tensor]) -> None:
-    coarse = maps["coarse_mask"]
-    wanted = (len(features), 1, *coarse.shape[-2:])
-    for name, values in maps.items():
-        if tuple(values.shape) != wanted:
-            raise InputError(
-                f"{name} has shape {tuple(values.shape)}; give {wanted}, one map for each of the "
-                f"{len(features)} features and as large as the coarse mask."
-            )
-        if name in ("coarse_mask", "region") and values.dtype != torch.bool:
-            raise InputError(f"{name} is {values.dtype}; give a bool mask.")
-
-
-def _check_points(points: Tensor, coarse: Tensor) -> None:
-    batch, _, height, width = coarse.shape
-    if points.shape != (batch, 2) or points.is_floating_point():
-        raise InputError(
-            f"points are {points.dtype} of shape {tuple(points.shape)}; give integers of shape "
-            f"({batch}, 2), one (row, col) for each object."
-        )
-    for row, col in points.tolist():
-        if not (0 <= row < height and 0 <= col < width):
-            raise InputError(
-                f"The click (row {row}, col {col}) lies outside the {height} x {width} image; "
-                "give a pixel inside it."
-            )
 
 
 def _check_options(config: IPTConfig, optional: dict[str, Tensor | None]) -> None:

@@ -21,6 +21,13 @@ import torch
 from torch import Tensor
 
 from openscenes.errors import InputError
+from openscenes.files import number, one_line
+from openscenes.method.checks import (
+    LARGEST_FEATURE,
+    require_features,
+    require_tensor,
+    require_weights,
+)
 
 # sigmoid(-+CERTAIN) is exactly 0 and 1 in float32 and float64
 CERTAIN = 1e4
@@ -51,8 +58,10 @@ def confidence_maps(
         InputError: if shapes do not fit or the temperature is not positive.
     """
     _check(features, selections, "selections")
-    if not temperature > 0:
-        raise InputError(f"The temperature is {temperature}; give a number above 0.")
+    if not number(temperature, 0.0):
+        raise InputError(
+            f"The temperature is {one_line(repr(temperature))}; give a number above 0."
+        )
     with full_precision(features):
         features = as_full_precision(features)
         grid = Grid.between(features, selections)
@@ -207,12 +216,15 @@ def _logits(features: Tensor, sides: Sides) -> Tensor:
 
 
 def _check(features: Tensor, masks: Tensor, name: str, size: torch.Size | None = None) -> None:
+    require_tensor(features, "features")
+    require_tensor(masks, name, features.device)
     if features.ndim != 4 or not features.is_floating_point():
         raise InputError(
             f"features are {features.dtype} of shape {tuple(features.shape)}; "
             "give floating point values of shape (B, C, h, w)."
         )
-    if masks.ndim != 4 or len(masks) != len(features):
+    require_features(features)
+    if masks.ndim != 4 or len(masks) != len(features) or 0 in masks.shape:
         raise InputError(
             f"{name} have shape {tuple(masks.shape)}; give (B, K, H, W) with "
             f"B = {len(features)} as in the features."
@@ -222,3 +234,4 @@ def _check(features: Tensor, masks: Tensor, name: str, size: torch.Size | None =
             f"{name} have shape {tuple(masks.shape)}; give {size[0]} x (1 or {size[1]}) x "
             f"{size[2]} x {size[3]} as in the selections."
         )
+    require_weights(masks, name, 1.0 if size is None else LARGEST_FEATURE)
