@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ BoolMask = NDArray[np.bool_]
 MAX_PIXELS = 178_956_970  # of an image or a mask: where Pillow suspects an attack
 FAR_SIDES = 4  # how far off an image a polygon may reach, in its sides
 MAX_OUTLINE_PX = 4e6  # of all polygons of an object together; pycocotools takes 100 bytes for each
+_NUMBER = {int, float}
 _MAX_DIGITS = 7  # of a run length in a compressed code, 5 bits each
 
 
@@ -125,12 +127,40 @@ def rasterise(polygons: Sequence[Any], size: Sequence[int]) -> dict[str, Any] | 
             image, or has no partner; if all are shares of the image's sides; or for a bad size.
     """
     height, width = checked_size(list(size))
+    clear = _clearly_inside(polygons, height, width)
+    drawn = polygons if clear else _drawable(polygons, height, width)
+    if not drawn:
+        return None
+    merged = coco_mask.merge(coco_mask.frPyObjects(drawn, height, width))
+    return {"size": [height, width], "counts": merged["counts"].decode()}
+
+
+def _clearly_inside(polygons: Sequence[Any], height: int, width: int) -> bool:
+    """Whether nothing is wrong with the polygons, told in the time that most of them deserve."""
+    side, walked = min(height, width), 0.0
+    for one in polygons:
+        if (
+            type(one) is not list
+            or len(one) < 6
+            or len(one) % 2
+            or not {*map(type, one)} <= _NUMBER
+        ):
+            return False
+        low, high = min(one), max(one)
+        if not (-side <= low and 1 < high <= 2 * side and math.isfinite(sum(one))):
+            return False
+        walked += len(one) * (high - low)
+    return walked <= MAX_OUTLINE_PX
+
+
+def _drawable(polygons: Sequence[Any], height: int, width: int) -> list[list[float]]:
+    """The polygons of three corners or more, all checked; see ``rasterise``."""
     drawn = [_corners(polygon) for polygon in polygons]
     drawn = [corners for corners in drawn if len(corners) >= 3]
     if not drawn:
-        return None
-    everything, far = np.concatenate(drawn), FAR_SIDES * np.array([width, height])
-    if (np.abs(everything - np.array([width, height]) / 2) > far).any():
+        return []
+    everything, sides = np.concatenate(drawn), np.array([width, height])
+    if (np.abs(everything - sides / 2) > FAR_SIDES * sides).any():
         raise DataError("A polygon lies far outside its image; give pixels of that image.")
     if (everything >= 0).all() and (everything <= 1).all() and max(height, width) > 2:
         raise DataError("A polygon is given in shares of the image's sides; give pixels.")
@@ -138,9 +168,7 @@ def rasterise(polygons: Sequence[Any], size: Sequence[int]) -> dict[str, Any] | 
     if walked > MAX_OUTLINE_PX:
         raise DataError(f"The outline of a polygon has more than {MAX_OUTLINE_PX:.0f} pixels; "
                         "give it simpler, or as a run-length code.")  # fmt: skip
-    codes = coco_mask.frPyObjects([one.ravel().tolist() for one in drawn], height, width)
-    merged = coco_mask.merge(codes)
-    return {"size": [height, width], "counts": merged["counts"].decode()}
+    return [one.ravel().tolist() for one in drawn]
 
 
 def _corners(polygon: object) -> NDArray[np.float64]:

@@ -12,7 +12,10 @@ def derive_seed(*parts: object) -> int:
     The same parts give the same seed on every machine and Python version (``hash`` would not).
     """
     text = "\x1f".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+    return (
+        int.from_bytes(hashlib.sha256(text.encode(errors="surrogatepass")).digest()[:8], "little")
+        >> 1
+    )
 
 
 def torch_generator(*parts: object) -> torch.Generator:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from openscenes.data.datasets import cityscapes, labels
-from openscenes.errors import DataError
+from openscenes.errors import DataError, InputError
 from openscenes.masks import tight_box
 
 
@@ -104,6 +104,44 @@ def test_damaged_cache_is_built_again(tmp_path, content):
     file.write_bytes(content)
     assert cityscapes(root, "val") == first
     assert file.read_bytes() == whole
+
+
+def test_a_changed_byte_anywhere_in_the_cache_is_noticed(tmp_path):
+    root = write(tmp_path, [[24000, 24001]])
+    first = cityscapes(root, "val")
+    (file,) = cache_files(tmp_path)
+    whole = file.read_bytes()
+    for place in range(0, len(whole), 7):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert cityscapes(root, "val") == first
+        assert file.read_bytes() == whole
+
+
+def test_a_pipe_in_the_cache_is_replaced_and_a_folder_told(tmp_path):
+    root = write(tmp_path, [[24000, 24001]])
+    first = cityscapes(root, "val")
+    (file,) = cache_files(tmp_path)
+    file.unlink()
+    os.mkfifo(file)
+    assert cityscapes(root, "val") == first and file.is_file()
+    file.unlink()
+    (file / "within").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"The cache .* cannot be written .*OPENSCENES_CACHE"):
+        cityscapes(root, "val")
+
+
+def test_links_that_lead_back_are_followed_once(tmp_path):
+    root = write(tmp_path, [[24000, 24001]])
+    (root / "gtFine/val/ulm/again").symlink_to(root / "gtFine/val")
+    (root / "gtFine/val/bonn").symlink_to(root / "gtFine/val/bonn")
+    assert len(cityscapes(root, "val").records) == 2
+
+
+def test_names_of_no_encoding_are_files_like_others(tmp_path):
+    root = write(tmp_path, [[24000, 24001]])
+    with open(os.fsencode(root) + b"/gtFine/val/ulm/\xff.txt", "wb"):  # noqa: PTH123
+        pass
+    assert len(cityscapes(root, "val").records) == 2
 
 
 def test_changed_files_are_indexed_again(tmp_path):

@@ -1,5 +1,6 @@
 """PASCAL VOC and SBD, on data sets of a few pixels written in the official layouts."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,99 @@ def test_image_is_rgb_uint8_and_writable(tmp_path):
     image = read_image(tmp_path / "image.png")
     assert image.shape == (4, 6, 3) and image.dtype == np.uint8 and image.flags.writeable
     assert image[2, 3].tolist() == [200, 100, 50]
+
+
+LISTS = {
+    "plain": b"a\nb\n",
+    "windows": b"a\r\nb\r\n",
+    "old mac": b"a\rb",
+    "with a mark": b"\xef\xbb\xbfa\r\nb\r\n",
+    "utf-16": "a\r\nb\r\n".encode("utf-16"),
+    "utf-16 big end first": b"\xfe\xff" + "a\nb".encode("utf-16-be"),
+    "blank lines and columns": b"\n a  1\n\n\tb -1\na\n",
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_lists_of_any_editor_are_read(tmp_path, kind):
+    voc_base = write_voc(tmp_path, {"train": ["a", "b"]})
+    sbd_base = write_sbd(tmp_path, {"train": ["a", "b"], "val": []}, [15, 3])
+    (voc_base / "ImageSets/Segmentation/train.txt").write_bytes(LISTS[kind])
+    (sbd_base / "train.txt").write_bytes(LISTS[kind])
+    for index in (voc(tmp_path, "train"), sbd(tmp_path)):
+        assert [record.image_id for record in index.records] == ["a", "a", "b", "b"]
+        assert index.dropped == {} and index.n_images == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"\xff\xd8\xff\xe0 junk", "is no text in UTF-8 or UTF-16"), (b"a\nb\xe9\n", "is no text"),
+     ("a\nb\n".encode("utf-16-le"), r"no usable object in 3 images .* outside its folder: 3\)"),
+     (b"", "no usable object in 0 images")],
+    ids=["binary", "latin-1", "utf-16 without a mark", "empty"],
+)  # fmt: skip
+def test_what_is_no_list_is_one_sentence(tmp_path, content, told):
+    base = write_voc(tmp_path, {"train": ["a", "b"]})
+    (base / "ImageSets/Segmentation/train.txt").write_bytes(content)
+    with pytest.raises(DataError, match=told) as raised:
+        voc(tmp_path, "train")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_list_that_is_a_pipe_or_a_folder_is_refused_at_once(tmp_path):
+    base = write_voc(tmp_path, {"train": ["a"]}) / "ImageSets/Segmentation"
+    os.mkfifo(base / "pipe.txt")
+    (base / "folder.txt").mkdir()
+    for split in ("pipe", "folder", "a\0b", "x" * 5000):
+        with pytest.raises(DataError, match=r"which does not exist; unpack"):
+            voc(tmp_path, split)
+
+
+@pytest.mark.parametrize("name", ["../b", "/b", "c/../../b", "..\\b", "a\0", "link"])
+def test_names_of_a_list_stay_in_their_folder(tmp_path, name):
+    voc_base = write_voc(tmp_path, {"train": ["a", "b"]})
+    sbd_base = write_sbd(tmp_path, {"train": ["a", "b"], "val": []}, [15, 3])
+    for folder, suffix in ((voc_base / "JPEGImages", "jpg"), (sbd_base / "img", "jpg")):
+        (folder / f"b.{suffix}").rename(folder.parent / f"b.{suffix}")
+        (folder / f"link.{suffix}").symlink_to(folder.parent / f"b.{suffix}")
+    (voc_base / "ImageSets/Segmentation/train.txt").write_text(f"a\n{name}\n")
+    (sbd_base / "train.txt").write_text(f"a\n{name}\n")
+    for index in (voc(tmp_path, "train"), sbd(tmp_path)):
+        assert {record.image_id for record in index.records} == {"a"}
+        assert index.dropped == {"file name outside its folder": 1}
+
+
+def test_masks_without_labels_are_said(tmp_path):
+    base = write_voc(tmp_path, {"train": ["a", "b", "c"]})
+    write_palette(base / "SegmentationObject/b.png", np.where(OBJECTS, 255, 0).astype(np.uint8))
+    write_palette(base / "SegmentationObject/c.png", np.zeros_like(OBJECTS))
+    reason = "mask with no labels but background (0) and void (255)"
+    assert voc(tmp_path, "train").dropped == {reason: 2}
+    (base / "ImageSets/Segmentation/train.txt").write_text("b\nc\n")
+    with pytest.raises(DataError, match=r"left out: mask with no labels but background .*: 2\)"):
+        voc(tmp_path, "train")
+
+
+@pytest.mark.parametrize("name", ["SegmentationObject", "SegmentationClass"])
+def test_labels_of_32_bits_are_counted_as_no_label_image(tmp_path, name):
+    base = write_voc(tmp_path, {"train": ["a", "b"]})
+    labels = np.full(OBJECTS.shape, 2**31 - 1, np.int32)
+    Image.fromarray(labels).save(base / name / "b.png", format="TIFF")
+    index = voc(tmp_path, "train")
+    assert {record.image_id for record in index.records} == {"a"}
+    assert set(index.dropped) <= {"unreadable mask", "mask is not a label image"}
+
+
+@pytest.mark.parametrize("folder", ["JPEGImages", "SegmentationObject", "SegmentationClass"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "loop"])
+def test_what_is_no_file_is_counted(tmp_path, folder, kind):
+    base = write_voc(tmp_path, {"train": ["a", "b"]})
+    (path,) = (base / folder).glob("b.*")
+    path.unlink()
+    {"pipe": os.mkfifo, "folder": Path.mkdir, "loop": lambda p: p.symlink_to(p)}[kind](path)
+    index = voc(tmp_path, "train")
+    assert {record.image_id for record in index.records} == {"a"}
+    assert sum(index.dropped.values()) == 1
 
 
 def test_small_objects_are_counted(tmp_path):
