@@ -65,6 +65,16 @@ def test_the_first_answer_is_that_of_predict(world, session):
     assert answer.confidence == pytest.approx(expected.confidence, abs=1e-3)
 
 
+def test_another_picture_in_the_same_file_is_encoded_anew(session, tmp_path):
+    path = tmp_path / "a.png"
+    answers = []
+    for value in (40, 200):
+        Image.new("RGB", (80, 64 + value), (value, 10, 90)).save(path)
+        answers.append(session.predict(path, BOX, POINT))
+    assert answers[1].encoded
+    assert answers[1].mask.shape == (264, 80)
+
+
 def test_the_backbone_runs_once_for_an_object(world, session, monkeypatch):
     runs = counted(session, monkeypatch)
     path = world.folder / "a.png"

@@ -92,7 +92,7 @@ def _steps(values: NDArray[np.floating]) -> NDArray[np.uint8]:
 def _encoded(kind: str, image: NDArray[np.uint8], options: tuple[int, ...]) -> bytes:
     done, encoded = cv2.imencode(kind, image, options)
     if not done:
-        raise InputError(f"A image of shape {image.shape} cannot be written as {kind}.")
+        raise InputError(f"An image of shape {image.shape} cannot be written as {kind}.")
     return bytes(encoded)
 
 

@@ -57,9 +57,9 @@ class ObjectPrediction:
 
 @dataclass(frozen=True)
 class _Encoded:
-    """An object that the backbone has encoded."""
+    """An object that the backbone has encoded, on these very pixels."""
 
-    image: Path
+    pixels: NDArray[np.uint8]
     interaction: Interaction
     sample: Sample
     inputs: Tensor
@@ -117,8 +117,8 @@ class Session:
 
     def _encode(self, path: Path, interaction: Interaction) -> _Encoded:
         """The object's crop and its stages; the backbone runs where it is another object."""
-        last = self._last
-        if last is not None and (last.image, last.interaction) == (path, interaction):
+        last, pixels = self._last, self.image(path)
+        if last is not None and last.pixels is pixels and last.interaction == interaction:
             return last
         profile = self.study.profile
         example = Example(str(path), path, interaction, None, upright=True)
@@ -127,7 +127,7 @@ class Session:
         with torch.inference_mode(), self.study.fabric.autocast():
             inputs = batch.inputs(profile.clicks)
             stages = self.network.encode(inputs)
-        self._last = _Encoded(path, interaction, sample, inputs, stages)
+        self._last = _Encoded(pixels, interaction, sample, inputs, stages)
         return self._last
 
     def _window(self, seen: _Encoded, further: Sequence[Click]) -> Window:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.store.workspace import Workspace, open_workspace
 from openscenes.data.examples import Example
-from openscenes.errors import InputError
+from openscenes.errors import DataError, InputError
 from openscenes.files import one_line
 from openscenes.paths import atomic, cache_dir
 from openscenes.settings import folder_parameter, text_parameter
@@ -70,19 +71,20 @@ def begun(desk: Desk, study: Study, n_images: int = N_BEGUN) -> int:
         place = known.get(example.image.name, n_images)
         if place < n_images:
             n_accepted += _clicked(desk, place, example)
-    desk.lay(min(n_images, len(desk.images) - 1))
+    with suppress(DataError):
+        desk.lay(min(n_images, len(desk.images) - 1))
     return n_accepted
 
 
 def _clicked(desk: Desk, place: int, example: Example) -> bool:
-    """One object, from box to accepted; a box that leaves the image is left out."""
-    if desk.place != place:
-        desk.lay(place)
+    """One object, from box to accepted; a box that leaves a readable image is left out."""
     row, col = example.interaction.point
     try:
+        if desk.place != place:
+            desk.lay(place)
         desk.draw(desk.displayed.box_displayed(example.interaction.box))
         desk.point(*desk.displayed.point_displayed(row, col))
-    except InputError:
+    except (InputError, DataError):
         desk.clear()
         return False
     desk.accept()

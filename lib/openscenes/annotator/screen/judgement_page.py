@@ -18,7 +18,7 @@ from openscenes import masks
 from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, Measure
 from openscenes.annotator.evolve.judgement import Candidate, Judgement, is_truth
 from openscenes.annotator.evolve.kept_predictions import kept_predictions
-from openscenes.annotator.evolve.scene import clicked, image_paths
+from openscenes.annotator.evolve.scene import clicked, image_paths, placed
 from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.annotator.store.versions import Version
 from openscenes.annotator.store.workspace import Workspace
@@ -166,10 +166,11 @@ def objects_figure(
     panels = figure.subplots(max(len(items), 1), 3, squeeze=False)
     for panel in panels.flat:
         panel.set_axis_off()
-    there = image_paths(workspace, [clicked(item) for item in items])
-    rows = zip(panels, ranks, items, given[0], given[1], strict=False)
-    for line, rank, item, old, new in rows:
-        image = study.cache.image(there[item.image_digest], upright=True)
+    scene = [clicked(item) for item in items]
+    lying = placed(scene, image_paths(workspace, scene))
+    rows = zip(panels, ranks, items, lying, given[0], given[1], strict=False)
+    for line, rank, item, where, old, new in rows:
+        image = study.cache.image(where.image, upright=True)
         _draw_row(line, image, item, [masks.decode(old.mask), masks.decode(new.mask)])
         line[0].set_title(_words(judgement.objects.iloc[rank]), fontsize=8.5, loc="left")
     for panel, version, which in zip(panels[0, 1:], versions, ("old", "new"), strict=True):
