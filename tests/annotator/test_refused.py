@@ -14,6 +14,7 @@ from openscenes.annotator.screen.desk import LONGEST_NAME
 from openscenes.annotator.screen.drawing import marks
 from openscenes.annotator.screen.loop_figure import first_image
 from openscenes.annotator.store.log import Log
+from openscenes.annotator.store.workspace import open_workspace
 from openscenes.errors import DataError, InputError
 from openscenes.widgets.canvas import canvas
 
@@ -329,3 +330,11 @@ def test_a_name_is_one_line(desk, typed, kept):
 def test_a_name_that_nobody_could_read_is_refused(desk, typed, words):
     desks.click_object(desk)
     refused(desk, desk.name, typed, words=words)
+
+
+@pytest.mark.parametrize("path", ["a\0b", "\ud800"], ids=["zero", "half"])
+def test_what_is_no_path_is_refused(folder, path):
+    with pytest.raises(InputError, match="There is no folder .*; check the path"):
+        open_workspace(path)
+    with pytest.raises(InputError, match="There is no folder .*; check the path"):
+        open_workspace(folder, path)

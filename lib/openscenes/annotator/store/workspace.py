@@ -264,6 +264,10 @@ def _images_named_in(folder: Path) -> Path | None:
 
 def _absolute(path: Path | str) -> Path:
     try:
+        if b"\0" in os.fsencode(path):
+            raise ValueError("a zero in a path")
         return Path(os.path.normpath(Path(path).expanduser().absolute()))
+    except ValueError:  # also halves of characters
+        raise InputError(f"There is no folder {one_line(str(path))}; check the path.") from None
     except RuntimeError:  # "~name" of nobody
         raise InputError(f"{path} begins with nobody's home folder; give a whole path.") from None
