@@ -8,13 +8,14 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from openscenes.errors import InputError
+from openscenes.errors import DataError, InputError
 from openscenes.files import one_line
 from openscenes.networks.devices import make_fabric
 from openscenes.paths import PROJECT, cache_dir, require_writable
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.pages import notebooks
 from openscenes.study.pages.tables import reports_folder
+from openscenes.study.plan.requirements import missing
 from openscenes.study.plan.scheduler import prepare
 from openscenes.study.profiles import Profile, profile_named
 from openscenes.study.runs import finished
@@ -48,7 +49,11 @@ def make_lessons(
             images are other people's, which no report may hold.
     """
     chosen = profile_named(profile)
-    given_root(chosen, data)  # what is not there ends here, not in a notebook
+    given = given_root(chosen, data)  # what is not there ends here, not in a notebook
+    if given is not None and (absent := missing(given)):
+        raise DataError(
+            f"the lessons need {', '.join(absent)} in {given}; give a whole data folder"
+        )
     make_fabric(device)
     folder = (reports or _own_folder(chosen)) / "notebooks"
     require_writable(folder, _OTHER_REPORTS)

@@ -28,6 +28,7 @@ def escaped(text: str) -> str:
     A hyphen that begins a number is a minus; letters beyond the signs that our tables use are left
     to the document's encoding.
     """
+    text = " ".join(text.splitlines())  # an empty line would end a cell
     printed = _CHARACTER.sub(lambda found: _SPECIAL[found.group()], text)
     printed = _NEGATIVE.sub("$-$", printed)
     return _CODE.sub(r"\\texttt{\1}", _BOLD.sub(r"\\textbf{\1}", printed))

@@ -8,9 +8,9 @@ from typing import Any
 
 
 def grid(head: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
-    """A markdown table; a bar inside a cell is escaped."""
+    """A markdown table; in a cell bars are escaped, and line breaks become blanks."""
     rows = [head, ["---"] * len(head), *lines]
-    escaped = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    escaped = [[" ".join(str(c).splitlines()).replace("|", "\\|") for c in row] for row in rows]
     return "\n".join("| " + " | ".join(row) + " |" for row in escaped)
 
 

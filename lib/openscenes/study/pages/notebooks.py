@@ -22,7 +22,9 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from openscenes.errors import InputError, OpenScenesError
+from openscenes.files import one_line
 from openscenes.paths import atomic
+from openscenes.study.pages.inert import read_notebook
 from openscenes.study.pages.kernels import private_kernel, run
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -73,7 +75,7 @@ def _read(notebook: Path) -> NotebookNode:
     """Return the notebook, with the kernelspec that every copy carries."""
     if not notebook.is_file():
         raise InputError(f"There is no notebook at {notebook}; pass the path of an .ipynb file.")
-    source = nbformat.read(notebook, as_version=4)
+    source = read_notebook(notebook)
     source.metadata["kernelspec"] = dict(KERNELSPEC)
     return source
 
@@ -90,7 +92,7 @@ def _check_parameters(source: NotebookNode, notebook: Path, parameters: Mapping[
     unknown = sorted(set(parameters) - set(known))
     if unknown:
         raise InputError(
-            f"{notebook.name} has no parameter {', '.join(unknown)}; it has"
+            f"{notebook.name} has no parameter {one_line(', '.join(unknown))}; it has"
             f" {', '.join(sorted(known)) or 'none'}: correct the name or add it to the cell"
             " tagged `parameters`."
         )
@@ -127,7 +129,8 @@ def _reason(error: Exception) -> str:
     """Say where and why a run stopped, to be read after "... failed"."""
     if isinstance(error, PapermillExecutionError):
         line = _failing_line(error)
-        return f"in cell {error.cell_index} at `{line}` with {error.ename}: {error.evalue}"
+        said = one_line(str(error.evalue).strip(), 500)
+        return f"in cell {error.cell_index} at `{line}` with {error.ename}: {said}"
     if isinstance(error, DeadKernelError):
         return "because its kernel died, perhaps for want of memory"
     return str(error)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 import re
 import shutil
@@ -12,16 +10,16 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-import nbformat
 from bs4 import BeautifulSoup, NavigableString
 from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from PIL import Image
 
 from openscenes.errors import DataError, InputError
+from openscenes.files import one_line, read_text
 from openscenes.paths import atomic_folder
+from openscenes.study.pages.inert import make_inert, read_notebook, thumbnail
 from openscenes.study.pages.markdown import block_of
 from openscenes.study.profiles import PROFILES
 
@@ -31,7 +29,10 @@ _SUFFIXES = {".md": ".html", ".ipynb": ".html", ".py": ".py.html"}
 # A full stop before a digit, as in "Sec. 3.1" or "73.7", ends no sentence.
 _SENTENCE = re.compile(r".+?[.][)*`]*(?=\s+[^\s\d]|\s*$)|.+", re.DOTALL)
 _FORMULA = re.compile(r"(\$\$.+?\$\$|\$(?!\s)[^$]+?(?<!\s)\$)", re.DOTALL)
-_HIDDEN = re.compile(r"(^|.*/)\.|.*\.(partial|failed\.ipynb)$")
+# Also pages that a browser would run as they are.
+_HIDDEN = re.compile(
+    r"(^|.*/)\.|.*\.(partial|failed\.ipynb|x?html?|xht|svgz?|xml|mhtml?|hta)$", re.I
+)
 
 
 def write_site(reports: Path, site: Path) -> Path:
@@ -79,9 +80,14 @@ def _check(reports: Path, site: Path) -> None:
 
 
 def _finished(top: Path) -> list[Path]:
-    """Every file below a folder, in order, without hidden and unfinished ones."""
-    files = (path for path in sorted(top.rglob("*")) if path.is_file())
-    return [path for path in files if not _HIDDEN.match(path.relative_to(top).as_posix())]
+    """Every file of a folder, in order, without hidden, unfinished and active ones."""
+    inside = top.resolve()
+    return [
+        path
+        for path in sorted(top.rglob("*"))
+        if not _HIDDEN.match(path.relative_to(top).as_posix())
+        and path.resolve().is_relative_to(inside) and path.is_file()
+    ]  # fmt: skip
 
 
 def _publish(source: Path, reports: Path, folder: Path) -> list[Path]:
@@ -95,9 +101,8 @@ def _publish(source: Path, reports: Path, folder: Path) -> list[Path]:
     resources = {"title": _title(notebook, source), "top": "../" * (len(place.parts) - 1)}
     html, _ = _exporter().from_notebook_node(notebook, resources)
     page = BeautifulSoup(html, "html.parser")
-    for script in page("script"):
-        script.decompose()
     draw_formulas(page)
+    make_inert(page)
     linked = _lead(page, source, reports)
     (folder / place).write_text(str(page), encoding="utf-8")
     return [path for path in linked if not path.is_relative_to(reports)]
@@ -121,10 +126,10 @@ def _place(path: Path, reports: Path) -> Path:
 def _notebook(source: Path, reports: Path) -> NotebookNode:
     """A page's content as a notebook: one that was run, or markdown, or a module of the project."""
     if source.suffix == ".ipynb":
-        return nbformat.read(source, as_version=4)
+        return read_notebook(source)
     if source == reports / INDEX:
         return new_notebook(cells=[new_markdown_cell(_index(reports), id="index")])
-    text = source.read_text(encoding="utf-8")
+    text = read_text(source, "page")
     if source.suffix == ".md":
         return new_notebook(cells=[new_markdown_cell(text + _downloads(source), id="page")])
     name = new_markdown_cell(f"# {source.name}", id="name")
@@ -179,14 +184,21 @@ def _drawn(formula: str) -> NavigableString | BeautifulSoup:
 def _lead(page: BeautifulSoup, source: Path, reports: Path) -> list[Path]:
     """Lead a page's links to their places in the site; return the files that they lead to."""
     linked: list[Path] = []
-    for tag in page.select("main a[href], main img[src]"):
+    ours = page.nav and page.nav.a
+    for tag in page.select("a[href], img[src]"):
+        if tag is ours:
+            continue
         key = "href" if tag.name == "a" else "src"
         address = str(tag[key])
         if re.match(r"[a-z]+:|#", address):
             continue
         path, mark, fragment = address.partition("#")
-        target = (source.parent / unquote(path)).resolve()
-        if not _known(target, source, reports):
+        try:
+            target = (source.parent / unquote(path)).resolve()
+            known = _known(target, source, reports)
+        except (OSError, ValueError, RuntimeError):  # no disk can hold such a name
+            known = False
+        if not known:
             tag.unwrap()
             continue
         linked += [target] if target.is_file() else []
@@ -201,17 +213,18 @@ def _known(target: Path, source: Path, reports: Path) -> bool:
     missing = target.is_relative_to(reports) and not target.exists()
     if missing and not (reports.parent / "notebooks" / target.name).is_file():
         raise DataError(
-            f"{source.name} links to {target.relative_to(reports)}, which is not among the "
+            f"{one_line(source.name)} links to {one_line(str(target.relative_to(reports)))}, which "
             "reports; make that table again, or run `make status` for the status page"
         )
     here = target.is_relative_to(reports.parent) and target.is_file()
+    here = here and not _HIDDEN.match(target.name)
     return not missing and (here or target.is_relative_to(reports))
 
 
 def _index(reports: Path) -> str:
     """The front page as markdown: whether it works, notebooks and tables, profile by profile."""
     status, ranks = reports / "README.md", {name: rank for rank, name in enumerate(PROFILES)}
-    text = status.read_text(encoding="utf-8") if status.is_file() else ""
+    text = read_text(status, "page") if status.is_file() else ""
     works = block_of("does it work", text)
     named = {status: "Status: what was measured and verified", reports / "analysis.md": "Analysis",
              reports.parent / "README.md": "How to make all this"}  # fmt: skip
@@ -249,8 +262,8 @@ def _line(source: Path, reports: Path) -> str:
 
 def _card(source: Path, reports: Path) -> str:
     """Title, claim and first image of a notebook."""
-    notebook = nbformat.read(source, as_version=4)
-    head = f"{_thumbnail(notebook)}<h3>{escape(_title(notebook, source))}</h3>"
+    notebook = read_notebook(source)
+    head = f"{thumbnail(notebook)}<h3>{escape(_title(notebook, source))}</h3>"
     link = f'<a href="{_address(source, reports)}">{head}</a>'
     return f"<article>{link}\n\n{_first_sentence(_prose(notebook))}\n\n</article>"
 
@@ -261,21 +274,6 @@ def _first_sentence(text: str) -> str:
     first = next((part for part in paragraphs if part and not part.startswith("#")), "")
     found = _SENTENCE.match(first)
     return found.group(0) if found else ""
-
-
-def _thumbnail(notebook: NotebookNode) -> str:
-    """The first image, small, within the page; nothing where there is none."""
-    for output in (shown for cell in notebook.cells for shown in cell.get("outputs", ())):
-        for kind in ("image/png", "image/jpeg"):
-            if kind in output.get("data", {}):
-                buffer = io.BytesIO()
-                with Image.open(io.BytesIO(base64.b64decode(output.data[kind]))) as image:
-                    image.thumbnail((640, 640))
-                    image.save(buffer, format=image.format, quality=85)
-                alt = output.metadata.get(kind, {}).get("alt", "")
-                inside = base64.b64encode(buffer.getvalue()).decode()
-                return f'<img src="data:{kind};base64,{inside}" alt="{escape(alt)}">'
-    return ""
 
 
 _INTRODUCTION = """# Interact with Open Scenes, rebuilt

@@ -109,12 +109,11 @@ def given_root(profile: Profile, data: Path | str | None) -> Path | None:
                 "DATA=path/to/folder"
             )
         return None
+    name = folder_parameter("data", data)
     try:
-        root = data_root(folder_parameter("data", data))
+        root = data_root(name)
         mode = root.stat().st_mode
     except (OSError, ValueError, RuntimeError) as error:  # no such user's home; a zero byte
-        if isinstance(error, InputError):
-            raise
         raise DataError(
             f"the data folder {one_line(str(data))} cannot be opened ({reason(error)}); give the "
             f"{_FOLDER}"

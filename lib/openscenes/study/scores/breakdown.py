@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from openscenes.errors import InputError
+from openscenes.study.pages.foreign_text import in_markdown
 from openscenes.study.pages.markdown import grid
 from openscenes.study.profiles import Profile
 from openscenes.study.scores.continual import Means, Values, bootstrap
@@ -135,10 +136,15 @@ def breakdown_markdown(frame: pd.DataFrame, word: str) -> str:
         frame: from ``by_size`` or ``by_class``.
         word: what a group is, such as "size".
     """
+    shown = in_markdown if word == "class" else str  # a class is named by somebody else
     parts = []
     for title, block in frame.groupby("block", sort=False):
         lines = [
-            (group, row["n_objects"].iloc[0], *(_cell(*shown) for shown in row[_SHOWN].to_numpy()))
+            (
+                shown(str(group)),
+                row["n_objects"].iloc[0],
+                *(_cell(*shown) for shown in row[_SHOWN].to_numpy()),
+            )
             for group, row in block.groupby("group", sort=False)
         ]
         table = grid((word, "objects", *block["row"].unique()), lines)
