@@ -334,7 +334,7 @@ def test_a_name_that_nobody_could_read_is_refused(desk, typed, words):
 
 @pytest.mark.parametrize("path", ["a\0b", "\ud800"], ids=["zero", "half"])
 def test_what_is_no_path_is_refused(folder, path):
-    with pytest.raises(InputError, match="There is no folder .*; check the path"):
+    with pytest.raises(InputError, match="There is no folder .*; give the folder"):
         open_workspace(path)
-    with pytest.raises(InputError, match="There is no folder .*; check the path"):
+    with pytest.raises(InputError, match="There is no folder .*; give another workspace"):
         open_workspace(folder, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -103,6 +104,12 @@ def open_workspace(images: Path | str, folder: Path | str | None = None) -> Work
     root = _absolute(images)
     workspace = Workspace(root, root / DEFAULT_NAME if folder is None else _absolute(folder))
     images_of(root, workspace.folder)
+    try:
+        with suppress(OSError):
+            os.lstat(workspace.folder)
+    except ValueError:  # a zero, or half a character
+        name = one_line(str(workspace.folder))
+        raise InputError(f"There is no folder {name}; give another workspace.") from None
     try:
         with writing(workspace.folder):
             workspace.folder.mkdir(parents=True, exist_ok=True)
@@ -264,10 +271,6 @@ def _images_named_in(folder: Path) -> Path | None:
 
 def _absolute(path: Path | str) -> Path:
     try:
-        if b"\0" in os.fsencode(path):
-            raise ValueError("a zero in a path")
         return Path(os.path.normpath(Path(path).expanduser().absolute()))
-    except ValueError:  # also halves of characters
-        raise InputError(f"There is no folder {one_line(str(path))}; check the path.") from None
     except RuntimeError:  # "~name" of nobody
         raise InputError(f"{path} begins with nobody's home folder; give a whole path.") from None
