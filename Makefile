@@ -45,7 +45,7 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-.PHONY: help setup plan dry-run tables models $(TABLES) lessons evolve site status test check format bench house lab lock clean
+.PHONY: help setup plan dry-run tables models $(TABLES) lessons evolve site status test fuzz check format bench house lab lock clean
 .PHONY: supported-environment active-environment
 .DEFAULT_GOAL := help
 
@@ -106,6 +106,9 @@ status: $(ENVIRONMENT) ## rewrite reports/README.md: what holds, what is verifie
 test: $(ENVIRONMENT) ## run the tests; those of a real browser where Chromium is installed
 	$(PYTHON) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not browser"
 	$(PYTHON) -m pytest -q -m browser tests/browser
+
+fuzz: $(ENVIRONMENT) ## try every malformed input on every door: FUZZ=door/mutation/seed takes some
+	$(PYTHON) -m tests.fuzz $(FUZZ)
 
 check: $(ENVIRONMENT) ## check format, lint, types and that notebooks carry no outputs
 	$(PYTHON) -m ruff format --check .
