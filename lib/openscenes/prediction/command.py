@@ -24,9 +24,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="segment the object in a box with one click inside it",
         description="Segment the object in a box with one click inside it. Positions are (row, "
         "col) pixels of the image as viewers show it: an orientation tag is applied, and masks and "
-        "overlay lie on the turned image. What is transparent lies on white.",
+        "overlay lie on the turned image. What is transparent lies on white; grey of 16 bits is "
+        "scaled by its format's range, of 32 bits and floating point by percentiles.",
     )
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="an image")
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="JPEG, PNG, BMP, WEBP or TIFF")
     parser.add_argument(
         "--box", type=float, nargs=4, required=True, metavar=("R0", "C0", "R1", "C1"),
         help="first row and column, one beyond the last row and column",

@@ -53,7 +53,7 @@ class Header(NamedTuple):
     orientation: int = AS_STORED
 
 
-def read_image(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
+def read_image(path: Path | str, *, upright: bool = False) -> NDArray[np.uint8]:
     """Decode an image: JPEG, PNG, BMP, WEBP or TIFF; of a file of many, the first.
 
     Ours: colours become 8-bit RGB as ``colours.rgb_of`` says: what is transparent lies on white,
@@ -67,7 +67,7 @@ def read_image(path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
     Raises:
         DamagedFile: "image missing", "unreadable image" or "image too large".
     """
-    with opened(path) as (file, image):
+    with opened(Path(path)) as (file, image):
         tiff = image.format == "TIFF"  # which Pillow turns upright by itself
         tag = orientation_of(file, image) if tiff or upright else AS_STORED
         pixels = rgb_of(image)
