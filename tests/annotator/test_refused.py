@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from openscenes import masks
 from openscenes.annotator.screen.desk import LONGEST_NAME
-from openscenes.annotator.screen.drawing import marks
+from openscenes.annotator.screen.drawing import ObjectPainter, alternative, marks
 from openscenes.annotator.screen.loop_figure import first_image
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.workspace import open_workspace
@@ -338,3 +338,58 @@ def test_what_is_no_path_is_refused(folder, path):
         open_workspace(path)
     with pytest.raises(InputError, match="There is no folder .*; give another workspace"):
         open_workspace(folder, path)
+
+
+def harm(folder, rng):
+    """Something that happens to a folder while it is open."""
+    path = folder / f"{rng.integers(4)}.png"
+    match rng.integers(5):
+        case 0:
+            path.write_bytes(b"no image")
+        case 1:
+            path.unlink(missing_ok=True)
+        case 2:
+            Image.fromarray(rng.integers(0, 255, (40, 60, 3), dtype=np.uint8)).save(path)
+        case 3:
+            Image.fromarray(rng.integers(0, 255, (30, 50, 3), dtype=np.uint8)).save(path)
+        case 4 if path.exists():
+            path.rename(folder / f"{rng.integers(4)}.png")
+
+
+def act(desk, other, rng):
+    """Any action, also a senseless one."""
+    row, col = rng.integers(-5, 70, 2).tolist()
+    chosen = [None, "none", *(one.object_id for one in desk.annotations.objects())]
+    actions = [
+        lambda: desk.draw((row, col, row + 20, col + 30)), lambda: desk.draw((0, 0, 0, 0)),
+        lambda: desk.point(row, col), lambda: desk.point(row + 5, col + 5),
+        lambda: desk.correct(row, col, rng.choice([-1, 1])), desk.accept, desk.delete,
+        lambda: desk.choose(rng.choice(chosen)), lambda: desk.name(rng.choice(["", "cup", "\0"])),
+        desk.undo, desk.undo, desk.redo, lambda: desk.go(1), lambda: desk.go(-1),
+        desk.take_for_same, desk.refresh, desk.clear, lambda: other.undo(), lambda: other.go(1),
+        lambda: (other.draw((5, 10, 25, 40)), other.point(12, 20)),
+    ]  # fmt: skip
+    rng.choice(actions)()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_is_done_and_happens_ends_as_it_should(folder, seed):
+    """Two windows, 80 actions, and files that change, go and come."""
+    rng = np.random.default_rng(seed)
+    desk, other = desks.desk(folder), desks.desk(folder)
+    for _ in range(80):
+        if rng.random() < 0.15:
+            harm(folder, rng)
+        desk.refresh()  # as the page does before every action
+        before = state(desk)
+        try:
+            act(desk, other, rng)
+        except (InputError, DataError) as error:
+            assert "\n" not in str(error)
+            assert state(desk)[:-1] == before[:-1]
+        shown = alternative(desk), marks(desk), ObjectPainter().overlay(desk)
+        assert shown[0].isprintable()
+        for one in desk.objects:
+            assert one.image_digest == desk.facts.digest
+            assert one.size == desk.displayed.shape
+    assert desk.annotations.log.complaint() == ""
