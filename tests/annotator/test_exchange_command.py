@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from openscenes.__main__ import main
+from openscenes.annotator.exchange import command
+from openscenes.annotator.exchange.export import KINDS
 
 tools = SimpleNamespace(**run_path(str(Path(__file__).with_name("exchanging.py"))))
 
@@ -65,6 +67,7 @@ def test_mistakes_end_in_one_sentence(folder, source, tmp_path, capsys):
     refused(["export", folder, "coco", "--to", folder], "that no export wrote")
     with pytest.raises(SystemExit):
         main(["export", str(folder), "yolo"])
+    assert command.KINDS == KINDS
 
 
 def test_lines_that_cannot_be_used_are_told(folder, source, capsys):

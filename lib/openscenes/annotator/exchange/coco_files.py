@@ -104,8 +104,8 @@ def _object(annotation: Any, images: Rows, classes: Rows, tally: Tally) -> Impor
         raise LeftOut(f"are left out: {REASONS[BAD_SIZE]}", names[1])
     class_name = _class_of(annotation, classes, tally)
     known = annotation[OURS] if is_about(annotation.get(OURS)) else None
-    if known and class_name == (known["class_name"] or UNNAMED):
-        class_name = known["class_name"]
+    if known and class_name == (known.get("class_name") or UNNAMED):
+        class_name = known.get("class_name")
     drawn = {key: annotation.get(key) for key in ("segmentation", "iscrowd")}
     return ImportedObject(names, None if size == UNKNOWN_SIZE else size, drawn, class_name, known)
 

@@ -15,6 +15,7 @@ from openscenes.annotator.exchange.whole_folder import mark, user_path, whole_fo
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.errors import InputError
+from openscenes.files import one_line
 
 Kind = Literal["coco", "voc", "png"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -32,7 +33,8 @@ class ExportReport:
 
     def __str__(self) -> str:
         """One paragraph."""
-        told = f"{self.n_objects} object(s) on {self.n_images} image(s) are in {self.folder}."
+        place = one_line(str(self.folder))
+        told = f"{self.n_objects} object(s) on {self.n_images} image(s) are in {place}."
         return " ".join([told, *self.notes])
 
 
@@ -56,7 +58,7 @@ def export(
             cannot be written to.
     """
     if kind not in KINDS:
-        raise InputError(f"There is no export {kind!r}; choose one of {', '.join(KINDS)}.")
+        raise InputError(f"There is no export {kind!r:.40}; choose one of {', '.join(KINDS)}.")
     annotations.refresh()
     chosen, notes = exported_images(annotations, workspace)
     if not chosen:

@@ -75,7 +75,11 @@ class ImportedObject:
         if mask.shape != size:
             raise DataError(f"{file} has another size than its image; export anew.")
         return cls(
-            ("", known["image"]), size, {"segmentation": encode(mask)}, known["class_name"], known
+            ("", known["image"]),
+            size,
+            {"segmentation": encode(mask)},
+            known.get("class_name"),
+            known,
         )
 
 

@@ -30,6 +30,7 @@ from openscenes.annotator.store.snapshot import Click, ImageFacts, Rle, Snapshot
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data.crops import CropConfig
 from openscenes.data.interactions import ClickConfig, simulate
+from openscenes.data.records import Box
 from openscenes.errors import DataError, InputError
 from openscenes.files import one_line
 from openscenes.masks import decode
@@ -47,7 +48,8 @@ class ImportReport:
 
     def __str__(self) -> str:
         """One paragraph."""
-        told = f"{self.n_added} object(s) of {self.source} were added, {self.n_known} were known."
+        source = one_line(str(self.source))
+        told = f"{self.n_added} object(s) of {source} were added, {self.n_known} were known."
         return " ".join([told, *self.notes])
 
 
@@ -79,7 +81,7 @@ def import_objects(
             f"{one_line(str(workspace.images))}; open the folder that they were made for. {why}"
         )
     new, n_known = _news(made, annotations, tally)
-    added = annotations.add(new)
+    added = annotations.add([_clicked(one) for one in counted("clicks", new)])
     notes = [*places.lost, *tally.sentences(), *places.notes()]
     if not found:
         notes.insert(0, "It holds no object that can be used.")
@@ -148,17 +150,26 @@ def _snapshot(
 
 
 def _foreign(one: ImportedObject, facts: ImageFacts, mask: Rle) -> Snapshot:
-    """An object of another source, with the simulated user's box and point."""
-    unused = np.random.default_rng(0)  # this user looks at the mask alone
-    interaction = simulate(decode(mask), ClickConfig(), CropConfig(), unused)
+    """An object of another source, not yet clicked: with its tight box, and no time."""
     identity = "\x1f".join([facts.digest, mask["counts"], one.class_name or ""])
+    col0, row0, width, height = coco_mask.toBbox(mask).tolist()
+    middle = Click(row0 + height / 2, col0 + width / 2, 1, 0.0)
     return Snapshot(
-        action="imported", image=facts.path, image_digest=facts.digest,
-        size=facts.size, object_id=sha256(identity.encode(errors="replace")).hexdigest()[:12],
-        box=interaction.box, clicks=(Click(*interaction.point, 1, 0.0),),
+        action="imported", image=facts.path, image_digest=facts.digest, size=facts.size,
+        object_id=sha256(identity.encode()).hexdigest()[:12],
+        box=Box(row0, col0, row0 + height, col0 + width), clicks=(middle,),
         class_name=one.class_name, model="", first_mask=None, mask=mask, accepted=True,
         pixel_digest=facts.pixel_digest,
     )  # fmt: skip
+
+
+def _clicked(one: Snapshot) -> Snapshot:
+    """The same with the simulated user's box and point, where it comes from another source."""
+    if one.time:
+        return one
+    unused = np.random.default_rng(0)  # this user looks at the mask alone
+    interaction = simulate(decode(one.mask), ClickConfig(), CropConfig(), unused)
+    return replace(one, box=interaction.box, clicks=(Click(*interaction.point, 1, 0.0),))
 
 
 def _news(

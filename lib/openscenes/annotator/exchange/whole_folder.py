@@ -92,23 +92,24 @@ def _require_place(folder: Path) -> None:
 def _require_free(folder: Path, kind: str) -> None:
     if not folder.exists():
         return
+    name = one_line(str(folder))
     known = read_mark(folder) if (folder / EXPORT_FILE).is_file() else None
     if known and known["kind"] != kind:
         raise InputError(
-            f"{folder} holds an export of the kind {one_line(known['kind'])}; choose another "
+            f"{name} holds an export of the kind {one_line(known['kind'])}; choose another "
             f"folder for {kind}."
         )
     files = _files(folder) if known else [path.name for path in folder.iterdir()]
     if foreign := sorted(set(files) - set(known["files"] if known else ())):
         raise InputError(
-            f"{folder} holds {len(foreign)} file(s) that no export wrote, such as "
+            f"{name} holds {len(foreign)} file(s) that no export wrote, such as "
             f"{one_line(foreign[0])}; choose another folder, or move them away."
         )
     digests = known["files"] if known and isinstance(known["files"], dict) else {}
-    changed = [name for name in files if _changed(folder / name, digests.get(name))]
+    changed = [file for file in files if _changed(folder / file, digests.get(file))]
     if changed:
         raise InputError(
-            f"{folder} holds {len(changed)} file(s) that were changed after their export, such as "
+            f"{name} holds {len(changed)} file(s) that were changed after their export, such as "
             f"{one_line(min(changed))}; choose another folder, or move them away."
         )
 
