@@ -168,3 +168,5 @@ def test_shares_of_the_sides_odd_counts_and_endless_outlines_are_refused():
         masks.rasterise([[0, 0, 9000, 9000] * 400], (9000, 9000))
     with pytest.raises(DataError, match="size"):
         masks.rasterise([[10, 10, 40, 10, 40, 30]], (2**63, 80))
+    with pytest.raises(DataError, match="are no list"):
+        masks.rasterise(7, (60, 80))

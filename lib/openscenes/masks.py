@@ -126,7 +126,9 @@ def rasterise(polygons: Sequence[Any], size: Sequence[int]) -> dict[str, Any] | 
         DataError: if a coordinate is no finite number, lies more than ``FAR_SIDES`` sides off the
             image, or has no partner; if all are shares of the image's sides; or for a bad size.
     """
-    height, width = checked_size(list(size))
+    height, width = checked_size(size)
+    if not isinstance(polygons, list | tuple):
+        raise DataError("The polygons of an object are no list; give [[x, y, x, y, ...], ...].")
     clear = _clearly_inside(polygons, height, width)
     drawn = polygons if clear else _drawable(polygons, height, width)
     if not drawn:
