@@ -133,3 +133,27 @@ def test_pasting_around_the_crop_is_pasting(box):
     expected = crops.paste(answer, affine, (64, 80)) > 0.5
     window = pasted(answer, affine, (64, 80))
     assert np.mean(window.mask(0.5, (64, 80)) != expected) < 0.005
+
+
+def test_a_file_that_changed_is_encoded_anew_and_read_upright(world, session, monkeypatch):
+    runs, path = counted(session, monkeypatch), world.folder / "changing.png"
+    Image.new("RGB", (80, 64), "red").save(path)
+    session.predict(path, BOX, POINT)
+    session.predict(path, BOX, POINT)
+    assert len(runs) == 1
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (64, 80), "blue").save(path, exif=exif)
+    answer = session.predict(path, BOX, POINT)
+    assert len(runs) == 2 and answer.mask.shape == (64, 80)
+    assert (session.image(path) == (0, 0, 255)).all()
+
+
+@pytest.mark.parametrize(
+    "further",
+    [[(1, 2)], [(1, 2, 0)], [(float("nan"), 2, 1)], [("a", 2, 1)], [(10**400, 2, 1)], 7],
+    ids=["two numbers", "no sign", "nan", "text", "far", "number"],
+)
+def test_what_is_no_further_click(further, world, session):
+    with pytest.raises(InputError, match="The further clicks are"):
+        session.predict(world.folder / "a.png", BOX, POINT, further)

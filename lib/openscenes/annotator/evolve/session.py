@@ -26,6 +26,7 @@ from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction
 from openscenes.data.samples import Sample
 from openscenes.errors import InputError, WeightsError
+from openscenes.files import one_line
 from openscenes.networks.backbones import Stages
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.iog_refinement import RefinableIOG
@@ -148,7 +149,7 @@ class Session:
 
     def _moved(self, seen: _Encoded, further: Sequence[Click]) -> Tensor:
         """Further clicks in crop pixels, (1, K, 3); those that the model cannot see are refused."""
-        given = np.asarray(further, dtype=np.float64)
+        given = _numbers(further)
         points = crops.apply(seen.sample.affine, given[:, 1::-1])
         size = self.study.profile.crop.size
         outside = ~((points >= -0.5) & (points <= size - 0.5)).all(axis=1)
@@ -161,6 +162,21 @@ class Session:
             )
         clicks = np.c_[points[:, ::-1], given[:, 2]][None].astype(np.float32)
         return torch.from_numpy(clicks).to(seen.inputs.device)
+
+
+def _numbers(further: Sequence[Click]) -> NDArray[np.float64]:
+    """(K, 3) row, col and sign of further clicks."""
+    try:
+        given = np.asarray(further, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        given = np.empty(0)
+    finite = given.ndim == 2 and given.shape[1] == 3 and np.isfinite(given).all()
+    if not finite or not np.isin(given[:, 2], (1, -1)).all():
+        raise InputError(
+            f"The further clicks are {one_line(repr(further))}; give finite (row, col, sign), with "
+            "a sign of +1 inside the object or -1 outside."
+        )
+    return given
 
 
 def session_in_use(study: Study, workspace: Workspace) -> Session:
