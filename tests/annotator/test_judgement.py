@@ -274,7 +274,7 @@ def test_a_log_that_is_no_file_is_told_before_it_is_read(few, kind) -> None:
 
 def test_the_list_of_versions_tells_what_is_damaged(few, capsys) -> None:
     versions = Versions(few.folder)
-    name = versions.name_in_use()
+    name = versions.current().name
     (versions.folder / name / "about.json").write_text('{"label": "a"}')
     run("--log", str(few.folder), "--status")
     said = capsys.readouterr().out
@@ -285,7 +285,7 @@ def test_an_initial_model_that_is_damaged_is_made_anew(few, study) -> None:
     versions = Versions(few.folder)
     while len(in_use(versions.history())) > 1:
         versions.rollback()
-    name, before = versions.name_in_use(), versions.history()
+    name, before = versions.current().name, versions.history()
     weights = versions.folder / name / "model.safetensors"
     for path, content in (
         (weights, weights.read_bytes()[:-9]),

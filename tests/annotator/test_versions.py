@@ -37,7 +37,7 @@ def candidate(versions: Versions, name: str, parent: str) -> str:
     folder = versions.folder / name
     about = {"label": f"evolved {name}", "parent": parent, "profile": "smoke"}
     put_json(folder / "about.json", about)
-    (folder / "model.safetensors").write_bytes(name.encode())
+    (folder / "model.safetensors").write_bytes(WEIGHTS)
     return versions.add(name, by="ann").name
 
 
@@ -171,18 +171,43 @@ def test_a_damaged_description_leaves_the_other_versions(versions: Versions, con
     about.write_bytes(content)
     assert [version.name for version in versions.all()] == ["a", "c"]
     assert [version.name for version in versions.undecided()] == ["c"]
-    assert versions.complaint() == "version b could not be used; all others count."
-    with pytest.raises(DataError, match=r"about\.json"):
-        versions.current()
+    assert versions.complaint() == (
+        "version b could not be used; version a stands in for b, which was in use; all others "
+        "count."
+    )
+    assert versions.current().name == "a"
     assert not versions.is_whole("b") and versions.is_whole("a")
     before = said(versions)
     with pytest.raises(InputError, match="No version is called 'b'"):
         versions.accept("b")
     assert said(versions) == before
     assert versions.rollback().name == versions.current().name == "a"
+    assert versions.complaint() == "version b could not be used; all others count."
     about.unlink()
     about.mkdir()
     assert [version.name for version in versions.all()] == ["a", "c"]
+
+
+def test_damaged_weights_leave_the_version_before(versions: Versions) -> None:
+    versions.accept(candidate(versions, "b", "a"))
+    weights = versions.folder / "b/model.safetensors"
+    for content in (WEIGHTS[:-1], b"", b"\xff" * 100):
+        weights.write_bytes(content)
+        assert versions.current().name == "a"
+        with pytest.raises(DataError, match="Version b cannot be used: .*safetensors is damaged"):
+            versions.read("b")
+    weights.write_bytes(WEIGHTS)
+    assert versions.current().name == "b" and versions.complaint() == ""
+
+
+def test_a_decision_that_stands_there_twice_counts_once(versions: Versions) -> None:
+    versions.accept(candidate(versions, "b", "a"))
+    file = versions.folder / "history.jsonl"
+    file.write_bytes(file.read_bytes() * 2)
+    assert in_use(versions.history()) == ["a", "b", "a", "b"]
+    file.write_bytes(b"".join(line * 2 for line in file.read_bytes().splitlines(keepends=True)[:4]))
+    assert in_use(versions.history()) == ["a", "b"]
+    assert versions.rollback().name == "a"
 
 
 def test_nothing_is_decided_where_what_comes_then_is_damaged(versions: Versions) -> None:

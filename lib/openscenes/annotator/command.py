@@ -68,13 +68,14 @@ def run(args: argparse.Namespace) -> int:
 
 def status(versions: Versions) -> str:
     """All versions, the one in use marked, what was decided about them, and what is damaged."""
-    current = versions.name_in_use()
+    current = versions.current()
     if current is None:
-        return "No version yet; the first evolution begins with the study's initial model."
+        none = "No version yet; the first evolution begins with the study's initial model."
+        return "\n".join([none, versions.complaint()]).rstrip()
     waiting = {version.name for version in versions.undecided()}
     lines = []
     for version in versions.all():
-        mark = "*" if version.name == current else " "
+        mark = "*" if version.name == current.name else " "
         note = "  (waits for a decision)" if version.name in waiting else ""
         lines.append(f"{mark} {_named(version)}{note}")
     lines += ["", *(f"{d.time}  {d.version}  {d.what} by {d.by}" for d in versions.history())]

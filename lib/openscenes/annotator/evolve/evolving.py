@@ -18,7 +18,6 @@ from openscenes.annotator.evolve.scene import (
     split,
     there_and_fitting,
 )
-from openscenes.annotator.store.history import in_use
 from openscenes.annotator.store.lines import writing
 from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.annotator.store.versions import (
@@ -59,13 +58,10 @@ def version_in_use(workspace: Workspace, study: Study) -> Version:
 
     Raises:
         InputError: if the workspace belongs to another profile.
-        DataError: if the version in use is damaged.
     """
     versions = Versions(workspace.folder)
-    taken = in_use(versions.history())
-    if taken and (len(taken) > 1 or versions.is_whole(taken[0])):
-        current = versions.read(taken[-1])
-    else:
+    current = versions.current()
+    if current is None:
         current = _initial(versions, study, read_only=bool(workspace.read_only))
     if current.about["profile"] != study.profile.name:
         raise InputError(
@@ -82,8 +78,7 @@ def _initial(versions: Versions, study: Study, *, read_only: bool) -> Version:
     model = train(study, initial(initial_set, SEED))
     if read_only:
         return Version(model.digest, model.folder, about_initial(study, model, initial_set))
-    adopted = versions.adopt(study, model, initial_set=initial_set)
-    return versions.current() or adopted
+    return versions.adopt(study, model, initial_set=initial_set)
 
 
 def split_for(workspace: Workspace, version: Version, accepted: Sequence[Snapshot]) -> Split:

@@ -91,7 +91,7 @@ def in_use(history: list[Decision]) -> list[str]:
     """The versions taken up and not left again, the one in use last."""
     taken: list[str] = []
     for decision in history:
-        if decision.what == "accepted":
+        if decision.what == "accepted" and taken[-1:] != [decision.version]:
             taken.append(decision.version)
         elif decision.what == "rolled back" and len(taken) > 1:
             taken.pop()

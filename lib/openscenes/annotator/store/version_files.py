@@ -76,12 +76,17 @@ def read_version(folder: Path) -> Version:
 
     Raises:
         InputError: if its weights are missing.
-        DataError: if its description is missing or damaged.
+        DataError: if they are damaged, or its description is, or is missing.
     """
     if kind_of(folder / WEIGHTS) != "file":
         raise InputError(
             f"Version {folder.name} is not whole: {folder / WEIGHTS} is missing; put the file "
             "back, roll back, or begin with a new workspace."
+        )
+    if not _is_sound(folder / WEIGHTS):
+        raise DataError(
+            f"Version {folder.name} cannot be used: {folder / WEIGHTS} is damaged; put the file "
+            "back, or roll back."
         )
     about = read_json(folder / ABOUT, "description")
     if fault := _fault(folder.name, about):
@@ -92,10 +97,10 @@ def read_version(folder: Path) -> Version:
     return Version(folder.name, folder, about)
 
 
-def has_sound_weights(folder: Path) -> bool:
-    """Whether a version's weights are there, as long as they say; they are not loaded."""
+def _is_sound(weights: Path) -> bool:
+    """Whether a file of weights is as long as its head says; they are not loaded."""
     try:
-        with safe_open(folder / WEIGHTS, framework="numpy"):
+        with safe_open(weights, framework="numpy"):
             return True
     except (SafetensorError, OSError):
         return False

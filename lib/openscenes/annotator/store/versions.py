@@ -27,7 +27,6 @@ from openscenes.annotator.store.version_files import (
     WEIGHTS,
     Version,
     about_initial,
-    has_sound_weights,
     read_version,
 )
 from openscenes.errors import DataError, InputError, OpenScenesError
@@ -62,16 +61,19 @@ class Versions:
 
     def all(self) -> list[Version]:
         """Every finished version, in the order in which they were added."""
-        return [self.read(name) for name in self._added() if not self._why_not(name)]
+        return [self.read(name) for name in self._added() if self.is_whole(name)]
 
     def complaint(self) -> str:
         """One sentence about versions and decisions that cannot be used; "" where all can."""
-        n, unread = n_unread(self._history_file), []
+        n, damaged = n_unread(self._history_file), []
         if n:
-            unread = [f"{n} line(s) of {self._history_file} could not be read"]
-        unread += [f"version {name} could not be used" for name in self._added()
-                   if self._why_not(name) and kind_of(self.folder / name)]  # fmt: skip
-        return f"{'; '.join(unread)}; all others count." if unread else ""
+            damaged = [f"{n} line(s) of {self._history_file} could not be read"]
+        damaged += [f"version {name} could not be used" for name in self._added()
+                    if not self.is_whole(name) and kind_of(self.folder / name)]  # fmt: skip
+        taken, current = in_use(self.history()), self.current()
+        if current is not None and current.name != taken[-1]:
+            damaged.append(f"version {current.name} stands in for {taken[-1]}, which was in use")
+        return f"{'; '.join(damaged)}; all others count." if damaged else ""
 
     def named(self, name: str) -> Version:
         """The version of a name or its beginning, or the newest undecided one; else InputError."""
@@ -82,21 +84,21 @@ class Versions:
         return fitting[0]
 
     def current(self) -> Version | None:
-        """The version in use, None before the first one; DataError if its files are damaged."""
-        name = self.name_in_use()
-        return None if name is None else self.read(name)
+        """The version in use; None before the first one.
+
+        Where its files are damaged, the one that was in use before it stands in; see
+        ``complaint``.
+        """
+        usable = (name for name in reversed(in_use(self.history())) if self.is_whole(name))
+        return next((self.read(name) for name in usable), None)
 
     def read(self, name: str) -> Version:
         """A version by its whole name; InputError or DataError if its files are damaged."""
         return read_version(self.folder / name)
 
-    def name_in_use(self) -> str | None:
-        """The name of the version in use, which may be damaged; None before the first one."""
-        return next(reversed(in_use(self.history())), None)
-
     def is_whole(self, name: str) -> bool:
-        """Whether a version's files are there and can be read; its weights are not loaded."""
-        return not self._why_not(name) and has_sound_weights(self.folder / name)
+        """Whether a version's files are there and can be used."""
+        return not self._why_not(name)
 
     def lineage(self, version: Version) -> list[Version]:
         """A version and all it evolved from, the oldest first; DataError if these go in a ring."""
@@ -141,7 +143,7 @@ class Versions:
                 with atomic(folder / WEIGHTS) as partial:
                     shutil.copyfile(model.weights, partial)
         version = self.add(model.digest, by=by)
-        if self.name_in_use() is None:
+        if self.current() is None:
             self.accept(version.name, by=by)
         return version
 
