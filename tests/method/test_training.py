@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from openscenes.data.datasets.layout import DamagedFile
 from openscenes.errors import InputError, TrainingError
 from openscenes.method import training
 from openscenes.method.objective import mask_cross_entropy
@@ -91,6 +92,17 @@ def test_decoding_in_other_processes_changes_nothing(examples):
     config = replace(tiny.TRAIN, epochs=1)
     elsewhere, _ = trained(examples, replace(config, workers=2))
     assert tiny.equal_weights(trained(examples, config)[0], elsewhere)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_missing_image_is_one_sentence_wherever_it_is_decoded(examples, tmp_path, workers):
+    gone = replace(examples[0], image=tmp_path / "gone.jpg")
+    config = replace(tiny.TRAIN, epochs=1, workers=workers)
+    with pytest.raises(
+        DamagedFile, match=r"^image missing: \S+gone\.jpg \([^\n]+\); restore"
+    ) as told:
+        trained([gone, *examples[1:]], config)
+    assert told.value.reason == "image missing"
 
 
 def test_nothing_global_is_drawn_from(examples):

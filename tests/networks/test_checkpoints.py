@@ -117,9 +117,13 @@ def test_what_is_no_resume_file_means_from_the_beginning(tmp_path):
     network, optimiser = make()
     write_tensors({"a": torch.zeros(1)}, tmp_path / "other", {})
     state = {f"network.{name}": value for name, value in network.state_dict().items()}
-    write_tensors(state, tmp_path / "newer", {"position": '{"epoch": 1, "lap": 2}'})
-    for name in ("pipe", "text", "other", "newer", ""):
-        assert restore(tmp_path / name, network, optimiser) == TrainState()
+    odd = ['{"epoch": 1, "lap": 2}', '{"epoch": "a"}', '{"step": 4.0}', '{"epoch": -1}', "[]", "7",
+           '{"sums": []}', '{"sums": {"ce": NaN}}', '{"history": [{"ce": "a"}]}', '{"history": 7}',
+           "{"]  # fmt: skip
+    for number, position in enumerate(odd):
+        write_tensors(state, tmp_path / f"{number}", {"position": position})
+    for name in ("pipe", "text", "other", "", *map(str, range(len(odd)))):
+        assert restore(tmp_path / name, network, optimiser) == TrainState(), name
 
 
 def test_no_file_means_from_the_beginning(tmp_path):

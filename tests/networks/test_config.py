@@ -27,3 +27,9 @@ def test_an_output_stride_that_is_not_built_is_refused(backbone, stride):
 def test_a_head_width_that_bottlenecks_cannot_divide_is_refused():
     with pytest.raises(InputError, match="head_width is 30; choose a positive multiple of four"):
         NetworkConfig(head_width=30)
+
+
+@pytest.mark.parametrize("name", ["normalise", "unknown_class"])
+def test_a_flag_is_true_or_false(name):
+    with pytest.raises(InputError, match=f"NetworkConfig.{name} is a str; give a bool"):
+        NetworkConfig(**{name: "no"})

@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel
 from openscenes.data import crops, samples
 from openscenes.data.examples import Example
 from openscenes.data.samples import Batch
-from openscenes.errors import InputError, TrainingError
+from openscenes.errors import InputError, OpenScenesError, TrainingError
 from openscenes.method.inference import RunContext
 from openscenes.networks import checkpoints
 from openscenes.networks.devices import Precision
@@ -31,6 +31,7 @@ from openscenes.settings import setting
 
 Objective = Callable[[nn.Module, Sequence[Batch], int], Mapping[str, Tensor]]
 Groups = Sequence[tuple[Example, ...]]
+Fetched = Sequence[samples.Sample] | OpenScenesError
 
 
 @dataclass(frozen=True)
@@ -191,15 +192,36 @@ def _batches(
     """This device's share of each batch, the size of the whole batch, and the objects' names."""
     share = [list(batch[fabric.global_rank :: fabric.world_size]) for batch in plan[first:]]
     loader = torch.utils.data.DataLoader(
-        dataset, batch_sampler=share, num_workers=config.workers, collate_fn=_collate_slots,
+        _Told(dataset), batch_sampler=share, num_workers=config.workers, collate_fn=_collate_slots,
         generator=torch.Generator(),  # otherwise it draws a seed from the global one
     )  # fmt: skip
     for whole, mine, batches in zip(plan[first:], share, loader, strict=True):
+        if isinstance(batches, OpenScenesError):
+            raise batches
         names = [dataset.groups[index][-1].object_id for index in mine]
         yield [batch.to(fabric.device) for batch in batches], len(whole), names
 
 
-def _collate_slots(items: Sequence[Sequence[samples.Sample]]) -> list[Batch]:
+class _Told(torch.utils.data.Dataset[Fetched]):
+    """Crops whose errors are values: PyTorch makes a traceback of one that a process raises."""
+
+    def __init__(self, crops: samples.CropSet) -> None:
+        self.crops = crops
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+    def __getitem__(self, index: int) -> Fetched:
+        try:
+            return self.crops[index]
+        except OpenScenesError as error:
+            return error
+
+
+def _collate_slots(items: Sequence[Fetched]) -> list[Batch] | OpenScenesError:
+    for item in items:
+        if isinstance(item, OpenScenesError):
+            return item
     return [samples.collate(slot) for slot in zip(*items, strict=True)]
 
 

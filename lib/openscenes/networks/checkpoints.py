@@ -15,12 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from openscenes.errors import WeightsError
-from openscenes.files import number, whole_number
+from openscenes.files import number
 from openscenes.networks.tensor_files import State, read_tensors, write_tensors
 from openscenes.networks.weights import load_strictly
 
 PAUSE_S = 5.0  # between two writings of a resume file, at least
-_MANY = 2**53  # more epochs or steps than any run has
 WRITING_SHARE = 0.05  # of the time, at most
 NETWORK = "network."  # before the names of its tensors; the optimiser's are named likewise
 
@@ -110,9 +109,9 @@ def restore(path: Path | None, network: nn.Module, optimiser: torch.optim.Optimi
 def _position(told: dict[str, Any]) -> TrainState:
     """Raises TypeError or ValueError where it is no position."""
     state = TrainState(**told)
-    steps = [whole_number(state.epoch, 0, _MANY), whole_number(state.step, 0, _MANY)]
+    steps = state.epoch, state.step
     sums = [*state.sums.values(), *(mean for row in state.history for mean in row.values())]
-    if None in steps or None in map(number, sums):
+    if not all(type(step) is int and step >= 0 for step in steps) or None in map(number, sums):
         raise ValueError("the position holds what is no number")
     return state
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from openscenes.data.crops import MAX_CROP_PX
 from openscenes.errors import InputError
-from openscenes.settings import require_one_of, require_whole, setting
+from openscenes.settings import require_kind, require_one_of, require_whole, setting
 
 Backbone = Literal["resnet101", "resnet50", "mobilenet_v2", "small_resnet"]
 OUTPUT_STRIDES: dict[str, tuple[int, ...]] = {
@@ -55,6 +55,8 @@ class NetworkConfig:
         require_whole(self, 16, MAX_CROP_PX, "crop_size")
         require_whole(self, 1, 2048, "head_width", "psp_width")
         require_whole(self, 2, 10_000, "n_classes")
+        for name in ("normalise", "unknown_class"):
+            require_kind(getattr(self, name), bool, f"NetworkConfig.{name}")
         if self.head_width % 4:
             raise InputError(
                 f"head_width is {self.head_width}; choose a positive multiple of four, "

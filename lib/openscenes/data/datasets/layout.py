@@ -19,6 +19,11 @@ class DamagedFile(DataError):
         """Say the reason, the file and how to mend it in one sentence."""
         self.reason, self.detail = reason, one_line(detail)
         super().__init__(f"{reason}: {one_line(str(path))} ({self.detail}); {mend}.")
+        self._said = reason, path, detail, mend
+
+    def __reduce__(self) -> tuple[type[DamagedFile], tuple[str, Path, str, str]]:
+        """How it comes back from a process that decodes."""
+        return type(self), self._said
 
 
 def data_root(root: Path | str) -> Path:
