@@ -10,9 +10,17 @@ DEVICE ?= auto
 LOG ?=
 # More options of JupyterLab, such as LAB="--no-browser --port 8890" on a distant machine.
 LAB ?=
+# More options of the command, such as EVOLVE="--variant st".
+EVOLVE ?=
 
 # Candidates for making .venv, the first that fits is taken.
 PYTHON3 ?= python3 python3.13 python3.12 python3.11
+
+# A value may hold anything, blanks, quotes, $(shell ...): it is taken as it is and reaches a recipe
+# by the environment, as "$$DATA", so that neither make nor the shell runs a word of it.
+$(foreach name,PROFILE DATA SEEDS DEVICE LOG LAB EVOLVE PYTHON3,\
+	$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
+$(foreach name,VIRTUAL_ENV CONDA_PREFIX,$(eval override $(name) := $$(value $(name))))
 
 # OpenMP threads that spin while they wait make a busy machine many times slower.
 export OMP_WAIT_POLICY := PASSIVE
@@ -24,25 +32,24 @@ INSTALL = -m pip install --disable-pip-version-check --no-input $$(test -t 1 || 
 # Edits in lib/ count at once; everything that the package needs is in the lock.
 PACKAGE = $(INSTALL) --no-deps --no-build-isolation -e ./lib
 LOCKED = $(INSTALL) -r lib/requirements.txt
-ACTIVE := $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV),$(CONDA_PREFIX))
+ACTIVE := $(if $(VIRTUAL_ENV),VIRTUAL_ENV,$(if $(CONDA_PREFIX),CONDA_PREFIX))
 
 ifneq ($(ACTIVE),)
-PYTHON := "$(ACTIVE)/bin/python"
+PYTHON := "$$$(ACTIVE)/bin/python"
 ENVIRONMENT := active-environment
 else
 PYTHON := .venv/bin/python
 ENVIRONMENT := .venv/.installed
 endif
 
-OPTIONS = --profile "$(PROFILE)" --seeds "$(SEEDS)" --device "$(DEVICE)" \
-	$(if $(DATA),--data "$(DATA)")
+OPTIONS = --profile="$$PROFILE" --data="$$DATA" --device="$$DEVICE"
 
 TABLES = table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures
 
 # JupyterLab refuses root, which is who one is in most containers.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-NOTEBOOKS = $(wildcard notebooks/*.ipynb)
+HAS_NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
 .PHONY: help setup plan dry-run tables models $(TABLES) lessons evolve site status test fuzz check format bench house lab lock clean
@@ -64,16 +71,16 @@ setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locke
 	$(if $(ACTIVE),$(PYTHON) $(PACKAGE))
 
 plan: $(ENVIRONMENT) ## print what would be trained, how long that takes, and what data it needs
-	$(PYTHON) -m openscenes plan $(OPTIONS)
+	$(PYTHON) -m openscenes plan $(OPTIONS) --seeds="$$SEEDS"
 
 dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about an hour on two cores)
-	$(PYTHON) -m openscenes dry-run --device "$(DEVICE)"
+	$(PYTHON) -m openscenes dry-run --device="$$DEVICE"
 
 tables: models ## train what is missing and make every table and figure below (safe with -j2)
 	@$(MAKE) --no-print-directory $(TABLES)
 
 models: $(ENVIRONMENT) ## train and score all that the tables need, as many side by side as there are cores
-	$(PYTHON) -m openscenes models $(OPTIONS)
+	$(PYTHON) -m openscenes models $(OPTIONS) --seeds="$$SEEDS"
 
 table-1: ## Table 1: every system after three clicks, and the clicks that each needs (NoC)
 table-2: ## Table 2: a sequence of three scenes, beside fine-tuned systems
@@ -85,17 +92,15 @@ table-6: ## Table 6: how much ground truth the initial model needs
 table-7: ## Table 7: evolving on more and more of one scene
 figures: ## Figures 3 and 4: the framework on one object, masks before and after IPT
 $(TABLES): $(ENVIRONMENT)
-	$(PYTHON) -m openscenes table $(subst -,_,$(@:table-%=%)) $(OPTIONS)
+	$(PYTHON) -m openscenes table $(subst -,_,$(@:table-%=%)) $(OPTIONS) --seeds="$$SEEDS"
 
 lessons: $(ENVIRONMENT) ## run the lessons and keep their pages in reports/notebooks
-	$(PYTHON) -m openscenes lessons --profile "$(PROFILE)" --device "$(DEVICE)" \
-		$(if $(DATA),--data "$(DATA)")
+	$(PYTHON) -m openscenes lessons $(OPTIONS)
 
 evolve: $(ENVIRONMENT) ## evolve on your own clicks and score the result: LOG=folder/openscenes/log.jsonl
-	@test -n "$(LOG)" || { echo "make evolve needs the log of your clicks:" \
+	@test -n "$$LOG" || { echo "make evolve needs the log of your clicks:" \
 		"LOG=path/to/images/openscenes/log.jsonl" >&2; exit 2; }
-	$(PYTHON) -m openscenes evolve --log "$(LOG)" --profile "$(PROFILE)" --device "$(DEVICE)" \
-		$(if $(DATA),--data "$(DATA)") $(EVOLVE)
+	@$(PYTHON) -c "$$WITH_WORDS" EVOLVE -m openscenes evolve --log="$$LOG" $(OPTIONS)
 
 site: $(ENVIRONMENT) ## write reports/ as web pages to browse, without running anything
 	$(PYTHON) -m openscenes site
@@ -114,12 +119,12 @@ check: $(ENVIRONMENT) ## check format, lint, types and that notebooks carry no o
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
-	$(if $(NOTEBOOKS),$(PYTHON) -m nbstripout $(STRIPPED) --verify $(NOTEBOOKS))
+	$(if $(HAS_NOTEBOOKS),$(PYTHON) -m nbstripout $(STRIPPED) --verify notebooks/*.ipynb)
 
 format: $(ENVIRONMENT) ## mend what `check` finds, where a tool can
 	$(PYTHON) -m ruff check --fix --exit-zero .
 	$(PYTHON) -m ruff format .
-	$(if $(NOTEBOOKS),$(PYTHON) -m nbstripout $(STRIPPED) $(NOTEBOOKS))
+	$(if $(HAS_NOTEBOOKS),$(PYTHON) -m nbstripout $(STRIPPED) notebooks/*.ipynb)
 
 bench: $(ENVIRONMENT) ## run the measurements in tests/bench/
 	@for script in tests/bench/*.py; do \
@@ -131,7 +136,7 @@ house: $(ENVIRONMENT) ## print the code's measures and the files between a noteb
 	$(PYTHON) tests/house.py
 
 lab: $(ENVIRONMENT) ## open the notebooks in JupyterLab
-	$(PYTHON) -m jupyterlab notebooks $(AS_ROOT) $(LAB)
+	@$(PYTHON) -c "$$WITH_WORDS" LAB -m jupyterlab notebooks $(AS_ROOT)
 
 lock: ## renew lib/requirements.txt from lib/pyproject.toml (needs uv)
 	cd lib && uv pip compile pyproject.toml --output-file requirements.txt --quiet \
@@ -147,11 +152,11 @@ clean: ## remove tool caches and build outputs; .venv and trained models stay
 # The stamp is written last: an interrupted install is taken up again by the next make.
 .venv/.installed: lib/requirements.txt lib/pyproject.toml
 	@rm -f $@
-	@for candidate in $(PYTHON3); do \
+	@for candidate in $$PYTHON3; do \
 		if "$$candidate" -c "$(SUPPORTED)" 2>/dev/null; then found="$$candidate"; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-		echo "openscenes needs Python 3.11, 3.12 or 3.13, and none of $(PYTHON3) is one:" \
+		echo "openscenes needs Python 3.11, 3.12 or 3.13, and none of $$PYTHON3 is one:" \
 			"install it, or activate an environment that has it." >&2; exit 1; \
 	fi; \
 	.venv/bin/python -c "import pip; $(SUPPORTED)" 2>/dev/null || "$$found" -m venv --clear .venv
@@ -163,10 +168,23 @@ clean: ## remove tool caches and build outputs; .venv and trained models stay
 supported-environment:
 	@$(PYTHON) -c "$(SUPPORTED)" || { \
 		echo "openscenes needs Python 3.11, 3.12 or 3.13, and the active environment" \
-			'$(ACTIVE) has another or none: deactivate it, or activate one that fits.' >&2; exit 1; }
+			"$$$(ACTIVE) has another or none: deactivate it, or activate one that fits." >&2; exit 1; }
 
 active-environment: supported-environment
 	@$(PYTHON) -c "$$UNFIT"
+
+# Runs Python with more words, those of a variable: quotes hold blanks together, nothing else counts.
+define WITH_WORDS
+import os, shlex, sys
+name, *command = sys.argv[1:]
+try:
+    command += shlex.split(os.environ[name])
+except ValueError as error:
+    sys.exit(f"{name} cannot be taken apart into words: {error}; close its quotes")
+print("python", shlex.join(command), flush=True)
+os.execv(sys.executable, [sys.executable, *command])
+endef
+export WITH_WORDS
 
 # Asks the package metadata, since importing torch only to see that it is there takes seconds.
 define UNFIT

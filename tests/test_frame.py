@@ -175,35 +175,93 @@ def test_an_active_environment_is_used_as_it_is(checkout, variable):
     for target in ("tables", "test", "check", "lab"):
         answer = make(checkout, "-n", target, **{variable: "/some where/env"})
         assert answer.returncode == 0, answer.stderr
-        assert '"/some where/env/bin/python" -m' in answer.stdout
+        assert f'"${variable}/bin/python" -' in answer.stdout
         assert ".venv/bin" not in answer.stdout
         assert "pip install" not in answer.stdout
     answer = make(checkout, "-n", "setup", **{variable: "/some where/env"})
     installs = [line for line in answer.stdout.splitlines() if "pip install" in line]
-    assert all(line.startswith('"/some where/env/bin/python" -m pip ') for line in installs)
+    assert all(line.startswith(f'"${variable}/bin/python" -m pip ') for line in installs)
     assert [line.split()[-1] for line in installs] == ["lib/requirements.txt", "./lib"]
 
 
+# Stands for an active environment and keeps its words; what takes words apart comes back to it.
+RECORDER = """#!/bin/sh
+for word in "$@"; do printf '%s\\0' "$word"; done >>words
+printf '\\0' >>words
+code="$2"
+case "$code" in *shlex*) shift 2; exec PYTHON -c "$ITSELF" "$0" "$code" "$@" ;; esac
+"""
+
+
+@pytest.fixture(params=["env", 'it\'s a "b" $HOME `c`; d 例'], ids=["plain", "odd"])
+def recorded(checkout, request):
+    """Return a function that calls make and gives the words of every ``-m`` that Python got."""
+    python = checkout / request.param / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(RECORDER.replace("PYTHON", f"'{sys.executable}'"))
+    python.chmod(0o755)
+
+    def call(*arguments: str, code: int = 0, **environment: str) -> list[list[str]]:
+        (checkout / "words").write_text("")
+        itself = "import sys; sys.executable = sys.argv.pop(1); exec(sys.argv.pop(1))"
+        active = {"VIRTUAL_ENV": str(python.parents[1]), "ITSELF": itself}
+        answer = make(checkout, "--silent", *arguments, **active | environment)
+        assert answer.returncode == code, answer.stderr
+        calls = [each.split("\0") for each in (checkout / "words").read_text().split("\0\0")]
+        return [words[1:] for words in calls if words[0] == "-m"]
+
+    return call
+
+
 @needs_make
-def test_the_variables_reach_the_tables(checkout):
-    default = make(checkout, "-n", "tables").stdout
-    for key in TABLES.values():
-        command = f'openscenes table {key} --profile "demo" --seeds "1" --device "auto"'
-        assert f".venv/bin/python -m {command}" in default
-    assert default.count("openscenes table") == len(TABLES)
-    before, after = default.split("openscenes models --profile", 1)
-    assert "openscenes table" not in before
-    assert after.count("openscenes table") == len(TABLES)
-    assert "--data" not in default
+def test_the_variables_reach_the_tables(recorded):
+    options = ["--profile=demo", "--data=", "--device=auto", "--seeds=1"]
+    models, *tables = recorded("tables")
+    assert models == ["openscenes", "models", *options]
+    assert tables == [["openscenes", "table", key, *options] for key in TABLES.values()]
     chosen = ("PROFILE=study", "DATA=/some where/data", "SEEDS=3", "DEVICE=cuda")
-    answer = make(checkout, "-n", "table-4", *chosen).stdout
-    assert '--profile "study" --seeds "3"' in answer
-    assert re.search(r'--device "cuda" \W*--data "/some where/data"', answer)
-    plan = make(checkout, "-n", "plan", *chosen).stdout
-    assert (
-        plan.replace("plan --profile", "table 4 --profile").splitlines()[-2:]
-        == (answer.splitlines()[-2:])
-    )
+    options = ["--profile=study", "--data=/some where/data", "--device=cuda", "--seeds=3"]
+    assert recorded("table-4", *chosen) == [["openscenes", "table", "4", *options]]
+    assert recorded("plan", *chosen) == [["openscenes", "plan", *options]]
+    assert recorded("lessons", *chosen) == [["openscenes", "lessons", *options[:3]]]
+    by_environment = dict(word.split("=", 1) for word in chosen)
+    assert recorded("plan", **by_environment) == [["openscenes", "plan", *options]]
+
+
+ODD = (
+    "$(shell touch a) $$(touch b) `touch c` \"; touch d; \" ' ; touch e; ' $(touch f) # | & * ~ \\"
+)
+
+
+@needs_make
+@pytest.mark.parametrize("how", ["argument", "environment"])
+def test_no_value_is_ever_run(checkout, recorded, how):
+    values = dict.fromkeys(("PROFILE", "DATA", "SEEDS", "DEVICE", "LOG", "PYTHON3"), ODD)
+    words = [f"{name}={value}" for name, value in values.items()] if how == "argument" else []
+    given = values if how == "environment" else {}
+    options = [f"--profile={ODD}", f"--data={ODD}", f"--device={ODD}"]
+    before = {path.name for path in checkout.iterdir()} | {"words"}
+    assert recorded("plan", *words, **given) == [["openscenes", "plan", *options, f"--seeds={ODD}"]]
+    assert recorded("evolve", *words, **given) == [
+        ["openscenes", "evolve", f"--log={ODD}", *options]
+    ]
+    assert recorded("dry-run", *words, **given) == [["openscenes", "dry-run", options[-1]]]
+    assert len(recorded("tables", *words, **given)) == 1 + len(TABLES)
+    assert {path.name for path in checkout.iterdir()} == before
+
+
+@needs_make
+def test_more_options_are_words_and_nothing_else(checkout, recorded):
+    more = "--a 'b c' \"d e\" $(touch a) `touch b` ; touch c * $(shell touch d)"
+    words = ["--a", "b c", "d e", "$(touch", "a)", "`touch", "b`", ";", "touch", "c", "*",
+             "$(shell", "touch", "d)"]  # fmt: skip
+    before = {path.name for path in checkout.iterdir()} | {"words"}
+    (called,) = (each for each in recorded("lab", f"LAB={more}") if each[0] == "jupyterlab")
+    assert called[:2] == ["jupyterlab", "notebooks"] and called[-len(words) :] == words
+    (called,) = recorded("evolve", "LOG=log", f"EVOLVE={more}")
+    assert called[-len(words) :] == words
+    assert {path.name for path in checkout.iterdir()} == before
+    assert recorded("lab", "LAB=--a 'b", code=2) == []
 
 
 def test_there_is_a_target_for_every_experiment():

@@ -12,12 +12,11 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import openscenes  # noqa: F401  (sets what must be set before torch is imported)
 from openscenes.errors import InputError, OpenScenesError
 from openscenes.files import one_line, reason
-from openscenes.paths import PROJECT, check_checkout, require_home, require_writable
+from openscenes.paths import PROJECT, check_checkout, folder_of, require_home, require_writable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,14 +104,14 @@ def _parser() -> argparse.ArgumentParser:
     table = commands.add_parser("table", help="train what a table needs, then make the table")
     table.add_argument("key", type=_key, help="1 to 7, 4+ (or 4-plus), or figures")
     _add_study(table)
-    table.add_argument("--reports", type=_folder, default=None, help="default: reports/")
+    table.add_argument("--reports", type=folder_of, default=None, help="default: reports/")
     table.set_defaults(run=_table, extra="study", in_checkout=True)
     models = commands.add_parser("models", help="train and score all that the tables need")
     _add_study(models)
     models.set_defaults(run=_models, extra="study")
     lessons = commands.add_parser("lessons", help="run the lessons and keep their pages")
     _add_study(lessons, seeds=False)
-    lessons.add_argument("--reports", type=_folder, default=None, help="default: reports/")
+    lessons.add_argument("--reports", type=folder_of, default=None, help="default: reports/")
     lessons.set_defaults(run=_lessons, extra="interactive", in_checkout=True)
     plan = commands.add_parser("plan", help="print what would be trained, and what it needs")
     _add_study(plan)
@@ -126,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="rewrite reports/README.md")
     status.set_defaults(run=_status, extra="study", in_checkout=True)
     scenes = commands.add_parser("scenes", help="write the synthetic scenes into a folder")
-    scenes.add_argument("folder", type=_folder)
+    scenes.add_argument("folder", type=folder_of)
     scenes.add_argument("--seed", type=int, default=0)
     scenes.set_defaults(run=_scenes)
     return parser
@@ -135,15 +134,12 @@ def _parser() -> argparse.ArgumentParser:
 def _add_study(command: argparse.ArgumentParser, *, seeds: bool = True) -> None:
     """Which study: the same options wherever models are trained or counted."""
     command.add_argument("--profile", default="demo")
-    command.add_argument("--data", type=_folder, default=None, help="folder of the four data sets")
+    command.add_argument(
+        "--data", type=folder_of, default=None, help="folder of the four data sets"
+    )
     if seeds:
         command.add_argument("--seeds", type=int, default=1, help="how many seeds")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or cpu:N")
-
-
-def _folder(word: str) -> Path | None:
-    """A folder; an empty word is none, as in the notebooks, and not the folder one stands in."""
-    return Path(word) if word else None
 
 
 def _key(word: str) -> str:

@@ -57,6 +57,11 @@ def require_home() -> None:
         os.environ["HOME"] = str(cache_dir() / "home")
 
 
+def folder_of(word: str) -> Path | None:
+    """A folder on the command line; an empty word is none, not the folder that one stands in."""
+    return Path(word) if word else None
+
+
 def is_folder(path: Path) -> bool:
     """Whether it is a folder; False, not an error, for a name that no disk can hold."""
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openscenes.errors import InputError
+from openscenes.paths import folder_of
 
 if TYPE_CHECKING:
     from openscenes.annotator.store.snapshot import Snapshot
@@ -30,7 +31,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--log", type=Path, required=True, help="log.jsonl, or its folder")
     parser.add_argument("--profile", default="demo")
-    parser.add_argument("--data", type=Path, default=None, help="folder of the four data sets")
+    parser.add_argument("--data", type=folder_of, default=None, help="folder of the four data sets")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--variant", default="st+ipt+fa", help="a row of Table 4 or 4+")
     instead = parser.add_mutually_exclusive_group()

@@ -214,11 +214,11 @@ def _known(target: Path, source: Path, reports: Path) -> bool:
     if missing and not (reports.parent / "notebooks" / target.name).is_file():
         raise DataError(
             f"{one_line(source.name)} links to {one_line(str(target.relative_to(reports)))}, which "
-            "reports; make that table again, or run `make status` for the status page"
+            "is not among the reports; make that table again, or run `make status`"
         )
     here = target.is_relative_to(reports.parent) and target.is_file()
-    here = here and not _HIDDEN.match(target.name)
-    return not missing and (here or target.is_relative_to(reports))
+    shown = not missing and not _HIDDEN.match(target.name)
+    return shown and (here or target.is_relative_to(reports))
 
 
 def _index(reports: Path) -> str:
