@@ -1,5 +1,7 @@
 """The whole annotator without a browser: gestures in, images, lists and files out."""
 
+import sys
+import threading
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +16,7 @@ from safetensors.numpy import save
 from openscenes.annotator.evolve import judgement
 from openscenes.annotator.evolve.scene import Split
 from openscenes.annotator.screen import evolve_panel, panels, widget
-from openscenes.annotator.screen.background import reported
+from openscenes.annotator.screen.background import ProgressStream, reported
 from openscenes.annotator.screen.collected_page import (
     COLUMNS,
     exported,
@@ -229,9 +231,26 @@ def test_a_long_import_shows_its_progress_and_takes_no_bar_of_others(window, mon
     assert "Import: objects, 1 of 3" in said
     assert said[-1].startswith("3 object(s) were added. Undo")
     del said[:]
-    with reported(lambda _: None):  # as while the model evolves
-        window.exports.importing.click()
-    assert said == ["Import ...", said[-1]]
+    beside, go_on = [], threading.Event()
+
+    def evolve():
+        with reported(beside.append):
+            slow()
+            started.set()
+            go_on.wait(10)
+            slow()
+
+    started, thread = threading.Event(), threading.Thread(target=evolve)
+    thread.start()
+    started.wait(10)
+    seen = len(beside)
+    window.exports.importing.click()
+    assert "Import: objects, 1 of 3" in said
+    assert len(beside) == seen > 0  # that bar was the import's
+    go_on.set()
+    thread.join(10)
+    assert len(beside) == 2 * seen
+    assert not isinstance(sys.stderr, ProgressStream)
 
 
 def finished(panel):

@@ -48,14 +48,14 @@ class ProgressStream:
     encoding = "utf-8"
 
     def __init__(self, report: Callable[[Progress], None], rest: TextIO) -> None:
-        """``report`` is called in the thread that writes."""
-        self.report, self.rest = report, rest
+        """``report`` is called in this thread, with the bars that it draws."""
+        self.reports, self.rest = {threading.get_ident(): report}, rest
 
     def write(self, text: str) -> int:
         """Report a bar's line; a bar that wipes itself out says nothing."""
         said = parse_bar(text)
         if said is not None:
-            self.report(said)
+            self.reports.get(threading.get_ident(), _nowhere)(said)
         elif text.strip():
             self.rest.write(text)
         return len(text)
@@ -70,12 +70,21 @@ class ProgressStream:
 
 @contextmanager
 def reported(report: Callable[[Progress], None]) -> Iterator[None]:
-    """Report the bars of the work within; work beside it in a thread keeps its own report."""
-    if isinstance(sys.stderr, ProgressStream):
-        yield
-    else:
-        with redirect_stderr(ProgressStream(report, sys.stderr)):
+    """Report the bars of the work within; a thread that works beside it keeps its own report."""
+    beside = sys.stderr
+    if not isinstance(beside, ProgressStream):
+        with redirect_stderr(ProgressStream(report, beside)):
             yield
+        return
+    beside.reports[threading.get_ident()] = report
+    try:
+        yield
+    finally:
+        del beside.reports[threading.get_ident()]
+
+
+def _nowhere(_: Progress) -> None:
+    """What a thread draws that nobody asked."""
 
 
 class Background:
