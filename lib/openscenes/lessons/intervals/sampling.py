@@ -17,6 +17,7 @@ from openscenes.seeding import numpy_generator
 from openscenes.study.pages.tables import reports_folder
 from openscenes.study.profiles import PROFILES, Profile
 from openscenes.study.scores.statistics import LEVEL, Estimate
+from openscenes.study.status.reading import read_objects
 from openscenes.widgets.controls import control
 
 Values = NDArray[np.float64]
@@ -44,7 +45,7 @@ def scores_file(number: str, profile: Profile, folder: Path | None = None) -> Pa
 def report_scores(number: str, profile: Profile, folder: Path | None = None) -> pd.DataFrame:
     """The scores in ``scores_file``: block, seed, object_id, class_name, area, the table's rows."""
     path = scores_file(number, profile, folder)
-    return pd.read_csv(path, dtype={"object_id": str, "class_name": str})
+    return read_objects(path, ())
 
 
 def scores_in(frame: pd.DataFrame, block: str, row: str) -> Values:

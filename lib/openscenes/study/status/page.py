@@ -9,6 +9,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from openscenes.files import read_text
 from openscenes.notation import glossary
 from openscenes.paths import atomic, cache_dir
 from openscenes.study.pages.markdown import counted, grid, marked, with_block
@@ -34,7 +35,7 @@ def write_status(folder: Path) -> Path:
     Returns:
         The page, ``README.md`` in that folder.
     Raises:
-        DataError: if a run's facts have no table beside them.
+        DataError: if a run's facts have no table beside them, or a file is damaged.
     """
     name = sha256(str(folder.resolve()).encode()).hexdigest()[:12]
     with FileLock(cache_dir() / f"status-{name}.lock"):
@@ -65,7 +66,7 @@ def _pages(folder: Path) -> dict[Path, str]:
     found = {folder / name: text for name, text in pages.items()}
     front = folder.parent / "README.md"
     if front.is_file():
-        text = front.read_text(encoding="utf-8")
+        text = read_text(front, "page")
         text = with_block(SUMMARY, text, summary(reports, n_verified, f"{folder.name}/"))
         found[front] = with_block("glossary", text, glossary())
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from openscenes.errors import DataError
 from openscenes.study.profiles import PAPER, PROFILES
 from openscenes.study.scores.results import Claim, title_of
 from openscenes.study.scores.statistics import Estimate, over_trainings
+from openscenes.study.status.reading import read_cells, read_objects, read_run
 
 # Fewer objects than these are a sample of the official split, which verifies nothing.
 FULL_SPLIT = {"VOC": 3_400, "Cityscapes": 9_000, "COCO": 36_000}
@@ -80,17 +80,16 @@ def read_reports(folder: Path) -> list[Report]:
     found = []
     for path in sorted([*folder.glob("tables/*_run.json"), *folder.glob("*/tables/*_run.json")]):
         table = path.with_name(path.name.replace("_run.json", ".csv"))
-        if not table.is_file():
+        if not table.exists():
             raise DataError(
                 f"{path.name} in {path.parent} has no {table.name} beside it; make the table "
                 "again, or delete both"
             )
-        run = json.loads(path.read_text(encoding="utf-8"))
+        run = read_run(path)
         file = table.with_suffix(".md").relative_to(folder).as_posix()
-        cells = pd.read_csv(table, keep_default_na=False, na_values=[""])  # one row is "None"
         objects = table.with_name(f"{table.stem}_objects.csv")
-        scores = pd.read_csv(objects, dtype={"object_id": str}) if objects.is_file() else None
-        found.append(Report(cells, run, file, scores))
+        scores = read_objects(objects, run.get("claims", ())) if objects.exists() else None
+        found.append(Report(read_cells(table), run, file, scores))
     rank = {name: place for place, name in enumerate(PROFILES)}
     return sorted(found, key=lambda r: (rank.get(r.profile, len(rank)), r.profile, r.file))
 
