@@ -13,7 +13,7 @@ from openscenes.annotator.store.history import is_name
 from openscenes.annotator.store.image_files import kind_of
 from openscenes.annotator.store.snapshot import is_plain
 from openscenes.errors import DataError, InputError
-from openscenes.files import read_json
+from openscenes.files import read_json, reason
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.profiles import InitialSet
 from openscenes.study.runs.data import Study
@@ -76,16 +76,20 @@ def read_version(folder: Path) -> Version:
 
     Raises:
         InputError: if its weights are missing.
-        DataError: if they are damaged, or its description is, or is missing.
+        DataError: if they are cut short, or its description is, or is missing.
     """
     if kind_of(folder / WEIGHTS) != "file":
         raise InputError(
             f"Version {folder.name} is not whole: {folder / WEIGHTS} is missing; put the file "
             "back, roll back, or begin with a new workspace."
         )
-    if not _is_sound(folder / WEIGHTS):
+    try:
+        cut_short = _is_cut_short(folder / WEIGHTS)
+    except OSError as error:
+        raise DataError(f"{folder / WEIGHTS} cannot be read ({reason(error)}); mend it.") from error
+    if cut_short:
         raise DataError(
-            f"Version {folder.name} cannot be used: {folder / WEIGHTS} is damaged; put the file "
+            f"Version {folder.name} cannot be used: {folder / WEIGHTS} is cut short; put the file "
             "back, or roll back."
         )
     about = read_json(folder / ABOUT, "description")
@@ -97,13 +101,17 @@ def read_version(folder: Path) -> Version:
     return Version(folder.name, folder, about)
 
 
-def _is_sound(weights: Path) -> bool:
-    """Whether a file of weights is as long as its head says; they are not loaded."""
+def _is_cut_short(weights: Path) -> bool:
+    """Whether a file of weights is not as long as its head says; nothing is loaded."""
+    with weights.open("rb") as file:
+        head = file.read(9)
+    if head[8:] != b"{":  # no head: what it is is told when it is loaded
+        return not head
     try:
         with safe_open(weights, framework="numpy"):
-            return True
-    except (SafetensorError, OSError):
-        return False
+            return False
+    except SafetensorError:
+        return True
 
 
 def _fault(name: str, about: object) -> str:
