@@ -306,3 +306,47 @@ def test_names_of_any_length_are_exported_and_come_back(tmp_path):
         names = [path.name.encode() for path in report.folder.rglob("*")]
         assert max(map(len, names)) <= 255
         assert import_objects(there.annotations, there.workspace, report.folder).n_known == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_exports_of_earlier_versions_come_back_unless_their_frame_is_another(tmp_path, kind):
+    there = tools.world(tmp_path / "set", "a.jpg")
+    tools.write_image(tmp_path / "set/b.jpg", 3, orientation=6)
+    there = tools.opened(tmp_path / "set")
+    for name in ("a.jpg", "b.jpg"):
+        tools.accept(there, name, tools.rectangle(2, 3, 9, 9, there.workspace.facts(name).size))
+    report = export(there.annotations, there.workspace, kind)
+    for path in (report.folder / "openscenes.json", *report.folder.rglob("instances_*.json")):
+        path.write_text(path.read_text().replace("pixel_digest", "another_key"))
+    other = fresh(tmp_path)
+    back = import_objects(other.annotations, other.workspace, report.folder)
+    assert (back.n_added, other.annotations.accepted()[0].image) == (1, "a.jpg")
+    assert back.notes == (
+        "1 object(s) were clicked before the orientation of their image was applied.",
+    )
+
+
+def test_an_image_that_can_no_longer_be_read_is_left_out_and_told(pair, monkeypatch):
+    facts_of = type(pair.workspace).facts
+
+    def facts(self, image, pixels=None):
+        if Path(image).name == "a.jpg":
+            raise DataError("unreadable image: a.jpg (cut short); restore the file.")
+        return facts_of(self, image, pixels)
+
+    monkeypatch.setattr(type(pair.workspace), "facts", facts)
+    report = export(pair.annotations, pair.workspace, "coco")
+    assert report.n_objects == 1
+    why = "unreadable image: a.jpg (cut short); restore the file."
+    assert report.notes == (f"1 object(s) are left out: {why}",)
+
+
+def test_a_damaged_code_of_a_coco_export_is_counted(pair, tmp_path):
+    report = export(pair.annotations, pair.workspace, "coco")
+    path = report.folder / "annotations/instances_train2017.json"
+    content = json.loads(path.read_text())
+    content["annotations"][0]["segmentation"]["counts"] += "0"
+    path.write_text(json.dumps(content))
+    there = fresh(tmp_path)
+    back = import_objects(there.annotations, there.workspace, report.folder)
+    assert (back.n_added, back.notes) == (1, ("1 object(s) are left out: unreadable annotation.",))

@@ -20,7 +20,8 @@ from openscenes.annotator.store.snapshot import ImageFacts, Snapshot, to_json
 from openscenes.annotator.store.workspace import Workspace, located
 from openscenes.data.datasets.images import read_image
 from openscenes.data.datasets.orientation import AS_STORED
-from openscenes.errors import DataError
+from openscenes.errors import DataError, InputError
+from openscenes.files import one_line
 
 Described = list[dict[str, Any]]  # per object, what an import needs to know
 UPRIGHT = "they were coded anew, upright, in 8-bit RGB and without their EXIF data"
@@ -67,7 +68,11 @@ def exported_images(
     names = exported_names(workspace, grouped)
     images = []
     for path in sorted(grouped):
-        facts = workspace.facts(path)
+        try:
+            facts = workspace.facts(path)
+        except (DataError, InputError) as error:
+            notes.append(f"{len(grouped[path])} object(s) are left out: {error}")
+            continue
         objects, lost = fitting(grouped[path], facts)
         images += [ExportedImage(names[path], path, facts, objects)] * bool(objects)
         notes += [lost] * bool(lost)
@@ -115,7 +120,7 @@ def copy_image(image: ExportedImage, target: Path) -> None:
         return code_anew(image, target)
     shutil.copyfile(image.path, target)
     if digest_of(target) != image.facts.digest:
-        raise DataError(f"{image.path} changed while it was exported; export again.")
+        raise DataError(f"{one_line(str(image.path))} changed while it was exported; export again.")
 
 
 def code_anew(image: ExportedImage, target: Path) -> None:

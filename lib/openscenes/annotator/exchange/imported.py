@@ -73,7 +73,7 @@ class ImportedObject:
         """The object of a mask file of ours, with what the export wrote of it."""
         size = checked_size(known["size"])
         if mask.shape != size:
-            raise DataError(f"{file} has another size than its image; export anew.")
+            raise DataError(f"{one_line(str(file))} has another size than its image; export anew.")
         return cls(
             ("", known["image"]),
             size,

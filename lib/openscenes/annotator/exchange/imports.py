@@ -60,8 +60,8 @@ def import_objects(
 
     Images of our exports are recognised by their bytes, those of others by path or name. An object
     that the log knows is added again only where the file has another mask or class for what the
-    log has had since the export: that is a correction. A damaged folder of ours is refused whole;
-    of a COCO file, what can be used is added, and the report counts the rest by reason.
+    log has had since the export: that is a correction. A damaged VOC or PNG export is refused
+    whole; of a COCO file, what can be used is added, and the report counts the rest by reason.
 
     Args:
         source: a COCO annotation file, or the folder of an export.
@@ -70,10 +70,10 @@ def import_objects(
         DataError: if it is damaged, or no object lies on an image of the workspace.
     """
     path, tally = user_path(source), Tally()
-    found = _read(path, tally)
+    found, strict = _read(path, tally)
     annotations.refresh()
     places = Places(annotations, workspace, found)
-    made, n_placed = _made(found, places, tally, strict=path.is_dir())
+    made, n_placed = _made(found, places, tally, strict=strict)
     if found and not n_placed:
         why = " ".join([*places.lost, *tally.sentences()])
         raise DataError(
@@ -88,26 +88,26 @@ def import_objects(
     return ImportReport(path, len(added), n_known, tuple(notes))
 
 
-def _read(path: Path, tally: Tally) -> list[ImportedObject]:
+def _read(path: Path, tally: Tally) -> tuple[list[ImportedObject], bool]:
+    """The objects of a source, and whether one that is damaged spoils all."""
+    name = one_line(str(path))
     if not os.path.lexists(path):
-        raise InputError(
-            f"There is no {one_line(str(path))}; give an export's folder or a COCO annotation file."
-        )
+        raise InputError(f"There is no {name}; give an export's folder or a COCO annotation file.")
     if not path.is_dir():
-        return read_coco(path, tally)
+        return read_coco(path, tally), False
     content = read_mark(path)
     described, kind = content["objects"], content["kind"]
     if not all(isinstance(one, dict) and is_about(one.get("object")) for one in described):
-        raise DataError(f"{path} is damaged (an object without what was known of it); export anew.")
+        raise DataError(f"{name} is damaged (an object without what was known of it); export anew.")
     if kind == "png":
-        return read_png(path, described)
+        return read_png(path, described), True
     if kind == "voc":
         found, n_under = read_voc(path, described)
         tally.add("lie wholly under others", times=n_under)
-        return found
+        return found, True
     if kind == "coco":
-        return read_coco(path / f"annotations/instances_{SPLIT}2017.json", tally)
-    raise DataError(f"{path} is an export of the unknown kind {one_line(kind)}; update openscenes.")
+        return read_coco(path / f"annotations/instances_{SPLIT}2017.json", tally), False
+    raise DataError(f"{name} is an export of the unknown kind {one_line(kind)}; update openscenes.")
 
 
 def _made(

@@ -82,7 +82,8 @@ def read_voc(folder: Path, described: Described) -> tuple[list[ImportedObject], 
     for entry in described:
         label = whole_number(entry.get("label"), 1, VOID - 1)
         if label is None:
-            raise DataError(f"{folder} is damaged (label {entry.get('label')!r}); export anew.")
+            fault = one_line(f"{folder} is damaged (label {entry.get('label')!r:.40}")
+            raise DataError(f"{fault}); export anew.")
         file = mask_file(folder, entry, f"{LAYOUT}/SegmentationObject/{{}}.png")
         mask = read_labels(file) == label
         one = ImportedObject.described(entry["object"], mask, file)
