@@ -90,8 +90,9 @@ def test_what_is_no_config_or_generator(options):
 @pytest.mark.parametrize(
     "values",
     [{"alpha": "a"}, {"alpha": float("nan")}, {"prototypes": 5}, {"prototypes": [["global"]]},
-     {"prototypes": "global"}, {"kernel_px": 5.0}, {"iterations": 1.5}, {"background": 7}],
-    ids=["text", "nan", "number", "nested", "letters", "kernel", "iterations", "choice"],
+     {"prototypes": "global"}, {"kernel_px": 5.0}, {"iterations": 1.5}, {"background": 7},
+     {"soft_predictor": "yes"}],
+    ids=["text", "nan", "number", "nested", "letters", "kernel", "iterations", "choice", "truth"],
 )  # fmt: skip
 def test_what_is_no_setting(values):
     refused(lambda: IPTConfig(**values))

@@ -94,6 +94,7 @@ CONFIGURATIONS = {
     "classes": changed("network", n_classes=10**9),
     "channels": changed("network", psp_width=10**9),
     "head": changed("network", head_width=True),
+    "truth": changed("network", unknown_class="x" * 300),
     "backbone": changed("network", backbone=["small_resnet"]),
     "stride": changed("network", output_stride=0),
     "click": changed("clicks", heat_map_width_px=0),

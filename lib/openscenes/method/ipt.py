@@ -72,6 +72,8 @@ class IPTConfig:
         require_whole(self, 0, 10_000, "center_points", "iterations")
         require_whole(self, 1, 10_000, "kernel_px", "reference_px")
         require_between(self, 1e-6, 1e9, "temperature")
+        for name in ("soft_predictor", "hard_coarse", "clip_to_box"):
+            require_kind(getattr(self, name), bool, f"IPTConfig.{name}")
         require_one_of(self, "background", ("complement", "outside_coarse"))
         require_one_of(self, "edge", ("boundary", "inner"))
         require_one_of(self, "fusion", ("vote", "weighted_sum"))
