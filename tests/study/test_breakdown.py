@@ -7,6 +7,7 @@ import pytest
 from openscenes.errors import InputError
 from openscenes.study.figures.forest import breakdown_figure
 from openscenes.study.profiles import profile_named
+from openscenes.study.runs.store import read_scores
 from openscenes.study.scores.breakdown import (
     OTHERS,
     breakdown_markdown,
@@ -135,6 +136,21 @@ def test_a_row_that_lacks_objects_is_named():
     gap = objects[~((objects["row"] == "second") & (objects["object_id"] == "c"))]
     with pytest.raises(InputError, match='row "second" lacks 2 scores'):
         by_size(gap)
+
+
+def test_a_class_called_like_a_gap_is_a_class():
+    names = {"a": "NA", "b": "None", "c": "a|b\n<b>"}
+    objects = pd.DataFrame(
+        [("COCO", row, 0, name, names[name], 9.0, iou)
+         for row, iou in (("first", 0.25), ("second", 0.5)) for name in names],
+        columns=["block", "row", "seed", "object_id", "class_name", "area", "iou"],
+    )  # fmt: skip
+    read = read_scores(objects.to_csv(index=False))
+    frame = by_class(read, min_objects=1)
+    assert set(frame["group"]) == set(names.values())
+    text = breakdown_markdown(frame, "class")
+    assert "| NA | 1 | 25.0 |" in text and "| None | 1 | 25.0 |" in text
+    assert r"| a\|b\\n&lt;b&gt; | 1 |" in text
 
 
 def test_markdown_writes_a_line_per_group_and_bold_where_zero_is_left_out():

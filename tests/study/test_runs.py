@@ -1,6 +1,8 @@
 """A trained model is named by all that made it, trained once, and found again."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -97,6 +99,34 @@ def test_naming_a_model_trains_nothing(study: Study) -> None:
     made = find(study, initial("voc", 77))
     assert not made.folder.exists()
     assert made.label == "smoke seed 77 initial voc"
+
+
+def test_equal_runs_give_equal_bytes_and_their_place_and_time_are_kept_beside(
+    study, tmp_path, monkeypatch
+) -> None:
+    made = []
+    for name in ("one", "other place"):
+        monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path / name))
+        made.append(train(study, initial("voc", 5)))
+    one, other = (model.weights.read_bytes() for model in made)
+    assert one == other and made[0].folder != made[1].folder
+    length = int.from_bytes(one[:8], "little")
+    about = json.loads(one[8 : 8 + length])["__metadata__"]
+    assert set(about) == {"configuration", "digest", "label", "sha256"}
+    assert str(tmp_path) not in json.dumps(about)
+    assert {"wall_s", "started", "platform", "device"} <= set(made[0].facts())
+
+
+@pytest.mark.parametrize("place", [100, -1])
+def test_weights_with_a_flipped_byte_are_not_believed(study, tmp_path, place) -> None:
+    first = train(study, FIRST)
+    shutil.copytree(first.folder, tmp_path / "model")
+    made = replace(first, folder=tmp_path / "model")
+    content = bytearray(made.weights.read_bytes())
+    content[place] ^= 1
+    made.weights.write_bytes(content)
+    with pytest.raises(WeightsError, match="is damaged; remove it, and the same command trains"):
+        made.load(study)
 
 
 def test_whatever_makes_a_model_changes_its_name(study: Study) -> None:

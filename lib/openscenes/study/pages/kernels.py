@@ -20,7 +20,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
 from openscenes.errors import OpenScenesError
-from openscenes.paths import PROJECT
+from openscenes.paths import PROJECT, cache_dir
 
 KERNEL = "openscenes"
 START_ATTEMPTS = 2
@@ -92,6 +92,8 @@ def _write_kernelspec(folder: Path) -> None:
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "IPYTHONDIR": str(folder / "ipython"),
     }
+    if os.environ.get("OPENSCENES_CACHE"):  # a relative path means another folder there
+        spec["env"]["OPENSCENES_CACHE"] = str(cache_dir())
     (path / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
 
 

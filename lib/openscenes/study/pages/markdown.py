@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+_BAR = re.compile(r"(?<!\\)\|")  # that is not escaped already
+
 
 def grid(head: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
     """A markdown table; in a cell bars are escaped, and line breaks become blanks."""
     rows = [head, ["---"] * len(head), *lines]
-    escaped = [[" ".join(str(c).splitlines()).replace("|", "\\|") for c in row] for row in rows]
+    escaped = [[_BAR.sub(r"\|", " ".join(str(cell).splitlines())) for cell in row] for row in rows]
     return "\n".join("| " + " | ".join(row) + " |" for row in escaped)
 
 

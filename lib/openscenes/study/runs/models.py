@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 from torch import nn
 
 from openscenes.errors import WeightsError
+from openscenes.files import one_line
 from openscenes.kept import kept
 from openscenes.method.inference import RunContext
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.networks.weights import load_weights
+from openscenes.networks.tensor_files import read_tensors
+from openscenes.networks.weights import load_strictly
 from openscenes.paths import PROJECT
 from openscenes.study.runs.data import Study
 
@@ -57,7 +59,14 @@ class Model:
         """
         if not self.weights.is_file():
             raise WeightsError(self._untrained())
-        load_weights(network, self.weights)
+        try:
+            state, _ = read_tensors(self.weights)
+        except WeightsError as error:
+            raise WeightsError(
+                f"{one_line(str(self.weights))} is damaged; remove it, and the same command trains "
+                "the model again"
+            ) from error
+        load_strictly(network, state, f"the model of {self.label}")
         return network
 
     def facts(self) -> dict[str, Any]:

@@ -19,7 +19,8 @@ _NONE, _LARGEST = type(None), 1e12
 _WORDS = {str: "text", bool: "truth value", dict: "group of names"}
 # What a run must say; "?" ends a name that may be missing.
 _RUN: Mapping[str, Any] = {
-    "table": (int, str), "wall_s": float, "code_digest": str, "threads": float, "peak_memory_mb?": float,
+    "table": (int, str), "wall_s": float, "code_digest": str, "threads": float,
+    "peak_memory_mb?": float,
     "profile": {"name": str, "data": str, "synthetic": (_NONE, dict)},
     "git": (_NONE, {"commit": str, "dirty": bool}),
     "device": {"cpu": (_NONE, str), "accelerators": [str]},
