@@ -16,6 +16,7 @@ from PIL import Image
 
 _SCAN, _END_OF_IMAGE = 0xDA, b"\xff\xd9"
 _NO_LENGTH = (0x01, *range(0xD0, 0xD9))  # markers of a JPEG that stand alone
+_STRIPS_AND_TILES = ((273, 279), (324, 325))  # tags of a TIFF: where each begins, and its bytes
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _OF_THE_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -33,7 +34,23 @@ def seems_whole(file: IO[bytes], image: Image.Image, n_bytes: int) -> bool:
     if image.format == "WEBP":
         file.seek(4)
         return struct.unpack("<I", file.read(4))[0] + 8 <= n_bytes
-    return False
+    return max(_ends(image), default=n_bytes + 1) <= n_bytes
+
+
+def _ends(image: Image.Image) -> Iterator[int]:
+    """Where each part of the pixels of a TIFF or of a plain BMP ends; nothing where unknown."""
+    if image.format == "BMP":
+        for kind, _, start, how in getattr(image, "tile", ()):
+            if kind == "raw":
+                yield start + how[1] * image.height
+    tags = getattr(image, "tag_v2", {})
+    for starts, sizes in _STRIPS_AND_TILES:
+        pairs = zip(_numbers(tags.get(starts)), _numbers(tags.get(sizes)), strict=False)
+        yield from (start + size for start, size in pairs)
+
+
+def _numbers(values: object) -> list[int]:
+    return [one for one in values if isinstance(one, int)] if isinstance(values, tuple) else []
 
 
 def png_chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
