@@ -52,7 +52,7 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 HAS_NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-.PHONY: help setup plan dry-run tables models $(TABLES) lessons evolve site status test fuzz check format bench house lab lock clean
+.PHONY: help setup plan dry-run tables models $(TABLES) lessons evolve site status test fuzz kills check format bench house lab lock clean
 .PHONY: supported-environment active-environment
 .DEFAULT_GOAL := help
 
@@ -114,6 +114,9 @@ test: $(ENVIRONMENT) ## run the tests; those of a real browser where Chromium is
 
 fuzz: $(ENVIRONMENT) ## try every malformed input on every door: FUZZ=door/mutation/seed takes some
 	$(PYTHON) -m tests.fuzz $(FUZZ)
+
+kills: $(ENVIRONMENT) ## kill training, scoring, tables, evolution, export and log 100 times each; races
+	$(PYTHON) tests/kills/run.py
 
 check: $(ENVIRONMENT) ## check format, lint, types and that notebooks carry no outputs
 	$(PYTHON) -m ruff format --check .

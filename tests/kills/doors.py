@@ -40,13 +40,17 @@ from openscenes.study.runs.recipes import (
     peer,
     refiner_of,
 )
-from openscenes.study.runs.runs import train_all
+from openscenes.study.runs.runs import find, train_all
 from openscenes.study.runs.store import SPENT
 from openscenes.study.scores import breakdown
 from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
 
 PERSON = run_path(str(Path(__file__).parents[1] / "annotator" / "person.py"))
 CACHE = "cache"
+WITHOUT_MODELS = {
+    *("log writing", "export coco", "export voc", "export png"),
+    *("two windows", "four windows", "four export", "two scenes into one folder"),
+}
 
 
 def longer(profile: Profile) -> Profile:
@@ -314,18 +318,28 @@ def act(annotations: Annotations, facts: list, rng: random.Random):
     return annotations.delete(one.object_id)
 
 
-def templates(folder: Path) -> Path:
-    """Scenes, trained models, their scores, and an annotated folder."""
-    if not (folder / "done").exists():
-        study = study_in(folder)
-        train_all(study, recipes_of(scored(study)))
-        for one in scored(study):
-            score(study, one)
-        PERSON["annotated"](folder / "person")
-        (folder / "person" / "images").rename(folder / "images")
-        shutil.rmtree(folder / "person")
-        (folder / "done").touch()
-    return folder
+def annotated(folder: Path) -> None:
+    """A folder of images with a log of clicks: all that exports and logs need."""
+    PERSON["annotated"](folder / "person")
+    (folder / "person" / "images").rename(folder / "images")
+    shutil.rmtree(folder / "person")
+
+
+def trained(folder: Path) -> None:
+    """Scenes, trained models and their scores, for all other doors."""
+    study = study_in(folder)
+    train_all(study, recipes_of(scored(study)))
+    for one in scored(study):
+        score(study, one)
+
+
+def warm(template: Path) -> None:
+    """Work out what every child would: names of models and scores, for all kinds of code."""
+    study = study_in(template)
+    for recipe in (*recipes(), *recipes_of(scored(study))):
+        find(study, recipe)
+    for one in scored(study):
+        score(study, one)
 
 
 def doors(template: Path) -> dict[str, Door]:

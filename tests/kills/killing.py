@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,7 @@ _CHANGES = {
     "os.truncate",
 }
 PATIENCE_S = 300.0
-SHARE = 2  # of a whole run, after which a kill comes at the latest: it is killed several times
+IN_A_ROW = 3  # kills, after which work is let come to its end
 
 
 @dataclass(frozen=True)
@@ -84,17 +84,19 @@ def series(door: Door, places: Path, *, kills: int, seed: int = 0) -> Tally:
         place = places / f"{tally.complete + tally.failed}"
         place.mkdir(parents=True)
         door.prepare(place)
+        in_a_row = 0
         while True:
             aim: tuple[int | None, float | None]
-            if tally.kills >= kills:
+            if tally.kills >= kills or in_a_row >= IN_A_ROW:
                 aim = None, None
             elif rng.random() < 0.5:
-                aim = rng.randint(1, n_changes // SHARE + 1), None
+                aim = rng.randint(1, n_changes), None
             else:
-                aim = None, rng.uniform(0.0, seconds / SHARE)
+                aim = None, rng.uniform(0.0, seconds)
             ended = run(door.work, place, before_change=aim[0], after_s=aim[1])
             if ended == -signal.SIGKILL:
                 tally.kills += 1
+                in_a_row += 1
                 tally.complaints += door.intact(place)
                 continue
             break
@@ -136,7 +138,7 @@ def run(
     """Do work in a child; its exit code, or minus the signal that ended it."""
     child = os.fork()
     if child == 0:
-        _child(work, place, before_change, count)
+        _child(work, place, before_change, count, _log(place))
     patience = time.monotonic() + (PATIENCE_S if after_s is None else after_s)
     while time.monotonic() < patience:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -149,6 +151,18 @@ def run(
         _log(place).write_text(f"hangs for {PATIENCE_S:g} s")
         return 1
     return code
+
+
+def side_by_side(works: Sequence[Callable[[Path], None]], place: Path) -> list[str]:
+    """Do all works in one place at once, each in a child; the last words of those that failed."""
+    children = []
+    for number, work in enumerate(works):
+        child = os.fork()
+        if child == 0:
+            _child(work, place, None, None, place.with_name(f"{place.name}-{number}.log"))
+        children.append(child)
+    failed = [number for number, child in enumerate(children) if os.waitpid(child, 0)[1]]
+    return [_last_line(place.with_name(f"{place.name}-{number}.log")) for number in failed]
 
 
 def left_over(place: Path) -> list[str]:
@@ -168,13 +182,17 @@ def contents(folder: Path, patterns: Iterable[str] = ("**/*",)) -> dict[str, byt
 
 
 def _child(
-    work: Callable[[Path], None], place: Path, before_change: int | None, count: Path | None
+    work: Callable[[Path], None],
+    place: Path,
+    before_change: int | None,
+    count: Path | None,
+    log: Path,
 ) -> None:
     """Never returns."""
     os.setsid()
-    log = os.open(_log(place), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    words = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(words, 1)
+    os.dup2(words, 2)
     n_changes = 0
 
     def audit(event: str, arguments: tuple[object, ...]) -> None:
@@ -208,5 +226,9 @@ def _log(place: Path) -> Path:
 
 
 def _last_words(place: Path) -> str:
-    lines = _log(place).read_text(errors="replace").strip().splitlines()
+    return _last_line(_log(place))
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
     return lines[-1] if lines else "no words"

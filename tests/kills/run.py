@@ -1,4 +1,4 @@
-"""By hand or as ``make kills``: ``python tests/kills/run.py [--kills N] [--seed N] [DOOR ...]``."""
+"""By hand or as ``make kills``: ``python tests/kills/run.py [--kills N] [--seed N] [NAME ...]``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 os.environ.update(OMP_WAIT_POLICY="PASSIVE", OMP_NUM_THREADS="1")
 sys.path.insert(0, str(Path(__file__).parent))
 
-from doors import doors, templates
+from doors import WITHOUT_MODELS, annotated, doors, trained, warm
 from killing import run, series
+from races import RACES, WRONG
 
 
 def main() -> int:
@@ -21,17 +22,28 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100, help="for each door")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, default=None, help="a folder to work in and to keep")
-    parser.add_argument("doors", nargs="*", help="by name; all by default")
+    parser.add_argument("names", nargs="*", help="doors and races by name; all by default")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kills-") as own:
         place = asked.keep or Path(own)
         template = place / "template"
-        if not (template / "done").exists():
-            template.mkdir(parents=True, exist_ok=True)
-            assert run(lambda there: templates(there) and None, template) == 0, "see template.log"
-        fine = True
+        template.mkdir(parents=True, exist_ok=True)
         known = doors(template)
-        for name in asked.doors or known:
+        names = asked.names or [*known, *RACES]
+        made = [annotated] if set(names) <= WITHOUT_MODELS else [annotated, trained]
+        for make in made:
+            if not (template / make.__name__).exists():
+                assert run(make, template) == 0, f"see {template}.log"
+                (template / make.__name__).touch()
+        if trained in made:
+            warm(template)
+        fine = True
+        for name in names:
+            if name in RACES:
+                found = RACES[name](template, place / name.replace(" ", "-"))
+                print(f"{name}:", ", ".join(f"{n} {what}" for what, n in found.items()), flush=True)
+                fine = fine and not any(found[what] for what in WRONG)
+                continue
             door = known[name]
             tally = series(door, place / name.replace(" ", "-"), kills=asked.kills, seed=asked.seed)
             print(tally, flush=True)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from runpy import run_path
 from typing import Any
 
-from killing import left_over
+from killing import left_over, side_by_side
 
 from openscenes.annotator.exchange.export import KINDS, export
 from openscenes.annotator.exchange.imports import import_objects
@@ -42,42 +42,44 @@ class Confirming(Log):
         self.confirmed = [*getattr(self, "confirmed", ()), *map(_told, snapshots)]
 
 
-def race(place: Path, *, windows: int, actions: int, seed: int = 0) -> Counter[str]:
-    """Let windows work side by side.
+def race(
+    place: Path,
+    *,
+    windows: int,
+    actions: int,
+    seed: int = 0,
+    beside: Sequence[Callable[[Path], None]] = (),
+) -> Counter[str]:
+    """Let windows work side by side in ``place / "images"``, where images may lie already.
 
+    Args:
+        beside: other work that is done at the same time.
     Returns:
         How many actions of each kind there were, how many were refused in one sentence, and
         how much went wrong: "raised", "lost", "unseen", "damaged", "left over".
     """
     images = place / "images"
-    images.mkdir(parents=True)
-    DESKS["write_images"](images)
-    for child in [_begun(place, number, windows, actions, seed) for number in range(windows)]:
-        os.waitpid(child, 0)
+    if not images.exists():
+        images.mkdir(parents=True)
+        DESKS["write_images"](images)
+
+    def window(number: int) -> Callable[[Path], None]:
+        return lambda there: _work(there, number, windows, actions, random.Random(seed + number))
+
+    failed = side_by_side([*beside, *map(window, range(windows))], place)
     log = Log(images / "openscenes" / "log.jsonl")
     lines = {_told(one) for one in log.read_new()}
     final = _state(Annotations(Log(log.path)))
     happened: Counter[str] = Counter({"damaged": len(log.damaged) + len(log.torn)})
-    for number in range(windows):
-        report = json.loads((place / f"window-{number}.json").read_text())
+    happened["raised"] += len(failed)
+    for report in (json.loads(path.read_text()) for path in place.glob("window-*.json")):
         happened.update(report["happened"])
         happened["confirmed"] += len(report["confirmed"])
         happened["lost"] += len(set(report["confirmed"]) - lines)
         happened["unseen"] += report["seen"] != final
     happened["left over"] = len(left_over(place))
+    print(*failed, sep="\n", end="")
     return happened
-
-
-def _begun(place: Path, number: int, windows: int, actions: int, seed: int) -> int:
-    child = os.fork()
-    if child:
-        return child
-    try:
-        _work(place, number, windows, actions, random.Random(f"{seed} {number}"))
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(0)
 
 
 def _work(place: Path, number: int, windows: int, actions: int, rng: random.Random) -> None:
