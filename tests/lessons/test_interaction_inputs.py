@@ -10,6 +10,8 @@ import pytest
 
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
+from openscenes.lessons.alignment import pairs
+from openscenes.lessons.evolution import sequences
 from openscenes.lessons.interactions import trials, user_inputs
 from openscenes.lessons.interactions.click_maps import ClickMap, click_map, grid_points
 from openscenes.lessons.interactions.segmentation import Training, segment, segment_all
@@ -265,3 +267,13 @@ def test_objects_of_all_sets_are_offered(monkeypatch, study):
     found = user_inputs.validation_objects(study, 3)
     assert found["coco"] == ["coco0", "coco4", "coco8"]
     assert user_inputs.flat(found) == [*found["voc"], *found["cityscapes"], *found["coco"]]
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.5, "3", True, None], ids=str)
+def test_a_lesson_counts_in_whole_numbers(value):
+    with pytest.raises(InputError, match="^n_objects is .*; give a whole number from 1"):
+        user_inputs.validation_objects(None, value)
+    with pytest.raises(InputError, match="^n_pairs is .*; give a whole number from 1"):
+        pairs.alignments(None, value)
+    with pytest.raises(InputError, match="^seeds is .*; give a whole number from 1"):
+        sequences.needed(value)
