@@ -1,4 +1,4 @@
-"""Files of the cache that tell whether they are whole: JSON that begins with its own checksum.
+"""Files of the cache that tell whether they are whole, since they hold their own checksum.
 
 A flipped digit would otherwise pass for a result. What is damaged counts as not there, which is
 said once, and is made again.
@@ -14,10 +14,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from openscenes.errors import DataError, InputError
+from openscenes.files import one_line, reason, require_regular
 from openscenes.paths import atomic
 
 _CHECKSUM = '{"sha256": "%s"'
 _HEAD = len(_CHECKSUM % ("0" * 64))
+_TAIL_BYTES = 65  # a line end and the checksum, behind plain bytes
 _told: set[Path] = set()
 
 
@@ -25,8 +31,7 @@ def keep(path: Path, value: Mapping[str, Any]) -> None:
     """Write plain data by name, whole or not at all; a folder in its place is moved aside."""
     rest = json.dumps(value, indent=1)[1:]
     rest = f",{rest}" if value else rest
-    if path.is_dir() and not path.is_symlink():
-        path.rename(path.with_name(f"{path.name}.damaged"))
+    _move_folder_aside(path)
     with atomic(path) as partial:
         partial.write_text(_CHECKSUM % _digest(rest) + rest, encoding="utf-8")
     _told.discard(path)
@@ -48,6 +53,45 @@ def kept(path: Path) -> dict[str, Any] | None:
     value: dict[str, Any] = json.loads(text)
     del value["sha256"]
     return value
+
+
+def keep_bytes(path: Path, content: bytes) -> None:
+    """The same for bytes, which their checksum follows.
+
+    Raises:
+        InputError: if the cache cannot be written.
+    """
+    try:
+        _move_folder_aside(path)
+        with atomic(path) as partial, partial.open("wb") as file:
+            file.write(content)
+            file.write(b"\n" + sha256(content).hexdigest().encode())
+    except OSError as error:
+        raise InputError(
+            f"the cache {one_line(str(path))} cannot be written ({reason(error)}); free its place, "
+            "or name another: OPENSCENES_CACHE=path/to/folder"
+        ) from None
+
+
+def kept_bytes(path: Path) -> NDArray[np.uint8] | None:
+    """What ``keep_bytes`` wrote, (N,), mapped into memory; None as ``kept``."""
+    try:
+        require_regular(path)
+        whole = np.memmap(path, dtype=np.uint8, mode="r")
+    except (DataError, OSError, ValueError):  # ValueError: an empty file cannot be mapped
+        if os.path.lexists(path):
+            _say_damaged(path)
+        return None
+    content, checksum = whole[:-_TAIL_BYTES], whole[-_TAIL_BYTES:].tobytes()
+    if checksum == b"\n" + sha256(content.data).hexdigest().encode():
+        return content
+    _say_damaged(path)
+    return None
+
+
+def _move_folder_aside(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        path.rename(path.with_name(f"{path.name}.damaged"))
 
 
 def _digest(text: str) -> str:

@@ -117,16 +117,19 @@ def test_a_changed_byte_anywhere_in_the_cache_is_noticed(tmp_path):
         assert file.read_bytes() == whole
 
 
-def test_a_pipe_in_the_cache_is_replaced_and_a_folder_told(tmp_path):
+def test_a_pipe_in_the_cache_is_replaced_and_a_folder_put_aside(tmp_path):
     root = write(tmp_path, [[24000, 24001]])
     first = cityscapes(root, "val")
     (file,) = cache_files(tmp_path)
     file.unlink()
     os.mkfifo(file)
     assert cityscapes(root, "val") == first and file.is_file()
-    file.unlink()
-    (file / "within").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"The cache .* cannot be written .*OPENSCENES_CACHE"):
+    for _ in range(2):
+        file.unlink()
+        (file / "within").mkdir(parents=True)
+        if not file.with_name(f"{file.name}.damaged").exists():
+            assert cityscapes(root, "val") == first and file.is_file()
+    with pytest.raises(InputError, match=r"the cache .* cannot be written .*OPENSCENES_CACHE"):
         cityscapes(root, "val")
 
 

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from openscenes.data.datasets import index_cache
 from openscenes.data.datasets.annotation_table import UNSIZED, USABLE, Annotations, Table
 from openscenes.data.datasets.coco_content import read_content
 from openscenes.data.datasets.images import read_header
+from openscenes.data.datasets.index_cache import digest_of
 from openscenes.data.datasets.layout import DamagedFile
 from openscenes.errors import DataError
 from openscenes.files import one_line, require_regular
+from openscenes.kept import keep_bytes, kept_bytes
 from openscenes.masks import BoolMask, decode
 from openscenes.paths import cache_dir
 
@@ -69,14 +70,14 @@ def annotation_mask(path: Path, annotation_id: int, image: Path) -> BoolMask:
 
 @lru_cache(maxsize=4)
 def _opened(path: Path, n_bytes: int, modified: int) -> Annotations:
-    key = index_cache.digest_of([FORMAT, str(path), n_bytes, modified])[:24]
+    key = digest_of([FORMAT, str(path), n_bytes, modified])[:24]
     stem = cache_dir() / "indexes" / f"coco-annotations-{key}"
     table_path, codes_path = stem.with_suffix(".npz"), stem.with_suffix(".codes")
-    table, codes = index_cache.kept(table_path), index_cache.kept(codes_path)
+    table, codes = kept_bytes(table_path), kept_bytes(codes_path)
     if table is None or codes is None:
         parsed = read_content(path)
-        index_cache.keep(codes_path, parsed.codes.tobytes())
-        index_cache.keep(table_path, _packed(parsed.table))
+        keep_bytes(codes_path, parsed.codes.tobytes())
+        keep_bytes(table_path, _packed(parsed.table))
         return parsed
     return Annotations(_unpacked(table), codes)
 

@@ -1,7 +1,4 @@
-"""Indexes on disk: read again only while no file behind them has changed.
-
-A file of the cache ends with the digest of what it holds, so that a damaged one is not believed.
-"""
+"""Indexes on disk: read again only while no file behind them has changed."""
 
 from __future__ import annotations
 
@@ -12,16 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from openscenes.data.records import Box, Index, MaskSource, ObjectRecord
-from openscenes.errors import DataError, InputError
-from openscenes.files import one_line, reason, require_regular
-from openscenes.paths import atomic, cache_dir
+from openscenes.errors import DataError
+from openscenes.files import one_line, reason
+from openscenes.kept import keep_bytes, kept_bytes
+from openscenes.paths import cache_dir
 
 FORMAT = 2
-_DIGEST_BYTES = 65  # a line end and a SHA-256 in hexadecimal digits
 
 
 def cached(
@@ -41,41 +35,12 @@ def cached(
     """
     key = digest_of([FORMAT, name, str(root), options, fingerprint(sources)])
     path = cache_dir() / "indexes" / f"{name}-{key[:24]}.json"
-    content = kept(path)
+    content = kept_bytes(path)
     if content is None:
         index = build()
-        keep(path, json.dumps(_to_json(index, root)).encode())
+        keep_bytes(path, json.dumps(_to_json(index, root)).encode())
         return index
     return _from_json(json.loads(content.tobytes()), root)
-
-
-def keep(path: Path, content: bytes) -> None:
-    """Write a file of the cache, with its digest.
-
-    Raises:
-        InputError: if the cache cannot be written.
-    """
-    try:
-        with atomic(path) as partial, partial.open("wb") as file:
-            file.write(content)
-            file.write(b"\n" + hashlib.sha256(content).hexdigest().encode())
-    except OSError as error:
-        raise InputError(
-            f"The cache {one_line(str(path))} cannot be written ({reason(error)}); free its place, "
-            "or set OPENSCENES_CACHE to a folder that can be written."
-        ) from None
-
-
-def kept(path: Path) -> NDArray[np.uint8] | None:
-    """What ``keep`` wrote, (N,), mapped into memory; None where it is missing or damaged."""
-    try:
-        require_regular(path)
-        whole = np.memmap(path, dtype=np.uint8, mode="r")
-    except (DataError, OSError, ValueError):  # ValueError: an empty file cannot be mapped
-        return None
-    content, digest = whole[:-_DIGEST_BYTES], whole[-_DIGEST_BYTES:].tobytes()
-    wanted = b"\n" + hashlib.sha256(content.data).hexdigest().encode()
-    return content if digest == wanted else None
 
 
 def digest_of(value: object) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from openscenes.errors import DataError, InputError
 from openscenes.files import inside, one_line, read_text
+from openscenes.paths import is_folder
 
 
 class DamagedFile(DataError):
@@ -34,7 +35,7 @@ def data_root(root: Path | str) -> Path:
 def require_folder(root: Path, below: str, name: str) -> Path:
     """Return ``root / below``; a DataError says what was wanted where there is no such folder."""
     folder = root / below
-    if not os.path.isdir(folder):  # noqa: PTH112  no error where no disk can hold such a path
+    if not is_folder(folder):
         raise DataError(
             f"{name} needs the folder {one_line(str(folder))}, which does not exist; "
             f"pass as root the folder that contains {one_line(below)}."
@@ -44,7 +45,7 @@ def require_folder(root: Path, below: str, name: str) -> Path:
 
 def require_file(path: Path, name: str, choices: Iterable[str] = ()) -> Path:
     """Return the path; a DataError says which splits are there where there is no such file."""
-    if not os.path.isfile(path):  # noqa: PTH113  as above
+    if not os.path.isfile(path):  # noqa: PTH113  no error for a name that no disk can hold
         there = one_line(", ".join(sorted(choices)) or "none")
         raise DataError(
             f"{name} needs the file {one_line(str(path))}, which does not exist; "
