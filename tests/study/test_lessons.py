@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from openscenes.errors import DataError, InputError
 from openscenes.paths import PROJECT
 from openscenes.study import command
-from openscenes.study.command import lesson_notebooks, make_lessons
+from openscenes.study.command import from_notebooks, lesson_notebooks, make_lessons
+from openscenes.study.plan.requirements import missing
 
 
 @pytest.fixture
@@ -54,6 +56,28 @@ def test_a_second_call_runs_nothing_and_an_edited_page_is_made_again(
 def test_pages_with_photographs_stay_out_of_the_reports(
     tmp_path: Path, ran: list[tuple[str, Path, dict]]
 ) -> None:
-    list(make_lessons("study", tmp_path, "cpu"))
+    for name in missing(None):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    list(make_lessons("study", tmp_path / "data", "cpu"))
     assert {page.is_relative_to(PROJECT / "reports") for _, page, _ in ran} == {False}
     assert all(page.is_relative_to(tmp_path / "cache") for _, page, _ in ran)
+
+
+def test_what_lessons_lack_is_said_before_the_first_runs(
+    tmp_path: Path, ran: list[tuple[str, Path, dict]]
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="needs to know where they lie"):
+        list(make_lessons("study", None, "cpu"))
+    with pytest.raises(DataError, match="the lessons need VOCdevkit.* give a whole data folder"):
+        list(make_lessons("study", tmp_path / "data", "cpu"))
+    with pytest.raises(InputError, match="cannot be written to .* --reports path/to/folder"):
+        list(make_lessons("smoke", None, "cpu", tmp_path / "file"))
+    assert not ran
+
+
+def test_a_path_of_bytes_that_are_no_text_cannot_stand_in_a_notebook(tmp_path: Path) -> None:
+    assert from_notebooks(PROJECT / "é\n") == "../é\n"
+    with pytest.raises(InputError, match="holds what no text has"):
+        from_notebooks(tmp_path / "\udcff")

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from openscenes.errors import InputError
 from openscenes.paths import PROJECT
 from openscenes.study.pages import tables
 from openscenes.study.profiles import profile_named
@@ -153,3 +154,15 @@ def test_five_files_are_written_whole(table, tmp_path):
 def test_the_demo_reports_at_the_top_and_others_in_their_own_folder():
     assert tables.reports_folder(profile_named("demo")) == PROJECT / "reports"
     assert tables.reports_folder(profile_named("paper")) == PROJECT / "reports" / "paper"
+
+
+def test_reports_go_where_they_are_asked_to_go(tmp_path, monkeypatch):
+    demo = profile_named("demo")
+    assert tables.reports_folder(demo, "") == tables.reports_folder(demo) == PROJECT / "reports"
+    assert tables.reports_folder(demo, str(tmp_path)) == tables.reports_folder(demo, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "2024").mkdir()
+    assert tables.reports_folder(demo, 2024).resolve() == tmp_path / "2024"
+    for wrong in (5, 0, True, 2.5):
+        with pytest.raises(InputError, match="^reports is .*, and text is wanted"):
+            tables.reports_folder(demo, wrong)

@@ -4,6 +4,7 @@ import os
 import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
@@ -189,3 +190,18 @@ def test_a_workers_mistake_comes_back_as_its_sentence(
     returned = pickle.loads(pickle.dumps(caught.value))
     assert isinstance(returned, OpenScenesError)
     assert str(returned) == str(damage)
+
+
+def test_a_worker_that_the_system_ended_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ended(ThreadPoolExecutor):
+        def __init__(self, n_jobs: int, _context: object, **_options: object) -> None:
+            super().__init__(n_jobs)
+
+    def ended(_where: object, _task: object) -> str:
+        raise BrokenProcessPool("A process in the process pool was terminated abruptly")
+
+    monkeypatch.setattr(scheduler, "ProcessPoolExecutor", Ended)
+    monkeypatch.setattr(scheduler, "_in_process", ended)
+    tasks = [scheduler.Training(initial("voc", seed)) for seed in range(2)]
+    with pytest.raises(OpenScenesError, match="ended by the system.* goes on where it was"):
+        list(scheduler._side_by_side(tasks, 2, ("smoke", None, "cpu")))
