@@ -27,9 +27,9 @@ def write_image(path, seed=0, size=SIZE, orientation=None, **how):
     return path
 
 
-def opened(folder):
+def opened(folder, workspace=None):
     """The workspace of a folder, as a new window sees it."""
-    workspace = open_workspace(folder)
+    workspace = open_workspace(folder, workspace)
     return SimpleNamespace(workspace=workspace, annotations=Annotations(Log(workspace.log_path)))
 
 

@@ -176,3 +176,14 @@ def test_a_users_path_may_begin_at_home(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert user_path("~/x/../out") == user_path("out") == tmp_path / "out"
+
+
+def test_the_images_of_an_export_that_are_annotated_are_not_replaced(there, tmp_path):
+    out = tmp_path / "out"
+    export(there.annotations, there.workspace, "coco", out)
+    again = tools.opened(out / "train2017", tmp_path / "kept")
+    tools.accept(again, "a.jpg", MASK)
+    before = content(out)
+    with pytest.raises(InputError, match="holds the images or the workspace"):
+        export(again.annotations, again.workspace, "coco", out)
+    assert content(out) == before

@@ -66,6 +66,7 @@ def export(
         raise InputError(reasons)
     target = workspace.folder / "exports" / kind if folder is None else user_path(folder)
     with whole_folder(target, kind) as partial:
+        _require_apart(target, workspace)
         described, told = _WRITERS[kind](chosen, partial)
         mark(partial, kind, described)
     n_objects = sum(len(image.objects) for image in chosen)
@@ -75,3 +76,12 @@ def export(
 _WRITERS: dict[Kind, Callable[[Sequence[ExportedImage], Path], tuple[Described, list[str]]]] = {
     "coco": write_coco, "voc": write_voc, "png": write_png,
 }  # fmt: skip
+
+
+def _require_apart(target: Path, workspace: Workspace) -> None:
+    """The copies of an older export may be what is annotated: they are not replaced then."""
+    for used in (workspace.images, workspace.folder):
+        if used.resolve().is_relative_to(target.resolve()):
+            raise InputError(
+                f"{one_line(str(target))} holds the images or the workspace; choose another folder."
+            )

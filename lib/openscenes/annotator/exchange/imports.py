@@ -76,9 +76,10 @@ def import_objects(
     made, n_placed = _made(found, places, tally, strict=strict)
     if found and not n_placed:
         why = " ".join([*places.lost, *tally.sentences()])
+        where = one_line(str(workspace.images))
         raise DataError(
-            f"None of the {len(found)} object(s) of {one_line(str(path))} lies on an image in "
-            f"{one_line(str(workspace.images))}; open the folder that they were made for. {why}"
+            f"None of the {len(found)} object(s) of {one_line(str(path))} can be placed on an "
+            f"image in {where}; open the folder that they were made for, or mend this: {why}"
         )
     new, n_known = _news(made, annotations, tally)
     added = annotations.add([_clicked(one) for one in counted("clicks", new)])
