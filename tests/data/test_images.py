@@ -15,7 +15,13 @@ from openscenes.data.datasets.images import orientation, read_header, read_image
 from openscenes.data.datasets.labels import read_labels
 from openscenes.data.datasets.layout import DamagedFile
 from openscenes.data.datasets.orientation import turned, turned_back
-from openscenes.data.examples import Example, ImageCache, clicked_object, from_clicks
+from openscenes.data.examples import (
+    Example,
+    ImageCache,
+    clicked_object,
+    from_clicks,
+    labelled_object,
+)
 from openscenes.errors import DataError
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -335,3 +341,13 @@ def test_chunks_of_a_png_that_is_cut(tmp_path):
     data = saved(RGB, tmp_path / "a.png").read_bytes()
     assert [kind for kind, _ in png_chunks(io.BytesIO(data))] == [b"IHDR", b"IDAT", b"IEND"]
     assert [kind for kind, _ in png_chunks(io.BytesIO(data[:-4]))] == [b"IHDR", b"IDAT"]
+
+
+def test_the_mask_of_a_users_object_lies_on_the_upright_image(tmp_path):
+    image = saved(RGB, tmp_path / "a.jpg", exif=tagged(6))
+    mask = saved(np.ones((30, 20), np.uint8), tmp_path / "a.png")
+    example = labelled_object(image, mask, (0, 0, 30, 20), (9, 9), class_index=1)
+    assert example.upright and example.supervision.area == 600
+    stored = saved(np.ones((20, 30), np.uint8), tmp_path / "b.png")
+    with pytest.raises(DataError, match="mask differs in size from its image"):
+        labelled_object(image, stored, (0, 0, 20, 30), (9, 9), class_index=1)

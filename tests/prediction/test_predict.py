@@ -395,6 +395,25 @@ def test_the_command_line_writes_masks(image_file, image, file, asked, tmp_path,
     }
 
 
+def test_the_command_line_turns_the_image_upright(image, file, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter clockwise
+    Image.fromarray(image).save(tmp_path / "turned.png", exif=exif)
+    Image.fromarray(np.rot90(image, -1)).save(tmp_path / "upright.png")
+    interaction = ("--box", 12, 10, 40, 30, "--point", 25, 20)
+    written = []
+    for name in ("turned", "upright"):
+        outputs = [
+            f"--{kind}={tmp_path / f'{name}-{kind}.png'}" for kind in predict_command.OUTPUTS
+        ]
+        options = ("--model", file, "--device", "cpu", "--precision", "fp32", *outputs)
+        assert command(tmp_path / f"{name}.png", *interaction, *options) == 0
+        made = (tmp_path / f"{name}-{kind}.png" for kind in predict_command.OUTPUTS)
+        written.append([np.array(Image.open(path)) for path in made])
+    assert [pixels.shape[:2] for pixels in written[0]] == [(64, 48)] * 3
+    assert all((one == other).all() for one, other in zip(*written, strict=True))
+
+
 def test_the_overlay_shows_object_box_and_point():
     image, mask = np.zeros((20, 20, 3), np.uint8), np.zeros((20, 20), bool)
     mask[6:9, 6:9] = True

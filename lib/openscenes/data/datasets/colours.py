@@ -29,8 +29,8 @@ def rgb_of(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode == "LAB":  # Pillow keeps a and b from -128, OpenCV from 0
         moved = np.asarray(image) ^ np.array([0, 128, 128], np.uint8)
         return np.asarray(cv2.cvtColor(moved, cv2.COLOR_LAB2RGB), np.uint8)
-    if not image.has_transparency_data:
-        return np.array(image.convert("RGB"))
+    if not image.has_transparency_data:  # of RGB to RGB, Pillow would make a copy
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
     visible = image.convert("LA") if image.mode == "La" else image
     visible = visible.convert("RGBA")
     ground = Image.new("RGB", visible.size, "white")
