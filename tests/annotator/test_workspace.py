@@ -145,6 +145,21 @@ def test_facts_of_an_image(tmp_path):
     assert facts == ("a/b.jpg", sha256(path.read_bytes()).hexdigest()[:16], (6, 8), "", 1)
 
 
+def test_a_name_of_several_lines_stays_on_the_line_of_its_sentence(tmp_path):
+    image(tmp_path / "two\nlines" / "a.jpg")
+    workspace = open_workspace(tmp_path / "two\nlines")
+    (workspace.folder / "workspace.json").write_text('{"format": "\\u202e"}')
+    for act in (
+        lambda: workspace_of(workspace.folder), lambda: workspace.facts("../\u202e.jpg"),
+        lambda: open_workspace(workspace.images / "none"),
+        lambda: digest_of(workspace.images / "b"),
+        lambda: open_workspace(tmp_path / "two\nlines"), lambda: workspace_of("\n/log.jsonl"),
+    ):  # fmt: skip
+        with pytest.raises(OpenScenesError) as raised:
+            act()
+        assert str(raised.value).isprintable()
+
+
 def test_folders_that_hold_no_image_are_told(tmp_path):
     with pytest.raises(InputError, match="There is no folder .*photos; give the folder that holds"):
         open_workspace(tmp_path / "photos")
@@ -309,9 +324,11 @@ def test_what_is_no_file_of_a_workspace_is_told(tmp_path, name, kind):
 def test_a_log_that_is_not_the_workspaces_is_told(tmp_path):
     image(tmp_path / "a.jpg")
     folder = open_workspace(tmp_path).folder
-    with pytest.raises(InputError, match=r"none.jsonl does not exist, and is not the log of"):
+    with pytest.raises(
+        InputError, match=r"none.jsonl does not exist and is not its log; give .*log.jsonl"
+    ):
         workspace_of(folder / "none.jsonl")
-    with pytest.raises(InputError, match=r"workspace.json is not the log of .*; give .*log.jsonl"):
+    with pytest.raises(InputError, match=r"workspace.json is not its log; give .*log.jsonl"):
         workspace_of(folder / "workspace.json")
     with pytest.raises(InputError, match="begins with nobody's home folder"):
         workspace_of("~nobody-of-that-name/log.jsonl")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openscenes.errors import InputError
+from openscenes.files import one_line
 from openscenes.paths import folder_of
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def _accepted(workspace: Workspace) -> tuple[Snapshot, ...]:
 
     if not os.path.lexists(workspace.log_path):
         raise InputError(
-            f"There is no log {workspace.log_path}; accept some objects in the annotator first."
+            f"There is no log {one_line(str(workspace.log_path))}; accept some objects "
+            "in the annotator first."
         )
     log = Log(workspace.log_path)
     accepted = Annotations(log).accepted()

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from openscenes.annotator.store.lines import shown
 from openscenes.annotator.store.snapshot import is_plain
 from openscenes.data.datasets.images import Header, read_header, read_image
 from openscenes.errors import DataError
@@ -67,7 +68,7 @@ def digest_of(image: Path) -> str:
         return _digest(image, *_state(image))
     except OSError as error:
         raise DataError(
-            f"{image} cannot be read ({reason(error)}); bring the file back."
+            f"{shown(image)} cannot be read ({reason(error)}); bring the file back."
         ) from error
 
 

@@ -10,11 +10,12 @@ from io import FileIO
 from pathlib import Path
 
 from openscenes.errors import InputError
-from openscenes.files import require_regular
+from openscenes.files import one_line, reason, require_regular
 
 LONGEST_BYTES = 1 << 26  # of one line; a longer one is none of ours
 _BLOCK = 1 << 16
 _ENDS = 256
+_LONGEST_SHOWN = 1000  # characters of a path
 _MAY_LOOK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -69,6 +70,11 @@ def ends(path: Path, length: int) -> bytes:
         return first + file.read(min(_ENDS, length))
 
 
+def shown(path: Path) -> str:
+    """A path for a sentence: on one line, whatever its name holds."""
+    return one_line(str(path), _LONGEST_SHOWN)
+
+
 class NotWritable(InputError):
     """Nothing can be written at a place.
 
@@ -79,7 +85,7 @@ class NotWritable(InputError):
     def __init__(self, place: Path, error: OSError) -> None:
         """Say why, and how to mend it."""
         super().__init__(
-            f"{place} cannot be written to ({error.strerror or error}); give a workspace in a "
+            f"{shown(place)} cannot be written to ({reason(error)}); give a workspace in a "
             "folder that exists, that you may write to and that has room."
         )
         self.may_look = error.errno in _MAY_LOOK

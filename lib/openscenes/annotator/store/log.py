@@ -19,12 +19,13 @@ from openscenes.annotator.store.lines import (
     NotWritable,
     append_whole,
     ends,
+    shown,
     whole_lines,
     writing,
 )
 from openscenes.annotator.store.snapshot import Snapshot, from_json, to_json
 from openscenes.errors import DataError, InputError
-from openscenes.files import require_regular
+from openscenes.files import reason, require_regular
 
 LOG_NAME = "log.jsonl"
 PATIENCE_S = 10.0
@@ -59,7 +60,7 @@ class Log:
             self._lock.acquire()
         except Timeout:
             raise DataError(
-                f"{self.path} has been locked by another window for more than "
+                f"{shown(self.path)} has been locked by another window for more than "
                 f"{self._lock.timeout:g} s; close that window and try again."
             ) from None
         except OSError as error:
@@ -103,7 +104,7 @@ class Log:
             known_by = ends(self.path, read_to) if lines else self._ends
         except OSError as error:
             raise DataError(
-                f"{self.path} cannot be read ({error.strerror or error}); mend its permissions."
+                f"{shown(self.path)} cannot be read ({reason(error)}); mend its permissions."
             ) from error
         self._count(lines, read)
         self._read_to, self._n_lines, self._ends = read_to, self._n_lines + len(lines), known_by
@@ -115,8 +116,8 @@ class Log:
                "cut short by a crash, never confirmed": self.torn}  # fmt: skip
         parts = [f"line{'s' * (len(numbers) > 1)} {_listed(numbers)} ({reason})"
                  for reason, numbers in why.items() if numbers]  # fmt: skip
-        said = f"In {self.path}, {' and '.join(parts)} could not be used; all other lines count."
-        return said if parts else ""
+        said = f"{' and '.join(parts)} could not be used; all other lines count."
+        return f"In {shown(self.path)}, {said}" if parts else ""
 
     def _new_lines(self) -> list[bytes | int]:
         """Lines with their end; of those too long to be one, the length in bytes."""
@@ -130,7 +131,7 @@ class Log:
         if shorter or (self._read_to and ends(self.path, self._read_to) != self._ends):
             change = "shorter than" if shorter else "not the file that it was"
             raise DataError(
-                f"{self.path} is {change} when it was last read; it is only ever "
+                f"{shown(self.path)} is {change} when it was last read; it is only ever "
                 "added to, so bring the whole file back and open it again."
             )
 

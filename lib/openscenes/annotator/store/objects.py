@@ -25,6 +25,7 @@ from openscenes.annotator.store.snapshot import (
 from openscenes.annotator.store.steps import Step, Steps
 from openscenes.data.records import Box, Interaction
 from openscenes.errors import InputError
+from openscenes.files import one_line
 from openscenes.masks import BoolMask
 
 
@@ -116,8 +117,8 @@ class Annotations:
             if not kept or any(one.size != facts.size for one in kept):
                 sizes = ", ".join(sorted({str(one.size) for one in kept})) or "no object"
                 raise InputError(
-                    f"{facts.path} is of {facts.size} pixels and cannot stand for the image "
-                    f"{digest}, with {sizes}; bring the former file back."
+                    f"{one_line(facts.path)} is of {facts.size} pixels and cannot stand for the "
+                    f"image {digest}, with {sizes}; bring the former file back."
                 )
             made = tuple(
                 replace(

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from openscenes.annotator.store.history import is_name
 from openscenes.annotator.store.image_files import kind_of
+from openscenes.annotator.store.lines import shown
 from openscenes.annotator.store.snapshot import is_plain
 from openscenes.errors import DataError, InputError
 from openscenes.files import read_json, reason
@@ -51,7 +52,7 @@ class Version:
         for known in get_args(InitialSet):
             if named == known:
                 return known
-        raise DataError(f"{self.folder / ABOUT} names no initial_set; put the file back.")
+        raise DataError(f"{shown(self.folder / ABOUT)} names no initial_set; put the file back.")
 
     @property
     def model(self) -> Model:
@@ -80,23 +81,25 @@ def read_version(folder: Path) -> Version:
     """
     if kind_of(folder / WEIGHTS) != "file":
         raise InputError(
-            f"Version {folder.name} is not whole: {folder / WEIGHTS} is missing; put the file "
-            "back, roll back, or begin with a new workspace."
+            f"Version {folder.name} is not whole: {shown(folder / WEIGHTS)} is missing; put the "
+            "file back, roll back, or begin with a new workspace."
         )
     try:
         cut_short = _is_cut_short(folder / WEIGHTS)
     except OSError as error:
-        raise DataError(f"{folder / WEIGHTS} cannot be read ({reason(error)}); mend it.") from error
+        raise DataError(
+            f"{shown(folder / WEIGHTS)} cannot be read ({reason(error)}); mend it."
+        ) from error
     if cut_short:
         raise DataError(
-            f"Version {folder.name} cannot be used: {folder / WEIGHTS} is cut short; put the file "
-            "back, or roll back."
+            f"Version {folder.name} cannot be used: {shown(folder / WEIGHTS)} is cut short; put "
+            "the file back, or roll back."
         )
     about = read_json(folder / ABOUT, "description")
     if fault := _fault(folder.name, about):
         raise DataError(
-            f"Version {folder.name} cannot be used: {folder / ABOUT} has {fault}; put the file "
-            "back, or roll back."
+            f"Version {folder.name} cannot be used: {shown(folder / ABOUT)} has {fault}; put the "
+            "file back, or roll back."
         )
     return Version(folder.name, folder, about)
 

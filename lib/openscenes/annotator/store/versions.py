@@ -21,7 +21,7 @@ from openscenes.annotator.store.history import (
     n_unread,
 )
 from openscenes.annotator.store.image_files import kind_of
-from openscenes.annotator.store.lines import writing
+from openscenes.annotator.store.lines import shown, writing
 from openscenes.annotator.store.version_files import (
     ABOUT,
     WEIGHTS,
@@ -67,7 +67,7 @@ class Versions:
         """One sentence about versions and decisions that cannot be used; "" where all can."""
         n, damaged = n_unread(self._history_file), []
         if n:
-            damaged = [f"{n} line(s) of {self._history_file} could not be read"]
+            damaged = [f"{n} line(s) of {shown(self._history_file)} could not be read"]
         damaged += [f"version {name} could not be used" for name in self._added()
                     if not self.is_whole(name) and kind_of(self.folder / name)]  # fmt: skip
         taken, current = in_use(self.history()), self.current()
@@ -106,8 +106,8 @@ class Versions:
         while (parent := line[-1].parent) is not None:
             if parent in {one.name for one in line}:
                 raise DataError(
-                    f"Version {version.name} cannot be used: by {line[-1].folder / ABOUT}, it "
-                    f"comes from {parent}, which comes from it; put the file back, or roll back."
+                    f"Version {version.name} cannot be used: by {shown(line[-1].folder / ABOUT)}, "
+                    f"it comes from {parent}, which comes from it; put the file back, or roll back."
                 )
             line.append(self.read(parent))
         return line[::-1]

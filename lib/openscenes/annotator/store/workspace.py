@@ -24,7 +24,7 @@ from openscenes.annotator.store.image_files import (
     pixel_digest,
     pixel_digest_of,
 )
-from openscenes.annotator.store.lines import NotWritable, writing
+from openscenes.annotator.store.lines import NotWritable, shown, writing
 from openscenes.annotator.store.log import LOG_NAME, Log
 from openscenes.annotator.store.snapshot import ImageFacts, is_plain
 from openscenes.errors import DataError, InputError
@@ -77,7 +77,8 @@ class Workspace:
         path = Path(os.path.normpath(self.images / image))
         if not path.is_relative_to(self.images) or leads_up(self.images, path):
             raise InputError(
-                f"{path} does not lie in {self.images}; put it there, or open its folder."
+                f"{shown(path)} does not lie in {shown(self.images)}; put it there, or open "
+                "its folder."
             )
         header = header_of(path)
         return ImageFacts(
@@ -135,12 +136,12 @@ def workspace_of(log: Path | str) -> Workspace:
     images = _images_named_in(folder)
     if images is None:
         raise InputError(
-            f"{folder} holds no {WORKSPACE_FILE}, so it is no workspace; give the "
+            f"{shown(folder)} holds no {WORKSPACE_FILE}, so it is no workspace; give the "
             f"{LOG_NAME} of a folder that the annotator has made."
         )
     if path not in (folder, folder / LOG_NAME):
-        found = "is not" if os.path.lexists(path) else "does not exist, and is not"
-        raise InputError(f"{path} {found} the log of {folder}; give {folder / LOG_NAME}.")
+        found = "is not" if os.path.lexists(path) else "does not exist and is not"
+        raise InputError(f"{shown(path)} {found} its log; give {shown(folder / LOG_NAME)}.")
     return Workspace(images, folder)
 
 
@@ -152,14 +153,14 @@ def images_of(folder: Path | str, workspace: Path | str | None = None) -> tuple[
     """
     root = _absolute(folder)
     if kind_of(root) != "folder":
-        name = one_line(str(root))
+        name = shown(root)
         raise InputError(f"There is no folder {name}; give the folder that holds your images.")
     found = image_files(root, root / DEFAULT_NAME if workspace is None else _absolute(workspace))
     if not found.images:
         kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-        why = [f"{one_line(str(path))} is left out: {reason}" for path, reason in found.left_out]
+        why = [f"{shown(path)} is left out: {reason}" for path, reason in found.left_out]
         raise InputError("; ".join(
-            [f"{root} holds no image; put files of a kind among {kinds} there", *why[:3]]
+            [f"{shown(root)} holds no image; put files of a kind among {kinds} there", *why[:3]]
         ) + ".")  # fmt: skip
     return found.images
 
@@ -223,10 +224,10 @@ def _pixel_digests(workspace: Workspace) -> dict[str, str]:
 def _lost(workspace: Workspace, there: Path | None, name: str) -> str:
     if there is not None:
         return (
-            f"{there} has changed since it was annotated; bring the former file back, or take "
-            "it for the same image in the annotator."
+            f"{shown(there)} has changed since it was annotated; bring the former file back, or "
+            "take it for the same image in the annotator."
         )
-    gone = one_line(f"{workspace.images / str(name)}")
+    gone = shown(workspace.images / str(name))
     return f"{gone} is gone, and no other file has its content; bring the file back."
 
 
@@ -239,8 +240,8 @@ def _claim(workspace: Workspace) -> None:
             return
     if known is not None and kind_of(known) == "folder":
         raise InputError(
-            f"The workspace {workspace.folder} belongs to the images in {known}; choose another "
-            f"workspace for {workspace.images}."
+            f"The workspace {shown(workspace.folder)} belongs to the images in {shown(known)}; "
+            f"choose another workspace for {shown(workspace.images)}."
         )
     try:
         images = Path(os.path.relpath(workspace.images, workspace.folder)).as_posix()
@@ -260,12 +261,12 @@ def _images_named_in(folder: Path) -> Path | None:
     made_by = content.get("format") if isinstance(content, dict) else None
     if made_by != FORMAT:
         raise InputError(
-            f"{path} has the format {made_by!r:.40}, and this version knows {FORMAT}; update "
-            "openscenes, or choose another workspace."
+            f"{shown(path)} has the format {made_by!r:.40}, and this version knows {FORMAT}; "
+            "update openscenes, or choose another workspace."
         )
     images = content.get("images")
     if not is_plain(images):
-        raise DataError(f"{path} names no folder of images; choose another workspace.")
+        raise DataError(f"{shown(path)} names no folder of images; choose another workspace.")
     return Path(os.path.normpath(folder / images))
 
 
@@ -273,4 +274,6 @@ def _absolute(path: Path | str) -> Path:
     try:
         return Path(os.path.normpath(Path(path).expanduser().absolute()))
     except RuntimeError:  # "~name" of nobody
-        raise InputError(f"{path} begins with nobody's home folder; give a whole path.") from None
+        raise InputError(
+            f"{shown(Path(path))} begins with nobody's home folder; give a whole path."
+        ) from None
