@@ -503,7 +503,7 @@ def test_wrong_root_split_and_file_are_one_sentence(tmp_path):
         coco(tmp_path, "val")
 
 
-@pytest.mark.parametrize("fraction", [0.0, -0.1, 1.5, float("nan")])
+@pytest.mark.parametrize("fraction", [0.0, -0.1, 1.5, float("nan"), "0.1", True, None])
 def test_fraction_out_of_range_is_refused(tmp_path, fraction):
     with pytest.raises(InputError, match=r"must lie in \(0, 1\], got"):
         coco(tmp_path, "val", fraction=fraction)

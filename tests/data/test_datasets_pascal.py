@@ -272,6 +272,20 @@ def test_min_area_below_one_is_refused(tmp_path):
         voc(tmp_path, "train", min_area=0)
 
 
+@pytest.mark.parametrize("read", [voc, sbd], ids=["voc", "sbd"])
+def test_what_no_reader_can_be_asked_is_refused(tmp_path, read):
+    for min_area in ("4", True, 0.5, float("nan"), None, 10**400):
+        with pytest.raises(InputError, match="min_area must be at least 1 pixel, got"):
+            read(tmp_path, "train", min_area=min_area)
+    with pytest.raises(InputError, match="split is a int; give a str"):
+        read(tmp_path, 7)
+    with pytest.raises(InputError, match="None is no folder of data .*; give its whole path"):
+        read(None, "train")
+    for root in (tmp_path / ("x" * 300), "a\0b", "~nobody-of-this-name"):
+        with pytest.raises((DataError, InputError)):
+            read(root, "train")
+
+
 def test_reading_after_a_change_says_to_index_again(tmp_path):
     base = write_voc(tmp_path, {"train": ["a"]})
     record = voc(tmp_path, "train").records[1]

@@ -111,6 +111,15 @@ def test_the_file_of_another_network_means_from_the_beginning(shape, tmp_path):
     assert equal(network.state_dict(), before) and not optimiser.state
 
 
+def test_the_file_of_another_optimiser_means_from_the_beginning(tmp_path):
+    network, optimiser = make("sgd")
+    steps(network, optimiser, 1)
+    save(tmp_path / "resume.safetensors", network, optimiser, TrainState(3, 1))
+    again, its_optimiser = make("adamw")
+    assert restore(tmp_path / "resume.safetensors", again, its_optimiser) == TrainState()
+    steps(again, its_optimiser, 1)
+
+
 def test_what_is_no_resume_file_means_from_the_beginning(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "text").write_text("hello")
@@ -121,7 +130,7 @@ def test_what_is_no_resume_file_means_from_the_beginning(tmp_path):
            '{"sums": []}', '{"sums": {"ce": NaN}}', '{"history": [{"ce": "a"}]}', '{"history": 7}',
            "{"]  # fmt: skip
     for number, position in enumerate(odd):
-        write_tensors(state, tmp_path / f"{number}", {"position": position})
+        write_tensors(state, tmp_path / f"{number}", {"position": position, "optimiser": "AdamW"})
     for name in ("pipe", "text", "other", "", *map(str, range(len(odd)))):
         assert restore(tmp_path / name, network, optimiser) == TrainState(), name
 

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import zipfile
 
 import pytest
 import torch
@@ -46,6 +47,23 @@ def test_what_is_written_is_read_here_and_by_the_library(written):
     header = written.read_bytes()[8:]
     names = json.JSONDecoder().raw_decode(header.decode("latin-1"))[0]["__metadata__"]
     assert list(names) == sorted(names)
+
+
+def test_half_a_character_in_the_metadata_does_not_spoil_the_file(tmp_path):
+    write_tensors(STATE, tmp_path / "a.safetensors", {"label": "a\ud800b"})
+    assert read_tensors(tmp_path / "a.safetensors")[1] == {"label": "a?b"}
+
+
+def test_a_pth_that_swells_when_it_is_unpacked_is_refused(tmp_path):
+    torch.save(STATE, tmp_path / "a.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "a.pth") as plain,
+        zipfile.ZipFile(tmp_path / "b.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    with pytest.raises(WeightsError, match="its parts are compressed"):
+        read_state(tmp_path / "b.pth")
 
 
 def test_files_without_a_digest_are_read(tmp_path):

@@ -83,7 +83,8 @@ def save(
     """Write network, optimiser and position to one safetensors file."""
     tensors = {f"{NETWORK}{name}": value for name, value in network.state_dict().items()}
     tensors |= _optimiser_tensors(optimiser)
-    write_tensors(tensors, path, {"position": json.dumps(asdict(state))})
+    about = {"position": json.dumps(asdict(state)), "optimiser": type(optimiser).__name__}
+    write_tensors(tensors, path, about)
 
 
 def restore(path: Path | None, network: nn.Module, optimiser: torch.optim.Optimizer) -> TrainState:
@@ -95,6 +96,8 @@ def restore(path: Path | None, network: nn.Module, optimiser: torch.optim.Optimi
         return TrainState()
     try:
         tensors, metadata = read_tensors(path)
+        if metadata["optimiser"] != type(optimiser).__name__:
+            return TrainState()
         state = _position(json.loads(metadata["position"]))
         moments = _moments(optimiser, tensors)
         weights = {n.removeprefix(NETWORK): t for n, t in tensors.items() if n.startswith(NETWORK)}

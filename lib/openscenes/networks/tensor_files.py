@@ -46,7 +46,8 @@ def write_tensors(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str
     """
     plain = save({name: value.detach().cpu().contiguous() for name, value in state.items()})
     names, body = _parts(np.frombuffer(plain, dtype=np.uint8))
-    about = {**metadata, _DIGEST: _digest(dict(metadata), names, body)}
+    told = {name: value.encode(errors="replace").decode() for name, value in metadata.items()}
+    about = {**told, _DIGEST: _digest(told, names, body)}
     text = json.dumps({_ABOUT: dict(sorted(about.items())), **names}).encode()
     text += b" " * (-len(text) % _LENGTH_BYTES)
     with atomic(path) as partial, partial.open("wb") as file:
@@ -125,8 +126,10 @@ def _of_pytorch(path: Path) -> State:
 
 
 def _check_sums(path: Path) -> None:
-    """PyTorch does not compare the check sums of a file's parts."""
+    """PyTorch does not compare the check sums of a file's parts, which it never packs."""
     with zipfile.ZipFile(path) as parts:
+        if any(part.compress_type != zipfile.ZIP_STORED for part in parts.infolist()):
+            raise ValueError("its parts are compressed")
         damaged = parts.testzip()
     if damaged is not None:
         raise ValueError(f"the check sum of {damaged} does not fit")

@@ -17,7 +17,7 @@ from openscenes.data.datasets import index_cache
 from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble, each
 from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.labels import objects_of, read_labels, regions
-from openscenes.data.datasets.layout import data_root, require_folder, require_min_area
+from openscenes.data.datasets.layout import asked, require_folder
 from openscenes.data.records import Index
 
 INSTANCE_CLASSES = {
@@ -41,10 +41,9 @@ def cityscapes(root: Path, split: str, *, min_area: int = 1) -> Index:
         min_area: smallest object kept, in pixels.
     Raises:
         DataError: if a folder is missing or no object is left.
-        InputError: if ``min_area`` is below 1.
+        InputError: if ``min_area`` is below 1, or another argument of the wrong kind.
     """
-    require_min_area(min_area)
-    root = data_root(root)
+    root = asked(root, split, min_area)
     images = require_folder(root, f"leftImg8bit/{split}", NAME)
     masks = require_folder(root, f"gtFine/{split}", NAME)
     places = _image_places(images, masks)

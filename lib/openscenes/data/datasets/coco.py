@@ -20,14 +20,14 @@ from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble, e
 from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.layout import (
     DamagedFile,
-    data_root,
+    asked,
     member,
     require_file,
     require_folder,
-    require_min_area,
 )
 from openscenes.data.records import Box, Index, MaskSource
 from openscenes.errors import InputError
+from openscenes.files import number, one_line
 from openscenes.seeding import derive_seed
 
 NAME = "COCO 2017"
@@ -52,10 +52,10 @@ def coco(
         DataError: if a folder or the annotation file is missing or unusable, or no object is left.
         InputError: if ``fraction`` or ``min_area`` is out of range.
     """
-    require_min_area(min_area)
-    if not 0 < fraction <= 1:
-        raise InputError(f"fraction must lie in (0, 1], got {fraction}; 0.1 takes 10 % of images.")
-    root, short = data_root(root), split.removesuffix("2017")
+    root, short = asked(root, split, min_area), split.removesuffix("2017")
+    if not number(fraction, 0, 1):
+        told = f"fraction must lie in (0, 1], got {one_line(repr(fraction))}"
+        raise InputError(f"{told}; 0.1 takes 10 % of images.")
     folder = require_folder(root, "annotations", NAME)
     there = (path.stem.removeprefix("instances_") for path in folder.glob("instances_*.json"))
     path = require_file(folder / f"instances_{short}2017.json", NAME, there)

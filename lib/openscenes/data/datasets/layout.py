@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from openscenes.errors import DataError, InputError
-from openscenes.files import inside, one_line, read_text
+from openscenes.files import inside, one_line, read_text, reason, whole_number
+from openscenes.masks import MAX_PIXELS
 from openscenes.paths import is_folder
+from openscenes.settings import require_kind
 
 
 class DamagedFile(DataError):
@@ -28,8 +30,17 @@ class DamagedFile(DataError):
 
 
 def data_root(root: Path | str) -> Path:
-    """The root as an absolute path, so that records outlive a change of folder."""
-    return Path(root).expanduser().absolute()
+    """The root as an absolute path, so that records outlive a change of folder.
+
+    Raises:
+        InputError: if it is no path.
+    """
+    try:
+        return Path(root).expanduser().absolute()
+    except (TypeError, RuntimeError, OSError) as error:  # no home, or no current folder
+        raise InputError(
+            f"{one_line(repr(root))} is no folder of data ({reason(error)}); give its whole path."
+        ) from None
 
 
 def require_folder(root: Path, below: str, name: str) -> Path:
@@ -78,7 +89,17 @@ def member(folder: Path, name: str) -> Path:
         raise DamagedFile("file name outside its folder", folder, str(error)) from None
 
 
-def require_min_area(min_area: int) -> None:
-    """Raise an InputError for a smallest area below one pixel: an empty object is no object."""
-    if min_area < 1:
-        raise InputError(f"min_area must be at least 1 pixel, got {min_area}; 1 keeps all objects.")
+def asked(root: Path | str, split: str, min_area: int) -> Path:
+    """The absolute root of what is asked of a reader.
+
+    Raises:
+        InputError: if the root is no path, the split no text, or the smallest area below one
+            pixel: an empty object is no object.
+    """
+    require_kind(split, str, "split")
+    if whole_number(min_area, 1, MAX_PIXELS) is None:
+        raise InputError(
+            f"min_area must be at least 1 pixel, got {one_line(repr(min_area))}; 1 keeps all "
+            "objects."
+        )
+    return data_root(root)

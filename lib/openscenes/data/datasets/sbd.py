@@ -26,11 +26,10 @@ from openscenes.data.datasets.labels import (
 )
 from openscenes.data.datasets.layout import (
     DamagedFile,
-    data_root,
+    asked,
     member,
     read_list,
     require_folder,
-    require_min_area,
 )
 from openscenes.data.datasets.matlab import read_struct
 from openscenes.data.datasets.voc import VOC_CLASSES, voc, voc_image_ids
@@ -61,10 +60,9 @@ def sbd(
         exclude: image ids to leave out; counted as "excluded image".
     Raises:
         DataError: if a folder or list is missing, or no object is left.
-        InputError: if ``min_area`` is below 1.
+        InputError: if ``min_area`` is below 1, or another argument of the wrong kind.
     """
-    require_min_area(min_area)
-    root = data_root(root)
+    root = asked(root, split, min_area)
     base = require_folder(root, LAYOUT, NAME)
     parts = ("train", "val") if split == "trainval" else (split,)
     listed = list(dict.fromkeys(name for part in parts for name in read_list(base, part, NAME)))

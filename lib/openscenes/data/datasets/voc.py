@@ -17,11 +17,11 @@ from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble, e
 from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.labels import LabelMap, objects_of, read_labels, regions, same_size
 from openscenes.data.datasets.layout import (
+    asked,
     data_root,
     member,
     read_list,
     require_folder,
-    require_min_area,
 )
 from openscenes.data.records import Index
 
@@ -49,10 +49,9 @@ def voc(root: Path, split: str, *, min_area: int = 1) -> Index:
         min_area: smallest object kept, in pixels.
     Raises:
         DataError: if a folder or list is missing, or no object is left.
-        InputError: if ``min_area`` is below 1.
+        InputError: if ``min_area`` is below 1, or another argument of the wrong kind.
     """
-    require_min_area(min_area)
-    root = data_root(root)
+    root = asked(root, split, min_area)
     base = require_folder(root, LAYOUT, NAME)
     image_ids = voc_image_ids(root, split)
     sources = [base / f"ImageSets/Segmentation/{split}.txt"]
