@@ -322,7 +322,8 @@ def test_exports_of_earlier_versions_come_back_unless_their_frame_is_another(tmp
     back = import_objects(other.annotations, other.workspace, report.folder)
     assert (back.n_added, other.annotations.accepted()[0].image) == (1, "a.jpg")
     assert back.notes == (
-        "1 object(s) were clicked before the orientation of their image was applied.",
+        "1 object(s) were clicked before the orientation of their image was applied; click "
+        "them anew.",
     )
 
 

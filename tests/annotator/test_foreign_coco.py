@@ -286,7 +286,7 @@ def test_exported_images_show_what_was_annotated(tmp_path, name, tag):
     np.testing.assert_array_equal(np.array(Image.open(labels)) > 0, mask)
     for report in out.values():
         again = import_objects(here.annotations, here.workspace, report.folder)
-        assert (again.n_added, again.n_known) == (0, 1)
+        assert (again.n_added, again.n_known, again.notes) == (0, 1, ())
 
 
 @pytest.mark.parametrize("mode", ["I;16", "LA", "RGBA", "P", "1", "F"])

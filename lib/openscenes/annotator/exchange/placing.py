@@ -58,18 +58,21 @@ class Places:
 
     def mask_of(self, one: ImportedObject, facts: ImageFacts) -> Rle:
         """The object's run-length code on the upright image; LeftOut or DataError without one."""
+        has_tag, turns = facts.orientation != AS_STORED, swaps_sides(facts.orientation)
+        if one.about and has_tag and one.about.get("pixel_digest") is None:
+            raise LeftOut(
+                "were clicked before the orientation of their image was applied; click them anew"
+            )
         stated = one.size or _size_of(one.drawn)
         size = stated or facts.size
-        stored = facts.size[::-1] if swaps_sides(facts.orientation) else facts.size
-        if one.about and facts.orientation != AS_STORED and one.about.get("pixel_digest") is None:
-            raise LeftOut("were clicked before the orientation of their image was applied")
+        stored = facts.size[::-1] if turns and not one.about else facts.size
         if size not in (facts.size, stored):
             raise LeftOut("are of another size than their image", facts.path)
         code = _code(one.drawn, size)
         if size != facts.size:
             self._turned.add(facts.path)
             return encode(turned(decode(code), facts.orientation))
-        if facts.orientation != AS_STORED and (stored == size or stated is None):
+        if has_tag and not one.about and (stored == size or stated is None):
             self._unclear.add(facts.path)
         return code
 
