@@ -65,7 +65,15 @@ def test_linked_folders_are_followed_and_each_is_entered_once(tmp_path):
 def test_what_may_be_missed_is_listed_with_its_reason(tmp_path):
     root = tmp_path / "photos"
     image(root / "a.jpg")
-    for name in ("kept/workspace.json", "exported/openscenes.json", "b.HEIC", "notes.txt"):
+    (root / "kept").mkdir()
+    (root / "kept/workspace.json").write_text('{"format": 1, "images": ".."}')
+    for name in (
+        "broken/workspace.json",
+        "broken/log.jsonl",
+        "exported/openscenes.json",
+        "b.HEIC",
+        "notes.txt",
+    ):
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).touch()
     for name in ("line\nbreak.jpg", "zero\udcff.png"):
@@ -79,8 +87,9 @@ def test_what_may_be_missed_is_listed_with_its_reason(tmp_path):
     workspace = open_workspace(root)
     assert workspace.list_images() == (root / "a.jpg",)
     reasons = {path.relative_to(root).as_posix(): why for path, why in workspace.left_out()}
-    odd = "its name holds a line break, or what is no character; rename it"
+    odd = "its name holds what cannot be shown on one line; rename it"
     assert reasons == {
+        "broken": "the folder of another workspace, as it holds workspace.json",
         "b.HEIC": "heic files cannot be read; convert it to JPEG or PNG",
         "exported": "an export, as it holds openscenes.json",
         "gone": "a link that leads nowhere",
@@ -92,6 +101,13 @@ def test_what_may_be_missed_is_listed_with_its_reason(tmp_path):
         "sub/zero\udcff.png": odd,
         "up": "a link to a folder above it",
     }
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"folders": []}', "[1]", "\ud7ff"])
+def test_another_programs_file_of_the_same_name_hides_no_image(tmp_path, content):
+    image(tmp_path / "day1/a.jpg")
+    (tmp_path / "day1/workspace.json").write_text(content, encoding="utf-8")
+    assert images_of(tmp_path) == (tmp_path / "day1/a.jpg",)
 
 
 def test_a_folder_that_may_not_be_read_is_left_out(tmp_path, monkeypatch):

@@ -18,14 +18,16 @@ from openscenes.annotator.store.lines import shown
 from openscenes.annotator.store.snapshot import is_plain
 from openscenes.data.datasets.images import Header, read_header, read_image
 from openscenes.errors import DataError
-from openscenes.files import reason, require_regular
+from openscenes.files import read_json, reason, require_regular
 
 WORKSPACE_FILE = "workspace.json"
+LOG_NAME = "log.jsonl"
 EXPORT_FILE = "openscenes.json"
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 OTHER_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".gif", ".jp2", ".jxl", ".dng", ".raw"})
 _N_KEPT = 1 << 16
-_ODD_NAME = "its name holds a line break, or what is no character; rename it"
+_ODD_NAME = "its name holds what cannot be shown on one line; rename it"
+_LONGEST_WORKSPACE = 1 << 16  # bytes
 
 
 @dataclass(frozen=True)
@@ -184,13 +186,25 @@ def _why_not_entered(folder: Path, root: str) -> str:
     """Why images below a folder are left out; "" where they are not."""
     if not is_plain(folder.name):
         return _ODD_NAME
-    if os.path.lexists(folder / WORKSPACE_FILE):
+    if _is_workspace(folder):
         return f"the folder of another workspace, as it holds {WORKSPACE_FILE}"
     if os.path.lexists(folder / EXPORT_FILE):
         return f"an export, as it holds {EXPORT_FILE}"
     if folder.is_symlink() and _is_above(folder, root):
         return "a link to a folder above it"
     return ""
+
+
+def _is_workspace(folder: Path) -> bool:
+    """Whether a workspace lies in a folder; other programs have files of that name, too."""
+    path = folder / WORKSPACE_FILE
+    if not os.path.lexists(path):
+        return False
+    try:
+        content = read_json(path, "workspace file", _LONGEST_WORKSPACE)
+    except DataError:  # damaged: a log beside it tells
+        return os.path.lexists(folder / LOG_NAME)
+    return isinstance(content, dict) and content.keys() >= {"format", "images"}
 
 
 def _is_above(folder: Path, root: str) -> bool:

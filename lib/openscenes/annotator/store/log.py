@@ -27,7 +27,6 @@ from openscenes.annotator.store.snapshot import Snapshot, from_json, to_json
 from openscenes.errors import DataError, InputError
 from openscenes.files import reason, require_regular
 
-LOG_NAME = "log.jsonl"
 PATIENCE_S = 10.0
 MOST_NAMED = 10  # lines that a complaint names one by one
 _TORN = b" <torn>"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from openscenes.annotator.store.image_files import (
     EXPORT_FILE,
+    LOG_NAME,
     SUFFIXES,
     WORKSPACE_FILE,
     digest_of,
@@ -25,7 +26,7 @@ from openscenes.annotator.store.image_files import (
     pixel_digest_of,
 )
 from openscenes.annotator.store.lines import NotWritable, shown, writing
-from openscenes.annotator.store.log import LOG_NAME, Log
+from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.snapshot import ImageFacts, is_plain
 from openscenes.errors import DataError, InputError
 from openscenes.files import inside, one_line, read_json
