@@ -189,3 +189,11 @@ def test_a_set_that_is_none_is_not_taken_for_another(study, name):
         validation(study, name)
     with pytest.raises(InputError, match="choose one of cityscapes, coco"):
         new_scene(study, name)
+
+
+def test_several_devices_need_somebody_who_launches_them():
+    smoke = profile_named("smoke")
+    with pytest.raises(InputError, match='"cpu:2" shares the work .* give cpu or cuda'):
+        open_study(smoke, None, "cpu:2")
+    assert open_study(smoke, None, "cpu:2", shared=True).fabric.world_size == 2
+    assert open_study(smoke, None, "cpu:1").fabric.world_size == 1

@@ -90,7 +90,8 @@ def make_models(*, profile: str, data: Path | None, seeds: int, device: str) -> 
     name = finished.Request(finished.MODELS, profile, data, seeds, device, None).name()
     asked = [e.evaluations(chosen, seeds) for e in EXPERIMENTS.values()]
     evaluations = list(dict.fromkeys(evaluation for part in asked for evaluation in part))
-    if _prepared(open_study(chosen, data, device), "all tables", evaluations, data, device):
+    study = open_study(chosen, data, device, shared=True)
+    if _prepared(study, "all tables", evaluations, data, device):
         finished.remember(name, [])
     return 0
 
@@ -123,7 +124,7 @@ def make_table(
         require_writable(folder / kind, _OTHER_REPORTS)
     # Named before the work: what is edited meanwhile must not count as what was run.
     name = finished.Request(asked.key, profile, data, seeds, device, reports).name()
-    study = open_study(chosen, data, device)
+    study = open_study(chosen, data, device, shared=True)
     evaluations = asked.evaluations(chosen, seeds)
     if not _prepared(study, asked.notebook, evaluations, data, device):
         return 0

@@ -77,15 +77,25 @@ class Labelled:
     index: Index
 
 
-def open_study(profile: Profile, data: Path | str | None = None, device: str = "auto") -> Study:
+def open_study(
+    profile: Profile, data: Path | str | None = None, device: str = "auto", *, shared: bool = False
+) -> Study:
     """Find or generate the data of a profile; on a CPU, take as many threads as it says.
 
     Args:
         data: as for ``given_root``.
         device: as for ``devices.make_fabric``.
+        shared: whether the caller launches the processes of several devices.
+    Raises:
+        InputError: for several devices where nobody launches them, or as ``make_fabric``.
     """
     given = given_root(profile, data)
     fabric = make_fabric(device, profile.initial.precision)
+    if fabric.world_size > 1 and not shared:
+        raise InputError(
+            f'device "{device}" shares the work among several, which only the commands '
+            "`models` and `table` can; give cpu or cuda"
+        )
     if fabric.device.type == "cpu":
         torch.set_num_threads(profile.cpu_threads or os.cpu_count() or 1)
     root = synthetic_root(profile) if given is None else given
