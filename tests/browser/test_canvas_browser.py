@@ -105,6 +105,21 @@ def test_the_keyboard_alone_does_all(open_notebook, front_end):
     assert notebook.n_cells() == len(CELLS)
 
 
+@pytest.mark.parametrize("size", ["(1, 1024)", "(1024, 1)", "(1, 1)"])
+def test_a_strip_is_seen_and_can_be_boxed(open_notebook, size):
+    cells = [CELLS[0], CELLS[1].replace("(256, 256", size[:-1]), CELLS[2]]
+    notebook = open_notebook(cells, "JupyterLab", 900).run()
+    height, width = eval(size)
+    picture = notebook.canvas()
+    along = ["Shift+ArrowRight"] * (width > 1) + ["Shift+ArrowDown"] * (height > 1)
+    picture.answered(picture.press, "Enter", *along, "Enter")
+    first = [height // 2, width // 2]
+    last = [first[0] + 1 + 10 * (height > 1), first[1] + 1 + 10 * (width > 1)]
+    assert notebook.value("shown.box") == [*first, *last]
+    picture.answered(picture.press, "Enter")
+    assert notebook.value("len(shown.clicks)") == 1
+
+
 def test_corners_a_dragged_point_opacity_and_words(open_notebook, front_end):
     notebook = open_notebook(CELLS, front_end, 900).run()
     assert notebook.page.get_by_role("application", name="a grey field, 256 x 256").count() == 1

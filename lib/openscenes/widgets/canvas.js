@@ -14,7 +14,8 @@ const signOf = (event) => (event.shiftKey || event.button === 2 ? -1 : 1);
 const boxBetween = ([row0, col0], [row1, col1]) => [
   Math.min(row0, row1), Math.min(col0, col1), Math.max(row0, row1) + 1, Math.max(col0, col1) + 1,
 ];
-const isBox = (box) => box[2] - box[0] >= MIN_BOX_PX && box[3] - box[1] >= MIN_BOX_PX;
+const isBox = (box, [width, height]) =>
+  box[2] - box[0] >= Math.min(MIN_BOX_PX, height) && box[3] - box[1] >= Math.min(MIN_BOX_PX, width);
 
 async function decoded(bytes) {
   return bytes && bytes.byteLength ? createImageBitmap(new Blob([bytes])) : null;
@@ -54,7 +55,7 @@ function render({ model, el }) {
 
   function boxed(box) {
     corner = null;
-    if (isBox(box)) {
+    if (isBox(box, model.get("size"))) {
       marked(box, []);
       send({ kind: "box", box });
     }
@@ -246,7 +247,7 @@ function render({ model, el }) {
     const shownPx = model.get("width_px");
     const density = window.devicePixelRatio || 1;
     canvas.width = Math.round(shownPx * density);
-    canvas.height = Math.round(canvas.width * height / width);
+    canvas.height = Math.max(1, Math.round(canvas.width * height / width)); // of a strip, too
     canvas.style.width = `${shownPx}px`;
   }
 
