@@ -181,7 +181,7 @@ class EvolvePanel:
 
     def _rollback(self) -> None:
         taken = in_use(self.versions.history())
-        take_up = self.loaded(self.versions.named(taken[-2])) if len(taken) > 1 else self.show
+        take_up = self.loaded(self.versions.read(taken[-2])) if len(taken) > 1 else self.show
         self.versions.rollback(leaving=taken[-1] if taken else None)
         take_up()
         self.show()
