@@ -10,13 +10,20 @@ import stat
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from openscenes.errors import DataError
+from openscenes.errors import DataError, InputError
 
 MAX_BYTES = 1 << 31  # of a text or JSON file; COCO's largest has 0.5 GB
 _KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
 }  # fmt: skip
+
+
+def as_path(value: object, what: str = "file") -> Path:
+    """A path that a caller passed; InputError where it is none."""
+    if isinstance(value, str | os.PathLike):
+        return Path(value)
+    raise InputError(f"The {what} is a {type(value).__name__}; give a path.")
 
 
 def require_regular(path: Path | str, what: str = "file") -> None:

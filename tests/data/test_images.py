@@ -22,7 +22,7 @@ from openscenes.data.examples import (
     from_clicks,
     labelled_object,
 )
-from openscenes.errors import DataError
+from openscenes.errors import DataError, InputError
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 GREY16 = np.linspace(3000, 60000, 600).reshape(20, 30).astype(np.uint16)
@@ -351,3 +351,6 @@ def test_the_mask_of_a_users_object_lies_on_the_upright_image(tmp_path):
     stored = saved(np.ones((20, 30), np.uint8), tmp_path / "b.png")
     with pytest.raises(DataError, match="mask differs in size from its image"):
         labelled_object(image, stored, (0, 0, 20, 30), (9, 9), class_index=1)
+    for index in (0, -1, True, "8", 1.5, 10**9):
+        with pytest.raises(InputError, match="class_index is"):
+            labelled_object(image, mask, (0, 0, 30, 20), (9, 9), class_index=index)

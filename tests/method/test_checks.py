@@ -1,5 +1,6 @@
 """The doors of the method: what is no tensor, no number or no object ends in one sentence."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,13 @@ import pytest
 import torch
 
 import openscenes
-from openscenes.data.examples import clicked_object
+from openscenes.data.datasets import read_image
+from openscenes.data.examples import clicked_object, from_clicks
 from openscenes.errors import InputError
 from openscenes.method.evolution import Pool
 from openscenes.method.inference import RunContext
 from openscenes.method.ipt import IPTConfig
+from openscenes.prediction.model_files import model_from_file
 
 FEATURES = torch.randn(2, 8, 4, 4, generator=torch.Generator().manual_seed(0))
 MASK = torch.zeros(2, 1, 16, 16, dtype=torch.bool)
@@ -101,7 +104,10 @@ def test_what_is_no_setting(values):
 def test_evolution_asks_what_it_is_given(tiny):
     network, context = tiny.network(), tiny.context()
     new = [clicked_object(Path(f"{name}.png"), (0, 0, 9, 9), (4, 4)) for name in "ab"]
-    pool = Pool((object(), object()))
+    pool = Pool(tuple(map(from_clicks, new)))
+    strange = [replace(example, class_index=10**6) for example in pool.examples]
+    refused(lambda: openscenes.initialise(network, strange, context=context))
+    refused(lambda: openscenes.evolve(network, Pool(tuple(strange)), new, context=context))
     for wrong in (None, "scene", {1, 2}, new[:1], [new[0], "b"], iter(new)):
         refused(lambda wrong=wrong: openscenes.evolve(network, pool, wrong, context=context))
         refused(lambda wrong=wrong: openscenes.initialise(network, wrong, context=context))
@@ -121,3 +127,11 @@ def test_evolution_asks_what_it_is_given(tiny):
 )  # fmt: skip
 def test_what_is_no_click_on_a_users_image(box, point):
     refused(lambda: clicked_object(Path("a.png"), box, point))
+
+
+@pytest.mark.parametrize("path", [None, 7, b"a.png", ["a.png"]], ids=["none", "7", "bytes", "list"])
+def test_what_is_no_path(path):
+    refused(lambda: clicked_object(path, (0, 0, 9, 9), (4, 4)))
+    refused(lambda: read_image(path))
+    refused(lambda: model_from_file(path))
+    assert clicked_object("b/a.png", (0, 0, 9, 9), (4, 4)).image == Path("b/a.png")

@@ -17,9 +17,10 @@ from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.labels import same_size
 from openscenes.data.records import Box, ClickedObject, Interaction, MaskSource, ObjectRecord, Point
 from openscenes.errors import InputError
-from openscenes.files import number, one_line
+from openscenes.files import as_path, number, one_line, whole_number
 
 NO_CLASS = -1  # the class index of an object of unknown class
+MAX_CLASSES = 10_000
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def from_clicks(clicked: ClickedObject, pseudo_mask: dict[str, Any] | None = Non
     return Example(name, clicked.image, clicked.interaction, pseudo_mask, upright=clicked.upright)
 
 
-def clicked_object(image: Path, box: Sequence[float], point: Sequence[float]) -> ClickedObject:
+def clicked_object(
+    image: Path | str, box: Sequence[float], point: Sequence[float]
+) -> ClickedObject:
     """One object of a user's own new scene.
 
     Args:
@@ -69,13 +72,17 @@ def clicked_object(image: Path, box: Sequence[float], point: Sequence[float]) ->
     Raises:
         InputError: if they are no finite numbers, or no box with a point inside.
     """
-    interaction = _interaction(box, point)
+    image, interaction = as_path(image, "image"), _interaction(box, point)
     name = f"{image.stem}/{'-'.join(f'{side:g}' for side in interaction.box)}"
     return ClickedObject(str(image.parent), image.stem, name, image, interaction, upright=True)
 
 
 def labelled_object(
-    image: Path, mask: Path, box: Sequence[float], point: Sequence[float], class_index: int
+    image: Path | str,
+    mask: Path | str,
+    box: Sequence[float],
+    point: Sequence[float],
+    class_index: int,
 ) -> Example:
     """One labelled object of a user's own images.
 
@@ -85,17 +92,24 @@ def labelled_object(
             unknown (void).
         class_index: channel of the class head, from 1.
     Raises:
+        InputError: as ``clicked_object``.
         DataError: if the mask cannot be read, is not as large or has no pixel of value 1.
     """
+    image, mask = as_path(image, "image"), as_path(mask, "mask")
     plain, source = from_clicks(clicked_object(image, box, point)), MaskSource("voc", mask, 1)
+    channel = whole_number(class_index, 1, MAX_CLASSES)
+    if channel is None:
+        raise InputError(
+            f"class_index is {one_line(repr(class_index))}; give a whole number from 1 on."
+        )
     truth = ObjectRecord(
-        str(image.parent), image.stem, plain.object_id, str(class_index), Box(*box), 0,
+        str(image.parent), image.stem, plain.object_id, str(channel), plain.interaction.box, 0,
         image, source,
     )  # fmt: skip
     found = datasets.read_mask(truth)
     same_size(found, read_header(image, upright=True).size, mask)
     truth = replace(truth, area=int(found.sum()))
-    return replace(plain, supervision=truth, class_index=class_index)
+    return replace(plain, supervision=truth, class_index=channel)
 
 
 def _interaction(box: object, point: object) -> Interaction:

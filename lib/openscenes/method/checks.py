@@ -6,11 +6,16 @@ Ours: all of it; the paper names no programming interface.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from openscenes.data.examples import NO_CLASS, Example
 from openscenes.errors import InputError
+from openscenes.files import one_line
+
+T = TypeVar("T")
 
 # Squared distances of 2048 channels of this size stay finite in float32.
 LARGEST_FEATURE = 1e15
@@ -132,8 +137,8 @@ def check_points(points: Tensor, coarse: Tensor) -> None:
             )
 
 
-def require_objects(objects: Sequence[object], kind: type, name: str) -> None:
-    """Refuse what is no sequence of two objects: a batch of one gives BatchNorm no average."""
+def require_objects(objects: Sequence[T], kind: type[T], name: str) -> Sequence[T]:
+    """The objects; refuse fewer than two: a batch of one gives BatchNorm no average."""
     if not isinstance(objects, Sequence) or not all(isinstance(one, kind) for one in objects):
         raise InputError(
             f"{name} is a {type(objects).__name__}; give a sequence of {kind.__name__}."
@@ -142,3 +147,14 @@ def require_objects(objects: Sequence[object], kind: type, name: str) -> None:
         raise InputError(
             f"{name} has {len(objects)} objects, and training needs at least 2; give more."
         )
+    return objects
+
+
+def require_classes(examples: Sequence[Example], channels: int) -> None:
+    """Refuse examples of a class that the class head has no channel for."""
+    for example in examples:
+        if not NO_CLASS <= example.class_index < channels:
+            raise InputError(
+                f"{one_line(example.object_id)} has class_index {example.class_index}, and the "
+                f"network {channels} channels; give one below, or a network of more classes."
+            )

@@ -22,7 +22,7 @@ from openscenes.data.samples import Batch
 from openscenes.errors import InputError
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.beyond.box_losses import BoxLossConfig
-from openscenes.method.checks import require_objects
+from openscenes.method.checks import require_classes, require_objects
 from openscenes.method.inference import InferenceConfig, RunContext
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.objective import pair_losses, supervised_losses
@@ -164,7 +164,7 @@ def initialise(
         InputError: if there are fewer than two objects, or an argument is of another kind.
     """
     context = _checked_context(network, context)
-    require_objects(examples, Example, "examples")
+    require_classes(require_objects(examples, Example, "examples"), network.config.class_channels)
 
     def objective(module: nn.Module, batches: Sequence[Batch], _epoch: int) -> dict[str, Tensor]:
         (batch,) = batches
@@ -203,7 +203,7 @@ def evolve(
         InputError: if the scene holds fewer than two objects, or an argument is of another kind.
     """
     context = _checked_context(network, context)
-    require_kind(pool, Pool, "pool")
+    require_classes(require_kind(pool, Pool, "pool").examples, network.config.class_channels)
     require_kind(config, EvolutionConfig, "config")
     require_objects(scene, ClickedObject, "scene")
     examples = [from_clicks(clicked) for clicked in scene]

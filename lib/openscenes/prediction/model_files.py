@@ -22,7 +22,7 @@ from openscenes.data.crops import CropConfig
 from openscenes.data.interactions import ClickConfig
 from openscenes.data.samples import Batch
 from openscenes.errors import DataError, InputError, WeightsError
-from openscenes.files import one_line, reason, require_regular
+from openscenes.files import as_path, one_line, reason, require_regular
 from openscenes.method.inference import InferenceConfig, Prediction, forward
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.devices import multiplies_bf16_fast
@@ -128,7 +128,7 @@ def model_from_file(
 
 def _expanded(path: Path | str) -> Path:
     try:
-        return Path(path).expanduser().absolute()
+        return as_path(path, "model file").expanduser().absolute()
     except RuntimeError as error:  # nobody knows the home of ~ or ~somebody
         raise WeightsError(f"There is no model file {path} ({error}); check the path.") from error
 

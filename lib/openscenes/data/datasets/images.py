@@ -27,7 +27,7 @@ from openscenes.data.datasets.orientation import (
     turned_back,
 )
 from openscenes.errors import DataError
-from openscenes.files import one_line, reason, require_regular
+from openscenes.files import as_path, one_line, reason, require_regular
 from openscenes.masks import MAX_PIXELS
 
 # Nothing else is opened: for some kinds Pillow starts another program.
@@ -67,7 +67,7 @@ def read_image(path: Path | str, *, upright: bool = False) -> NDArray[np.uint8]:
     Raises:
         DamagedFile: "image missing", "unreadable image" or "image too large".
     """
-    with opened(Path(path)) as (file, image):
+    with opened(as_path(path, "image")) as (file, image):
         tiff = image.format == "TIFF"  # which Pillow turns upright by itself
         tag = orientation_of(file, image) if tiff or upright else AS_STORED
         pixels = rgb_of(image)
