@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +14,7 @@ import pytest
 
 from openscenes.data.datasets.layout import DamagedFile
 from openscenes.errors import OpenScenesError
+from openscenes.paths import PROJECT
 from openscenes.study.plan import scheduler
 from openscenes.study.plan.scheduler import (
     Scoring,
@@ -205,3 +208,29 @@ def test_a_worker_that_the_system_ended_is_one_sentence(monkeypatch: pytest.Monk
     tasks = [scheduler.Training(initial("voc", seed)) for seed in range(2)]
     with pytest.raises(OpenScenesError, match="ended by the system.* goes on where it was"):
         list(scheduler._side_by_side(tasks, 2, ("smoke", None, "cpu")))
+
+
+WAITING = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from openscenes.study.plan.scheduler import _end_with_parent
+with ProcessPoolExecutor(1, get_context("spawn"), initializer=_end_with_parent) as pool:
+    print(pool.submit(os.getpid).result(), flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="asks the system for a process by its number")
+def test_a_worker_ends_when_its_parent_is_killed() -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(PROJECT / "lib")},
+    )  # fmt: skip
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    with pytest.raises(ProcessLookupError):
+        for _ in range(600):
+            os.kill(worker, 0)
+            time.sleep(0.05)
