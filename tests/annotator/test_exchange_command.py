@@ -57,6 +57,7 @@ def test_mistakes_end_in_one_sentence(folder, source, tmp_path, capsys):
         assert answer.startswith("openscenes: ") and why in answer and "\n" not in answer
 
     refused(["export", folder, "coco"], "Nothing was annotated in")
+    refused(["export", "two\nlines", "coco"], r"two\nlines")
     assert not (folder / "openscenes").exists()
     refused(["import", tmp_path / "gone", source], "There is no folder")
     refused(["import", folder, tmp_path / "gone.json"], "give an export's folder or a COCO")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cv2
 import torch
-from tests.fuzz.doors import CASES, share_of
+from tests.fuzz.doors import CASES, names
 from tests.fuzz.frame import FAULTS, KINDS, Outcome
 from tests.fuzz.workers import run_all
 
@@ -24,6 +24,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("names", nargs="*", help="cases, or prefixes of their names")
     parser.add_argument("--share", type=float, default=1.0, help="of each door's cases")
+    parser.add_argument(
+        "--first", type=int, default=0, help="seed of each mutation, for other cases"
+    )
     parser.add_argument("--without", nargs="*", default=[], help="prefixes that are left out")
     parser.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1))
     parser.add_argument("--keep", type=Path, help="keep the input of each case in this folder")
@@ -31,12 +34,13 @@ def main() -> int:
     args = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    names = [name for name in share_of(args.share) if _fits(name, args.names or [""])]
-    names = [name for name in names if not _fits(name, args.without)]
+    asked = [name for name in args.names if name.rpartition("/")[0] in CASES]
+    chosen = [name for name in names(args.share, args.first) if _fits(name, args.names or [""])]
+    chosen = [name for name in dict.fromkeys(asked + chosen) if not _fits(name, args.without)]
     folder = Path(args.keep or tempfile.mkdtemp(prefix="openscenes-fuzz-")).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     began, found = time.monotonic(), {}
-    for name, outcome in run_all(names, CASES, folder, args.workers, keep=args.keep is not None):
+    for name, outcome in run_all(chosen, CASES, folder, args.workers, keep=args.keep is not None):
         found[name] = outcome
         if outcome.kind in FAULTS or args.all:
             print(f"{name}: {outcome.kind}: {outcome.words[:400]!r}", flush=True)

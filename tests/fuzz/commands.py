@@ -75,7 +75,9 @@ def _arguments(kind: str, place: Place) -> None:
     elif kind == "model":
         words[11] = place.random.choice([*WORDS, "in.png", ".", "/dev/zero"])
     elif kind == "image":
-        words[1] = place.random.choice([w for w in WORDS if not w.startswith("-")])
+        words[1] = place.random.choice(
+            [word for word in WORDS if word[:1] != "-" and ("secret" not in word)]
+        )
         place.bad(command, *words, "--out", "out.png")
         return
     else:
@@ -142,6 +144,7 @@ def _study(kind: str, place: Place) -> None:
     """Commands that begin no work: an odd word is refused in one sentence."""
     choice = place.random.choice
     odd = choice(WORDS)
+    below = choice([word for word in WORDS if ".." not in word])
     commands = {
         "seeds": ("plan", "--seeds", choice(["0", "-1", "1.5", "x", "", "1e3", "nan"])),
         "table-seeds": ("table", "4", "--seeds", place.random.choice(["0", "-3", "x"])),
@@ -154,10 +157,12 @@ def _study(kind: str, place: Place) -> None:
         "lesson-device": ("lessons", "--device", choice(("tpu", "cpu:²", "", "cuda:99"))),
         "data": ("table", "4", "--profile", "study", "--data", odd),
         "models-data": ("models", "--profile", "study", "--data", odd),
-        "scenes-seed": ("scenes", "out", "--seed", choice(["x", "1.5", "", "nan", "-1"])),
+        "scenes-seed": ("scenes", "out", "--seed", choice(["x", "1.5", "", "nan", "1e3"])),
         "scenes-file": ("scenes", "file"), "scenes-below": ("scenes", "file/out"),
         "evolve-log": ("evolve", "--log", odd), "evolve-none": ("evolve",),
         "evolve-both": ("evolve", "--log", ".", "--status", "--rollback"),
+        "import-file": ("import", ".", odd), "import-folder": ("import", below, "file"),
+        "export-kind": ("export", ".", odd), "export-folder": ("export", odd, "coco"),
         "evolve-accept": ("evolve", "--log", ".", "--accept", odd),
     }  # fmt: skip
     (place.work / "file").write_text("mine")
@@ -171,7 +176,7 @@ _STUDY = (
     "seeds", "table-seeds", "models-seeds", "profile", "table-profile", "lesson-profile", "key",
     "key-number", "dry-key", "none", "unknown", "device", "lesson-device", "data", "models-data",
     "scenes-seed", "scenes-file", "scenes-below", "evolve-log", "evolve-none", "evolve-both",
-    "evolve-accept",
+    "evolve-accept", "import-file", "import-folder", "export-kind", "export-folder",
 )  # fmt: skip
 _OUTPUTS = (
     "same", "dot", "up", "link", "hard", "folder", "loop", "below", "suffix", "absolute",

@@ -22,27 +22,24 @@ _MODULES = (
 )  # fmt: skip
 
 
-def _cases() -> dict[str, Callable[[Place], None]]:
-    """Every module lists its doors: mutation -> (how many seeds, what runs one)."""
-    return {
-        f"{door}/{mutation}/{seed}": case
-        for module in _MODULES
-        for door, mutations in module.DOORS.items()
-        for mutation, (n_seeds, case) in mutations.items()
-        for seed in range(n_seeds)
-    }
+# Every module lists its doors: mutation -> (how many seeds, what runs one).
+_TABLE: dict[str, tuple[int, Callable[[Place], None]]] = {
+    f"{door}/{mutation}": entry
+    for module in _MODULES
+    for door, mutations in module.DOORS.items()
+    for mutation, entry in mutations.items()
+}
+CASES = {name: case for name, (_, case) in _TABLE.items()}  # by name without its seed
 
 
-CASES = _cases()
-
-
-def share_of(share: float) -> list[str]:
-    """The same share of every door's cases, drawn once and for all, in the order of names."""
+def names(share: float = 1.0, first: int = 0) -> list[str]:
+    """The same share of every door's cases, drawn once and for all; seeds from ``first`` on."""
     by_door = defaultdict(list)
-    for name in CASES:
-        by_door[name.partition("/")[0]].append(name)
+    for name, (n_seeds, _) in _TABLE.items():
+        seeds = range(first, first + n_seeds)
+        by_door[name.partition("/")[0]] += [f"{name}/{seed}" for seed in seeds]
     drawn = (
-        random.Random(door).sample(names, max(1, round(share * len(names))))
-        for door, names in by_door.items()
+        random.Random(door).sample(found, max(1, round(share * len(found))))
+        for door, found in by_door.items()
     )
-    return [name for names in drawn for name in names]
+    return [name for found in drawn for name in found]

@@ -90,9 +90,10 @@ def _predict(kind: str, place: Place) -> None:
             image = place.random.choice([odd, place.random.choice(others)])
         good = False
     if not good:
-        plain = kind == "types" and not isinstance(odd, str) and np.shape(box) == (4,)
         answer = place.try_(predict, image, box, point, model=MODEL)
-        check(answer is None or plain, "what is bad was taken")
+        taken = answer is None or _is_good([float(side) for side in box], [float(p) for p in point])
+        check(kind == "image" or taken, "what is bad was taken")
+        check(kind != "image" or answer is None, "what is no image was taken")
         return
     answer = place.good(predict, image, box, point, model=MODEL)
     check(answer.mask.shape == SIZE and answer.mask.dtype == bool, "a mask of another kind")

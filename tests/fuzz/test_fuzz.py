@@ -8,10 +8,7 @@ from pathlib import Path
 from openscenes.paths import PROJECT
 
 SHARE = "0.1"
-OPEN: tuple[str, ...] = (
-    "import/png-tree", "maps", "model", "notebook", "predict-command", "refine", "resume", "site",
-    "status",
-)  # fmt: skip
+OPEN: tuple[str, ...] = ()
 
 
 def fuzz(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:

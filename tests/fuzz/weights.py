@@ -226,7 +226,7 @@ def _resume(kind: str, place: Place) -> None:
         save_file(tensors, path, {"position": to_text(changed.get("all"))})
     elif kind == "tensors":
         name = place.random.choice(list(tensors))
-        changes = (lambda t: t.flatten()[:0], lambda t: t.double(), lambda t: t * float("nan"),
+        changes = (lambda t: t.flatten()[:0], lambda t: t.double(), lambda t: t[None],
                    lambda t: torch.cat([t.flatten()] * 2))  # fmt: skip
         change = place.random.choice(changes)
         new = place.random.choice([name, "optimiser.99.step", "optimiser.x.y", "network.q"])

@@ -86,4 +86,4 @@ def _serve(cases: Cases, folder: Path, keep: bool, line: Connection, other: Conn
         except EOFError:
             return
         place = folder / (name.replace("/", "-") if keep else f"case-{os.getpid()}")
-        line.send(run_case(name, cases[name], place, keep=keep))
+        line.send(run_case(name, cases[name.rpartition("/")[0]], place, keep=keep))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -72,7 +73,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _letters(path: Path) -> str:
-    return unicodedata.normalize("NFC", str(path.resolve())).casefold()
+    return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
 
 
 def _unwritable(path: Path, error: Exception) -> InputError:

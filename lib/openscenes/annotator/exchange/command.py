@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openscenes.errors import InputError
+from openscenes.files import one_line
 
 if TYPE_CHECKING:
     from openscenes.annotator.store.log import Log
@@ -78,7 +79,8 @@ def _annotated(images: str, folder: Path | None) -> Workspace:
     place = Path(images).expanduser() / store.DEFAULT_NAME if folder is None else folder
     if not (place.expanduser() / store.WORKSPACE_FILE).is_file():
         raise InputError(
-            f"Nothing was annotated in {images} (there is no workspace {place}); annotate or "
+            f"Nothing was annotated in {one_line(images)} (there is no workspace "
+            f"{one_line(str(place))}); annotate or "
             "import first, or name its workspace with --workspace."
         )
     return store.open_workspace(images, folder)
