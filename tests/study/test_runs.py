@@ -1,5 +1,6 @@
 """A trained model is named by all that made it, trained once, and found again."""
 
+import errno
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from openscenes.networks.weights import load_weights
 from openscenes.paths import PROJECT
 from openscenes.peers.zoo import peer_of
 from openscenes.study.profiles import profile_named
-from openscenes.study.runs import peers, runs, store
+from openscenes.study.runs import data, peers, runs, store
 from openscenes.study.runs.data import Study, new_scene, open_study, source
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.peers import load_peer
@@ -93,6 +94,20 @@ def test_weights_without_a_whole_account_of_their_run_count_as_missing(study, te
     finally:
         path.write_bytes(whole)
     assert made.is_trained and made.facts()["label"] == made.label
+
+
+def test_what_is_there_is_read_where_nothing_can_be_written(study, monkeypatch) -> None:
+    made = train(study, FIRST)
+
+    def refused(_folder: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(store, "locked", refused)
+    monkeypatch.setattr(data, "locked", refused)
+    assert train(study, FIRST) == made
+    assert open_study(study.profile, None, "cpu").root == study.root
+    with pytest.raises(OSError, match="Read-only"):
+        train(study, initial("voc", 78))
 
 
 def test_naming_a_model_trains_nothing(study: Study) -> None:

@@ -137,6 +137,8 @@ def synthetic_root(profile: Profile) -> Path:
     """The folder of the synthetic scenes, generated if it is not there yet."""
     name = digest_of({"sizes": profile.synthetic, "code": code_digest(scenes.write_scenes)})
     root = cache_dir() / "scenes" / name
+    if root.is_dir():
+        return root
     with locked(root.parent):
         if not root.exists():
             print("drawing the synthetic scenes (half a minute, once)", file=sys.stderr)

@@ -49,6 +49,8 @@ def train(study: Study, recipe: Recipe) -> Model:
     if recipe.parent is not None:
         train(study, recipe.parent)
     model, fabric = find(study, recipe), study.fabric
+    if fabric.world_size == 1 and model.is_trained:
+        return model  # without the lock, which a full disk or a read-only cache refuses
     with store.locked(model.folder) if fabric.world_size == 1 else nullcontext():
         if not fabric.broadcast(model.is_trained):
             _train(study, recipe, model)
