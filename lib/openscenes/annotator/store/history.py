@@ -17,6 +17,7 @@ from openscenes.annotator.store.snapshot import is_plain
 from openscenes.files import read_bytes
 
 What = Literal["added", "accepted", "refused", "rolled back"]
+_MOST_BYTES = 1 << 28  # of a file of lines
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # of a folder, on any system
 
 
@@ -47,8 +48,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         DataError: if no file can be read there.
     """
-    lines = read_bytes(path, "file of lines") if os.path.lexists(path) else b""
-    for line in lines.split(b"\n"):
+    for line in _lines(path):
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):
@@ -64,13 +64,18 @@ def decisions(path: Path) -> list[Decision]:
 
 def n_unread(path: Path) -> int:
     """Lines of a file that are no decisions."""
-    lines = read_bytes(path, "file of lines").split(b"\n") if os.path.lexists(path) else []
-    return sum(bool(line.strip()) for line in lines) - len(decisions(path))
+    return sum(bool(line.strip()) for line in _lines(path)) - len(decisions(path))
 
 
 def is_name(value: object) -> bool:
     """Whether something from a file can be the name of a version, and so of its folder."""
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def _lines(path: Path) -> list[bytes]:
+    if not os.path.lexists(path):
+        return []
+    return read_bytes(path, "file of lines", _MOST_BYTES).split(b"\n")
 
 
 def _is_decision(entry: dict[str, Any]) -> bool:

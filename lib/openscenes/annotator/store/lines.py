@@ -12,7 +12,7 @@ from pathlib import Path
 from openscenes.errors import InputError
 from openscenes.files import one_line, reason, require_regular
 
-LONGEST_BYTES = 1 << 26  # of one line; a longer one is none of ours
+LONGEST_BYTES = 1 << 24  # of one line; a longer one is none of ours
 _BLOCK = 1 << 16
 _ENDS = 256
 _LONGEST_SHOWN = 1000  # characters of a path
