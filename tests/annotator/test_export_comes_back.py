@@ -351,3 +351,17 @@ def test_a_damaged_code_of_a_coco_export_is_counted(pair, tmp_path):
     there = fresh(tmp_path)
     back = import_objects(there.annotations, there.workspace, report.folder)
     assert (back.n_added, back.notes) == (1, ("1 object(s) are left out: unreadable annotation.",))
+
+
+def test_polygons_that_were_corrected_in_the_exports_folder_are_not_passed_over_in_silence(pair):
+    report = export(pair.annotations, pair.workspace, "coco")
+    path = report.folder / "annotations/polygons_train2017.json"
+    path.write_text(path.read_text().replace('"cup"', '"mug"'))
+    back = import_objects(pair.annotations, pair.workspace, report.folder)
+    assert (back.n_added, back.n_known) == (0, 2)
+    assert back.notes == (
+        "annotations/polygons_train2017.json was changed, and is read only where you import that "
+        "file.",
+    )
+    assert import_objects(pair.annotations, pair.workspace, path).n_added == 2
+    assert {one.class_name for one in pair.annotations.accepted()} == {"mug"}

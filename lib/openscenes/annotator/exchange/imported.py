@@ -27,10 +27,15 @@ class LeftOut(DataError):
 
 @dataclass
 class Tally:
-    """How many objects are left out or not as they were, by reason; of each reason one example."""
+    """How many objects are left out or not as they were, by reason, with one example of each.
+
+    Attributes:
+        said: sentences that are not about single objects.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
 
     def add(self, reason: str, example: str = "", times: int = 1) -> None:
         """Count objects; a reason goes on from "3 object(s)"."""
@@ -41,7 +46,8 @@ class Tally:
     def sentences(self) -> list[str]:
         """One sentence for each reason, the first ones met, and one for all others."""
         first = list(self.counts)[:_MAX_SENTENCES]
-        told = [f"{self.counts[one]} object(s) {one}{self._such_as(one)}." for one in first]
+        told = [*self.said]
+        told += [f"{self.counts[one]} object(s) {one}{self._such_as(one)}." for one in first]
         others = self.counts.total() - sum(self.counts[one] for one in first)
         return told + [f"{others} object(s) have other faults."] * bool(others)
 

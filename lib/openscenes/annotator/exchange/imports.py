@@ -24,7 +24,7 @@ from openscenes.annotator.exchange.imported import ImportedObject, LeftOut, Tall
 from openscenes.annotator.exchange.placing import Places
 from openscenes.annotator.exchange.png_layout import read_png
 from openscenes.annotator.exchange.voc_layout import read_voc
-from openscenes.annotator.exchange.whole_folder import read_mark, user_path
+from openscenes.annotator.exchange.whole_folder import changed_files, read_mark, user_path
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.snapshot import Click, ImageFacts, Rle, Snapshot, from_json
 from openscenes.annotator.store.workspace import Workspace
@@ -107,7 +107,14 @@ def _read(path: Path, tally: Tally) -> tuple[list[ImportedObject], bool]:
         tally.add("lie wholly under others", times=n_under)
         return found, True
     if kind == "coco":
-        return read_coco(path / f"annotations/instances_{SPLIT}2017.json", tally), False
+        exact, outlined = (
+            f"annotations/{one}_{SPLIT}2017.json" for one in ("instances", "polygons")
+        )
+        if (path / outlined).exists() and changed_files(path, content, [outlined]):
+            tally.said.append(
+                f"{outlined} was changed, and is read only where you import that file."
+            )
+        return read_coco(path / exact, tally), False
     raise DataError(f"{name} is an export of the unknown kind {one_line(kind)}; update openscenes.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -105,20 +105,21 @@ def _require_free(folder: Path, kind: str) -> None:
             f"{name} holds {len(foreign)} file(s) that no export wrote, such as "
             f"{one_line(foreign[0])}; choose another folder, or move them away."
         )
-    digests = known["files"] if known and isinstance(known["files"], dict) else {}
-    changed = [file for file in files if _changed(folder / file, digests.get(file))]
-    if changed:
+    if known and (changed := changed_files(folder, known, files)):
         raise InputError(
             f"{name} holds {len(changed)} file(s) that were changed after their export, such as "
             f"{one_line(min(changed))}; choose another folder, or move them away."
         )
 
 
-def _changed(path: Path, digest: str | None) -> bool:
-    """Whether a file is another than was written; an older mark does not say what was."""
-    if path.is_symlink() or not path.is_file():
-        return True
-    return bool(digest) and digest_of(path) != digest
+def changed_files(folder: Path, known: dict[str, Any], files: Iterable[str]) -> list[str]:
+    """Which files of an export are others than its mark says; an older mark has names alone."""
+    digests = known["files"] if isinstance(known["files"], dict) else {}
+    return [
+        file for file in files
+        if (folder / file).is_symlink() or not (folder / file).is_file()
+        or (digests.get(file) and digest_of(folder / file) != digests[file])
+    ]  # fmt: skip
 
 
 def _files(folder: Path) -> list[str]:
