@@ -232,6 +232,9 @@ def test_an_image_with_other_bytes_and_the_same_pixels_is_found(tmp_path):
     assert len(notes.objects(notes.recognised(now).digest)) == 1
     moved = path.rename(tmp_path / "b.jpg")
     assert located(workspace, {facts.digest: "a/b.jpg"})[0] == {facts.digest: moved}
+    twice = {facts.digest: "a/b.jpg", "another": "b.jpg"}
+    shown = dict.fromkeys(twice, facts.pixel_digest)
+    assert located(workspace, twice, shown)[0] == dict.fromkeys(twice, moved)
     image(moved, 3)
     assert located(workspace, {facts.digest: "a/b.jpg"})[0] == {}
 

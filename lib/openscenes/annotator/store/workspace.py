@@ -188,15 +188,12 @@ def located(
         found |= {digest: elsewhere[digest] for digest in wanted if digest in elsewhere}
     if len(found) < len(wanted):
         known = _pixel_digests(workspace) if pixels is None else pixels
-        lost = {
-            (Path(str(name)).name, known.get(d)): d for d, name in wanted.items() if d not in found
-        }
-        names = {name for name, shown in lost if shown}
-        alike = [path for path in files if path.name in names]
-        decoded = [
-            (path, lost.get((path.name, _known_by(pixel_digest_of, path)))) for path in alike
-        ]
-        found |= {digest: path for path, digest in decoded if digest}
+        lost = {d: (Path(str(name)).name, known[d]) for d, name in wanted.items()
+                if d not in found and known.get(d)}  # fmt: skip
+        names = {name for name, _ in lost.values()}
+        decoded = {(path.name, _known_by(pixel_digest_of, path)): path
+                   for path in files if path.name in names}  # fmt: skip
+        found |= {digest: decoded[same] for digest, same in lost.items() if same in decoded}
     return found, [_lost(workspace, there[d], wanted[d]) for d in wanted if d not in found]
 
 
