@@ -54,7 +54,9 @@ def require_home() -> None:
     try:
         Path.home()
     except RuntimeError:
-        os.environ["HOME"] = str(cache_dir() / "home")
+        home = cache_dir() / "home"
+        home.mkdir(exist_ok=True)
+        os.environ["HOME"] = str(home)
 
 
 def folder_of(word: str) -> Path | None:
