@@ -124,6 +124,16 @@ def test_a_stem_that_reads_no_colours_is_told(resnet, tmp_path, load, stem):
         load(network, tmp_path / "a.pth")
 
 
+def test_a_tensor_of_equal_size_and_another_shape_is_refused(resnet, tmp_path):
+    state, _ = resnet
+    name = "layer1.0.conv1.weight"
+    torch.save(state | {name: state[name].flatten()}, tmp_path / "a.pth")
+    with pytest.raises(
+        WeightsError, match=r"do not fit: layer1\.0\.conv1\.weight is \(\d+,\) inst"
+    ):
+        load_imagenet_dextr(DEXTR(SMALL_DEXTR), tmp_path / "a.pth")
+
+
 def test_whole_numbers_are_no_weights(resnet, tmp_path):
     state, _ = resnet
     torch.save(state | {"fc.bias": state["fc.bias"].to(torch.int8)}, tmp_path / "a.pth")

@@ -45,7 +45,7 @@ class MaskSource:
     Attributes:
         kind: which reader decodes it.
         path: the mask file (for ``coco``: the annotation file).
-        label: the object's value in that file (for ``coco``: the annotation id).
+        label: the object's value in that file (for ``coco``: the id in the table of annotations).
     """
 
     kind: MaskKind

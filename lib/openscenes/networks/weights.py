@@ -124,7 +124,7 @@ def copy_tensors(state: State, targets: Mapping[str, Tensor], kind: str) -> None
     """
     wanted = {name: own for name, own in targets.items() if not name.endswith(COUNTER)}
     for name, own in wanted.items():
-        if name not in state or state[name].numel() != own.numel():
+        if name not in state or not _fits(state[name], own):
             found = tuple(state[name].shape) if name in state else "missing"
             raise WeightsError(
                 f"The {kind} weights do not fit: {name} is {found} instead of "
@@ -132,7 +132,13 @@ def copy_tensors(state: State, targets: Mapping[str, Tensor], kind: str) -> None
                 "from scratch."
             )
     for name, own in wanted.items():
-        own.copy_(state[name].view_as(own))
+        own.copy_(state[name].reshape(own.shape))
+
+
+def _fits(tensor: Tensor, own: Tensor) -> bool:
+    """Whether it has the same shape, or is a dense layer (K, C*k*k) of a (K, C, k, k) kernel."""
+    dense = tensor.ndim == 2 and own.ndim == 4 and len(tensor) == len(own)
+    return tensor.shape == own.shape or (dense and tensor.numel() == own.numel())
 
 
 def _with_click_channels(kernel: Tensor) -> Tensor:
