@@ -12,13 +12,15 @@ LOG ?=
 LAB ?=
 # More options of the command, such as EVOLVE="--variant st".
 EVOLVE ?=
+# One malformed input, or the beginning of several, such as FUZZ=log/tree/17.
+FUZZ ?=
 
 # Candidates for making .venv, the first that fits is taken.
 PYTHON3 ?= python3 python3.13 python3.12 python3.11
 
 # A value may hold anything, blanks, quotes, $(shell ...): it is taken as it is and reaches a recipe
 # by the environment, as "$$DATA", so that neither make nor the shell runs a word of it.
-$(foreach name,PROFILE DATA SEEDS DEVICE LOG LAB EVOLVE PYTHON3,\
+$(foreach name,PROFILE DATA SEEDS DEVICE LOG LAB EVOLVE FUZZ PYTHON3,\
 	$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 $(foreach name,VIRTUAL_ENV CONDA_PREFIX,$(eval override $(name) := $$(value $(name))))
 
@@ -112,8 +114,8 @@ test: $(ENVIRONMENT) ## run the tests; those of a real browser where Chromium is
 	$(PYTHON) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not browser"
 	$(PYTHON) -m pytest -q -m browser tests/browser
 
-fuzz: $(ENVIRONMENT) ## try every malformed input on every door: FUZZ=door/mutation/seed takes some
-	$(PYTHON) -m tests.fuzz $(FUZZ)
+fuzz: $(ENVIRONMENT) ## try every malformed input on every door: FUZZ=log/tree/17 takes one
+	$(PYTHON) -m tests.fuzz "$$FUZZ"
 
 kills: $(ENVIRONMENT) ## kill training, scoring, tables, evolution, export and log 100 times each; races
 	$(PYTHON) tests/kills/run.py
