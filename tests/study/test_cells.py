@@ -2,6 +2,7 @@
 
 import pytest
 
+from openscenes.study.pages.markdown import grid
 from openscenes.study.scores.results import Block, Row, cells, change, mean, numbers, title_of
 from openscenes.study.scores.statistics import Estimate
 
@@ -73,3 +74,8 @@ def test_numbers_of_nothing_are_no_columns():
     assert numbers("to_first", value(1.23456, 0.5, 2.0)) == {
         "to_first": 1.235, "to_first_std": 0.5, "to_first_low": 0.5, "to_first_high": 2.0,
     }  # fmt: skip
+
+
+def test_a_cell_of_a_grid_stays_one_cell():
+    text = grid(("a|b", "c"), [("1\n2\u2028|3", r"4\|5")])
+    assert text.splitlines() == [r"| a\|b | c |", "| --- | --- |", r"| 1 2 \|3 | 4\|5 |"]

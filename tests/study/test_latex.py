@@ -114,3 +114,10 @@ def test_other_tables_float_the_same_way():
     assert text.startswith("\\begin{table}[t]\n\\centering\n")
     assert "\\caption{NoC, 1 seed.}\n\\label{tab:1}\n\\begin{tabular}{l}" in text
     assert text.endswith("\\end{tabular}\n\\end{table}\n")
+
+
+def test_names_of_others_are_printed_and_break_no_cell():
+    assert escaped("50%&_#$\\{}~^") == (
+        r"50\%\&\_\#\$\textbackslash{}\{\}\textasciitilde{}\textasciicircum{}"
+    )
+    assert escaped("a\n\nb\rc\u2028d") == "a  b c d"
