@@ -73,13 +73,14 @@ def test_a_page_that_is_no_longer_as_it_was_is_not_finished(reports: Path, harm:
 
 def test_settings_and_data_change_the_name(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    data.mkdir()
-    (data / "image.png").write_text("one")
+    images = data / "coco" / "val2017"
+    images.mkdir(parents=True)
+    (images / "image.png").write_text("one")
     names = [request().name(), request(seeds=2).name(), request(key="3").name()]
     names.append(request(data).name())
-    os.utime(data / "image.png", (1, 1))
+    os.utime(images / "image.png", (1, 1))
     names.append(request(data).name())
-    (data / "more.png").write_text("two")
+    (images / "more.png").write_text("two")
     names.append(request(data).name())
     assert len(set(names)) == len(names)
     assert request(data).name() == names[-1]

@@ -149,9 +149,7 @@ def test_side_by_side_no_child_starts_before_its_parent_is_there(
         return f"ready: {task.recipe.words()}"
 
     monkeypatch.setattr(scheduler, "_in_process", work)
-    monkeypatch.setattr(
-        scheduler, "ProcessPoolExecutor", lambda n, mp_context: ThreadPoolExecutor(n)
-    )
+    monkeypatch.setattr(scheduler, "ProcessPoolExecutor", lambda n, *_, **__: ThreadPoolExecutor(n))
     steps = in_parts(FIRST, "coco", 3, "st")
     recipes = (FIRST, *steps, SECOND, peer("DEXTR", 0), peer("ITIS", 0))
     lines = list(scheduler._side_by_side(list(map(Training, recipes)), 2, ("smoke", None, "cpu")))
