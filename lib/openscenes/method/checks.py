@@ -1,7 +1,4 @@
-"""What a caller passes as a tensor is asked what it is before anything is computed with it.
-
-Ours: all of it; the paper names no programming interface.
-"""
+"""What a caller passes as a tensor is asked what it is before anything is computed with it."""
 
 from __future__ import annotations
 
