@@ -161,6 +161,30 @@ def test_objects_under_others_do_not_come_back_from_voc(annotations, workspace, 
     assert (report.n_added, report.notes) == (3, ("1 object(s) lie wholly under others.",))
 
 
+def test_a_covered_object_stays_whole_where_its_voc_export_is_imported(
+    annotations, workspace, tmp_path
+):
+    below = annotations.objects()[-1]
+    over = annotations.begin(
+        workspace.facts("b/c.jpg"), below.interaction, disk(20, 36, 6), model="v1"
+    )
+    annotations.accept(over.object_id)
+    export(annotations, workspace, "voc", tmp_path / "out")
+    report = import_objects(annotations, workspace, tmp_path / "out")
+    assert (report.n_added, report.n_known) == (0, 4)
+    assert annotations.get(below.object_id) == below
+
+    path = tmp_path / "out/VOCdevkit/VOC2012/SegmentationObject/b_c.png"
+    labels = Image.open(path)
+    pixels = np.asarray(labels).copy()
+    pixels[20, 24:26] = 0  # of the object below, where no other lies
+    changed = Image.fromarray(pixels)
+    changed.putpalette(labels.getpalette())
+    changed.save(path)
+    assert import_objects(annotations, workspace, tmp_path / "out").n_added == 1
+    assert not decode(annotations.get(below.object_id).mask)[20, 24:26].any()
+
+
 def test_foreign_objects_get_the_simulated_users_interaction(workspace, tmp_path):
     polygon = [10, 10, 30, 10, 30, 30, 10, 30]
     entries = [

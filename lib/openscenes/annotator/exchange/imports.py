@@ -70,10 +70,10 @@ def import_objects(
         DataError: if it is damaged, or no object lies on an image of the workspace.
     """
     path, tally = user_path(source), Tally()
-    found, strict = _read(path, tally)
+    found, kind = _read(path, tally)
     annotations.refresh()
     places = Places(annotations, workspace, found)
-    made, n_placed = _made(found, places, tally, strict=strict)
+    made, n_placed = _made(found, places, tally, strict=kind != "coco")
     if found and not n_placed:
         why = " ".join([*places.lost, *tally.sentences()])
         where = one_line(str(workspace.images))
@@ -81,7 +81,7 @@ def import_objects(
             f"None of the {len(found)} object(s) of {one_line(str(path))} can be placed on an "
             f"image in {where}; open the folder that they were made for, or mend this: {why}"
         )
-    new, n_known = _news(made, annotations, tally)
+    new, n_known = _news(made, annotations, tally, kind)
     added = annotations.add([_clicked(one) for one in counted("clicks", new)])
     notes = [*places.lost, *tally.sentences(), *places.notes()]
     if not found:
@@ -89,23 +89,23 @@ def import_objects(
     return ImportReport(path, len(added), n_known, tuple(notes))
 
 
-def _read(path: Path, tally: Tally) -> tuple[list[ImportedObject], bool]:
-    """The objects of a source, and whether one that is damaged spoils all."""
+def _read(path: Path, tally: Tally) -> tuple[list[ImportedObject], str]:
+    """The objects of a source, and its kind."""
     name = one_line(str(path))
     if not os.path.lexists(path):
         raise InputError(f"There is no {name}; give an export's folder or a COCO annotation file.")
     if not path.is_dir():
-        return read_coco(path, tally), False
+        return read_coco(path, tally), "coco"
     content = read_mark(path)
     described, kind = content["objects"], content["kind"]
     if not all(isinstance(one, dict) and is_about(one.get("object")) for one in described):
         raise DataError(f"{name} is damaged (an object without what was known of it); export anew.")
     if kind == "png":
-        return read_png(path, described), True
+        return read_png(path, described), kind
     if kind == "voc":
         found, n_under = read_voc(path, described)
         tally.add("lie wholly under others", times=n_under)
-        return found, True
+        return found, kind
     if kind == "coco":
         exact, outlined = (
             f"annotations/{one}_{SPLIT}2017.json" for one in ("instances", "polygons")
@@ -114,7 +114,7 @@ def _read(path: Path, tally: Tally) -> tuple[list[ImportedObject], bool]:
             tally.said.append(
                 f"{outlined} was changed, and is read only where you import that file."
             )
-        return read_coco(path / exact, tally), False
+        return read_coco(path / exact, tally), kind
     raise DataError(f"{name} is an export of the unknown kind {one_line(kind)}; update openscenes.")
 
 
@@ -181,7 +181,7 @@ def _clicked(one: Snapshot) -> Snapshot:
 
 
 def _news(
-    made: Sequence[Snapshot], annotations: Annotations, tally: Tally
+    made: Sequence[Snapshot], annotations: Annotations, tally: Tally, kind: str
 ) -> tuple[list[Snapshot], int]:
     """What the log does not have of some objects, and how many it has."""
     there = defaultdict(list)
@@ -193,6 +193,8 @@ def _news(
         known = next((twin for twin in there[_place(one)] if _same_mask(twin, one)), None)
         if one.object_id in annotations:
             known = annotations.get(one.object_id)
+            if kind == "voc" and _is_covered(known, one, annotations):
+                one = replace(one, mask=known.mask)
         merged = one if known is None else _merged(known, one)
         if one.object_id in new:
             tally.add("stand there more than once")
@@ -218,6 +220,18 @@ def _merged(known: Snapshot, one: Snapshot) -> Snapshot:
 
 def _place(one: Snapshot) -> tuple[str, tuple[float, ...]]:
     return one.image_digest, tuple(coco_mask.toBbox(one.mask).tolist())
+
+
+def _is_covered(known: Snapshot, one: Snapshot, annotations: Annotations) -> bool:
+    """Whether a mask of VOC is the log's, but for pixels that other objects of the log cover."""
+    if known.size != one.size or known.image_digest != one.image_digest:
+        return False
+    whole, left = decode(known.mask), decode(one.mask)
+    lost = whole & ~left
+    for other in annotations.accepted():
+        if other.image_digest == known.image_digest and other.object_id != known.object_id:
+            lost &= ~decode(other.mask)
+    return not (lost.any() or (left & ~whole).any())
 
 
 def _same_mask(known: Snapshot, one: Snapshot) -> bool:
