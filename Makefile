@@ -66,7 +66,7 @@ help: ## list the targets and variables (default)
 	@echo "  PROFILE  demo: synthetic scenes; study: real images from DATA; paper: its full size"
 	@echo "  DATA     folder that holds the data sets (study, paper)"
 	@echo "  SEEDS    how many seeds each row is trained with"
-	@echo "  DEVICE   auto, cpu or cuda"
+	@echo "  DEVICE   auto, cpu or cuda; cuda:4 trains on four GPUs"
 
 setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locked packages and openscenes into .venv, or into the active environment
 	$(if $(ACTIVE),$(PYTHON) $(LOCKED),@echo "The environment in .venv is complete.")

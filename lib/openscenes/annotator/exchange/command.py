@@ -23,13 +23,16 @@ def add_parsers(subparsers: Any) -> tuple[argparse.ArgumentParser, argparse.Argu
         "import",
         help="add objects from an export or a COCO file to a folder of images",
         description="Add the objects of an export of the annotator, or of a COCO instances file "
-        "of any tool, to the log of a folder of images, as accepted. A second import adds nothing.",
+        "of any tool, to the log of a folder of images, as accepted. Masks drawn on an image "
+        "without its orientation tag are turned upright. A second import adds nothing.",
     )
     exporting: argparse.ArgumentParser = subparsers.add_parser(
         "export",
         help="write what was accepted in the annotator as COCO, PASCAL VOC or PNG files",
-        description="Write all accepted objects, whole or not at all. Images are copied, never "
-        "linked; an older export of the same kind is replaced unless a file of it was changed.",
+        description="Write all accepted objects; if that fails, no export is left half written. "
+        "COCO and VOC hold copies of the images, never links; an image with an orientation tag is "
+        "written upright without it. PNG holds masks alone. An older export of the same kind is "
+        "replaced, unless one of its files was changed.",
     )
     for parser in (importing, exporting):
         parser.add_argument("folder", metavar="FOLDER_OF_IMAGES", help="your images")

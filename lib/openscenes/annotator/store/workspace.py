@@ -138,7 +138,7 @@ def workspace_of(log: Path | str) -> Workspace:
     if images is None:
         raise InputError(
             f"{shown(folder)} holds no {WORKSPACE_FILE}, so it is no workspace; give the "
-            f"{LOG_NAME} of a folder that the annotator has made."
+            f"{LOG_NAME} of a folder that the annotator or an import has made."
         )
     if path not in (folder, folder / LOG_NAME):
         found = "is not" if os.path.lexists(path) else "does not exist and is not"
