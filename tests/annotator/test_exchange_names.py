@@ -78,6 +78,7 @@ def test_a_class_name_is_one_line_of_labels():
         ("/data/local-files/?d=set/a.jpg", "a.jpg"),
         ("a.jpg", "a.JPG"),
         ("A.JPG", "deep/down/a.jpg"),
+        ("my cup.jpg", "my%20cup.jpg"),
         ("my%20cup.jpg", "my cup.jpg"),
         ("https://example.org/x/my%20cup.jpg?size=1#top", "my cup.jpg"),
         ("file:///mnt/a.jpg", "a.jpg"),

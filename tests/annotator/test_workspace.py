@@ -34,7 +34,7 @@ def image(path: Path, seed: int = 0) -> Path:
 
 
 def test_images_are_found_below_and_sorted(tmp_path):
-    kinds = ("b.JPG", "a.jpeg", "c.png", "d.bmp", "e/f.webp", "e/g/h.tif", "e/i.tiff")
+    kinds = ("b.JPG", "a.jpeg", "c.png", "d.bmp", "e/f.webp", "e/h.tif", "e/i.tiff", "j.jfif")
     for name in (*kinds, ".hidden.jpg", ".trash/j.jpg", "openscenes/exports/coco/k.jpg"):
         image(tmp_path / name)
     (tmp_path / "notes.txt").touch()

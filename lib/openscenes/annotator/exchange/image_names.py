@@ -36,7 +36,8 @@ class ImageNames:
         for path in workspace.list_images():
             parts = path.relative_to(workspace.images).parts
             self._paths["/".join(parts)] = path
-            self._by_name[same_name(parts[-1])].append(parts)
+            for written in {same_name(parts[-1]), same_name(unquote(parts[-1]))}:
+                self._by_name[written].append(parts)  # a download may have kept "%20"
         names = exported_names(workspace)
         self._exported = {same_name(name + suffix_of(path)): path for path, name in names.items()}
 

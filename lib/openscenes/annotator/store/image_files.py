@@ -23,7 +23,7 @@ from openscenes.files import read_json, reason, require_regular
 WORKSPACE_FILE = "workspace.json"
 LOG_NAME = "log.jsonl"
 EXPORT_FILE = "openscenes.json"
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 OTHER_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".gif", ".jp2", ".jxl", ".dng", ".raw"})
 _N_KEPT = 1 << 16
 _ODD_NAME = "its name holds what cannot be shown on one line; rename it"
