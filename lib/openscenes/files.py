@@ -1,4 +1,4 @@
-"""Files and words of somebody else: asked what they are before they are opened or believed."""
+"""Files and text from outside, checked before they are opened or used."""
 
 from __future__ import annotations
 

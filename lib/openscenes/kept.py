@@ -1,7 +1,7 @@
-"""Files of the cache that tell whether they are whole, since they hold their own checksum.
+"""Files of the cache that hold their own checksum, by which damage is noticed.
 
-A flipped digit would otherwise pass for a result. What is damaged counts as not there, which is
-said once, and is made again.
+A flipped digit would otherwise pass for a result. A damaged file counts as missing: that is
+said once, and the file is made again.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ _DAMAGED = (
 def write_tensors(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
     """Write a safetensors file, whole or not at all: tensors, metadata and a digest of both.
 
-    The library writes metadata in an order of chance; here equal ones give equal bytes.
+    The library writes metadata in a random order; here equal metadata give equal bytes.
     """
     plain = save({name: value.detach().cpu().contiguous() for name, value in state.items()})
     names, body = _parts(np.frombuffer(plain, dtype=np.uint8))

@@ -1,4 +1,4 @@
-"""Where a command may write: over nothing that it reads, and each file once."""
+"""The files that a command writes: never over one that it reads, and no file twice."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def run_import(args: argparse.Namespace) -> int:
 
 
 def run_export(args: argparse.Namespace) -> int:
-    """The same for an export; a folder without a workspace gets none."""
+    """The same for an export; where there is no workspace, none is made."""
     from openscenes.annotator.exchange.export import export
     from openscenes.annotator.store.log import Log
     from openscenes.annotator.store.objects import Annotations

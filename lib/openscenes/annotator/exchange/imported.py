@@ -1,4 +1,4 @@
-"""What an import finds: objects that are not yet tied to an image, and why others are left out."""
+"""What an import finds: objects not yet assigned to an image, and why others are left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image as the canvas has it, and the way between its pixels and those that are shown."""
+"""An image as the canvas shows it, and how its own pixels and the shown ones correspond."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def code_of(mask: BoolMask, size: tuple[int, int]) -> Rle:
 def upright(
     facts: ImageFacts, interaction: Interaction, mask: BoolMask
 ) -> tuple[Interaction, BoolMask]:
-    """Box, point and mask on the upright image, of one who has read the pixels as stored.
+    """Box, point and mask on the upright image, from a caller who read the pixels as stored.
 
     That is told from the mask's shape alone, where the orientation swaps height and width;
     anything else is given back as it is.

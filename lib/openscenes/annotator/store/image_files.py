@@ -36,7 +36,7 @@ class ImageFiles:
 
     Attributes:
         images: files that look like images, sorted; none has been opened.
-        left_out: files and folders that a person may look for in vain, sorted, with the reason.
+        left_out: files and folders that a person may miss, sorted, each with its reason.
     """
 
     images: tuple[Path, ...]

@@ -1,7 +1,7 @@
 """Whether a picture file is whole, by its structure and without decoding it.
 
-What follows the picture is nobody's fault: phones put a film behind it, cameras fill up with
-zeros. So the end is looked for where the picture's own structure says that it lies.
+Other bytes may follow a whole picture: phones append a film, cameras fill up with zeros. So
+the end is looked for where the picture's own structure says that it lies.
 """
 
 from __future__ import annotations

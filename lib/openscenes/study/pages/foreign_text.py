@@ -1,6 +1,6 @@
-"""Words of somebody else on a page: names of files, classes and versions, and what errors quote.
+"""Text from outside on a page: names of files, classes and versions, and what errors quote.
 
-They stay words: no tag, no link, no formula, no line break comes out of them.
+It stays plain text: it can make no tag, no link, no formula and no line break.
 """
 
 from __future__ import annotations

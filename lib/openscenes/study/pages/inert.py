@@ -1,4 +1,4 @@
-"""Pages that only show: of a notebook that anybody may have written, nothing runs.
+"""Pages that run nothing, made from notebooks that anybody may have written.
 
 What a page may hold is listed; the rest is taken out of the parsed page, so that no way of writing
 it can lead around the list.
