@@ -103,6 +103,12 @@ def test_reports_of_all_profiles_are_found_in_order(tmp_path):
     assert names == ["table 3, demo", "table 4, demo", "table 4, study"]
 
 
+def test_a_run_that_only_tries_counts_for_nothing(tmp_path):
+    put(tmp_path)
+    put(tmp_path / "smoke", profile="smoke")
+    assert [report.profile for report in read_reports(tmp_path)] == ["demo"]
+
+
 def test_facts_without_a_table_are_an_error(tmp_path):
     put(tmp_path)
     (tmp_path / "tables" / "table_4.csv").unlink()
