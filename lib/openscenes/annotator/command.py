@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "only, then show old and new side by side on images that were held out. The new "
         "model is taken up only by --accept; nothing is ever overwritten.",
     )
-    parser.add_argument("--log", type=Path, required=True, help="log.jsonl, or its folder")
+    parser.add_argument("--log", type=Path, required=True, help="a workspace, or its log.jsonl")
     parser.add_argument("--profile", default="demo")
     parser.add_argument("--data", type=folder_of, default=None, help="folder of the four data sets")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
