@@ -7,6 +7,21 @@ PROFILE ?= demo
 DATA ?=
 SEEDS ?= 1
 DEVICE ?= auto
+# How models are trained: 32-true, tf32 or bf16-mixed; 1 for bits that repeat; crops of one pass; GPUs
+# that share one training; files of IOG's and DEXTR's published weights to begin with.
+PRECISION ?=
+DETERMINISTIC ?=
+MICRO_BATCH ?=
+DEVICES_PER_MODEL ?=
+INITIAL ?=
+DEXTR ?=
+# Where: so many processes here, or a Dask scheduler's address, or a file that describes a cluster.
+WORKERS ?=
+CLUSTER ?=
+# Which data `make data` fetches into DATA, such as SETS="voc sbd coco-val".
+SETS ?=
+# Rates of another machine for `make plan`, such as ASSUME=h200.json.
+ASSUME ?=
 LOG ?=
 # More options of JupyterLab, such as LAB="--no-browser --port 8890" on a distant machine.
 LAB ?=
@@ -20,7 +35,8 @@ PYTHON3 ?= python3 python3.13 python3.12 python3.11
 
 # A value may hold anything, blanks, quotes, $(shell ...): it is taken as it is and reaches a recipe
 # by the environment, as "$$DATA", so that neither make nor the shell runs a word of it.
-$(foreach name,PROFILE DATA SEEDS DEVICE LOG LAB EVOLVE FUZZ PYTHON3,\
+$(foreach name,PROFILE DATA SEEDS DEVICE PRECISION DETERMINISTIC MICRO_BATCH DEVICES_PER_MODEL \
+	INITIAL DEXTR WORKERS CLUSTER SETS ASSUME LOG LAB EVOLVE FUZZ PYTHON3,\
 	$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 $(foreach name,VIRTUAL_ENV CONDA_PREFIX,$(eval override $(name) := $$(value $(name))))
 
@@ -44,7 +60,10 @@ PYTHON := .venv/bin/python
 ENVIRONMENT := .venv/.installed
 endif
 
-OPTIONS = --profile="$$PROFILE" --data="$$DATA" --device="$$DEVICE"
+STUDY = --profile="$$PROFILE" --data="$$DATA" --device="$$DEVICE"
+OPTIONS = $(STUDY) --precision="$$PRECISION" --deterministic="$$DETERMINISTIC" \
+	--micro-batch="$$MICRO_BATCH" --devices-per-model="$$DEVICES_PER_MODEL" \
+	--initial="$$INITIAL" --dextr="$$DEXTR"
 
 TABLES = table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures
 
@@ -102,7 +121,7 @@ lessons: $(ENVIRONMENT) ## run the lessons and keep their pages in reports/noteb
 evolve: $(ENVIRONMENT) ## evolve on your own clicks and score the result: LOG=folder/openscenes/log.jsonl
 	@test -n "$$LOG" || { echo "make evolve needs the log of your clicks:" \
 		"LOG=path/to/images/openscenes/log.jsonl" >&2; exit 2; }
-	@$(PYTHON) -c "$$WITH_WORDS" EVOLVE -m openscenes evolve --log="$$LOG" $(OPTIONS)
+	@$(PYTHON) -c "$$WITH_WORDS" EVOLVE -m openscenes evolve --log="$$LOG" $(STUDY)
 
 site: $(ENVIRONMENT) ## write reports/ as web pages to browse, without running anything
 	$(PYTHON) -m openscenes site

@@ -215,15 +215,18 @@ def recorded(checkout, request):
 
 @needs_make
 def test_the_variables_reach_the_tables(recorded):
-    options = ["--profile=demo", "--data=", "--device=auto", "--seeds=1"]
+    none = ("precision", "deterministic", "micro-batch", "devices-per-model", "initial", "dextr")
+    unused = [f"--{name}=" for name in none]
+    options = ["--profile=demo", "--data=", "--device=auto", *unused, "--seeds=1"]
     models, *tables = recorded("tables")
     assert models == ["openscenes", "models", *options]
     assert tables == [["openscenes", "table", key, *options] for key in TABLES.values()]
     chosen = ("PROFILE=study", "DATA=/some where/data", "SEEDS=3", "DEVICE=cuda")
-    options = ["--profile=study", "--data=/some where/data", "--device=cuda", "--seeds=3"]
+    study = ["--profile=study", "--data=/some where/data", "--device=cuda"]
+    options = [*study, *unused, "--seeds=3"]
     assert recorded("table-4", *chosen) == [["openscenes", "table", "4", *options]]
     assert recorded("plan", *chosen) == [["openscenes", "plan", *options]]
-    assert recorded("lessons", *chosen) == [["openscenes", "lessons", *options[:3]]]
+    assert recorded("lessons", *chosen) == [["openscenes", "lessons", *options[:-1]]]
     by_environment = dict(word.split("=", 1) for word in chosen)
     assert recorded("plan", **by_environment) == [["openscenes", "plan", *options]]
 
@@ -236,16 +239,16 @@ ODD = (
 @needs_make
 @pytest.mark.parametrize("how", ["argument", "environment"])
 def test_no_value_is_ever_run(checkout, recorded, how):
-    values = dict.fromkeys(("PROFILE", "DATA", "SEEDS", "DEVICE", "LOG", "PYTHON3"), ODD)
+    more = ("PRECISION", "DETERMINISTIC", "MICRO_BATCH", "DEVICES_PER_MODEL", "INITIAL", "DEXTR")
+    values = dict.fromkeys(("PROFILE", "DATA", "SEEDS", "DEVICE", *more, "LOG", "PYTHON3"), ODD)
     words = [f"{name}={value}" for name, value in values.items()] if how == "argument" else []
     given = values if how == "environment" else {}
-    options = [f"--profile={ODD}", f"--data={ODD}", f"--device={ODD}"]
+    study = [f"--profile={ODD}", f"--data={ODD}", f"--device={ODD}"]
+    options = [*study, *(f"--{name.lower().replace('_', '-')}={ODD}" for name in more)]
     before = {path.name for path in checkout.iterdir()} | {"words"}
     assert recorded("plan", *words, **given) == [["openscenes", "plan", *options, f"--seeds={ODD}"]]
-    assert recorded("evolve", *words, **given) == [
-        ["openscenes", "evolve", f"--log={ODD}", *options]
-    ]
-    assert recorded("dry-run", *words, **given) == [["openscenes", "dry-run", options[-1]]]
+    assert recorded("evolve", *words, **given) == [["openscenes", "evolve", f"--log={ODD}", *study]]
+    assert recorded("dry-run", *words, **given) == [["openscenes", "dry-run", study[-1]]]
     assert len(recorded("tables", *words, **given)) == 1 + len(TABLES)
     assert {path.name for path in checkout.iterdir()} == before
 

@@ -18,7 +18,7 @@ from openscenes.method.training import TrainConfig
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.devices import make_fabric
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.study.profiles import profile_named
+from openscenes.study.options import profile_named
 from openscenes.study.runs.data import open_study
 
 HEIGHT, WIDTH, N_IMAGES = 64, 80, 6

@@ -69,6 +69,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         require_home()
+        if "micro_batch" in parsed:
+            parsed.profile = _spelled(parsed)
         if parsed.in_checkout:
             check_checkout()
         return int(parsed.run(parsed) or 0)
@@ -139,7 +141,22 @@ def _add_study(command: argparse.ArgumentParser, *, seeds: bool = True) -> None:
     )
     if seeds:
         command.add_argument("--seeds", type=int, default=1, help="how many seeds")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or cpu:N")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:K")
+    command.add_argument("--precision", default="", help="auto, 32-true, tf32 or bf16-mixed")
+    command.add_argument(
+        "--deterministic", default="", help="1: only operations that repeat to the last bit"
+    )
+    command.add_argument("--micro-batch", default="", help="crops that one pass of training holds")
+    command.add_argument("--devices-per-model", default="", help="GPUs that share one training")
+    command.add_argument("--initial", default="", help="IOG's published weights to begin with")
+    command.add_argument("--dextr", default="", help="DEXTR's published weights to begin with")
+
+
+def _spelled(parsed: argparse.Namespace) -> str:
+    """The profile with the options of the command line (``study.options``)."""
+    from openscenes.study.options import OPTIONS, spelled
+
+    return spelled(parsed.profile, {option: getattr(parsed, option) for option in OPTIONS})
 
 
 def _key(word: str) -> str:
@@ -203,8 +220,8 @@ def _lessons(parsed: argparse.Namespace) -> int:
 
 
 def _plan(parsed: argparse.Namespace) -> int:
+    from openscenes.study.options import profile_named
     from openscenes.study.plan.plan import plan_text
-    from openscenes.study.profiles import profile_named
 
     profile = profile_named(parsed.profile, parsed.seeds)
     print(plan_text(profile, parsed.seeds, parsed.data, parsed.device))

@@ -15,7 +15,7 @@ from openscenes.data import clicks
 from openscenes.errors import InputError
 from openscenes.method import evolution
 from openscenes.prediction.model_files import model_from_file
-from openscenes.study.profiles import profile_named
+from openscenes.study.options import profile_named
 from openscenes.study.runs.data import open_study, source
 
 PERSON = run_path(str(Path(__file__).with_name("person.py")))

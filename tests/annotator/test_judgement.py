@@ -27,7 +27,7 @@ from openscenes.annotator.store.versions import Versions
 from openscenes.annotator.store.workspace import digest_of, workspace_of
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError, OpenScenesError
-from openscenes.study.profiles import profile_named
+from openscenes.study.options import profile_named
 from openscenes.study.runs.data import open_study
 
 PERSON = run_path(str(Path(__file__).with_name("person.py")))

@@ -19,7 +19,7 @@ from openscenes.networks.openscene import OpenSceneNet
 from openscenes.prediction.model_files import loaded_model
 from openscenes.prediction.predict import predict
 from openscenes.seeding import torch_generator
-from openscenes.study.profiles import profile_named
+from openscenes.study.options import profile_named
 from openscenes.study.runs.data import Study
 
 BOX, POINT = (10.0, 20.0, 40.0, 60.0), (25.0, 40.0)

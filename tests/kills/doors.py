@@ -26,8 +26,9 @@ from openscenes.networks import checkpoints
 from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.figures import forest
 from openscenes.study.figures.save import show_figure
+from openscenes.study.options import profile_named
 from openscenes.study.pages import tables
-from openscenes.study.profiles import Profile, profile_named
+from openscenes.study.profiles import Profile
 from openscenes.study.runs import finished
 from openscenes.study.runs.data import Study, open_study
 from openscenes.study.runs.recipes import (

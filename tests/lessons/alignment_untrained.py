@@ -8,7 +8,7 @@ from openscenes.lessons.alignment import pairs
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
 from openscenes.seeding import torch_generator
-from openscenes.study.profiles import profile_named
+from openscenes.study.options import profile_named
 from openscenes.study.runs.data import new_scene, open_study, source
 from openscenes.study.runs.models import Model
 

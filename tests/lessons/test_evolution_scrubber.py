@@ -19,7 +19,7 @@ from openscenes.lessons.evolution.scrubber import (
 )
 from openscenes.study.experiments import table_2, table_4
 from openscenes.study.experiments.rows import evaluations_of
-from openscenes.study.profiles import profile_named
+from openscenes.study.options import profile_named
 from openscenes.study.runs.data import open_study, validation
 from openscenes.study.runs.recipes import evolved, initial
 from openscenes.study.runs.runs import train

@@ -60,11 +60,13 @@ def cross_entropy(module, batches, _epoch):
     return {"ce": mask_cross_entropy(module(batch.inputs(tiny.CLICKS)), batch)}
 
 
-def trained(examples, config=tiny.TRAIN, *, seed=0, objective=cross_entropy, folder=None):
+def trained(
+    examples, config=tiny.TRAIN, *, seed=0, objective=cross_entropy, folder=None, workers=0
+):
     network, groups = tiny.network(), [(example,) for example in examples]
     history = train(
         network, lambda _epoch: groups, objective, config, (tiny.AUGMENTATION,),
-        tiny.context(seed), folder=folder,
+        replace(tiny.context(seed), workers=workers), folder=folder,
     )  # fmt: skip
     return network, history
 
@@ -90,18 +92,18 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(examples):
 
 def test_decoding_in_other_processes_changes_nothing(examples):
     config = replace(tiny.TRAIN, epochs=1)
-    elsewhere, _ = trained(examples, replace(config, workers=2))
+    elsewhere, _ = trained(examples, config, workers=2)
     assert tiny.equal_weights(trained(examples, config)[0], elsewhere)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_missing_image_is_one_sentence_wherever_it_is_decoded(examples, tmp_path, workers):
     gone = replace(examples[0], image=tmp_path / "gone.jpg")
-    config = replace(tiny.TRAIN, epochs=1, workers=workers)
+    config = replace(tiny.TRAIN, epochs=1)
     with pytest.raises(
         DamagedFile, match=r"^image missing: \S+gone\.jpg \([^\n]+\); restore"
     ) as told:
-        trained([gone, *examples[1:]], config)
+        trained([gone, *examples[1:]], config, workers=workers)
     assert told.value.reason == "image missing"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from openscenes.errors import InputError
 from openscenes.study.figures.forest import breakdown_figure
-from openscenes.study.profiles import profile_named
+from openscenes.study.options import profile_named
 from openscenes.study.runs.store import read_scores
 from openscenes.study.scores.breakdown import (
     OTHERS,

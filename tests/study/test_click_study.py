@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from openscenes.paths import cache_dir
-from openscenes.study.profiles import LIMIT, profile_named
+from openscenes.study.options import profile_named
+from openscenes.study.profiles import LIMIT
 from openscenes.study.runs import refinement, store
 from openscenes.study.runs.data import open_study, validation
 from openscenes.study.runs.recipes import evolved, inference_config, initial, peer, refiner_of

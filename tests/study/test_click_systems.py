@@ -20,7 +20,7 @@ from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.seeding import torch_generator
-from openscenes.study.profiles import profile_named
+from openscenes.study.options import profile_named
 from openscenes.study.runs.data import Study, source, validation
 from openscenes.study.runs.models import Model
 from openscenes.study.scores.click_systems import BoxSystem, ClickSystem, ExtremeSystem, _Crops

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from openscenes.peers.zoo import PEERS
+from openscenes.study.options import profile_named
 from openscenes.study.plan.costs import (
     OURS,
     PAIRS,
@@ -18,7 +19,7 @@ from openscenes.study.plan.costs import (
     work_of,
 )
 from openscenes.study.plan.requirements import OBJECTS
-from openscenes.study.profiles import DEMO, PAPER, profile_named
+from openscenes.study.profiles import DEMO, PAPER
 from openscenes.study.runs import recipes
 from openscenes.study.runs.data import open_study
 from openscenes.study.scores.evaluation import Evaluation

@@ -9,7 +9,7 @@ import pytest
 
 from openscenes.data.records import ObjectRecord
 from openscenes.errors import DataError, InputError, OpenScenesError
-from openscenes.study.profiles import profile_named
+from openscenes.study.options import profile_named
 from openscenes.study.runs.data import (
     Study,
     _part,

@@ -10,7 +10,7 @@ from openscenes.errors import WeightsError
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.inference import predictions
 from openscenes.paths import cache_dir
-from openscenes.study.profiles import profile_named
+from openscenes.study.options import profile_named
 from openscenes.study.runs import store
 from openscenes.study.runs.data import Study, open_study, validation
 from openscenes.study.runs.models import run_context

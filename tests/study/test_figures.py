@@ -21,7 +21,7 @@ from openscenes.study.figures.forest import table_figure
 from openscenes.study.figures.galleries import gallery, scene_sheet
 from openscenes.study.figures.losses import training_figure
 from openscenes.study.figures.palette import PALETTE, SERIES
-from openscenes.study.profiles import profile_named
+from openscenes.study.options import profile_named
 from openscenes.study.runs.data import validation
 from openscenes.study.runs.runs import Model
 from openscenes.study.scores.results import Block, Row, Table

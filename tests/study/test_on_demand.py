@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from openscenes.errors import InputError
+from openscenes.study.options import profile_named
 from openscenes.study.plan import costs
 from openscenes.study.plan import on_demand as module
 from openscenes.study.plan.costs import NETWORKS, SUSTAINED_FLOPS, Cost
@@ -15,7 +16,7 @@ from openscenes.study.plan.on_demand import (
     n_objects_evenly,
     trained,
 )
-from openscenes.study.profiles import PAPER, profile_named
+from openscenes.study.profiles import PAPER
 from openscenes.study.runs import recipes
 from openscenes.study.runs.runs import find
 

@@ -9,8 +9,8 @@ import pytest
 
 from openscenes.errors import InputError
 from openscenes.paths import PROJECT
+from openscenes.study.options import profile_named
 from openscenes.study.pages import tables
-from openscenes.study.profiles import profile_named
 from openscenes.study.scores.results import Block, Claim, Row, Table
 from openscenes.study.scores.statistics import Estimate
 

@@ -17,7 +17,7 @@ from openscenes.kept import keep
 from openscenes.networks.weights import load_weights
 from openscenes.paths import PROJECT
 from openscenes.peers.zoo import peer_of
-from openscenes.study.profiles import profile_named
+from openscenes.study.options import profile_named
 from openscenes.study.runs import data, peers, runs, store
 from openscenes.study.runs.data import Study, new_scene, open_study, source
 from openscenes.study.runs.models import Model
@@ -39,7 +39,7 @@ TRAIN = (
     "from openscenes.study.runs.runs import train\n"
     "from openscenes.study.runs.recipes import initial\n"
     "from openscenes.study.runs.data import open_study\n"
-    "from openscenes.study.profiles import profile_named\n"
+    "from openscenes.study.options import profile_named\n"
     "study = open_study(profile_named('smoke'), None, 'cpu')\n"
     "print(train(study, initial('voc', 5)).digest)\n"
 )

@@ -15,6 +15,7 @@ import pytest
 from openscenes.data.datasets.layout import DamagedFile
 from openscenes.errors import OpenScenesError
 from openscenes.paths import PROJECT
+from openscenes.study.options import profile_named
 from openscenes.study.plan import scheduler
 from openscenes.study.plan.scheduler import (
     Scoring,
@@ -24,7 +25,6 @@ from openscenes.study.plan.scheduler import (
     parallel_jobs,
     prepare,
 )
-from openscenes.study.profiles import profile_named
 from openscenes.study.runs.data import Study, open_study
 from openscenes.study.runs.recipes import evolved, in_parts, initial, peer
 from openscenes.study.runs.runs import find

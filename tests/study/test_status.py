@@ -13,9 +13,10 @@ from openscenes.method.ipt import IPTConfig
 from openscenes.notation import glossary
 from openscenes.paths import PROJECT
 from openscenes.study.experiments.table_4 import CONTROL
+from openscenes.study.options import profile_named
 from openscenes.study.pages.markdown import block_of, grid, marked
 from openscenes.study.plan.requirements import paper_flops
-from openscenes.study.profiles import differences, profile_named
+from openscenes.study.profiles import differences
 from openscenes.study.runs.provenance import PACKAGE
 from openscenes.study.status.decisions import FOLDERS, decisions, ours, settings_of
 from openscenes.study.status.findings import every_claim, overview, published_values

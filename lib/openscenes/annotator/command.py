@@ -88,7 +88,7 @@ def _evolve_and_judge(args: argparse.Namespace, workspace: Workspace) -> None:
     from openscenes.annotator.evolve.judgement import evolved
     from openscenes.annotator.screen.judgement_page import judgement_figures
     from openscenes.study.figures.save import show_figure
-    from openscenes.study.profiles import profile_named
+    from openscenes.study.options import profile_named
     from openscenes.study.runs.data import open_study
 
     accepted = _accepted(workspace)

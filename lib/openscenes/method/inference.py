@@ -50,7 +50,10 @@ class InferenceConfig:
 
 @dataclass(frozen=True)
 class RunContext:
-    """What every stage of a run shares: crops, clicks, inference, image cache, devices, seed."""
+    """What every stage of a run shares: crops, clicks, inference, image cache, devices, seed.
+
+    ``workers`` is how many processes decode and cut; 0 does it in the loop.
+    """
 
     crop: crops.CropConfig = crops.CropConfig()
     clicks: interactions.ClickConfig = interactions.ClickConfig()
@@ -58,6 +61,7 @@ class RunContext:
     cache: ImageCache = field(default_factory=ImageCache)
     fabric: fabric_module.Fabric = field(default_factory=make_fabric)
     seed: int = 0
+    workers: int = 0
 
 
 @dataclass(frozen=True)

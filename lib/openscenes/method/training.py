@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import lightning_fabric as fabric_module
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -53,7 +52,10 @@ class TrainConfig:
     precision: Precision = setting("32-true", "Ours: the paper names none")
     freeze_batchnorm: bool = setting(False, "IOG trains BatchNorm")
     freeze_first_stages: bool = setting(False, "IOG trains every stage")
-    workers: int = setting(0, "Ours: processes that decode; 0 decodes in the loop")
+    deterministic: bool = setting(False, "Ours: only operations that repeat to the last bit")
+    micro_batch: int = setting(
+        0, "Ours: crops that one pass holds, gradients summed; 0 holds the whole batch"
+    )
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 2:
@@ -114,7 +116,7 @@ def train(
         items = groups_of_epoch(epoch)
         dataset = samples.CropSet(items, context.crop, augmentations, context.cache, seed, epoch)
         plan = _plan(samples.order(items, seed, epoch), config.batch_size, fabric.world_size)
-        steps = _batches(dataset, plan, state.step, config, fabric)
+        steps = _batches(dataset, plan, state.step, context)
         bar = progress(f"{label} {epoch + 1}/{config.epochs}", len(plan), state.step)
         for step, (batches, n_items, names) in enumerate(steps, start=state.step):
             _set_rates(optimiser, base_rates, config, epoch + step / len(plan))
@@ -186,13 +188,13 @@ def _batches(
     dataset: samples.CropSet,
     plan: Sequence[Sequence[int]],
     first: int,
-    config: TrainConfig,
-    fabric: fabric_module.Fabric,
+    context: RunContext,
 ) -> Iterator[tuple[list[Batch], int, list[str]]]:
     """This device's share of each batch, the size of the whole batch, and the objects' names."""
+    fabric = context.fabric
     share = [list(batch[fabric.global_rank :: fabric.world_size]) for batch in plan[first:]]
     loader = torch.utils.data.DataLoader(
-        _Told(dataset), batch_sampler=share, num_workers=config.workers, collate_fn=_collate_slots,
+        _Told(dataset), batch_sampler=share, num_workers=context.workers, collate_fn=_collate_slots,
         generator=torch.Generator(),  # otherwise it draws a seed from the global one
     )  # fmt: skip
     for whole, mine, batches in zip(plan[first:], share, loader, strict=True):

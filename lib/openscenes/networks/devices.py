@@ -15,7 +15,7 @@ from openscenes.files import one_line
 
 MOST = 64  # processes that share one training
 _DEVICE = re.compile(r"auto|(?:cpu|cuda)(?::([1-9][0-9]?))?")
-Precision = Literal["auto", "32-true", "bf16-mixed"]
+Precision = Literal["auto", "32-true", "tf32", "bf16-mixed"]
 
 
 def make_fabric(device: str = "auto", precision: Precision = "32-true") -> fabric_module.Fabric:
@@ -51,7 +51,7 @@ def make_fabric(device: str = "auto", precision: Precision = "32-true") -> fabri
 def chosen_precision(precision: Precision, kind: str) -> Literal["32-true", "bf16-mixed"]:
     """What "auto" means on a "cpu" or "cuda" device: bfloat16 where it is fast, else float32."""
     if precision != "auto":
-        return precision
+        return "32-true" if precision == "tf32" else precision
     return "bf16-mixed" if multiplies_bf16_fast(torch.device(kind)) else "32-true"
 
 

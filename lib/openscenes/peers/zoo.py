@@ -116,9 +116,15 @@ def peer_of(profile: Scale, name: str) -> Peer:
 
 
 def _at_most(published: TrainConfig, ours: TrainConfig) -> TrainConfig:
-    """The published schedule, cut where the profile's own is shorter, as in a dry run."""
+    """The published schedule, cut where the profile's own is shorter, as in a dry run.
+
+    How it is computed is the profile's.
+    """
     epochs, size = min(published.epochs, ours.epochs), min(published.batch_size, ours.batch_size)
-    return replace(published, epochs=epochs, batch_size=size, workers=ours.workers)
+    return replace(
+        published, epochs=epochs, batch_size=size, precision=ours.precision,
+        deterministic=ours.deterministic, micro_batch=ours.micro_batch,
+    )  # fmt: skip
 
 
 def _small_training(ours: TrainConfig, rate: float) -> TrainConfig:
@@ -132,7 +138,7 @@ def _small_training(ours: TrainConfig, rate: float) -> TrainConfig:
     )  # fmt: skip
 
 
-_ADAM = TrainConfig(epochs=20, batch_size=8, optimiser="adamw", learning_rate=1e-5, workers=8)
+_ADAM = TrainConfig(epochs=20, batch_size=8, optimiser="adamw", learning_rate=1e-5)
 _FREE, _ITERATIVE = ClickSimulation(sampling=IFCN_SAMPLING), ClickSimulation(iterative=True)
 
 _PUBLISHED: Mapping[str, Peer] = {
@@ -140,7 +146,7 @@ _PUBLISHED: Mapping[str, Peer] = {
     for peer in (
         Peer(
             "iFCN", IFCN, FCNConfig(), _FREE, plain_cross_entropy,
-            TrainConfig(epochs=20, learning_rate=1e-10, momentum=0.99, workers=8),
+            TrainConfig(epochs=20, learning_rate=1e-10, momentum=0.99),
             "vgg16", load_imagenet_vgg, 134.3,
         ),
         Peer(
@@ -156,12 +162,12 @@ _PUBLISHED: Mapping[str, Peer] = {
         Peer(
             "FCTSFN", FCTSFN, FCTSFNConfig(), _FREE, plain_cross_entropy,
             # Published: 1e-10 with momentum .99, which goes as far, and 1e-8 for the refinement.
-            TrainConfig(epochs=20, learning_rate=1e-9, workers=8),
+            TrainConfig(epochs=20, learning_rate=1e-9),
             "vgg16", load_imagenet_two_streams, 144.8,
         ),
         Peer(
             "DEXTR", DEXTR, DEXTRConfig(), ClickSimulation(kind="extremes"),
-            balanced_cross_entropy, TrainConfig(batch_size=5, workers=8),
+            balanced_cross_entropy, TrainConfig(batch_size=5),
             "resnet101", load_imagenet_dextr, 48.8, CropConfig(margin_px=DEXTR_MARGIN_PX),
         ),
     )

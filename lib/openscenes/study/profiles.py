@@ -13,17 +13,14 @@ from typing import Any, Literal
 from openscenes.data.crops import Augmentation, CropConfig
 from openscenes.data.interactions import ClickConfig
 from openscenes.errors import InputError
-from openscenes.files import one_line
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.inference import InferenceConfig
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.training import TrainConfig
 from openscenes.networks.config import NetworkConfig
-from openscenes.settings import count_parameter
 from openscenes.synthetic import SceneSizes
 
 LIMIT = 20  # clicks after which a user gives up
-MOST_SEEDS = 100
 
 Scene = Literal["cityscapes", "coco"]
 InitialSet = Literal["voc", "voc+sbd"]
@@ -53,6 +50,10 @@ class Profile:
             target by then counts 20.
         cpu_threads: of each training on a CPU, so that several run side by side; 0 takes all.
         job_gib: memory that a training takes at most, so that no more start than fit.
+        workers: processes that decode and cut for each training; 0 does it in the loop.
+        devices_per_model: GPUs (or processes on a CPU) that share one training.
+        initial_weights, dextr_weights: files of published weights to begin with; empty for none.
+        base, spelling: the profile that options changed, and both together (``study.options``).
         reasons: "section.field", or a whole "section", -> why it differs from the paper.
     """
 
@@ -76,6 +77,12 @@ class Profile:
     cache_gib: float = 2.0
     cpu_threads: int = 1
     job_gib: float = 2.0
+    workers: int = 0
+    devices_per_model: int = 1
+    initial_weights: str = ""
+    dextr_weights: str = ""
+    base: str = ""
+    spelling: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -95,7 +102,7 @@ class Profile:
                 "at zero, so an initial model with frozen first stages never sees a click; set "
                 "initial.freeze_first_stages to False"
             )
-        if self.name == "paper":
+        if self.kind == "paper":
             return
         unexplained = [name for name in differences(self) if self.reason(name) is None]
         if unexplained:
@@ -103,6 +110,8 @@ class Profile:
                 f"profile {self.name} departs from the paper without a reason in "
                 f"{', '.join(unexplained)}; add each, or its section, to reasons"
             )
+
+    kind = property(lambda self: self.base or self.name, doc="The name without options.")
 
     def reason(self, name: str) -> str | None:
         """Why "section.field" differs from the paper: its own reason, or its section's."""
@@ -123,6 +132,7 @@ def differences(profile: Profile) -> dict[str, tuple[Any, Any]]:
 
 _NOT_NUMBERS = (
     "name", "data", "synthetic", "reasons", "cache_gib", "cpu_threads", "job_gib", "initial_sets",
+    "workers", "base", "spelling", "initial_weights", "dextr_weights", "devices_per_model",
 )  # fmt: skip
 
 
@@ -141,11 +151,12 @@ PAPER = Profile(
     name="paper",
     data="PASCAL VOC 2012, SBD, Cityscapes, COCO 2017",
     network=NetworkConfig(),
-    initial=TrainConfig(workers=8),
-    cityscapes=Evolving(TrainConfig(epochs=20, learning_rate=1e-9, workers=8)),
-    coco=Evolving(TrainConfig(epochs=10, learning_rate=1e-9, workers=8), image_fraction=0.1),
+    initial=TrainConfig(),
+    cityscapes=Evolving(TrainConfig(epochs=20, learning_rate=1e-9)),
+    coco=Evolving(TrainConfig(epochs=10, learning_rate=1e-9), image_fraction=0.1),
     cache_gib=16.0,
     cpu_threads=0,
+    workers=8,
 )
 
 _PACE = "Ours: AdamW with one cycle gets in epochs where SGD at IOG's rates gets in hundreds"
@@ -162,7 +173,6 @@ _WHY_TRAIN: dict[str, str] = {
     "precision": "Ours: bf16 where the machine multiplies it fast; losses stay float32",
     "freeze_batchnorm": "Ours: small batches, and two scenes in one, would spoil the statistics",
     "freeze_first_stages": "Ours: edges, textures and clicks are learned; half the time",
-    "workers": "Ours: small images decode in the loop without loss",
 }
 _STAGES = ("initial", "cityscapes.train", "coco.train")
 _TURNED = "Ours: a turned box is too large without a mask to shrink it to"
@@ -287,12 +297,3 @@ def with_literal_clicks(profile: Profile) -> Profile:
         box_jitter=PAPER.augmentation.box_jitter,
     )  # fmt: skip
     return replace(profile, clicks=PAPER.clicks, augmentation=augmentation)
-
-
-def profile_named(name: str, seeds: int = 1) -> Profile:
-    """The profile of that name, for so many seeds; InputError without it, or for no seed."""
-    count_parameter("seeds", seeds, 1, MOST_SEEDS)
-    if name not in list(PROFILES):
-        choices, got = ", ".join(PROFILES), one_line(str(name))
-        raise InputError(f'there is no profile "{got}"; choose one of {choices}')
-    return PROFILES[name]

@@ -78,7 +78,7 @@ def table_of(
         tuple(block for block, _ in made),
         pd.concat([frame for _, frame in made]),
         tuple(find(study, recipe) for recipe in recipes),
-        study.profile.name == "paper",
+        study.profile.kind == "paper",
     )
 
 

@@ -130,7 +130,7 @@ def measured(study: Study) -> dict[str, Cost]:
     profile = study.profile
     operations, examples = counted(profile), source(study, "voc+sbd").examples[:N_CROPS]
     network = OpenSceneNet(profile.network, generator=torch_generator("timing"))
-    train = replace(profile.initial, epochs=1, batch_size=N_CROPS, workers=0)
+    train = replace(profile.initial, epochs=1, batch_size=N_CROPS)
     seconds = []
     for _ in range(2):  # the first warms up
         began = time.perf_counter()

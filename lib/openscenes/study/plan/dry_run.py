@@ -29,7 +29,7 @@ _TIME = "Ours: a dry run; a pass or two over a few objects run the code of hundr
 # The paper's precision stays, float32: in bfloat16 the gradient of a score made from 4096 channels
 # (iFCN, FCTSFN) corrupts memory in oneDNN on two threads or more.
 def _shortened(train: TrainConfig, epochs: int) -> TrainConfig:
-    return replace(train, epochs=epochs, batch_size=2, workers=0)
+    return replace(train, epochs=epochs, batch_size=2)
 
 
 # Two images per split. Table 7 needs four of Cityscapes, one for each quarter, and of those
@@ -53,6 +53,7 @@ DRY_RUN = replace(
     imagenet=False,
     n_clicks=4,  # a first prediction after three, and a correction
     cache_gib=1.0,
+    workers=0,
     reasons={
         "initial": _TIME, "cityscapes": _TIME, "coco": _TIME,
         "imagenet": "Ours: nothing is fetched for a dry run",

@@ -11,8 +11,9 @@ from typing import TypeVar
 import numpy as np
 
 from openscenes.settings import folder_parameter, text_parameter
+from openscenes.study.options import profile_named
 from openscenes.study.plan.costs import Times, duration, measured, on_a_gpu, recorded
-from openscenes.study.profiles import profile_named, with_literal_clicks
+from openscenes.study.profiles import with_literal_clicks
 from openscenes.study.runs.data import Study, new_scene, open_study, source
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.recipes import Recipe, in_order
@@ -78,7 +79,7 @@ def _times(study: Study, recipes: Sequence[Recipe]) -> Times:
             objects["voc"] = len(source(study, "voc").examples)
         elif recipe.name in ("cityscapes", "coco"):
             objects[recipe.name] = len(new_scene(study, recipe.scene).clicked)
-    costs = on_a_gpu(study.profile) if study.profile.name == "paper" else measured(study)
+    costs = on_a_gpu(study.profile) if study.profile.kind == "paper" else measured(study)
     return Times(objects, costs, recorded(study))
 
 

@@ -53,7 +53,7 @@ def plan_text(profile: Profile, seeds: int, data: Path | None, device: str) -> s
     there = [r for r in recipes if study is not None and find(study, r).is_trained]
     left = [recipe for recipe in recipes if recipe not in there]
     n_jobs = 1
-    if study is not None and profile.name != "paper" and not shared:
+    if study is not None and profile.kind != "paper" and not shared:
         n_jobs = parallel_jobs(study)
     plural = "seed" if seeds == 1 else "seeds"
     parts = [
@@ -70,7 +70,7 @@ def plan_text(profile: Profile, seeds: int, data: Path | None, device: str) -> s
 
 def _without_data(profile: Profile) -> Times:
     """Published counts for the paper's size; nothing is known of another collection."""
-    if profile.name != "paper":
+    if profile.kind != "paper":
         return Times()
     return Times(OBJECTS, on_a_gpu(profile), source=_ON_A_GPU)
 
@@ -80,7 +80,7 @@ def _on_data(study: Study) -> Times:
     objects |= {scene: len(new_scene(study, scene).clicked) for scene in SCENES}
     for name in (SOURCE, *SCENES):
         objects[f"val {name}"] = len(validation(study, name).examples)
-    if study.profile.name == "paper":
+    if study.profile.kind == "paper":
         return Times(objects, on_a_gpu(study.profile), recorded(study), _ON_A_GPU)
     return Times(
         objects,

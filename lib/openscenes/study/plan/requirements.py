@@ -103,8 +103,8 @@ def requirements(profile: Profile, data: Path | None) -> list[str]:
     for need in NEEDS:
         lines.append(f"  {need.name}")
         lines += [f"    [{_state(f, data, absent)}] {place}/{f}" for f in need.folders]
-        lines += [f"    {said}" for said in need.contents] if profile.name == "paper" else []
-        lines += [f"    official files: {need.archive}"] if profile.name == "paper" else []
+        lines += [f"    {said}" for said in need.contents] if profile.kind == "paper" else []
+        lines += [f"    official files: {need.archive}"] if profile.kind == "paper" else []
     if profile.imagenet:
         lines.append("  ImageNet weights: torchvision's own, fetched by it, or the file of")
         lines += [

@@ -20,7 +20,7 @@ from threading import Thread
 from openscenes.errors import OpenScenesError
 from openscenes.kept import keep, kept
 from openscenes.paths import cache_dir
-from openscenes.study.profiles import profile_named
+from openscenes.study.options import profile_named
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Study, open_study, validation
 from openscenes.study.runs.recipes import Recipe

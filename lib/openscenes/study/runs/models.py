@@ -90,8 +90,9 @@ def run_context(study: Study, seed: int = 0) -> RunContext:
     """What the method needs to know of a study."""
     profile = study.profile
     return RunContext(
-        profile.crop, profile.clicks, profile.inference, study.cache, study.fabric, seed
-    )
+        profile.crop, profile.clicks, profile.inference, study.cache, study.fabric, seed,
+        profile.workers,
+    )  # fmt: skip
 
 
 def imagenet_file(study: Study, kind: str) -> Path | None:

@@ -1,0 +1,130 @@
+"""What a command changes of a profile, spelled behind its name: "paper?precision=tf32".
+
+One text says all, so that notebooks and distant processes work on the same profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from openscenes.errors import InputError
+from openscenes.files import one_line
+from openscenes.settings import count_parameter
+from openscenes.study.profiles import PROFILES, Profile
+
+MOST_SEEDS = 100
+MOST_DEVICES = 64
+MOST_CROPS = 4096
+PRECISIONS = ("auto", "32-true", "tf32", "bf16-mixed")
+_WHY = "Ours: asked for on the command line"
+
+
+def profile_named(spelling: str, seeds: int = 1) -> Profile:
+    """A profile with the options behind its name, for so many seeds.
+
+    Args:
+        spelling: such as "demo", or "paper?precision=tf32&micro_batch=8"; see ``OPTIONS``.
+    Raises:
+        InputError: for another name, option or value, or for no seed.
+    """
+    count_parameter("seeds", seeds, 1, MOST_SEEDS)
+    name, _, query = spelling.partition("?") if isinstance(spelling, str) else (spelling, "", "")
+    if name not in list(PROFILES):
+        choices, got = ", ".join(PROFILES), one_line(str(name))
+        raise InputError(f'there is no profile "{got}"; choose one of {choices}')
+    if not query:
+        return PROFILES[name]
+    try:
+        options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=True))
+    except ValueError:
+        raise InputError(
+            f'the options of a profile are "{one_line(query)}"; write them as in '
+            f'"{name}?precision=tf32&micro_batch=8"'
+        ) from None
+    return _with_options(PROFILES[name], options)
+
+
+def spelled(name: str, options: Mapping[str, object]) -> str:
+    """The spelling of a profile with options; those that are None, False or "" are left out."""
+    given = {key: 1 if value is True else value for key, value in options.items() if value}
+    return f"{name}?{urlencode(given, safe='/')}" if given else name
+
+
+def _with_options(profile: Profile, options: Mapping[str, str]) -> Profile:
+    changed, name = profile, profile.name
+    for option, text in options.items():
+        if option not in OPTIONS:
+            raise InputError(
+                f'there is no option "{one_line(option)}" of a profile; choose of '
+                f"{', '.join(OPTIONS)}"
+            )
+        changed, word = OPTIONS[option](changed, text)
+        name += f"-{word}"
+    spelling = spelled(profile.name, options)
+    return replace(changed, name=name, base=profile.name, spelling=spelling)
+
+
+def _precision(profile: Profile, text: str) -> tuple[Profile, str]:
+    if text not in PRECISIONS:
+        raise InputError(f'precision is "{one_line(text)}"; choose one of {", ".join(PRECISIONS)}')
+    return _trained(profile, precision=text), text
+
+
+def _deterministic(profile: Profile, text: str) -> tuple[Profile, str]:
+    if text != "1":
+        raise InputError(f'deterministic is "{one_line(text)}"; give 1, or leave it out')
+    return _trained(profile, deterministic=True), "deterministic"
+
+
+def _micro_batch(profile: Profile, text: str) -> tuple[Profile, str]:
+    crops = _whole("micro_batch", text, 2, MOST_CROPS)
+    return _trained(profile, micro_batch=crops), f"micro-batch-{crops}"
+
+
+def _devices_per_model(profile: Profile, text: str) -> tuple[Profile, str]:
+    n = _whole("devices_per_model", text, 1, MOST_DEVICES)
+    return replace(profile, devices_per_model=n), f"{n}-devices"
+
+
+def _initial(profile: Profile, text: str) -> tuple[Profile, str]:
+    return replace(profile, initial_weights=text), f"from-{PurePath(text).stem}"
+
+
+def _dextr(profile: Profile, text: str) -> tuple[Profile, str]:
+    return replace(profile, dextr_weights=text), f"with-{PurePath(text).stem}"
+
+
+# Option -> (profile, text) -> the changed profile, and a word for names of folders.
+OPTIONS: dict[str, Callable[[Profile, str], tuple[Profile, str]]] = {
+    "precision": _precision,
+    "deterministic": _deterministic,
+    "micro_batch": _micro_batch,
+    "devices_per_model": _devices_per_model,
+    "initial": _initial,
+    "dextr": _dextr,
+}
+
+
+def _trained(profile: Profile, **changes: Any) -> Profile:
+    """All trainings of a profile, changed alike."""
+    cityscapes, coco = profile.cityscapes, profile.coco
+    stages = ("initial", "cityscapes.train", "coco.train")
+    reasons = {f"{stage}.{name}": _WHY for stage in stages for name in changes}
+    return replace(
+        profile,
+        initial=replace(profile.initial, **changes),
+        cityscapes=replace(cityscapes, train=replace(cityscapes.train, **changes)),
+        coco=replace(coco, train=replace(coco.train, **changes)),
+        reasons={**profile.reasons, **{k: v for k, v in reasons.items()
+                                       if k not in profile.reasons}},
+    )  # fmt: skip
+
+
+def _whole(name: str, text: str, low: int, high: int) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise InputError(f"{name} is {one_line(repr(text))}; give a whole number")
+    return count_parameter(name, int(text[:9]), low, high)
