@@ -17,7 +17,7 @@ LAYERS = (
 )
 # In the study: what is trained, how it is scored, which rows a table has, what is still to do.
 # Its figures and pages serve all of these.
-STUDY = ("profiles", "runs", "scores", "experiments", "plan", "status", "command")
+STUDY = ("profiles", "runs", "scores", "experiments", "graph", "plan", "status", "command")
 # The package's front door and its command line show what all layers do.
 FRONT = ("openscenes", "openscenes.__main__")
 BELOW_THE_STUDY = ("", *LAYERS[: LAYERS.index("study")])

@@ -20,7 +20,7 @@ OF_A_TEST = {
     "tests/data/test_datasets_index.py": {"pickle.loads"},
     "tests/house.py": {"exec"},
     "tests/method/test_short_scripts.py": {"exec"},
-    "tests/study/test_scheduler.py": {"pickle.loads"},
+    "tests/study/test_graph.py": {"pickle.loads"},
     "tests/test_readme.py": {"exec"},
 }
 

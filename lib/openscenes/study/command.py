@@ -13,11 +13,11 @@ from openscenes.files import one_line
 from openscenes.networks.devices import make_fabric
 from openscenes.paths import PROJECT, cache_dir, require_writable
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
+from openscenes.study.graph.prepare import prepare
 from openscenes.study.options import profile_named
 from openscenes.study.pages import notebooks
 from openscenes.study.pages.tables import reports_folder
 from openscenes.study.plan.requirements import missing
-from openscenes.study.plan.scheduler import prepare
 from openscenes.study.profiles import Profile
 from openscenes.study.runs import finished
 from openscenes.study.runs.data import Study, given_root, open_study

@@ -16,8 +16,8 @@ from pathlib import Path
 from openscenes.method.training import TrainConfig
 from openscenes.paths import cache_dir
 from openscenes.study.experiments.registry import EXPERIMENTS, Experiment, experiment, key_words
+from openscenes.study.graph.prepare import prepare
 from openscenes.study.pages.tables import write_table
-from openscenes.study.plan.scheduler import prepare
 from openscenes.study.profiles import PAPER, Profile
 from openscenes.study.runs.data import Study, open_study
 from openscenes.study.runs.provenance import peak_memory_mb

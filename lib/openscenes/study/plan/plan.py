@@ -7,6 +7,7 @@ from pathlib import Path
 
 from openscenes.networks.devices import make_fabric
 from openscenes.study.experiments.registry import EXPERIMENTS
+from openscenes.study.graph.prepare import workers_here
 from openscenes.study.plan.costs import (
     Times,
     duration,
@@ -17,7 +18,6 @@ from openscenes.study.plan.costs import (
     work_of,
 )
 from openscenes.study.plan.requirements import OBJECTS, missing, requirements
-from openscenes.study.plan.scheduler import parallel_jobs
 from openscenes.study.profiles import InitialSet, Profile
 from openscenes.study.runs.data import SOURCE, Study, new_scene, open_study, source, validation
 from openscenes.study.runs.recipes import Recipe
@@ -54,7 +54,7 @@ def plan_text(profile: Profile, seeds: int, data: Path | None, device: str) -> s
     left = [recipe for recipe in recipes if recipe not in there]
     n_jobs = 1
     if study is not None and profile.kind != "paper" and not shared:
-        n_jobs = parallel_jobs(study)
+        n_jobs = workers_here(study)
     plural = "seed" if seeds == 1 else "seeds"
     parts = [
         [f"Plan of profile {profile.name} on {profile.data}, {seeds} {plural}"],

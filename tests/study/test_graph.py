@@ -15,16 +15,16 @@ import pytest
 from openscenes.data.datasets.layout import DamagedFile
 from openscenes.errors import OpenScenesError
 from openscenes.paths import PROJECT
-from openscenes.study.options import profile_named
-from openscenes.study.plan import scheduler
-from openscenes.study.plan.scheduler import (
+from openscenes.study.graph import prepare as scheduler
+from openscenes.study.graph.prepare import (
     Scoring,
     Training,
     _by_model,
     _ready,
-    parallel_jobs,
     prepare,
+    workers_here,
 )
+from openscenes.study.options import profile_named
 from openscenes.study.runs.data import Study, open_study
 from openscenes.study.runs.recipes import evolved, in_parts, initial, peer
 from openscenes.study.runs.runs import find
@@ -47,8 +47,8 @@ def alone(study: Study) -> Study:
 
 def test_jobs_share_the_cores(study: Study, alone: Study, monkeypatch) -> None:
     monkeypatch.setattr(scheduler, "_memory_gib", lambda: float("inf"))
-    assert parallel_jobs(study) == os.cpu_count()
-    assert parallel_jobs(alone) == 1
+    assert workers_here(study) == os.cpu_count()
+    assert workers_here(alone) == 1
 
 
 @pytest.mark.parametrize(("memory_gib", "jobs"), [(0.5, 1), (4.0, 2), (7.9, 3), (64.0, 4)])
@@ -56,7 +56,7 @@ def test_no_more_jobs_begin_than_memory_holds(study: Study, monkeypatch, memory_
     monkeypatch.setattr(scheduler, "_memory_gib", lambda: memory_gib)
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     assert study.profile.job_gib == 2.0
-    assert parallel_jobs(study) == jobs
+    assert workers_here(study) == jobs
 
 
 def test_a_task_is_ready_when_its_parent_neither_waits_nor_runs() -> None:
@@ -212,7 +212,7 @@ WAITING = """
 import os, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from openscenes.study.plan.scheduler import _end_with_parent
+from openscenes.study.graph.prepare import _end_with_parent
 with ProcessPoolExecutor(1, get_context("spawn"), initializer=_end_with_parent) as pool:
     print(pool.submit(os.getpid).result(), flush=True)
     time.sleep(600)

@@ -98,7 +98,7 @@ def _digest(study: Study, evaluations: Sequence[Evaluation]) -> str:
     return digest_of([scores, sets, inference, code_digest(*_CODE)])
 
 
-def parallel_jobs(study: Study) -> int:
+def workers_here(study: Study) -> int:
     """How many trainings fit on this machine: on a CPU, as its cores and its memory allow."""
     threads = study.profile.cpu_threads
     if study.fabric.device.type != "cpu" or study.fabric.world_size > 1 or threads < 1:
@@ -118,7 +118,7 @@ def _memory_gib() -> float:
 
 def _run(study: Study, tasks: Sequence[Task], where: tuple[str, Path | None, str]) -> Iterator[str]:
     """Do the tasks here, or side by side where the machine has room."""
-    n_jobs = min(len(tasks), parallel_jobs(study))
+    n_jobs = min(len(tasks), workers_here(study))
     if n_jobs > 1:
         yield from _side_by_side(tasks, n_jobs, where)
     else:

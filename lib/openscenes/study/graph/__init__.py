@@ -1,0 +1,1 @@
+"""The study as a graph of tasks, and where they run."""
