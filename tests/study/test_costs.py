@@ -7,9 +7,6 @@ import pytest
 from openscenes.peers.zoo import PEERS
 from openscenes.study.options import profile_named
 from openscenes.study.plan.costs import (
-    OURS,
-    PAIRS,
-    REFINEMENT,
     TERAFLOP_PER_CROP,
     Cost,
     Work,
@@ -19,6 +16,7 @@ from openscenes.study.plan.costs import (
     work_of,
 )
 from openscenes.study.plan.requirements import OBJECTS
+from openscenes.study.plan.shapes import OURS, PAIRS, REFINEMENT
 from openscenes.study.profiles import DEMO, PAPER
 from openscenes.study.runs import recipes
 from openscenes.study.runs.data import open_study

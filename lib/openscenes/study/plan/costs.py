@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field, replace
 from statistics import mean
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +18,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from openscenes.kept import kept
 from openscenes.method.evolution import initialise
-from openscenes.networks.backbones import INPUT_CHANNELS
-from openscenes.networks.iog_refinement import CLICK_CHANNELS, RefinableIOG
+from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.paths import cache_dir
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.seeding import torch_generator
+from openscenes.study.plan.shapes import NETWORKS, OURS, PAIRS, REFINEMENT, shape_of, tensors_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import SOURCE, Study, source
 from openscenes.study.runs.models import run_context
@@ -34,8 +33,6 @@ from openscenes.study.scores.evaluation import Evaluation
 
 TERAFLOP_PER_CROP = 0.426  # forward and backward of IOG with ResNet-101 at 512 px, as published
 SUSTAINED_FLOPS = 0.4 * 989e12  # 40 % of what one H200 can multiply in bfloat16
-OURS, PAIRS, REFINEMENT = "ours", "pairs", "refinement"
-NETWORKS = (OURS, PAIRS, REFINEMENT, *PEERS)
 N_CROPS = 8  # of the short training that tells this machine's speed
 N_VIEWS = 6
 N_ERRORS = 3  # ITIS runs the network up to three times before each step
@@ -200,19 +197,10 @@ def counted(profile: Profile, networks: Sequence[str] = NETWORKS) -> dict[str, C
 
 
 def _operations_of(profile: Profile, name: str) -> Cost:
-    size = profile.crop.size
-    if name in PEERS:
-        with torch.device("meta"):
-            peer: Any = peer_of(profile, name).build()
-        images = torch.zeros(2, 3, size, size, dtype=torch.uint8)
-        return _operations(peer, peer.inputs(images, torch.zeros(2, 4, 3), None).to("meta"))
-    with torch.device("meta"):
-        network = OpenSceneNet(profile.network)
-        seen = torch.empty(2, INPUT_CHANNELS, size, size)
-        clicks = torch.empty(2, CLICK_CHANNELS, size, size)
-        if name == REFINEMENT:
-            return _refinement_operations(RefinableIOG(network, profile.clicks), seen, clicks)
-        return _operations(network, seen)
+    network, inputs = shape_of(profile, name)
+    if isinstance(network, RefinableIOG):
+        return _refinement_operations(network, *inputs)
+    return _operations(network, *inputs)
 
 
 def _operations(network: nn.Module, *inputs: Tensor) -> Cost:
@@ -220,14 +208,13 @@ def _operations(network: nn.Module, *inputs: Tensor) -> Cost:
     with FlopCounterMode(display=False) as forward, torch.no_grad():
         network(*inputs)
     with FlopCounterMode(display=False) as both:
-        outputs = [tensor for tensor in _tensors(network(*inputs)) if tensor.requires_grad]
+        outputs = [tensor for tensor in tensors_of(network(*inputs)) if tensor.requires_grad]
         torch.stack([tensor.sum() for tensor in outputs]).sum().backward()
     return Cost(both.get_total_flops() / 2, forward.get_total_flops() / 2)
 
 
 def _refinement_operations(network: RefinableIOG, seen: Tensor, clicks: Tensor) -> Cost:
     """A step predicts, corrects twice on average, and learns; later, forward is a correction."""
-    network.trainable_for_refinement()
     with FlopCounterMode(display=False) as shown, torch.no_grad():
         stages = network.encode(seen)
         network.first(stages)
@@ -236,11 +223,3 @@ def _refinement_operations(network: RefinableIOG, seen: Tensor, clicks: Tensor) 
     once = corrected.get_total_flops() / 2
     learned = _operations(network, seen, clicks).training
     return Cost(shown.get_total_flops() / 2 + 2 * once + learned, once)
-
-
-def _tensors(found: Any) -> Iterator[Tensor]:
-    if isinstance(found, Tensor):
-        yield found
-    elif isinstance(found, tuple):
-        for part in found:
-            yield from _tensors(part)

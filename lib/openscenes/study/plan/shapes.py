@@ -1,0 +1,58 @@
+"""The networks of a profile without memory behind their weights, to count what they take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from openscenes.networks.backbones import INPUT_CHANNELS
+from openscenes.networks.iog_refinement import CLICK_CHANNELS, RefinableIOG
+from openscenes.networks.openscene import OpenSceneNet
+from openscenes.peers.zoo import PEERS, peer_of
+from openscenes.study.profiles import Profile
+from openscenes.study.runs.recipes import Recipe
+
+OURS, PAIRS, REFINEMENT = "ours", "pairs", "refinement"
+NETWORKS = (OURS, PAIRS, REFINEMENT, *PEERS)
+COUNTED_CROPS = 2  # of one pass that is counted: BatchNorm wants two
+
+
+def network_of(recipe: Recipe) -> str:
+    """Which of ``NETWORKS`` a training trains; pairs are ours with an old and a new crop each."""
+    first = recipe.lineage()[0]
+    if first.kind == "peer":
+        return first.name
+    if recipe.kind == "refiner":
+        return REFINEMENT
+    return PAIRS if recipe.kind in ("evolved", "re-estimated") else OURS
+
+
+def shape_of(profile: Profile, name: str) -> tuple[nn.Module, tuple[Tensor, ...]]:
+    """One of ``NETWORKS`` on the meta device, and the inputs of ``COUNTED_CROPS`` crops."""
+    size = profile.crop.size
+    if name in PEERS:
+        with torch.device("meta"):
+            peer: Any = peer_of(profile, name).build()
+        images = torch.zeros(COUNTED_CROPS, 3, size, size, dtype=torch.uint8)
+        clicks = torch.zeros(COUNTED_CROPS, 4, 3)
+        return peer, (peer.inputs(images, clicks, None).to("meta"),)
+    with torch.device("meta"):
+        network = OpenSceneNet(profile.network)
+        seen = torch.empty(COUNTED_CROPS, INPUT_CHANNELS, size, size)
+        if name != REFINEMENT:
+            return network, (seen,)
+        refinable = RefinableIOG(network, profile.clicks)
+        refinable.trainable_for_refinement()
+        return refinable, (seen, torch.empty(COUNTED_CROPS, CLICK_CHANNELS, size, size))
+
+
+def tensors_of(output: Any) -> Iterator[Tensor]:
+    """Every tensor of a network's output."""
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, tuple):
+        for part in output:
+            yield from tensors_of(part)
