@@ -60,6 +60,27 @@ def test_codes_do_not_depend_on_memory_order():
     assert masks.encode(np.asfortranarray(drawn)) == masks.encode(drawn)
 
 
+def test_a_window_of_a_code_is_that_part_of_the_frame():
+    generator = np.random.default_rng(0)
+    for share in [0.0, 0.02, 0.5, 0.98, 1.0] * 60:
+        rows, cols = generator.integers(1, 30, size=2)
+        drawn = generator.random((rows, cols)) < share
+        drawn[generator.integers(0, rows + 1) :] = False
+        (row0, row1), (col0, col1) = (np.sort(generator.integers(0, n + 1, 2)) for n in drawn.shape)
+        code = masks.encode(drawn)
+        shown = masks.decode(code, (row0, col0, row1, col1))
+        assert np.array_equal(shown, drawn[row0:row1, col0:col1]) and shown.flags.c_contiguous
+        assert masks.code_box(code) == masks.tight_box(drawn)
+        assert masks.code_size(code) == drawn.shape
+
+
+def test_a_code_with_empty_runs_or_in_a_list_has_its_windows_too():
+    listed = {"size": [3, 4], "counts": [1, 2, 0, 0, 3, 1, 5]}
+    for code in (listed, masks.encode(masks.decode(listed))):
+        assert masks.code_box(code) == (0, 0, 3, 3)
+        assert np.array_equal(masks.decode(code, (0, 0, 2, 3)), masks.decode(code)[:2, :3])
+
+
 def squared_distances(mask):
     """By brute force over all pairs of pixels."""
     inside, outside = np.argwhere(mask), np.argwhere(~mask)
@@ -132,8 +153,9 @@ DAMAGED = {
 
 @pytest.mark.parametrize("kind", DAMAGED)
 def test_a_damaged_code_is_refused_before_pycocotools_sees_it(kind):
-    with pytest.raises(DataError):
-        masks.decode(DAMAGED[kind])
+    for refused in (masks.decode, masks.code_box, lambda code: masks.decode(code, (0, 0, 1, 1))):
+        with pytest.raises(DataError):
+            refused(DAMAGED[kind])
 
 
 def test_a_code_of_another_size_is_refused():

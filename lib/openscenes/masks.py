@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ from openscenes.errors import DataError
 from openscenes.files import one_line, whole_number
 
 BoolMask = NDArray[np.bool_]
+Window = tuple[int, int, int, int]  # half-open (row0, col0, row1, col1) of whole pixels
 MAX_PIXELS = 178_956_970  # of an image or a mask: where Pillow suspects an attack
 FAR_SIDES = 4  # how far off an image a polygon may reach, in its sides
 MAX_OUTLINE_PX = 4e6  # of all polygons of an object together; pycocotools takes 100 bytes for each
 _NUMBER = {int, float}
+_REMEMBERED = 1 << 14  # longest text of a code that need not be checked again
 _MAX_DIGITS = 7  # of a run length in a compressed code, 5 bits each
 
 
@@ -31,7 +34,7 @@ def iou(prediction: BoolMask, truth: BoolMask, void: BoolMask | None = None) -> 
     return int((prediction & truth & counted).sum()) / union if union else 1.0
 
 
-def tight_box(mask: BoolMask) -> tuple[int, int, int, int] | None:
+def tight_box(mask: BoolMask) -> Window | None:
     """Half-open box (row0, col0, row1, col1) of a (H, W) mask, or None where it is empty."""
     rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if rows.size == 0:
@@ -61,14 +64,70 @@ def encode(mask: BoolMask) -> dict[str, Any]:
     return {"size": [int(side) for side in code["size"]], "counts": code["counts"].decode()}
 
 
-def decode(code: object) -> BoolMask:
-    """The (H, W) bool mask of a COCO run-length code.
+def decode(code: object, window: Window | None = None) -> BoolMask:
+    """The (H, W) bool mask of a COCO run-length code, or the part of it that a window shows.
+
+    A window takes the time of its own columns, not of the frame's.
+
+    Args:
+        window: inside the frame; None for all of it.
+    Raises:
+        DataError: as ``check_code``.
+    """
+    if window is None:
+        checked = check_code(code)
+        return coco_mask.decode(checked | {"counts": checked["counts"].encode()}).astype(bool)
+    (height, _), ends = _ends(code)
+    row0, col0, row1, col1 = window
+    bounds = col0 * height, col1 * height
+    first, last = np.searchsorted(ends, bounds)
+    shown = np.clip(ends[first : last + 1], *bounds)
+    lengths = shown - np.concatenate([[bounds[0]], shown[:-1]])
+    filled = np.repeat(np.arange(first, first + lengths.size) % 2 == 1, lengths)
+    return np.ascontiguousarray(filled.reshape(-1, height)[:, row0:row1].T)
+
+
+def code_box(code: object) -> Window | None:
+    """``tight_box`` of a run-length code, which is not decoded.
 
     Raises:
         DataError: as ``check_code``.
     """
+    (height, _), ends = _ends(code)
+    stops = ends[1::2]
+    if stops.size == 0:
+        return None
+    starts, stops = ends[::2][: stops.size], stops - 1
+    over = (starts // height < stops // height).any()  # goes on in the next column
+    row0, row1 = (0, height - 1) if over else ((starts % height).min(), (stops % height).max())
+    return int(row0), int(starts[0] // height), int(row1) + 1, int(stops[-1] // height) + 1
+
+
+def code_size(code: object) -> tuple[int, int]:
+    """(H, W) of the mask of a run-length code.
+
+    Raises:
+        DataError: as ``check_code``.
+    """
+    return _ends(code)[0]
+
+
+def _ends(code: object) -> tuple[tuple[int, int], NDArray[np.int64]]:
+    """(H, W) of a code, and where its runs end in the frame, column after column."""
+    if isinstance(code, dict) and isinstance(code.get("counts"), str):
+        size, counts = checked_size(code.get("size")), code["counts"]
+        if len(counts) <= _REMEMBERED:
+            return size, _checked_ends(size, counts)
     checked = check_code(code)
-    return coco_mask.decode(checked | {"counts": checked["counts"].encode()}).astype(bool)
+    size = checked_size(checked["size"])
+    return size, _checked_ends.__wrapped__(size, checked["counts"])
+
+
+@lru_cache(maxsize=1024)
+def _checked_ends(size: tuple[int, int], counts: str) -> NDArray[np.int64]:
+    runs = _uncompressed(check_code({"size": size, "counts": counts})["counts"])
+    assert runs is not None
+    return np.cumsum(runs)
 
 
 def check_code(code: object, size: Sequence[int] | None = None) -> dict[str, Any]:
