@@ -8,18 +8,15 @@ from openscenes.peers.zoo import PEERS
 from openscenes.study.options import profile_named
 from openscenes.study.plan.costs import (
     TERAFLOP_PER_CROP,
-    Cost,
-    Work,
-    counted,
     measured,
     scoring_of,
-    work_of,
 )
 from openscenes.study.plan.requirements import OBJECTS
-from openscenes.study.plan.shapes import OURS, PAIRS, REFINEMENT
 from openscenes.study.profiles import DEMO, PAPER
 from openscenes.study.runs import recipes
 from openscenes.study.runs.data import open_study
+from openscenes.study.runs.shapes import OURS, PAIRS, REFINEMENT
+from openscenes.study.runs.work import Cost, Work, counted, work_of
 from openscenes.study.scores.evaluation import Evaluation
 
 FIRST = recipes.initial("voc+sbd", 0)

@@ -8,7 +8,8 @@ from torch import nn
 
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.options import profile_named
-from openscenes.study.plan.memory import (
+from openscenes.study.profiles import DEMO, PAPER, STUDY
+from openscenes.study.runs.memory import (
     GIB,
     Held,
     cpu_gib,
@@ -18,9 +19,8 @@ from openscenes.study.plan.memory import (
     held_by,
     host_gib,
 )
-from openscenes.study.plan.shapes import NETWORKS, network_of
-from openscenes.study.profiles import DEMO, PAPER, STUDY
 from openscenes.study.runs.recipes import FULL, evolved, finetuned, initial, peer, refiner_of
+from openscenes.study.runs.shapes import NETWORKS, network_of
 
 FIRST = initial("voc+sbd", 0)
 PAIRS = evolved(FIRST, "cityscapes", FULL)

@@ -9,13 +9,13 @@ from openscenes.kept import keep
 from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.options import profile_named
 from openscenes.study.plan import plan
-from openscenes.study.plan.costs import Cost
 from openscenes.study.plan.plan import plan_text
 from openscenes.study.plan.requirements import NEEDS, OBJECTS, missing
 from openscenes.study.profiles import PAPER, STUDY
 from openscenes.study.runs.data import open_study
 from openscenes.study.runs.recipes import initial
 from openscenes.study.runs.runs import find
+from openscenes.study.runs.work import Cost
 
 SMOKE = profile_named("smoke")
 

@@ -17,9 +17,9 @@ from openscenes.networks.devices import multiplies_bf16_fast
 from openscenes.networks.freezing import freeze_first_stages, thaw
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.zoo import peer_of
-from openscenes.study.plan.shapes import COUNTED_CROPS, OURS, network_of, shape_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.recipes import Recipe, evolution_config
+from openscenes.study.runs.shapes import COUNTED_CROPS, OURS, network_of, shape_of
 
 GIB = 2**30
 RESERVE = 1.15  # gradients of activations, losses, and what an allocator leaves between blocks
