@@ -1,9 +1,8 @@
 """An alignment of the smoke study whose networks are untrained, for the tests of the explorer."""
 
-import json
-
 from openscenes import masks
 from openscenes.data.examples import NO_CLASS
+from openscenes.kept import keep
 from openscenes.lessons.alignment import pairs
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
@@ -11,6 +10,7 @@ from openscenes.seeding import torch_generator
 from openscenes.study.options import profile_named
 from openscenes.study.runs.data import new_scene, open_study, source
 from openscenes.study.runs.models import Model
+from openscenes.study.runs.pseudo import pseudo_file
 
 
 def untrained(folder):
@@ -22,7 +22,8 @@ def untrained(folder):
         [masks.encode(study.cache.supervision(example)[0]), known if i % 2 else NO_CLASS]
         for i, example in enumerate(truth)
     ]
-    (models[pairs.ALL_MODULES].folder / "pseudo.json").write_text(json.dumps(kept))
+    step = pairs.compared_recipes(study.profile, "coco")[pairs.ALL_MODULES]
+    keep(pseudo_file(study, step, models[pairs.BEFORE]), {"masks": kept})
     return pairs.Alignment(study, "coco", models, n_pairs=6)
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from openscenes.study.runs import data, peers, runs, store
 from openscenes.study.runs.data import Study, new_scene, open_study, source
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.peers import load_peer
+from openscenes.study.runs.pseudo import pseudo_file
 from openscenes.study.runs.recipes import (
     BN_ONLY,
     FULL,
@@ -33,7 +35,7 @@ from openscenes.study.runs.recipes import (
     refiner_of,
 )
 from openscenes.study.runs.refinement import load_refinable, refiner_training
-from openscenes.study.runs.runs import find, train
+from openscenes.study.runs.runs import find, masks_of, train
 
 TRAIN = (
     "from openscenes.study.runs.runs import train\n"
@@ -99,7 +101,7 @@ def test_weights_without_a_whole_account_of_their_run_count_as_missing(study, te
 def test_what_is_there_is_read_where_nothing_can_be_written(study, monkeypatch) -> None:
     made = train(study, FIRST)
 
-    def refused(_folder: object) -> None:
+    def refused(*_of: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(store, "locked", refused)
@@ -205,8 +207,33 @@ def test_a_chain_of_parts_remembers_what_every_part_learned(study: Study) -> Non
     assert [e.object_id for e in added] == [f"{c.scene}:{c.object_id}" for c in earlier]
     assert not any(example.labelled for example in added)
     assert all(set(example.supervision) == {"size", "counts"} for example in added)
-    assert (made.folder / "pseudo.json").exists()
+    assert not (made.folder / "pseudo.json").exists()
     assert made.load(study).config.unknown_class
+
+
+def test_variants_that_learn_from_the_same_masks_share_their_file(study: Study) -> None:
+    teacher = train(study, FIRST)
+
+    def file(variant: str, scene: str = "coco", user: str = "iog", seed: int = 0) -> Path:
+        step = evolved(FIRST.with_seed(seed), scene, variant, user=user)
+        return pseudo_file(study, step, teacher)
+
+    assert file("st") == file("st+fa") == file(BN_ONLY)
+    assert file("st+ipt") == file(FULL) == file(f"{FULL}, low rate")
+    others = [file("st"), file(FULL), file("TTA"), file("clipped to the box"),
+              file("st", "cityscapes"), file("st", user="human"), file("st", seed=1)]  # fmt: skip
+    assert len(set(others)) == len(others)
+    before = train(study, evolved(FIRST, "coco", FULL))
+    made = file(FULL).stat().st_mtime_ns
+    train(study, evolved(FIRST, "coco", "st+ipt"))
+    assert file(FULL).stat().st_mtime_ns == made
+    file(FULL).unlink()
+    again = runs._pool(study, evolved(evolved(FIRST, "coco", FULL), "cityscapes", "st"))
+    assert (
+        again.examples[-1].supervision
+        == masks_of(study, evolved(FIRST, "coco", FULL))[-1].supervision
+    )
+    assert before.is_trained
 
 
 def test_a_longer_life_has_all_its_scenes_in_its_pool(study: Study) -> None:

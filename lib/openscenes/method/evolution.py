@@ -189,6 +189,7 @@ def evolve(
     *,
     folder: Path | None = None,
     label: str = "evolution",
+    pseudo: Path | None = None,
 ) -> Step:
     """Evolve a model onto a scene of which only images and interactions exist.
 
@@ -199,6 +200,7 @@ def evolve(
     Args:
         context: None: the paper's, at the network's crop size.
         folder: where pseudo masks and the resume file are kept; None keeps nothing.
+        pseudo: file of the pseudo masks, read or written; None: in the folder.
     Raises:
         InputError: if the scene holds fewer than two objects, or an argument is of another kind.
     """
@@ -206,27 +208,25 @@ def evolve(
     require_classes(require_kind(pool, Pool, "pool").examples, network.config.class_channels)
     require_kind(config, EvolutionConfig, "config")
     require_objects(scene, ClickedObject, "scene")
-    examples = [from_clicks(clicked) for clicked in scene]
 
-    def pseudo_labels(teacher: OpenSceneNet, name: str) -> list[Example]:
+    def pseudo_labels(teacher: OpenSceneNet, name: str, file: Path | None = None) -> list[Example]:
         return pseudo_examples(
-            teacher, examples, context, config.ipt, config.teacher,
-            file=None if folder is None else folder / name, label=f"{label}: pseudo masks",
+            teacher, [from_clicks(one) for one in scene], context, config.ipt, config.teacher,
+            file=file or (folder and folder / name), label=f"{label}: pseudo masks",
         )  # fmt: skip
 
-    pseudo, grown = pseudo_labels(network, PSEUDO_MASKS), network
+    made, grown = pseudo_labels(network, PSEUDO_MASKS, pseudo), network
     if not network.config.unknown_class:
-        generator = torch_generator("unknown class", context.seed)
-        grown = network.with_unknown_class(generator=generator)
+        grown = network.with_unknown_class(generator=torch_generator("unknown class", context.seed))
     ema, relabel = None, None
     if config.ema_decay is not None:
         ema = AveragedModel(grown, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
         teacher = cast(OpenSceneNet, ema.module)
         relabel = lambda epoch: pseudo_labels(teacher, f"pseudo-{epoch}.json")  # noqa: E731
     history = align(
-        grown, pool, pseudo, config, context, folder=folder, label=label, ema=ema, relabel=relabel
+        grown, pool, made, config, context, folder=folder, label=label, ema=ema, relabel=relabel
     )
-    return Step(grown, pool.merged_with(pseudo), history)
+    return Step(grown, pool.merged_with(made), history)
 
 
 def align(

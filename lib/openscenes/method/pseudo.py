@@ -113,15 +113,18 @@ def known_classes(probability: Tensor, unknown_below: float) -> Tensor:
     return torch.where((best >= unknown_below) & (channel > 0), channel, NO_CLASS)
 
 
-def kept_pseudo_masks(folder: Path, scene: Sequence[ClickedObject]) -> list[Example]:
+def kept_pseudo_masks(place: Path, scene: Sequence[ClickedObject]) -> list[Example]:
     """The examples that a finished step of evolution learned from, for the next step's pool.
 
     Paper: Sec. 3.4.
 
+    Args:
+        place: their file, or the step's folder.
     Raises:
         DataError: if they are missing or damaged.
     """
-    path, examples = folder / PSEUDO_MASKS, [from_clicks(clicked) for clicked in scene]
+    path = place / PSEUDO_MASKS if place.is_dir() else place
+    examples = [from_clicks(clicked) for clicked in scene]
     made = _read(path, examples) or _read_older(path, examples)
     if made is None:
         raise DataError(

@@ -17,7 +17,6 @@ from openscenes.data.samples import Batch
 from openscenes.lessons.loading import loaded
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.evolution import EvolutionConfig, Pool
-from openscenes.method.pseudo import kept_pseudo_masks
 from openscenes.networks.openscene import NetworkOutput, OpenSceneNet
 from openscenes.settings import count_parameter
 from openscenes.study.experiments.table_4 import ROWS, after
@@ -25,6 +24,7 @@ from openscenes.study.plan.on_demand import trained
 from openscenes.study.profiles import Profile, Scene
 from openscenes.study.runs.data import Labelled, Study, new_scene, source
 from openscenes.study.runs.models import Model
+from openscenes.study.runs.pseudo import pseudo_masks
 from openscenes.study.runs.recipes import FULL, Recipe, evolution_config
 from openscenes.study.scores.results import SCENES
 
@@ -134,7 +134,8 @@ class Alignment:
         """The new objects with the refined pseudo masks that +ST +IPT +FA learned from."""
         labelled = source(self.study, self.study.profile.initial_sets[-1])
         scene_data = new_scene(self.study, self.scene)
-        pseudo = kept_pseudo_masks(self.models[ALL_MODULES].folder, scene_data.clicked)
+        step = compared_recipes(self.study.profile, self.scene, self.seed)[ALL_MODULES]
+        pseudo = pseudo_masks(self.study, step, self.models[BEFORE])
         places = np.linspace(0, len(pseudo) - 1, min(self.n_pairs, len(pseudo))).round().astype(int)
         new, truth = [pseudo[i] for i in places], [scene_data.truth[i] for i in places]
         return paired(self.study, labelled, new, truth, seed=self.seed, epoch=epoch)

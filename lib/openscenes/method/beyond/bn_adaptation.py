@@ -33,6 +33,7 @@ def reestimate_bn(
     *,
     folder: Path | None = None,
     label: str = "BN re-estimation",
+    pseudo: Path | None = None,
 ) -> OpenSceneNet:
     """Re-estimate the BatchNorm statistics on the crops of a step of evolution, without learning.
 
@@ -43,6 +44,7 @@ def reestimate_bn(
     Args:
         config: of the step under control, with old data; its learning rate and losses are unused.
         folder: where the run's resume file lies; None keeps nothing.
+        pseudo: file of the predicted classes, those of +ST; None keeps none.
     Returns:
         A grown copy, or the given network if it has grown before, as ``evolve`` does.
     Raises:
@@ -56,7 +58,7 @@ def reestimate_bn(
         )
     predicted = pseudo_examples(  # the class of an object decides its partner
         network, [from_clicks(clicked) for clicked in scene], context, None, config.teacher,
-        label=f"{label}: classes",
+        file=pseudo, label=f"{label}: classes",
     )  # fmt: skip
     grown = network
     if not network.config.unknown_class:

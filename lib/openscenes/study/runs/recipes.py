@@ -51,6 +51,11 @@ class Recipe:
         """The scene that the last step learned."""
         return "cityscapes" if self.name == "cityscapes" else "coco"
 
+    @property
+    def learns_masks(self) -> bool:
+        """Whether its training begins with its parent's predictions on the new scene."""
+        return self.kind in ("evolved", "re-estimated")
+
     def lineage(self) -> tuple[Recipe, ...]:
         """This recipe and all it starts from, the oldest first."""
         return (*(self.parent.lineage() if self.parent else ()), self)

@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from openscenes.data.examples import Example
 from openscenes.kept import keep as keep_json
 from openscenes.method.beyond.bn_adaptation import reestimate_bn
 from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, initialise
-from openscenes.method.pseudo import kept_pseudo_masks
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import load_imagenet, save_weights
 from openscenes.paths import cache_dir
@@ -25,9 +25,10 @@ from openscenes.seeding import torch_generator
 from openscenes.study.profiles import InitialSet
 from openscenes.study.runs import peers, refinement, store
 from openscenes.study.runs.code_digest import code_digest
-from openscenes.study.runs.data import Labelled, NewScene, Study, new_scene, source
+from openscenes.study.runs.data import Labelled, Study, new_scene, source
 from openscenes.study.runs.models import RUN, Model, imagenet_file, run_context
 from openscenes.study.runs.provenance import peak_memory_mb, provenance
+from openscenes.study.runs.pseudo import pseudo_file, pseudo_masks, scene_data, step_config
 from openscenes.study.runs.recipes import Recipe, evolution_config
 
 Trained = tuple[nn.Module, list[dict[str, float]]]  # the network, and its losses by epoch
@@ -43,19 +44,25 @@ def find(study: Study, recipe: Recipe) -> Model:
 def train(study: Study, recipe: Recipe) -> Model:
     """The model of a recipe, trained unless it is there; all that it starts from comes first.
 
-    A killed training goes on where it was. Of two processes, one trains and the other waits;
-    several devices train one model together.
+    A killed training goes on where it was. Of two processes, one trains and the other waits.
     """
     if recipe.parent is not None:
         train(study, recipe.parent)
-    model, fabric = find(study, recipe), study.fabric
-    if fabric.world_size == 1 and model.is_trained:
+    model = find(study, recipe)
+    if model.is_trained:
         return model  # without the lock, which a full disk or a read-only cache refuses
-    with store.locked(model.folder) if fabric.world_size == 1 else nullcontext():
-        if not fabric.broadcast(model.is_trained):
+    if recipe.learns_masks:
+        masks_of(study, recipe)
+    with store.locked(model.folder, model.label):
+        if not model.is_trained:
             _train(study, recipe, model)
-        fabric.barrier()
     return model
+
+
+def masks_of(study: Study, step: Recipe) -> list[Example]:
+    """The pseudo masks of a step of evolution, whose parent is trained; predicted if missing."""
+    assert step.parent is not None
+    return pseudo_masks(study, step, find(study, step.parent))
 
 
 def train_all(study: Study, recipes: Sequence[Recipe]) -> list[Model]:
@@ -71,10 +78,9 @@ def train_all(study: Study, recipes: Sequence[Recipe]) -> list[Model]:
 
 def _train(study: Study, recipe: Recipe, model: Model) -> None:
     """Train in the model's folder; its weights, written last, make it a model."""
-    first = study.fabric.is_global_zero
-    seconds = store.stopwatch(model.folder) if first else None
+    seconds = store.stopwatch(model.folder)
     network, history = _TRAIN[recipe.kind](study, recipe, model)
-    if seconds is not None:
+    if study.fabric.is_global_zero:
         keep(study, model, network, _made_of(study, recipe), history, seconds())
 
 
@@ -151,9 +157,9 @@ def _initial(study: Study, recipe: Recipe, model: Model) -> Trained:
 def _step_names(study: Study, recipe: Recipe) -> dict[str, Any]:
     return {
         "stage": recipe.kind,
-        "config": _config(study, recipe),
+        "config": step_config(study, recipe),
         "inference": study.profile.inference,
-        "data": _scene_data(study, recipe).digest,
+        "data": scene_data(study, recipe).digest,
         "user": recipe.user,
         "code": code_digest(*(_EVOLVED_CODE if recipe.kind == "evolved" else _BN_CODE)),
     }
@@ -161,9 +167,9 @@ def _step_names(study: Study, recipe: Recipe) -> dict[str, Any]:
 
 def _evolved(study: Study, recipe: Recipe, model: Model) -> Trained:
     step = evolve(
-        _parent(study, recipe), _pool(study, recipe), _scene_data(study, recipe).clicked,
-        _config(study, recipe), run_context(study, recipe.seed),
-        folder=model.folder, label=model.label,
+        _parent(study, recipe), _pool(study, recipe), scene_data(study, recipe).clicked,
+        step_config(study, recipe), run_context(study, recipe.seed),
+        folder=model.folder, label=model.label, pseudo=_masks_file(study, recipe),
     )  # fmt: skip
     return step.network, step.history
 
@@ -171,9 +177,9 @@ def _evolved(study: Study, recipe: Recipe, model: Model) -> Trained:
 def _reestimated(study: Study, recipe: Recipe, model: Model) -> Trained:
     """The control of self-training, which trains no weight."""
     network = reestimate_bn(
-        _parent(study, recipe), _pool(study, recipe), _scene_data(study, recipe).clicked,
-        _config(study, recipe), run_context(study, recipe.seed),
-        folder=model.folder, label=model.label,
+        _parent(study, recipe), _pool(study, recipe), scene_data(study, recipe).clicked,
+        step_config(study, recipe), run_context(study, recipe.seed),
+        folder=model.folder, label=model.label, pseudo=_masks_file(study, recipe),
     )  # fmt: skip
     return network, []
 
@@ -207,8 +213,8 @@ def _refiner(study: Study, recipe: Recipe, model: Model) -> Trained:
 
 
 _INITIAL_CODE = (initialise, load_imagenet)
-_EVOLVED_CODE = (evolve, kept_pseudo_masks, Pool)
-_BN_CODE = (reestimate_bn, kept_pseudo_masks, Pool)
+_EVOLVED_CODE = (evolve, Pool)
+_BN_CODE = (reestimate_bn, Pool)
 _FINETUNED_CODE = (align, Pool)
 # What names a model of each kind beside what names all of them, and how it is trained.
 _NAMES: dict[str, Callable[[Study, Recipe], dict[str, Any]]] = {
@@ -242,17 +248,13 @@ def _labelled(study: Study, recipe: Recipe) -> Labelled:
     return source(study, initial_set)
 
 
-def _config(study: Study, recipe: Recipe) -> EvolutionConfig:
-    return evolution_config(study.profile, recipe.scene, recipe.variant, recipe.user)
-
-
 def _truth_config(study: Study, recipe: Recipe) -> EvolutionConfig:
     return replace(evolution_config(study.profile, recipe.scene, "st"), old_data=False)
 
 
-def _scene_data(study: Study, step: Recipe) -> NewScene:
-    user = step.user if step.user == "human" else None
-    return new_scene(study, step.scene, user=user, part=step.part)
+def _masks_file(study: Study, recipe: Recipe) -> Path:
+    assert recipe.parent is not None
+    return pseudo_file(study, recipe, find(study, recipe.parent))
 
 
 def _pool(study: Study, recipe: Recipe) -> Pool:
@@ -262,8 +264,6 @@ def _pool(study: Study, recipe: Recipe) -> Pool:
     """
     pool = Pool(_labelled(study, recipe).examples)
     for step in recipe.lineage()[1:-1]:
-        if step.kind == "re-estimated":
-            continue
-        clicked = _scene_data(study, step).clicked
-        pool = pool.merged_with(kept_pseudo_masks(find(study, step).folder, clicked))
+        if step.kind != "re-estimated":
+            pool = pool.merged_with(masks_of(study, step))
     return pool

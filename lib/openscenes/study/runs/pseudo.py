@@ -1,0 +1,71 @@
+"""Pseudo masks of a new scene: one file for all variants that learn from the same masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from openscenes.data.examples import Example, from_clicks
+from openscenes.kept import kept
+from openscenes.method.evolution import EvolutionConfig
+from openscenes.method.pseudo import kept_pseudo_masks, pseudo_examples
+from openscenes.paths import cache_dir
+from openscenes.study.runs import store
+from openscenes.study.runs.code_digest import code_digest
+from openscenes.study.runs.data import NewScene, Study, new_scene
+from openscenes.study.runs.models import Model, run_context
+from openscenes.study.runs.recipes import Recipe, evolution_config
+
+_CODE = (pseudo_examples,)
+
+
+def pseudo_file(study: Study, step: Recipe, teacher: Model) -> Path:
+    """Where the pseudo masks of a step lie, or would lie; named by all that decides them.
+
+    Args:
+        teacher: the model that the step starts from.
+    """
+    config = step_config(study, step)
+    made_of = {
+        "teacher": teacher.digest,
+        "ipt": config.ipt,
+        "inference": config.teacher or study.profile.inference,
+        "data": scene_data(study, step).digest,
+        "user": step.user,
+        "crop": study.profile.crop,
+        "clicks": study.profile.clicks,
+        "seed": step.seed,
+        "torch": str(torch.__version__).partition("+")[0],
+        "device": study.fabric.device.type,
+        "precision": study.precision,
+        "code": code_digest(*_CODE),
+    }
+    return cache_dir() / "pseudo" / f"{store.digest_of(made_of)}.json"
+
+
+def pseudo_masks(study: Study, step: Recipe, teacher: Model) -> list[Example]:
+    """The objects of a step's scene with their pseudo masks; predicted unless they are there.
+
+    Paper: Sec. 3.2 ("offline").  Of two processes, one predicts and the other waits.
+    """
+    file, config = pseudo_file(study, step, teacher), step_config(study, step)
+    clicked, label = scene_data(study, step).clicked, f"{teacher.label}: {step.scene} pseudo masks"
+    if kept(file) is None:
+        with store.alone(file.with_suffix(".lock"), label):
+            pseudo_examples(
+                teacher.load(study), [from_clicks(one) for one in clicked],
+                run_context(study, step.seed), config.ipt, config.teacher, file=file, label=label,
+            )  # fmt: skip
+    return kept_pseudo_masks(file, clicked)
+
+
+def step_config(study: Study, step: Recipe) -> EvolutionConfig:
+    """All settings of a step of evolution."""
+    return evolution_config(study.profile, step.scene, step.variant, step.user)
+
+
+def scene_data(study: Study, step: Recipe) -> NewScene:
+    """What a step learns from."""
+    user = step.user if step.user == "human" else None
+    return new_scene(study, step.scene, user=user, part=step.part)
