@@ -42,6 +42,13 @@ def tight_box(mask: BoolMask) -> Window | None:
     return int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1
 
 
+def overlap(one: Window, other: Window) -> Window | None:
+    """The window that two share; None where they share no pixel."""
+    row0, col0 = max(one[0], other[0]), max(one[1], other[1])
+    row1, col1 = min(one[2], other[2]), min(one[3], other[3])
+    return (row0, col0, row1, col1) if row0 < row1 and col0 < col1 else None
+
+
 def distance_to_outside(mask: BoolMask) -> NDArray[np.float32]:
     """Euclidean distance in pixels of each pixel of a (H, W) mask to the nearest one outside it.
 

@@ -12,6 +12,7 @@ import torch
 
 from openscenes import masks
 from openscenes.data import crops, datasets, interactions, samples
+from openscenes.data import examples as data_examples
 from openscenes.data import interactions as encodings
 from openscenes.data.crops import Augmentation
 from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
@@ -239,7 +240,7 @@ def test_supervision_that_does_not_exist_is_not_given(examples):
 def test_supervision_is_kept_and_given_as_it_was_read(examples, monkeypatch):
     cache = ImageCache()
     first = cache.supervision(examples[0])
-    monkeypatch.setattr(datasets, "read_mask", None)
+    monkeypatch.setattr(datasets, "label_map", lambda source: pytest.fail("read again"))
     mask, void = cache.supervision(examples[0])
     assert np.array_equal(mask, first[0]) and np.array_equal(void, first[1])
     record = examples[0].supervision
@@ -249,7 +250,7 @@ def test_supervision_is_kept_and_given_as_it_was_read(examples, monkeypatch):
     assert pseudo.sum() == 16 and nothing is None
 
 
-def test_the_cache_stays_within_its_bound_and_forgets_the_oldest(monkeypatch):
+def test_a_process_keeps_few_images_of_its_own_and_forgets_the_oldest(monkeypatch):
     read = []
 
     def read_image(path, *, upright):
@@ -257,12 +258,14 @@ def test_the_cache_stays_within_its_bound_and_forgets_the_oldest(monkeypatch):
         return np.zeros((10, 10, 3), np.uint8)
 
     monkeypatch.setattr(datasets, "read_image", read_image)
-    cache = ImageCache(max_bytes=700)
+    monkeypatch.setattr(data_examples, "MEMORY_BYTES", 700)
+    cache = ImageCache()
     for name in "abacab":
         cache.image(Path(name))
         assert cache.n_bytes <= 700
     assert read == ["a", "b", "c", "b"]
-    small = ImageCache(max_bytes=1)
+    monkeypatch.setattr(data_examples, "MEMORY_BYTES", 1)
+    small = ImageCache()
     assert small.image(Path("large")).nbytes == 300
     small.image(Path("larger"))
     assert small.n_bytes == 300

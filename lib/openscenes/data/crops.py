@@ -7,6 +7,7 @@ composed before a single source pixel is read.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openscenes.data.records import Box, Point
+from openscenes.masks import Window
 from openscenes.settings import require_between, require_one_of, require_whole, setting
 
 Affine = NDArray[np.float64]
@@ -166,6 +168,49 @@ def warp_mask(mask: NDArray[np.bool_], affine: Affine, size: int) -> NDArray[np.
     """(H, W) bool -> (size, size) bool: bilinear, then at least half (IOG)."""
     soft = cv2.warpAffine(mask.view(np.uint8) * np.uint8(255), affine, (size, size))
     return soft >= 128
+
+
+def warp_window(
+    shown: NDArray[np.bool_], window: Window, shape: tuple[int, int], affine: Affine, size: int
+) -> NDArray[np.bool_]:
+    """``warp_mask`` of the (H, W) mask that is ``shown`` in a window and empty outside it.
+
+    OpenCV computes positions in single precision, so that an affine map moved into the window
+    changes single pixels (of one crop in forty). The window is put into an empty frame instead.
+
+    Args:
+        shown: (h, w) bool, the part of the mask in ``window``, half-open in whole pixels.
+        shape: (H, W).
+    """
+    height, width = shape
+    frame = _empty(height * width)[: height * width].reshape(shape)
+    place = frame[window[0] : window[2], window[1] : window[3]]
+    np.multiply(shown, np.uint8(255), out=place)
+    warped = cv2.warpAffine(frame, affine, (size, size)) >= 128
+    place[...] = 0
+    return warped
+
+
+_frames = threading.local()
+
+
+def _empty(n_pixels: int) -> NDArray[np.uint8]:
+    """At least so many zeros, which whoever writes into them wipes again."""
+    if getattr(_frames, "zeros", np.empty(0)).size < n_pixels:
+        _frames.zeros = np.zeros(n_pixels, dtype=np.uint8)
+    zeros: NDArray[np.uint8] = _frames.zeros
+    return zeros
+
+
+def seen_window(affine: Affine, size: int, shape: tuple[int, int]) -> Window:
+    """The part of an image of (height, width) that a crop reads, half-open in whole pixels."""
+    last = float(size)
+    outer = np.array([(x, y) for x in (-1.0, last) for y in (-1.0, last)])
+    corners = apply(invert(affine), outer)
+    low, high = np.floor(corners.min(axis=0)) - 2, np.ceil(corners.max(axis=0)) + 3
+    col0, row0 = (int(side) for side in np.clip(low, 0, shape[::-1]))
+    col1, row1 = (int(side) for side in np.clip(high, 0, shape[::-1]))
+    return row0, col0, row1, col1
 
 
 def paste(

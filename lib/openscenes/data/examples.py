@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ from openscenes import masks
 from openscenes.data import datasets
 from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.labels import same_size
+from openscenes.data.image_store import ImageStore, Pixels, is_mapped, state
 from openscenes.data.records import Box, ClickedObject, Interaction, MaskSource, ObjectRecord, Point
 from openscenes.errors import InputError
 from openscenes.files import as_path, number, one_line, whole_number
 
 NO_CLASS = -1  # the class index of an object of unknown class
 MAX_CLASSES = 10_000
+UPRIGHT = "upright"
+MEMORY_BYTES = 1 << 28  # of decoded images that a process keeps for itself
+OPEN_FILES = 128  # of the image store
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,9 @@ def labelled_object(
     )  # fmt: skip
     found = datasets.read_mask(truth)
     same_size(found, read_header(image, upright=True).size, mask)
-    truth = replace(truth, area=int(found.sum()))
+    tight = masks.tight_box(found)
+    assert tight is not None
+    truth = replace(truth, box=Box(*map(float, tight)), area=int(found.sum()))
     return replace(plain, supervision=truth, class_index=channel)
 
 
@@ -139,47 +146,100 @@ def _shown(values: object) -> str:
 
 
 class ImageCache:
-    """Decoded images and supervision, least recently used first out, bounded in bytes."""
+    """Decoded images and supervision.
 
-    def __init__(self, max_bytes: int = 1 << 30) -> None:
-        self.max_bytes, self.n_bytes = max_bytes, 0
-        self._images: OrderedDict[tuple[Any, ...], NDArray[np.uint8]] = OrderedDict()
-        self._codes: dict[MaskSource, tuple[dict[str, Any], dict[str, Any] | None]] = {}
+    A study's images lie in the machine's store (``image_store``), which all its processes share;
+    of those this one keeps the last few open, and the small ones in memory.
+
+    Args:
+        store_bytes: of the store on the disk, at most; 0: nothing is stored. A user's own images,
+            which are read upright, never are.
+    """
+
+    def __init__(self, store_bytes: int = 0) -> None:
+        self.store_bytes, self.n_bytes = store_bytes, 0
+        self._store = ImageStore(store_bytes) if store_bytes else None
+        self._kept: OrderedDict[tuple[object, ...], Pixels] = OrderedDict()
+
+    def __reduce__(self) -> tuple[type[ImageCache], tuple[int]]:
+        """Another process begins with the same store and nothing open."""
+        return ImageCache, (self.store_bytes,)
 
     def image(self, path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB, as ``datasets.read_image`` gives it; anew once the file changes."""
-        key = path, upright, *_state(path)
-        if key in self._images:
-            self._images.move_to_end(key)
-            return self._images[key]
-        image = self._images[key] = datasets.read_image(path, upright=upright)
-        self.n_bytes += image.nbytes
-        while self.n_bytes > self.max_bytes and len(self._images) > 1:
-            self.n_bytes -= self._images.popitem(last=False)[1].nbytes
-        return image
+        decode = partial(datasets.read_image, path, upright=upright)
+        return self._pixels(path, UPRIGHT if upright else "image", decode)
 
-    def supervision(self, example: Example) -> tuple[masks.BoolMask, masks.BoolMask | None]:
-        """The (H, W) mask and void region of an example, kept as run-length codes."""
-        if isinstance(example.supervision, dict):
-            return masks.decode(example.supervision), None
-        if example.supervision is None:
-            raise ValueError(f"object {example.object_id} has an interaction but no supervision")
-        return self.truth(example.supervision)
+    def box(self, example: Example | ObjectRecord) -> masks.Window | None:
+        """The tight box of an example's or a labelled object's mask; None where that is empty.
 
-    def truth(self, record: ObjectRecord) -> tuple[masks.BoolMask, masks.BoolMask | None]:
-        """The (H, W) ground truth and void region of a labelled object."""
-        if record.mask not in self._codes:
-            void = datasets.read_void(record)
-            void_code = None if void is None else masks.encode(void)
-            self._codes[record.mask] = masks.encode(datasets.read_mask(record)), void_code
-        mask_code, void_code = self._codes[record.mask]
-        return masks.decode(mask_code), None if void_code is None else masks.decode(void_code)
+        Raises:
+            ValueError: as ``supervision``.
+        """
+        given = _given(example)
+        if isinstance(given, dict):
+            return masks.code_box(given)
+        return datasets.mask_box(given, self._labels)
+
+    def supervision(
+        self, example: Example | ObjectRecord, window: masks.Window | None = None
+    ) -> tuple[masks.BoolMask, masks.BoolMask | None]:
+        """The (H, W) mask and void region of an example or a labelled object, or a window of them.
+
+        Args:
+            window: half-open in whole pixels, inside the image; None for all of it.
+
+        Raises:
+            ValueError: if the example has none.
+        """
+        return self.mask(example, window), self.void(example, window)
+
+    def mask(
+        self, example: Example | ObjectRecord, window: masks.Window | None = None
+    ) -> masks.BoolMask:
+        """The (H, W) mask of an example or a labelled object, or a window of it."""
+        given = _given(example)
+        if isinstance(given, dict):
+            return masks.decode(given, window)
+        return datasets.read_mask(given, window, self._labels)
+
+    def void(
+        self, example: Example | ObjectRecord, window: masks.Window | None = None
+    ) -> masks.BoolMask | None:
+        """The (H, W) region of an image that counts for nothing, or a window of it, or None."""
+        given = example.supervision if isinstance(example, Example) else example
+        if isinstance(given, ObjectRecord):
+            return datasets.read_void(given, window, self._labels)
+        return None
+
+    def _labels(self, source: MaskSource) -> Pixels:
+        return self._pixels(source.path, source.kind, partial(datasets.label_map, source))
+
+    def _pixels(self, path: Path, how: str, decode: Callable[[], Pixels]) -> Pixels:
+        now = state(path)
+        key = path, how, *now
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        if self._store is None or how == UPRIGHT or not now:
+            made = decode()
+        else:
+            made = self._store.pixels((path.absolute(), how, *now), decode)
+        self._kept[key] = made
+        self.n_bytes += _cost(made)
+        while self.n_bytes > MEMORY_BYTES and len(self._kept) > 1:
+            self.n_bytes -= _cost(self._kept.popitem(last=False)[1])
+        return made
 
 
-def _state(path: Path) -> tuple[int, ...]:
-    """Time of the last change in ns, and bytes; nothing for what is no file."""
-    try:
-        facts = path.stat()
-    except (OSError, ValueError):
-        return ()
-    return facts.st_mtime_ns, facts.st_size
+def _cost(pixels: Pixels) -> int:
+    """Bytes in memory; a file that is open takes none, but only so many may be open."""
+    return MEMORY_BYTES // OPEN_FILES if is_mapped(pixels) else pixels.nbytes
+
+
+def _given(example: Example | ObjectRecord) -> ObjectRecord | dict[str, Any]:
+    if isinstance(example, ObjectRecord):
+        return example
+    if example.supervision is None:
+        raise ValueError(f"object {example.object_id} has an interaction but no supervision")
+    return example.supervision

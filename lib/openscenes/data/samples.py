@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -89,10 +90,12 @@ def cut(
     augmentation: crops.Augmentation | None = None,
     generator: np.random.Generator | None = None,
     view: Callable[[tuple[int, int]], crops.Affine] | None = None,
+    with_masks: bool = True,
 ) -> Sample:
     """Cut one object out of its image, with or without augmentation.
 
     ``view`` gives, for an image of (height, width), a warp that is chosen instead of drawn.
+    ``with_masks=False`` leaves mask, void and others empty: a network that is asked needs none.
 
     Ours: the crop is the axis-aligned hull of the user's box after the warp. Where ground truth
     exists, a turned box is shrunk to the turned mask, as IOG does; a pseudo mask never moves it.
@@ -102,60 +105,82 @@ def cut(
     """
     image = cache.image(example.image, upright=example.upright)
     shape = (image.shape[0], image.shape[1])
-    mask, void = None, None
-    if example.supervision is not None:
-        mask, void = cache.supervision(example)
+    frame = (0, 0, *shape)
+    given = None if example.supervision is None else cache.box(example)
     warp = crops.identity() if view is None else view(shape)
     user: crops.Augmentation | None = None
     if augmentation is not None and generator is not None:
         warp = crops.random_affine(shape, augmentation, generator)
         user = augmentation if example.labelled else None
-    box = _moved_box(example, mask if example.labelled else None, warp)
+    box = _moved_box(example, given, warp, cache)
     if user is not None and generator is not None and user.box_jitter > 0:
         box = interactions.jittered(box, user.box_jitter, generator)
     inside = crops.frame_affine(shape, crop)
     if crop.region == "box":
         inside = crops.window_affine(box, crop, crops.zoom_of(warp))
-    affine = crops.compose(inside, warp)
-    nothing = np.zeros((crop.size, crop.size), dtype=bool)
-    warped = nothing if mask is None else crops.warp_mask(mask, affine, crop.size)
-    point = crops.move_point(affine, example.interaction.point)
-    if user is not None and generator is not None and user.click_core < 1 and warped.any():
-        point = interactions.core_point(warped, user.click_core, generator)
+    place = _Place(crops.compose(inside, warp), crop.size, shape)
+    nothing = np.broadcast_to(np.False_, (crop.size, crop.size))
+    mask = place.warped(partial(cache.mask, example), given) if with_masks else nothing
+    point = crops.move_point(place.affine, example.interaction.point)
+    if user is not None and generator is not None and user.click_core < 1 and mask.any():
+        point = interactions.core_point(mask, user.click_core, generator)
     return Sample(
-        image=crops.warp_image(image, affine, crop.size),
-        mask=warped,
-        void=nothing if void is None else crops.warp_mask(void, affine, crop.size),
+        image=crops.warp_image(image, place.affine, crop.size),
+        mask=mask,
+        void=place.warped(partial(cache.void, example), frame) if with_masks else nothing,
         point=point,
         box=crops.move_box(inside, box),
         class_index=example.class_index,
         labelled=example.labelled,
-        others=_others(example, affine, crop.size, cache),
-        affine=affine,
+        others=_others(example, place, cache) if with_masks else nothing.view(np.uint8),
+        affine=place.affine,
         shape=shape,
     )
 
 
-def _others(
-    example: Example, affine: crops.Affine, size: int, cache: ImageCache
-) -> NDArray[np.uint8]:
+@dataclass(frozen=True)
+class _Place:
+    """Where a crop of ``size`` lies in its image of (height, width)."""
+
+    affine: crops.Affine
+    size: int
+    shape: tuple[int, int]
+
+    def warped(
+        self, read: Callable[[masks.Window], masks.BoolMask | None], box: masks.Window | None
+    ) -> masks.BoolMask:
+        """A mask in the crop, read only where the crop shows a part of its box."""
+        seen = crops.seen_window(self.affine, self.size, self.shape)
+        window = None if box is None else masks.overlap(box, seen)
+        shown = None if window is None else read(window)
+        if window is None or shown is None or not shown.any():
+            return np.zeros((self.size, self.size), dtype=bool)
+        return crops.warp_window(shown, window, self.shape, self.affine, self.size)
+
+
+def _others(example: Example, place: _Place, cache: ImageCache) -> NDArray[np.uint8]:
     """The image's other objects in the crop, numbered from 1; a later one covers an earlier.
 
     They may overlap ``mask``, as objects of some data sets do.
     """
-    numbered = np.zeros((size, size), dtype=np.uint8)
+    numbered = np.zeros((place.size, place.size), dtype=np.uint8)
     for number, record in enumerate(example.others[:255], start=1):
-        numbered[crops.warp_mask(cache.truth(record)[0], affine, size)] = number
+        numbered[place.warped(partial(cache.mask, record), cache.box(record))] = number
     return numbered
 
 
-def _moved_box(example: Example, truth: masks.BoolMask | None, warp: crops.Affine) -> Box:
+def _moved_box(
+    example: Example, given: masks.Window | None, warp: crops.Affine, cache: ImageCache
+) -> Box:
     """The user's box after a warp; the slack that rotation adds is taken away where truth is."""
     box = example.interaction.box
-    if truth is None or not truth.any():
+    if given is None or not example.labelled:
         return crops.move_box(warp, box)
-    contours, _ = cv2.findContours(truth.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    outline = np.concatenate(contours)[:, 0].astype(np.float64)
+    outline = np.array([given[1::-1], given[:1:-1]], dtype=np.float64) - [[0], [1]]
+    if not np.array_equal(warp, crops.identity()):  # corners move with the object
+        truth, kind = cache.mask(example, given).view(np.uint8), cv2.RETR_EXTERNAL
+        found, _ = cv2.findContours(truth, kind, cv2.CHAIN_APPROX_SIMPLE, offset=given[1::-1])
+        outline = np.concatenate(found)[:, 0].astype(np.float64)
     tight = crops.hull_box(outline)
     zoom = crops.zoom_of(warp)
     half = np.array([-0.5, -0.5, 0.5, 0.5])  # from pixel centres to pixel edges

@@ -49,6 +49,7 @@ class Profile:
         n_clicks: that a simulated user gives each object of Table 1; what has not reached its
             target by then counts 20.
         cpu_threads: of each training on a CPU, so that several run side by side; 0 takes all.
+        store_gib: disk for decoded images, at most, of a whole machine; the paper's take 55 GiB.
         job_gib: memory that a training takes at most, so that no more start than fit.
         workers: processes that decode and cut for each training; 0 does it in the loop.
         devices_per_model: GPUs (or processes on a CPU) that share one training.
@@ -74,7 +75,7 @@ class Profile:
     initial_sets: tuple[InitialSet, ...] = ("voc", "voc+sbd")
     imagenet: bool = True
     n_clicks: int = LIMIT
-    cache_gib: float = 2.0
+    store_gib: float = 2.0
     cpu_threads: int = 1
     job_gib: float = 2.0
     workers: int = 0
@@ -131,7 +132,7 @@ def differences(profile: Profile) -> dict[str, tuple[Any, Any]]:
 
 
 _NOT_NUMBERS = (
-    "name", "data", "synthetic", "reasons", "cache_gib", "cpu_threads", "job_gib", "initial_sets",
+    "name", "data", "synthetic", "reasons", "store_gib", "cpu_threads", "job_gib", "initial_sets",
     "workers", "base", "spelling", "initial_weights", "dextr_weights", "devices_per_model",
 )  # fmt: skip
 
@@ -154,7 +155,7 @@ PAPER = Profile(
     initial=TrainConfig(),
     cityscapes=Evolving(TrainConfig(epochs=20, learning_rate=1e-9)),
     coco=Evolving(TrainConfig(epochs=10, learning_rate=1e-9), image_fraction=0.1),
-    cache_gib=16.0,
+    store_gib=64.0,
     cpu_threads=0,
     workers=8,
 )

@@ -75,7 +75,7 @@ def prospect(workspace: Workspace, study: Study, accepted: Sequence[Snapshot]) -
 
 def apart(study: Study) -> Study:
     """The same study with decoded images of its own: two threads share no cache."""
-    return replace(study, cache=ImageCache(study.cache.max_bytes), memory=dict(study.memory))
+    return replace(study, cache=ImageCache(study.cache.store_bytes), memory=dict(study.memory))
 
 
 TOUCHING = 0.04  # of the box's side: as far as a human's corner misses

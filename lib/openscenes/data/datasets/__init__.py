@@ -8,13 +8,15 @@ from openscenes.data.datasets.cityscapes import cityscapes
 from openscenes.data.datasets.coco import coco
 from openscenes.data.datasets.images import read_image
 from openscenes.data.datasets.sbd import sbd, voc_sbd
-from openscenes.data.datasets.truth import read_mask, read_void
+from openscenes.data.datasets.truth import label_map, mask_box, read_mask, read_void
 from openscenes.data.datasets.voc import VOC_CLASSES, voc
 
 __all__ = [
     "VOC_CLASSES",
     "cityscapes",
     "coco",
+    "label_map",
+    "mask_box",
     "read_image",
     "read_mask",
     "read_void",

@@ -23,7 +23,6 @@ from openscenes.data.datasets.layout import DamagedFile
 from openscenes.errors import DataError
 from openscenes.files import one_line, require_regular
 from openscenes.kept import keep_bytes, kept_bytes
-from openscenes.masks import BoolMask, decode
 from openscenes.paths import cache_dir
 
 FORMAT = 2
@@ -44,8 +43,8 @@ def read_annotations(path: Path) -> Annotations:
     return _opened(path, status.st_size, status.st_mtime_ns)
 
 
-def annotation_mask(path: Path, annotation_id: int, image: Path) -> BoolMask:
-    """(H, W) bool mask of one annotation.
+def annotation_code(path: Path, annotation_id: int, image: Path) -> dict[str, Any]:
+    """The run-length code of one annotation's mask.
 
     Args:
         annotation_id: as ``Table`` numbers them.
@@ -61,7 +60,7 @@ def annotation_mask(path: Path, annotation_id: int, image: Path) -> BoolMask:
         size = table.image_size(row) or read_header(image).size
         shape = annotations.shape(row, size)
         if shape.area:
-            return decode({"size": size, "counts": shape.code})
+            return {"size": size, "counts": shape.code.decode()}
     raise DataError(
         f"{one_line(str(path))} has no mask with the annotation id {annotation_id}; "
         "the file has changed since it was indexed, so index it again."

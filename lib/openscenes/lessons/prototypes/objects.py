@@ -98,7 +98,7 @@ def reclicked(study: Study, example: Example, box: Box, point: Point) -> Example
     """
     known = example.supervision
     records = [*([known] if isinstance(known, ObjectRecord) else []), *example.others]
-    under = [record for record in records if _lies_on(point, study.cache.truth(record)[0])]
+    under = [record for record in records if _lies_on(point, study.cache.mask(record))]
     found = max(under, key=lambda record: _box_iou(record.box, box), default=None)
     return replace(
         example,

@@ -52,7 +52,7 @@ DRY_RUN = replace(
     ),
     imagenet=False,
     n_clicks=4,  # a first prediction after three, and a correction
-    cache_gib=1.0,
+    store_gib=1.0,
     workers=0,
     reasons={
         "initial": _TIME, "cityscapes": _TIME, "coco": _TIME,

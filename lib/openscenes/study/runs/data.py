@@ -99,7 +99,7 @@ def open_study(
     if fabric.device.type == "cpu":
         torch.set_num_threads(profile.cpu_threads or os.cpu_count() or 1)
     root = synthetic_root(profile) if given is None else given
-    return Study(profile, root, fabric, ImageCache(int(profile.cache_gib * 2**30)))
+    return Study(profile, root, fabric, ImageCache(int(profile.store_gib * 2**30)))
 
 
 def given_root(profile: Profile, data: Path | str | None) -> Path | None:
