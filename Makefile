@@ -73,7 +73,7 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 HAS_NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-.PHONY: help setup plan dry-run tables models $(TABLES) lessons evolve site status test fuzz kills check format bench house lab lock clean
+.PHONY: help setup plan data dry-run tables models $(TABLES) lessons evolve site status test fuzz kills check format bench house lab lock clean
 .PHONY: supported-environment active-environment
 .DEFAULT_GOAL := help
 
@@ -93,6 +93,9 @@ setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locke
 
 plan: $(ENVIRONMENT) ## print what would be trained, how long that takes, and what data it needs
 	$(PYTHON) -m openscenes plan $(OPTIONS) --seeds="$$SEEDS"
+
+data: $(ENVIRONMENT) ## say which data sets DATA lacks; SETS="voc sbd coco weights" fetches those
+	@$(PYTHON) -m openscenes data --profile="$$PROFILE" --data="$$DATA" "$$SETS"
 
 dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about an hour on two cores)
 	$(PYTHON) -m openscenes dry-run --device="$$DEVICE"

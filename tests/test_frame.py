@@ -226,6 +226,9 @@ def test_the_variables_reach_the_tables(recorded):
     options = [*study, *unused, "--seeds=3"]
     assert recorded("table-4", *chosen) == [["openscenes", "table", "4", *options]]
     assert recorded("plan", *chosen) == [["openscenes", "plan", *options]]
+    sets = ("SETS=voc coco-val", *chosen)
+    data = ["openscenes", "data", "--profile=study", "--data=/some where/data", "voc coco-val"]
+    assert recorded("data", *sets) == [data]
     assert recorded("lessons", *chosen) == [["openscenes", "lessons", *options[:-1]]]
     by_environment = dict(word.split("=", 1) for word in chosen)
     assert recorded("plan", **by_environment) == [["openscenes", "plan", *options]]
@@ -240,7 +243,9 @@ ODD = (
 @pytest.mark.parametrize("how", ["argument", "environment"])
 def test_no_value_is_ever_run(checkout, recorded, how):
     more = ("PRECISION", "DETERMINISTIC", "MICRO_BATCH", "DEVICES_PER_MODEL", "INITIAL", "DEXTR")
-    values = dict.fromkeys(("PROFILE", "DATA", "SEEDS", "DEVICE", *more, "LOG", "PYTHON3"), ODD)
+    values = dict.fromkeys(
+        ("PROFILE", "DATA", "SEEDS", "DEVICE", *more, "SETS", "LOG", "PYTHON3"), ODD
+    )
     words = [f"{name}={value}" for name, value in values.items()] if how == "argument" else []
     given = values if how == "environment" else {}
     study = [f"--profile={ODD}", f"--data={ODD}", f"--device={ODD}"]
@@ -248,6 +253,7 @@ def test_no_value_is_ever_run(checkout, recorded, how):
     before = {path.name for path in checkout.iterdir()} | {"words"}
     assert recorded("plan", *words, **given) == [["openscenes", "plan", *options, f"--seeds={ODD}"]]
     assert recorded("evolve", *words, **given) == [["openscenes", "evolve", f"--log={ODD}", *study]]
+    assert recorded("data", *words, **given) == [["openscenes", "data", *study[:2], ODD]]
     assert recorded("dry-run", *words, **given) == [["openscenes", "dry-run", study[-1]]]
     assert len(recorded("tables", *words, **given)) == 1 + len(TABLES)
     assert {path.name for path in checkout.iterdir()} == before

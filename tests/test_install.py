@@ -122,6 +122,7 @@ def test_the_doors_are_known_before_they_are_opened():
         (["plan"], "pandas", "study"),
         (["table", "4", "--profile", "smoke"], "pandas", "study"),
         (["lessons", "--profile", "smoke"], "pandas", "interactive"),
+        (["data"], "pooch", "study"),
         (["evolve", "--log", "log.jsonl", "--status"], "filelock", "study"),
         (["import", "images", "annotations.json"], "filelock", "study"),
     ],
@@ -169,5 +170,5 @@ def test_the_command_line_lists_what_it_can_do(capsys):
     listed = re.findall(r"^    ([a-z-]+)  ", capsys.readouterr().out, re.M)
     assert set(listed) == {
         *("predict", "evolve", "import", "export", "table", "models", "lessons", "plan", "dry-run"),
-        *("site", "status", "scenes"),
+        *("data", "site", "status", "scenes"),
     }

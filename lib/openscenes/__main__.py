@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     from openscenes.annotator import command as evolve_command
     from openscenes.annotator.exchange import command as exchange_command
     from openscenes.prediction import command as predict_command
+    from openscenes.study.fetch import command as data_command
 
     parser = argparse.ArgumentParser(prog="openscenes", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
@@ -122,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     dry_run.add_argument("--device", default="auto", help="auto, cpu or cuda")
     dry_run.add_argument("keys", nargs="*", type=_key, help="tables; all by default")
     dry_run.set_defaults(run=_dry_run, extra="study")
+    data_command.add_parser(commands).set_defaults(extra="study")
     site = commands.add_parser("site", help="write the reports as web pages")
     site.set_defaults(run=_site, extra="study", in_checkout=True)
     status = commands.add_parser("status", help="rewrite reports/README.md")

@@ -1,7 +1,6 @@
 """Networks start from torchvision's ImageNet weights; the click channels start blind."""
 
 from dataclasses import replace
-from urllib.error import URLError
 
 import pytest
 import torch
@@ -10,6 +9,7 @@ from torchvision.models import VGG, MobileNet_V2_Weights, ResNet, mobilenet_v2, 
 from torchvision.models.resnet import Bottleneck
 from torchvision.models.vgg import make_layers
 
+from openscenes.downloads import MIRROR
 from openscenes.errors import WeightsError
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
@@ -187,13 +187,12 @@ def test_imagenet_weights_are_strict(tmp_path):
 
 
 def test_offline_the_error_says_where_to_put_the_file(monkeypatch, tmp_path):
-    def offline(*args, **kwargs):
-        raise URLError("no route")
-
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv(MIRROR, f"file://{tmp_path}/nowhere")
     file = MobileNet_V2_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
-    with pytest.raises(WeightsError, match=f"put {file} into .*checkpoints, or pass the path"):
+    said = rf"\(No such file or directory\); .*; or put {file} into {tmp_path}/weights"
+    with pytest.raises(WeightsError, match=said):
         load_imagenet(network(MOBILE))
 
 

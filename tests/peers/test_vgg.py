@@ -1,13 +1,14 @@
 """The parts of iFCN and FCTSFN: enlargement, settings, ImageNet's weights and their errors."""
 
 import hashlib
-from pathlib import Path
+import shutil
 from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+from openscenes.downloads import MIRROR
 from openscenes.errors import InputError, WeightsError
 from openscenes.networks import weights as imagenet
 from openscenes.networks.openscene import IMAGENET_STD
@@ -19,18 +20,23 @@ NARROW = FCNConfig(widths=(4, 6, 8, 10, 12), fc_width=16)
 
 @pytest.fixture
 def published(monkeypatch, tmp_path):
-    """Make torchvision offer one file, fetched by ``answer``; return the kinds asked for."""
+    """Make torchvision offer one file, of these bytes; return the kinds asked for."""
 
-    def publish(answer, digest="0123"):
-        asked = []
+    def publish(content=b"", digest=None):
+        asked, digest = [], digest or hashlib.sha256(content).hexdigest()[:8]
+        name = f"vgg16-{digest}.pth"
+        (tmp_path / "server").mkdir()
+        (tmp_path / "server" / name).write_bytes(content)
 
         def offer(kind):
             asked.append(kind)
-            return {"IMAGENET1K_V1": SimpleNamespace(url=f"a/vgg16-{digest}.pth")}
+            url = (tmp_path / "server" / name).as_uri()
+            return {"IMAGENET1K_V1": SimpleNamespace(url=url, meta={"_file_size": 1.0})}
 
         monkeypatch.setattr(imagenet, "get_model_weights", offer)
-        monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-        monkeypatch.setattr(torch.hub, "download_url_to_file", answer)
+        monkeypatch.delenv(MIRROR, raising=False)
+        monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
         return asked
 
     return publish
@@ -57,41 +63,45 @@ def test_a_dropped_pool_keeps_the_grid_and_the_names():
 
 
 @pytest.mark.parametrize(("batch_norm", "kind"), [(False, "vgg16"), (True, "vgg16_bn")])
-def test_without_a_file_torchvisions_own_is_fetched(published, tmp_path, batch_norm, kind):
+def test_without_a_file_torchvisions_own_is_fetched_once(published, tmp_path, batch_norm, kind):
     kernels = torch.randn(4, 3, 3, 3, generator=torch_generator("kernels"))
     torch.save({FIRST: kernels, "features.0.bias": torch.ones(4)}, tmp_path / "offered")
-    offered = (tmp_path / "offered").read_bytes()
-    fetched = []
-
-    def answer(url, path, digest, progress):
-        fetched.append((url, digest, progress))
-        Path(path).write_bytes(offered)
-
-    digest = hashlib.sha256(offered).hexdigest()[:8]
-    asked = published(answer, digest)
+    asked = published((tmp_path / "offered").read_bytes())
     for _ in range(2):
         state = imagenet_vgg(FCNConfig(batch_norm=batch_norm), None)
-    assert asked == [kind, kind] and fetched == [(f"a/vgg16-{digest}.pth", digest, False)]
+        shutil.rmtree(tmp_path / "server", ignore_errors=True)
+    assert asked == [kind, kind] and not (tmp_path / "torch").exists()
     for channel, deviation in enumerate(IMAGENET_STD):
         torch.testing.assert_close(state[FIRST][:, channel] * 255 * deviation, kernels[:, channel])
     assert torch.equal(state["features.0.bias"], torch.ones(4))
 
 
-def test_a_fetched_file_that_has_changed_is_not_read(published, tmp_path):
-    (tmp_path / "checkpoints").mkdir()
-    torch.save({FIRST: torch.zeros(4, 3, 3, 3)}, tmp_path / "checkpoints/vgg16-0123.pth")
-    published(lambda *_, **__: pytest.fail("fetched again"))
-    with pytest.raises(WeightsError, match=r"vgg16-0123\.pth is damaged; remove it, and it is fet"):
+def test_a_copy_of_torchs_own_is_used_and_one_that_has_changed_is_not(published, tmp_path):
+    torch.save({FIRST: torch.zeros(4, 3, 3, 3)}, tmp_path / "offered")
+    content = (tmp_path / "offered").read_bytes()
+    published(content)
+    shutil.move(tmp_path / "server", tmp_path / "torch/hub/checkpoints")
+    (copy,) = (tmp_path / "torch/hub/checkpoints").iterdir()
+    assert not imagenet_vgg(NARROW, None)[FIRST].any()
+    assert not (tmp_path / "cache/weights").exists()
+    copy.write_bytes(content[:-1])
+    with pytest.raises(WeightsError, match=rf"{copy.name} is damaged; remove it, and it is fetch"):
         imagenet_vgg(NARROW, None)
 
 
-@pytest.mark.parametrize("error", [OSError("no route"), RuntimeError("invalid hash value")])
-def test_a_failed_fetch_says_what_to_do(published, error):
-    def fail(*_, **__):
-        raise error
+def test_a_file_of_another_digest_is_not_kept(published, tmp_path):
+    published(b"another", digest="0123")
+    said = r"vgg16 could not be fetched: what file:.* sends has another sha256 .* or put vgg16-0123"
+    with pytest.raises(WeightsError, match=said):
+        imagenet_vgg(NARROW, None)
+    assert [p.name for p in (tmp_path / "cache/weights").iterdir()] == [".vgg16-0123.pth.lock"]
 
-    published(fail)
-    with pytest.raises(WeightsError, match=rf"\({error}\); put vgg16-0123\S* into "):
+
+def test_a_cache_that_cannot_be_written_says_so(published, tmp_path):
+    published(b"x")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/weights").touch()
+    with pytest.raises(WeightsError, match=r"could not be fetched: File exists; or put vgg16-"):
         imagenet_vgg(NARROW, None)
 
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
-from openscenes.errors import WeightsError
+from openscenes.downloads import MIRROR, alone, fetch_part, mirrored
+from openscenes.errors import DataError, WeightsError
 from openscenes.files import one_line, reason
 from openscenes.networks.backbones import INPUT_CHANNELS
 from openscenes.networks.openscene import OpenSceneNet
@@ -26,6 +27,7 @@ from openscenes.networks.tensor_files import (
     read_tensors,
     write_tensors,
 )
+from openscenes.paths import cache_dir
 
 COUNTER = "num_batches_tracked"
 COLOURS = 3
@@ -69,7 +71,7 @@ def imagenet_state(kind: str, source: Path | None = None) -> State:
     Raises:
         WeightsError: if the weights cannot be had.
     """
-    state = read_state(_fetched(kind) if source is None else Path(source))
+    state = read_state(fetched_imagenet(kind) if source is None else Path(source))
     odd = [name for name in state if state[name].dtype not in FLOATS and COUNTER not in name]
     if odd:
         raise WeightsError(
@@ -91,24 +93,57 @@ def stem_kernel(state: State, name: str) -> Tensor:
     return kernel
 
 
-def _fetched(kind: str) -> Path:
-    """torchvision's file of weights, fetched once and compared with the digest in its name."""
-    url = get_model_weights(kind)["IMAGENET1K_V1"].url
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
-    digest = path.stem.rpartition("-")[2]
+def published_imagenet(kind: str) -> tuple[str, Path, int]:
+    """Where torchvision's file of ImageNet weights comes from, where it lies, and its bytes.
+
+    It lies in the cache folder; a copy that torch itself has fetched before is used as well.
+    """
+    weights = get_model_weights(kind)["IMAGENET1K_V1"]
+    name, n_bytes = weights.url.rpartition("/")[2], int(weights.meta["_file_size"] * 2**20)
+    own, torchs = cache_dir() / "weights" / name, Path(torch.hub.get_dir()) / "checkpoints" / name
+    return weights.url, torchs if torchs.is_file() and not own.exists() else own, n_bytes
+
+
+def fetched_imagenet(kind: str) -> Path:
+    """torchvision's file of weights, fetched once and compared with the digest in its name.
+
+    Raises:
+        WeightsError: if it cannot be had, or is not the one of that name.
+    """
+    url, path, _ = published_imagenet(kind)
     try:
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, f"{path}", digest, progress=False)
-        found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else digest
-    except (OSError, RuntimeError) as error:
+            with alone(path):
+                _fetch(mirrored(url), path)
+        whole = _is_whole(path, path.name)
+    except (OSError, DataError) as error:
+        why = str(error) if isinstance(error, DataError) else reason(error)
         raise WeightsError(
-            f"The ImageNet weights of {kind} could not be fetched ({reason(error)}); put "
-            f"{path.name} into {path.parent}, or pass the path of a local file."
-        ) from error
-    if not found.startswith(digest):
-        raise WeightsError(f"{path} is damaged; remove it, and it is fetched again.")
+            f"The ImageNet weights of {kind} could not be fetched: {why}; or put {path.name} into "
+            f"{one_line(str(path.parent))}"
+        ) from None
+    if not whole:
+        raise WeightsError(f"{one_line(str(path))} is damaged; remove it, and it is fetched again.")
     return path
+
+
+def _fetch(url: str, path: Path) -> None:
+    if path.exists():  # another process was quicker
+        return
+    part = fetch_part(url, path)
+    if not _is_whole(part, path.name):
+        part.unlink()
+        raise DataError(
+            f"what {one_line(url)} sends has another sha256 than {path.name} says, and was "
+            f"removed; call the same command again, or name another place: {MIRROR}=address"
+        )
+    part.replace(path)
+
+
+def _is_whole(path: Path, name: str) -> bool:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    return found.startswith(Path(name).stem.rpartition("-")[2])
 
 
 def copy_tensors(state: State, targets: Mapping[str, Tensor], kind: str) -> None:

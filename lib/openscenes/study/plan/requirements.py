@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
+from openscenes.downloads import gigabytes
 from openscenes.paths import is_folder
 from openscenes.peers.zoo import PEERS, peer_of
+from openscenes.study.fetch.catalogue import SETS
 from openscenes.study.plan.costs import TERAFLOP_PER_CROP
 from openscenes.study.profiles import PAPER, Profile
 
@@ -29,13 +32,18 @@ class Need:
     Attributes:
         folders: below the data folder, all of them.
         contents: images and objects of its splits, with the source of each count.
-        archive: the official file and its MD5 sum, where one is known for certain.
+        archive: the official files, their sizes and checksums.
     """
 
     name: str
     folders: tuple[str, ...]
     contents: tuple[str, ...]
     archive: str
+
+
+def _archives(*names: str) -> str:
+    files = dict.fromkeys(archive for name in names for archive in SETS[name].archives)
+    return "; ".join(f"{f.name}, {gigabytes(f.n_bytes)}, {f.checksum}" for f in files)
 
 
 NEEDS = (
@@ -50,15 +58,14 @@ NEEDS = (
             "train: 1,464 images, 3,507 objects (IOG's code)",
             "val: 1,449 images, 3,427 objects (IOG's code; RITM's list has 3,417)",
         ),
-        "VOCtrainval_11-May-2012.tar, md5 6cd6e144f989b92b3379bac3b3de84fd "
-        "(torchvision.datasets.voc)",
+        _archives("voc"),
     ),
     Need(
         "SBD",
         tuple(f"benchmark_RELEASE/dataset/{name}" for name in ("img", "inst")),
         ("VOC train with all of SBD that is not in VOC val: 10,582 images, 25,832 objects "
          "(IOG's code)",),
-        "benchmark.tgz, md5 82b4d87ceb2ed10f6038a1cba92111cb (torchvision.datasets.sbd)",
+        _archives("sbd"),
     ),
     Need(
         "Cityscapes",
@@ -70,7 +77,7 @@ NEEDS = (
             "train: 2,975 images, 52,004 objects (Sec. 4.1.1)",
             "val: 500 images, about 10,000 objects (not stated anywhere; counted on the data)",
         ),
-        "leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip, no checksum known here",
+        _archives("cityscapes"),
     ),
     Need(
         "COCO 2017",
@@ -80,7 +87,7 @@ NEEDS = (
             "images and 83,070 objects (Sec. 4.1.1), another draw has others",
             "val2017: 5,000 images, 36,335 objects without crowds",
         ),
-        "train2017.zip, val2017.zip and annotations_trainval2017.zip, no checksum known here",
+        _archives("coco-train", "coco-val"),
     ),
 )  # fmt: skip
 
@@ -106,11 +113,13 @@ def requirements(profile: Profile, data: Path | None) -> list[str]:
         lines += [f"    {said}" for said in need.contents] if profile.kind == "paper" else []
         lines += [f"    official files: {need.archive}"] if profile.kind == "paper" else []
     if profile.imagenet:
-        lines.append("  ImageNet weights: torchvision's own, fetched by it, or the file of")
+        lines.append("  ImageNet weights: torchvision's own, or the file of")
         lines += [
             f"    {place}/weights/{kind}-imagenet.safetensors, or in {place}/../weights ({who})"
             for kind, who in imagenet_kinds(profile).items()
         ]
+    typed = "DATA=folder" if data is None else f"DATA={quote(place)}"
+    lines.append(f"  `make data {typed}` says how large what is missing is, and fetches it.")
     return lines
 
 
@@ -139,9 +148,11 @@ def paper_needs() -> str:
 - `make tables PROFILE=paper DATA=folder`, where the folder holds the official layouts
   `VOCdevkit/VOC2012`, `benchmark_RELEASE` (SBD), `cityscapes` (`leftImg8bit`, `gtFine`) and `coco`
   (`train2017`, `val2017`, `annotations`), each under its owner's licence.
-  `make plan PROFILE=paper DATA=folder` says what is there, with counts and checksums.
-- ImageNet weights, torchvision's own, or `weights/NAME-imagenet.safetensors` in the folder or
-  beside it, for each NAME of {kinds}.
+  `make data DATA=folder SETS="voc sbd coco"` fetches, checks and unpacks them, 24 GB, and
+  Cityscapes, which wants a login, once its two archives lie in the folder; without `SETS` it says
+  what is there and how large the rest is.
+- ImageNet weights, torchvision's own (`SETS=weights` fetches them), or files
+  `weights/NAME-imagenet.safetensors` in the folder or beside it, for each NAME of {kinds}.
 - One or more GPUs: Tables 3 and 4 take about {flops} floating-point operations per seed and
   pass over pairs of {PAPER.crop.size} px crops, {PAPER.initial.batch_size} at a time. This is an
   estimate from the counted cost of one crop, not a measurement; `make plan PROFILE=paper` has

@@ -101,6 +101,11 @@ def imagenet_file(study: Study, kind: str) -> Path | None:
     Args:
         kind: torchvision's name of the network, such as "vgg16".
     """
+    return local_imagenet(study.root, kind)
+
+
+def local_imagenet(root: Path, kind: str) -> Path | None:
+    """The same for a folder of data sets."""
     name = f"{kind}-imagenet.safetensors"
-    folders = (study.root / "weights", study.root.parent / "weights", PROJECT / ".cache/weights")
+    folders = (root / "weights", root.parent / "weights", PROJECT / ".cache/weights")
     return next((folder / name for folder in folders if (folder / name).is_file()), None)

@@ -1,0 +1,1 @@
+"""``make data``: the official data sets, fetched, unpacked and counted."""
