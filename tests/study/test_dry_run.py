@@ -11,6 +11,7 @@ import pytest
 from openscenes.__main__ import main
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.plan import dry_run
+from openscenes.study.plan.options_tried import TRIALS
 from openscenes.study.profiles import PAPER, differences
 from openscenes.study.runs.data import open_study
 from openscenes.study.runs.recipes import BN_ONLY, VARIANTS, evolution_config, evolved, initial
@@ -27,7 +28,7 @@ SMALL = replace(
 )  # fmt: skip
 CHANGED = {"initial", "cityscapes", "coco", "imagenet", "n_clicks"}
 TIME_ONLY = {
-    "epochs", "batch_size", "workers", "max_objects", "min_area",
+    "epochs", "batch_size", "max_objects", "min_area",
     "image_fraction", "imagenet", "n_clicks",
 }  # fmt: skip
 
@@ -75,6 +76,10 @@ def test_tables_are_made_and_a_second_run_only_writes_them(cache):
     for key in keys:
         frame = pd.read_csv(cache / "tables" / f"table_{key}.csv")
         assert frame["ours"].between(0, 100).all()
+    tried = [
+        line.split(" (")[0].removeprefix("tried: ") for line in lines if line.startswith("tried")
+    ]
+    assert tried == list(TRIALS)
     again = list(dry_run.dry_run(SMALL, cache, "cpu", keys=keys))
     assert len(again) == len(keys)
 

@@ -34,11 +34,17 @@ User = Literal["iog", "human"]
 T = TypeVar("T")
 
 
+def itself(recipe: Any) -> Any:
+    """The same recipe."""
+    return recipe
+
+
 @dataclass(frozen=True)
 class Study:
     """A profile on a data root with a device: what every run of one command shares.
 
     ``memory`` keeps what was read from the data root, since every table needs it again.
+    ``stand_in`` names the recipe that is trained in place of another: in a dry run alone.
     """
 
     profile: Profile
@@ -46,6 +52,7 @@ class Study:
     fabric: fabric_module.Fabric
     cache: ImageCache
     memory: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    stand_in: Callable[[Any], Any] = itself
 
     def remembered(self, key: Any, make: Callable[[], T]) -> T:
         """The value made for this key before, or made now."""

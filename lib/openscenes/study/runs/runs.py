@@ -36,6 +36,7 @@ Trained = tuple[nn.Module, list[dict[str, float]]]  # the network, and its losse
 
 def find(study: Study, recipe: Recipe) -> Model:
     """The model of a recipe: where it lies, or would lie; nothing is trained."""
+    recipe = study.stand_in(recipe)
     digest = store.digest_of(_made_of(study, recipe))
     label = f"{study.profile.name} seed {recipe.seed} {recipe.words()}"
     return Model(digest, cache_dir() / "runs" / digest, label)
@@ -46,6 +47,7 @@ def train(study: Study, recipe: Recipe) -> Model:
 
     A killed training goes on where it was. Of two processes, one trains and the other waits.
     """
+    recipe = study.stand_in(recipe)
     if recipe.parent is not None:
         train(study, recipe.parent)
     model = find(study, recipe)
