@@ -30,8 +30,8 @@ def iou(prediction: BoolMask, truth: BoolMask, void: BoolMask | None = None) -> 
     Two empty masks agree: the result is 1.
     """
     counted = np.ones_like(truth) if void is None else ~void
-    union = int(((prediction | truth) & counted).sum())
-    return int((prediction & truth & counted).sum()) / union if union else 1.0
+    union = np.count_nonzero((prediction | truth) & counted)
+    return np.count_nonzero(prediction & truth & counted) / union if union else 1.0
 
 
 def tight_box(mask: BoolMask) -> Window | None:
@@ -69,6 +69,20 @@ def encode(mask: BoolMask) -> dict[str, Any]:
     """COCO run-length code of a (H, W) mask: ``{"size": [H, W], "counts": str}``."""
     code = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
     return {"size": [int(side) for side in code["size"]], "counts": code["counts"].decode()}
+
+
+def encode_part(mask: BoolMask, row0: int, col0: int, size: tuple[int, int]) -> dict[str, Any]:
+    """``encode`` of a frame of (height, width) that holds a (h, w) mask at (row0, col0)."""
+    height, width = size
+    steps = np.diff(np.pad(mask.T.view(np.int8), ((0, 0), (1, 1))))  # column by column
+    cols, rows = np.nonzero(steps)
+    edges = (cols + col0) * height + rows + row0  # where runs start and end, in turn
+    again = np.flatnonzero(edges[1:-1:2] == edges[2::2])  # goes on at the top of the next column
+    edges = np.delete(edges, [2 * again + 1, 2 * again + 2])
+    runs = np.diff(edges, prepend=0, append=height * width).tolist()
+    listed = {"size": [height, width], "counts": runs if runs[-1] else runs[:-1]}
+    made = coco_mask.frPyObjects(listed, height, width)
+    return {"size": [height, width], "counts": made["counts"].decode()}
 
 
 def decode(code: object, window: Window | None = None) -> BoolMask:

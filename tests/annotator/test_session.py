@@ -7,9 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from openscenes.annotator.evolve.session import Session, pasted
-from openscenes.data import crops
-from openscenes.data.crops import CropConfig
+from openscenes.annotator.evolve.session import Session
 from openscenes.data.examples import ImageCache
 from openscenes.data.records import Box
 from openscenes.errors import InputError, WeightsError
@@ -122,17 +120,6 @@ def test_damaged_weights_are_said(world):
         parameter.data.fill_(float("nan"))
     with pytest.raises(WeightsError, match="prediction of broken is not finite"):
         broken.predict(world.folder / "a.png", BOX, POINT)
-
-
-@pytest.mark.parametrize("box", [Box(10, 20, 40, 60), Box(0, 0, 64, 80), Box(0, 70, 5, 80)])
-def test_pasting_around_the_crop_is_pasting(box):
-    config = CropConfig(size=32, margin_px=6.0)
-    answer = np.random.default_rng(1).random((32, 32), np.float32)
-    answer = np.kron(answer[::8, ::8], np.ones((8, 8), np.float32))
-    affine = crops.window_affine(box, config)
-    expected = crops.paste(answer, affine, (64, 80)) > 0.5
-    window = pasted(answer, affine, (64, 80))
-    assert np.mean(window.mask(0.5, (64, 80)) != expected) < 0.005
 
 
 def test_a_file_that_changed_is_encoded_anew_and_read_upright(world, session, monkeypatch):

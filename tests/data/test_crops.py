@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from openscenes.data import crops
+from openscenes.data import crops, pasting
 from openscenes.data.crops import Augmentation, CropConfig
 from openscenes.data.records import Box, Point
 from openscenes.errors import InputError
@@ -100,7 +100,7 @@ def test_pasting_a_crop_back_gives_the_image_inside_and_zero_outside(seed):
     affine = crops.compose(crops.window_affine(Box(10, 20, 40, 60), CropConfig(96, 4)),
                            augmented(seed))  # fmt: skip
     crop = cv2.warpAffine(smooth(), affine, (96, 96))
-    pasted = crops.paste(crop, affine, SHAPE)
+    pasted = pasting.paste(crop, affine, SHAPE)
     rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
     moved = crops.apply(affine, np.stack([cols, rows], axis=-1).reshape(-1, 2))
     inside = ((moved > 3) & (moved < 92)).all(axis=1).reshape(SHAPE)
@@ -115,7 +115,7 @@ def test_pasted_probabilities_do_not_overshoot():
     step = np.zeros((32, 32), np.float32)
     step[:, 16:] = 1
     window = crops.window_affine(Box(10, 20, 40, 60), CropConfig(32, 4))
-    pasted = crops.paste(step, window, SHAPE)
+    pasted = pasting.paste(step, window, SHAPE)
     assert pasted.min() == 0 and pasted.max() == 1
 
 

@@ -15,11 +15,12 @@ from openscenes.lessons.evolution import sequences
 from openscenes.lessons.interactions import trials, user_inputs
 from openscenes.lessons.interactions.click_maps import ClickMap, click_map, grid_points
 from openscenes.lessons.interactions.segmentation import Training, segment, segment_all
+from openscenes.method.cutting import crop_maps
 from openscenes.method.inference import predictions
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.runs.data import validation
 from openscenes.study.runs.models import run_context
-from openscenes.study.scores.masks import _scorer
+from openscenes.study.scores.masks import map_iou
 
 USER_INPUT = user_inputs.UserInput(Interaction(Box(10, 20, 30, 60), Point(15, 25)), 10.0, 15.0)
 
@@ -62,8 +63,8 @@ def test_the_usual_input_is_segmented_as_the_tables_score_it(study, network, sub
     assert np.array_equal(found.probability, wanted.probability[0, 0].numpy())
     assert np.array_equal(found.predictor > 0.5, wanted.predicted_mask[0, 0].numpy())
     assert np.array_equal(found.channels, batch.inputs(profile.clicks)[0].numpy())
-    score = _scorer(study, example, sample)
-    assert found.iou == score(found.probability, profile.inference.threshold)
+    (one,) = crop_maps(wanted.probability, [sample])
+    assert found.iou == map_iou(study.cache, example, one, profile.inference.threshold)
     assert found.mask.shape == subject.shape
 
 

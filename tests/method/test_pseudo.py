@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 
 from openscenes import masks
-from openscenes.data import crops, samples
+from openscenes.data import crops, pasting, samples
 from openscenes.data.examples import NO_CLASS, from_clicks
 from openscenes.data.records import Point
-from openscenes.method.inference import InferenceConfig, paste_back, read_output
+from openscenes.method.cutting import paste_back
+from openscenes.method.inference import InferenceConfig, read_output
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.pseudo import known_classes, pseudo_examples
 from openscenes.networks.openscene import NetworkOutput
@@ -98,7 +99,7 @@ def test_without_ipt_the_coarse_mask_itself_is_pasted(tiny, network, clicked):
     with torch.no_grad():
         output = network.eval()(samples.collate([sample]).inputs(tiny.CLICKS))
     coarse = read_output(output, 32, InferenceConfig()).coarse_mask[0, 0].numpy()
-    pasted = crops.paste(coarse.astype(np.float32), sample.affine, sample.shape) >= 0.5
+    pasted = pasting.paste(coarse.astype(np.float32), sample.affine, sample.shape) >= 0.5
     assert pasted.any()
     assert np.array_equal(masks.decode(example.supervision), pasted)
 

@@ -37,7 +37,7 @@ def example(tmp_path: Path) -> Example:
 def test_a_view_and_the_way_back_show_the_object_where_it_was(example, view):
     cache = ImageCache()
     plain = [samples.cut(example, CROP, cache)]
-    seen = cut_view([example], view, CROP, cache)
+    seen = [cut_view(example, view, CROP, cache)]
     brightness = torch.from_numpy(seen[0].image[..., 0] / 255.0)[None, None]
     back, weight = warped_back(brightness, seen, plain)
     expected = plain[0].image[..., 0] / 255.0
@@ -48,8 +48,8 @@ def test_a_view_and_the_way_back_show_the_object_where_it_was(example, view):
 
 def test_a_flip_mirrors_crop_click_and_box(example):
     cache = ImageCache()
-    (plain,) = cut_view([example], View(), CROP, cache)
-    (flipped,) = cut_view([example], View(flip=True), CROP, cache)
+    plain = cut_view(example, View(), CROP, cache)
+    flipped = cut_view(example, View(flip=True), CROP, cache)
     assert np.array_equal(flipped.image, plain.image[:, ::-1])
     assert flipped.point.col == pytest.approx(63 - plain.point.col)
     assert flipped.box.col0 == pytest.approx(64 - plain.box.col1)
@@ -59,7 +59,7 @@ def test_zooming_out_shows_more_around_the_object(example):
     cache = ImageCache()
     share = []
     for zoom in (0.8, 1.0, 1.25):
-        (seen,) = cut_view([example], View(zoom=zoom), CROP, cache)
+        seen = cut_view(example, View(zoom=zoom), CROP, cache)
         share.append((seen.image[..., 0] > 100).mean())
     assert share[0] < share[1] < share[2]
 
@@ -69,7 +69,7 @@ def test_no_view_looks_at_the_truth(example):
     truth[40:50, 40:45] = True
     guided = replace(example, supervision=masks.encode(truth))
     view = View(rotation_deg=10.0)
-    (blind,) = cut_view([example], view, CROP, ImageCache())
-    (knowing,) = cut_view([guided], view, CROP, ImageCache())
+    blind = cut_view(example, view, CROP, ImageCache())
+    knowing = cut_view(guided, view, CROP, ImageCache())
     assert np.array_equal(blind.affine, knowing.affine)
     assert not knowing.mask.any()

@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from openscenes.data import crops
+from openscenes.method.cutting import CropMap
 from openscenes.paths import cache_dir
+from openscenes.pool import Pool, Sent
 from openscenes.study.options import profile_named
 from openscenes.study.profiles import LIMIT
 from openscenes.study.runs import refinement, store
@@ -175,20 +178,26 @@ class Painter:
         self.truths, self.protocol_clicks, self.corrects = truths, protocol_clicks, corrects
         self.seen = []
 
-    def look(self, _chunk):
+    def look(self, _chunk, _pool):
         return self
 
     def predict(self, clicks):
         self.seen.append([len(given) for given in clicks])
-        return [
+        maps = [
             np.where(truth, 0.65 if len(given) >= 2 else 0.35, 0.05).astype(np.float32)
             for truth, given in zip(self.truths, clicks, strict=True)
         ]
+        return [CropMap(Sent(one), crops.identity(), one.shape) for one in maps]
 
 
 @pytest.fixture
 def chunk(study):
     return validation(study, "coco").examples[:2]
+
+
+def alone(study):
+    """No processes beside this one."""
+    return Pool(0, study.cache)
 
 
 def painter(study, chunk, protocol_clicks, corrects=True):
@@ -198,7 +207,7 @@ def painter(study, chunk, protocol_clicks, corrects=True):
 
 def test_free_clicks_begin_with_one_and_stop_where_nothing_is_wrong(study, chunk):
     system = painter(study, chunk, 0)
-    curves = click_study._curves(study, system, chunk, [0.5] * 2, LIMIT)
+    curves = click_study._curves(alone(study), system, chunk, [0.5] * 2, LIMIT)
     assert curves.shape == (2, LIMIT)
     assert curves[:, 0].tolist() == [0.0, 0.0]
     assert (curves[:, 1:] == 1.0).all()
@@ -207,33 +216,33 @@ def test_free_clicks_begin_with_one_and_stop_where_nothing_is_wrong(study, chunk
 
 def test_a_box_answers_before_the_first_correction(study, chunk):
     system = painter(study, chunk, 3)
-    curves = click_study._curves(study, system, chunk, [0.5] * 2, LIMIT)
+    curves = click_study._curves(alone(study), system, chunk, [0.5] * 2, LIMIT)
     assert curves[:, :3].tolist() == [[0.0, 0.0, 1.0]] * 2
     assert system.seen[:3] == [[0, 0], [1, 1], [2, 2]]
     assert curves.shape == (2, LIMIT)
 
 
 def test_the_threshold_decides_what_a_mask_is(study, chunk):
-    low = click_study._curves(study, painter(study, chunk, 3), chunk, [0.3] * 2, LIMIT)
+    low = click_study._curves(alone(study), painter(study, chunk, 3), chunk, [0.3] * 2, LIMIT)
     assert (low == 1.0).all()
-    high = click_study._curves(study, painter(study, chunk, 3), chunk, [0.7] * 2, LIMIT)
+    high = click_study._curves(alone(study), painter(study, chunk, 3), chunk, [0.7] * 2, LIMIT)
     assert (high == 0.0).all()
 
 
 def test_each_object_has_its_own_threshold(study, chunk):
-    curves = click_study._curves(study, painter(study, chunk, 3), chunk, [0.3, 0.7], LIMIT)
+    curves = click_study._curves(alone(study), painter(study, chunk, 3), chunk, [0.3, 0.7], LIMIT)
     assert curves.tolist() == [[1.0] * LIMIT, [0.0] * LIMIT]
 
 
 def test_a_sweep_asks_free_clicks_three_times_and_others_once(study, chunk):
     free = painter(study, chunk, 0)
-    sweep = click_study._sweep(study, free, chunk)
+    sweep = click_study._sweep(alone(study), free, chunk)
     # two clicks give 0.65: right below that, nothing above
     assert sweep.tolist() == [[1.0] * 3 + [0.0] * 2] * 2
     # at 0.1 and 0.3 the first answer is right, at 0.5 the second: then no further click is given
     assert len(free.seen) == 1 + 1 + 2 + 3 + 3
     box = painter(study, chunk, 3)
-    assert click_study._sweep(study, box, chunk).tolist() == [[1.0] * 2 + [0.0] * 3] * 2
+    assert click_study._sweep(alone(study), box, chunk).tolist() == [[1.0] * 2 + [0.0] * 3] * 2
     assert box.seen == [[0, 0]]
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from openscenes import masks
-from openscenes.data import crops
+from openscenes.data import pasting
 from openscenes.data.crops import CropConfig
 from openscenes.data.examples import ImageCache
 from openscenes.method.evolution import initialise
@@ -37,6 +37,11 @@ def study(tmp_path_factory):
     lists = root / "VOCdevkit/VOC2012/ImageSets/Segmentation"
     (lists / "val.txt").write_text((lists / "train.txt").read_text())
     return Study(profile_named("smoke"), root, make_fabric("cpu"), ImageCache())
+
+
+def whole(maps):
+    """Crop maps in pixels of their whole images."""
+    return [one.whole() for one in maps]
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +100,7 @@ def test_a_click_and_its_pixel_meet_again_in_the_image(study, chunk, region):
     maps = torch.zeros(len(chunk), 1, 128, 128)
     for row, place in enumerate(moved[:, 0].round().long()):
         maps[row, 0, place[0] - 1 : place[0] + 2, place[1] - 1 : place[1] + 2] = 1.0
-    for pasted, (given,) in zip(cut.pasted(maps), clicks, strict=True):
+    for pasted, (given,) in zip(whole(cut.maps(maps)), clicks, strict=True):
         assert pasted.shape == (64, 80)
         assert np.unravel_index(pasted.argmax(), pasted.shape) == (given[0], given[1])
         assert pasted.max() > 0.5
@@ -112,7 +117,7 @@ def test_every_peer_answers_with_probabilities_of_the_whole_image(study, chunk, 
     system = peer_system(study, name)
     first = [np.array([[32.0, 22.0, 1.0]], np.float32)] * 3
     with torch.inference_mode():
-        answers = system.look(chunk).predict(first if name != "DEXTR" else [NOTHING] * 3)
+        answers = whole(system.look(chunk).predict(first if name != "DEXTR" else [NOTHING] * 3))
     assert [answer.shape for answer in answers] == [(64, 80)] * 3
     assert all(0.0 <= answer.min() <= answer.max() <= 1.0 for answer in answers)
     assert all(answer.std() > 0 for answer in answers)
@@ -127,8 +132,8 @@ def test_another_click_changes_the_answer_of_its_object_alone(study, chunk, name
     one = np.array([[32.0, 22.0, 1.0]], np.float32)
     two = np.concatenate([one, np.array([[5.0, 70.0, -1.0]], np.float32)])
     with torch.inference_mode():
-        before = system.look(chunk).predict([one] * 3)
-        after = system.look(chunk).predict([one, two, one])
+        before = whole(system.look(chunk).predict([one] * 3))
+        after = whole(system.look(chunk).predict([one, two, one]))
     assert not np.allclose(before[1], after[1])
     assert np.allclose(before[0], after[0], atol=1e-5)
     assert np.allclose(before[2], after[2], atol=1e-5)
@@ -140,9 +145,9 @@ def test_photographs_are_looked_at_once_and_answers_stay_as_they_were(study, chu
     clicks = [np.array([[32.0, 22.0, 1.0]], np.float32)] * 3
     with torch.inference_mode():
         asked = system.look(chunk)
-        once = asked.predict(clicks)
+        once = whole(asked.predict(clicks))
         asked.seen = ()
-        anew = asked.predict(clicks)
+        anew = whole(asked.predict(clicks))
     assert all(np.array_equal(*pair) for pair in zip(once, anew, strict=True))
 
 
@@ -152,10 +157,10 @@ def test_itis_sees_its_last_answer(study, chunk):
     with torch.inference_mode():
         asked = system.look(chunk)
         assert asked.previous is None
-        first = asked.predict(clicks)
+        first = whole(asked.predict(clicks))
         assert asked.previous.shape == (3, 1, 32, 32) and asked.previous.dtype == torch.bool
         asked.previous = ~asked.previous  # whatever it was, it is another mask now
-        assert not np.allclose(first[0], asked.predict(clicks)[0])
+        assert not np.allclose(first[0], whole(asked.predict(clicks))[0])
 
 
 def outside_the_box(example, shape, reach):
@@ -171,7 +176,7 @@ def test_dextr_answers_nothing_outside_its_box(study, chunk):
     system = peer_system(study, "DEXTR")
     with torch.inference_mode():
         asked = system.look(chunk)
-        answers = asked.predict([NOTHING] * 3)
+        answers = whole(asked.predict([NOTHING] * 3))
     for answer, example, sample in zip(answers, chunk, asked.crops.cuts, strict=True):
         crop_pixel = 1.0 / min(sample.affine[0, 0], sample.affine[1, 1])
         outside = outside_the_box(example, answer.shape, 2.0 * crop_pixel)
@@ -183,8 +188,8 @@ def test_dextr_answers_nothing_outside_its_box(study, chunk):
 def test_dextr_clicks_extremes_of_the_truth_and_the_same_in_any_company(study, chunk):
     system = peer_system(study, "DEXTR")
     with torch.inference_mode():
-        together = system.look(chunk).predict([NOTHING] * 3)
-        alone = system.look(chunk[1:2]).predict([NOTHING])
+        together = whole(system.look(chunk).predict([NOTHING] * 3))
+        alone = whole(system.look(chunk[1:2]).predict([NOTHING]))
     assert np.allclose(together[1], alone[0], atol=1e-5)
 
 
@@ -196,7 +201,7 @@ def test_the_first_answer_is_the_mask_that_evaluation_scores(
     labelled = validation(study, "voc")
     frame = object_iou(study, made, labelled)
     with torch.inference_mode():
-        answers = boxes.look(labelled.examples).predict([NOTHING] * len(labelled.examples))
+        answers = whole(boxes.look(labelled.examples).predict([NOTHING] * len(labelled.examples)))
     for answer, example, wanted in zip(answers, labelled.examples, frame["iou"], strict=True):
         truth, void = study.cache.supervision(example)
         found = masks.iou(answer > study.profile.inference.threshold, truth, void)
@@ -209,10 +214,10 @@ def test_corrections_change_the_answer_and_no_corrections_do_not(boxes, chunk):
     click = np.array([[point.row, point.col, 1.0]], np.float32)
     with torch.inference_mode():
         asked = boxes.look(chunk)
-        first = asked.predict([NOTHING] * 3)
-        corrected = asked.predict([click, NOTHING, NOTHING])
-        outside = asked.predict([click * [1, 1, -1], NOTHING, NOTHING])
-        again = asked.predict([NOTHING] * 3)
+        first = whole(asked.predict([NOTHING] * 3))
+        corrected = whole(asked.predict([click, NOTHING, NOTHING]))
+        outside = whole(asked.predict([click * [1, 1, -1], NOTHING, NOTHING]))
+        again = whole(asked.predict([NOTHING] * 3))
     assert not np.allclose(first[0], corrected[0], atol=1e-3)
     assert not np.allclose(corrected[0], outside[0], atol=1e-4)
     assert np.allclose(first[0], again[0], atol=1e-6)
@@ -222,8 +227,8 @@ def test_corrections_change_the_answer_and_no_corrections_do_not(boxes, chunk):
 def test_answers_end_where_the_crop_ends(boxes, chunk):
     with torch.inference_mode():
         asked = boxes.look(chunk)
-        answers = asked.predict([NOTHING] * 3)
+        answers = whole(asked.predict([NOTHING] * 3))
     for answer, sample in zip(answers, asked.crops.cuts, strict=True):
-        seen = crops.paste(np.ones((32, 32), np.float32), sample.affine, sample.shape)
+        seen = pasting.paste(np.ones((32, 32), np.float32), sample.affine, sample.shape)
         assert not answer[seen == 0].any()
         assert answer[seen == 1].min() > 0

@@ -11,7 +11,7 @@ import pytest
 
 import openscenes
 from openscenes.annotator.evolve import kept_predictions
-from openscenes.data import crops
+from openscenes.data import pasting
 from openscenes.method.evolution import evolve
 from openscenes.study.runs import code_digest as module
 from openscenes.study.runs.code_digest import Sources, code_digest
@@ -342,7 +342,7 @@ def test_the_evolution_reaches_the_equations_and_no_peer_of_table_1():
 def test_how_maps_are_pasted_and_compared_decides_a_score(code):
     names = [f"{entry.__module__}:{entry.__qualname__}" for entry in code]
     reached = Sources(Path(openscenes.__file__).parent).reached(*names)
-    assert {(crops.__name__, "paste"), ("openscenes.masks", "iou")} <= reached
+    assert {(pasting.__name__, "pasted"), ("openscenes.masks", "iou")} <= reached
 
 
 @cache

@@ -211,15 +211,3 @@ def seen_window(affine: Affine, size: int, shape: tuple[int, int]) -> Window:
     col0, row0 = (int(side) for side in np.clip(low, 0, shape[::-1]))
     col1, row1 = (int(side) for side in np.clip(high, 0, shape[::-1]))
     return row0, col0, row1, col1
-
-
-def paste(
-    probability: NDArray[np.float32], affine: Affine, shape: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Bring a (size, size) crop back to an image of (height, width); zero outside the crop.
-
-    Bicubic as in IOG, clipped to [0, 1].
-    """
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    pasted = cv2.warpAffine(probability, affine, (shape[1], shape[0]), flags=flags)
-    return np.clip(pasted, 0.0, 1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 import lightning_fabric as fabric_module
@@ -17,11 +18,13 @@ from openscenes.data import crops, interactions, samples
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.samples import Batch, Sample
 from openscenes.method.beyond.box_losses import box_region
-from openscenes.method.beyond.test_time_augmentation import OTHER_VIEWS, cut_view, warped_back
+from openscenes.method.beyond.test_time_augmentation import OTHER_VIEWS, warped_back
+from openscenes.method.cutting import cut_in_order, paste_back
 from openscenes.method.objective import object_class_logits
 from openscenes.networks.devices import make_fabric
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.openscene import NetworkOutput, OpenSceneNet
+from openscenes.pool import Pool
 from openscenes.settings import setting
 
 Feature = Literal["layer4", "decoder"]
@@ -52,7 +55,7 @@ class InferenceConfig:
 class RunContext:
     """What every stage of a run shares: crops, clicks, inference, image cache, devices, seed.
 
-    ``workers`` is how many processes decode and cut; 0 does it in the loop.
+    ``workers`` is how many processes decode, cut, paste and score; 0 does it in the loop.
     """
 
     crop: crops.CropConfig = crops.CropConfig()
@@ -62,6 +65,10 @@ class RunContext:
     fabric: fabric_module.Fabric = field(default_factory=make_fabric)
     seed: int = 0
     workers: int = 0
+
+    def pool(self) -> Pool[ImageCache]:
+        """The processes that work beside the network, each with an image cache."""
+        return Pool(self.workers, self.cache)
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,7 @@ def predictions(
     examples: Sequence[Example],
     context: RunContext,
     inference: InferenceConfig | None = None,
+    pool: Pool[ImageCache] | None = None,
 ) -> Iterator[Predicted]:
     """Run the network over examples without augmentation, batch by batch, in their order.
 
@@ -122,16 +130,20 @@ def predictions(
 
     Args:
         inference: instead of the context's.
+        pool: who cuts the crops, the next ones while the network runs; without one they are cut
+            here. Its samples have empty masks: a score reads the truth in pixels of the image.
     """
     config = inference or context.inference
     network.to(context.fabric.device).eval()
-    for chunk, cuts, batch in samples.sequential_batches(
-        examples, context.crop, context.cache, config.batch_size
-    ):
-        batch = batch.to(context.fabric.device)
+    other_views = OTHER_VIEWS if config.tta == "six views" else ()
+    cut = cut_in_order(examples, context.crop, context.cache, pool, views=other_views)
+    for start in range(0, len(examples), config.batch_size):
+        chunk = examples[start : start + config.batch_size]
+        cuts, *views = (list(view) for view in zip(*islice(cut, len(chunk)), strict=True))
+        batch = samples.collate(cuts).to(context.fabric.device)
         prediction = _predict(network, batch, context, config)
-        if config.tta == "six views":
-            prediction = _averaged(network, chunk, cuts, prediction, context, config)
+        if views:
+            prediction = _averaged(network, views, cuts, prediction, context, config)
         if config.clip_to_box:
             region = box_region(batch.boxes, context.crop.size, config.clip_margin)
             prediction = _with_probability(prediction, prediction.probability * region, config)
@@ -181,16 +193,6 @@ def read_output(output: NetworkOutput, size: int, config: InferenceConfig) -> Pr
     )
 
 
-def paste_back(maps: Tensor, cuts: Sequence[Sample]) -> Iterator[NDArray[np.float32]]:
-    """(B, 1, S, S) crop maps to one (H, W) map per image, zero outside the crop.
-
-    Paper: Sec. 3.2.
-    Ours: bicubic, by the crop's inverse warp.
-    """
-    for crop_map, sample in zip(maps[:, 0].float().cpu().numpy(), cuts, strict=True):
-        yield crops.paste(crop_map, sample.affine, sample.shape)
-
-
 def image_probability(
     network: OpenSceneNet, example: Example, context: RunContext
 ) -> NDArray[np.float32]:
@@ -210,7 +212,7 @@ def _predict(
 
 def _averaged(
     network: OpenSceneNet,
-    chunk: Sequence[Example],
+    views: Sequence[Sequence[Sample]],
     cuts: Sequence[Sample],
     plain: Prediction,
     context: RunContext,
@@ -218,8 +220,7 @@ def _averaged(
 ) -> Prediction:
     """The plain prediction with the mean probability of all six views."""
     total, weight = [plain.probability], [torch.ones_like(plain.probability)]
-    for view in OTHER_VIEWS:
-        seen = cut_view(chunk, view, context.crop, context.cache)
+    for seen in views:
         batch = samples.collate(seen).to(context.fabric.device)
         other = _predict(network, batch, context, config)
         values, covered = warped_back(other.probability, seen, cuts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,23 +11,24 @@ import torch
 from torch import Tensor
 
 from openscenes import masks
-from openscenes.data.examples import NO_CLASS, Example, from_clicks
+from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
 from openscenes.data.records import ClickedObject
 from openscenes.data.samples import Batch
 from openscenes.errors import DataError
 from openscenes.files import read_json
 from openscenes.kept import keep, kept
 from openscenes.method.beyond.box_losses import box_region
+from openscenes.method.cutting import CropMap, crop_maps, runs_of_an_image
 from openscenes.method.inference import (
     Feature,
     InferenceConfig,
     Prediction,
     RunContext,
-    paste_back,
     predictions,
 )
 from openscenes.method.ipt import IPTConfig, Refinement, refine
 from openscenes.networks.openscene import OpenSceneNet
+from openscenes.pool import Pool
 from openscenes.progress import progress
 from openscenes.seeding import torch_generator
 
@@ -78,12 +79,29 @@ def pseudo_examples(
         inference: the teacher's setting; None: the context's.
         file: where the pseudo masks are kept; an interrupted run finds them again.
     """
-    if file is not None and (found := _read(file, examples)) is not None:
-        return found
-    config = inference or context.inference
+    if file is not None and (kept_ones := _read(file, examples)) is not None:
+        return kept_ones
     made: list[Example] = []
     bar = progress(label, len(examples))
-    for chunk, cuts, batch, prediction in predictions(network, examples, context, config):
+    with context.pool() as pool:
+        found = _predicted(network, examples, context, ipt, inference or context.inference, pool)
+        for codes in pool.ordered(_codes, found):
+            for code, class_index in codes:
+                again = examples[len(made)]
+                made.append(replace(again, supervision=code, class_index=class_index))
+            bar.update(len(codes))
+    bar.close()
+    if file is not None:
+        keep(file, {"masks": [[e.supervision, e.class_index] for e in made]})
+    return made
+
+
+def _predicted(
+    network: OpenSceneNet, examples: Sequence[Example], context: RunContext,
+    ipt: IPTConfig | None, config: InferenceConfig, pool: Pool[ImageCache],
+) -> Iterator[list[tuple[CropMap, int]]]:  # fmt: skip
+    """The masks in their crops and the classes, run by run of an image's objects."""
+    for chunk, cuts, batch, prediction in predictions(network, examples, context, config, pool):
         mask = prediction.coarse_mask
         if ipt is not None:
             mask = refine_batch(
@@ -92,15 +110,18 @@ def pseudo_examples(
         if config.clip_to_box:
             mask = mask & box_region(batch.boxes, context.crop.size, config.clip_margin)
         classes = known_classes(prediction.class_probability, config.unknown_below)
-        pasted = paste_back(mask, cuts)
-        for example, in_image, class_index in zip(chunk, pasted, classes.tolist(), strict=True):
-            code = masks.encode(in_image >= 0.5)
-            made.append(replace(example, supervision=code, class_index=class_index))
-        bar.update(len(chunk))
-    bar.close()
-    if file is not None:
-        keep(file, {"masks": [[e.supervision, e.class_index] for e in made]})
-    return made
+        masked = list(zip(crop_maps(mask, cuts), classes.tolist(), strict=True))
+        yield from (masked[run] for run in runs_of_an_image(chunk))
+
+
+def _codes(_cache: ImageCache, run: list[tuple[CropMap, int]]) -> list[tuple[dict[str, Any], int]]:
+    """Run-length codes in pixels of the images, and the classes as they are."""
+    return [(_code(one), class_index) for one, class_index in run]
+
+
+def _code(one: CropMap) -> dict[str, Any]:
+    pasted = one.pasted(above=0.5)
+    return masks.encode_part(pasted.values >= 0.5, pasted.row0, pasted.col0, one.shape)
 
 
 def known_classes(probability: Tensor, unknown_below: float) -> Tensor:

@@ -17,7 +17,8 @@ from openscenes.data.samples import Sample, collate
 from openscenes.errors import InputError, WeightsError
 from openscenes.files import one_line
 from openscenes.masks import MAX_PIXELS
-from openscenes.method.inference import InferenceConfig, paste_back
+from openscenes.method.cutting import paste_back
+from openscenes.method.inference import InferenceConfig
 from openscenes.prediction.model_files import (
     LoadedModel,
     Precision,

@@ -16,16 +16,17 @@ import numpy as np
 
 from openscenes import masks
 from openscenes.annotator.evolve.scene import clicked, image_paths, placed
-from openscenes.annotator.evolve.session import pasted
 from openscenes.annotator.store.history import append_line, read_lines
 from openscenes.annotator.store.lines import writing
 from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.annotator.store.versions import Version
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data.examples import Example, from_clicks
+from openscenes.data.pasting import Pasted, pasted
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import DataError
 from openscenes.files import number
+from openscenes.method.cutting import crop_maps
 from openscenes.method.inference import predictions
 from openscenes.progress import progress
 from openscenes.seeding import numpy_generator
@@ -110,19 +111,25 @@ def _predicted(
     given = [one for pair in zip(items, plain, strict=True) for one in _plain_and_shaken(*pair)]
     predicted = _masks(study, version, given)
     bar = progress(f"predictions of {version.label}", len(items))
-    for first in predicted:
-        shaken_ious = [masks.iou(first, next(predicted)) for _ in range(SHAKING.n)]
-        yield KeptPrediction(masks.encode(first), float(np.mean(shaken_ious)))
+    for item, first in zip(items, predicted, strict=True):
+        shaken_ious = [_iou(first, next(predicted)) for _ in range(SHAKING.n)]
+        code = masks.encode_part(first.values, first.row0, first.col0, item.size)
+        yield KeptPrediction(code, float(np.mean(shaken_ious)))
         bar.update()
     bar.close()
 
 
-def _masks(study: Study, version: Version, given: Sequence[Example]) -> Iterator[masks.BoolMask]:
+def _masks(study: Study, version: Version, given: Sequence[Example]) -> Iterator[Pasted]:
     threshold = study.profile.inference.threshold
     for _, cuts, _, prediction in predictions(version.load(study), given, run_context(study)):
-        probability = prediction.probability.float().cpu().numpy()[:, 0]
-        for crop_map, sample in zip(probability, cuts, strict=True):
-            yield pasted(crop_map, sample.affine, sample.shape).mask(threshold, sample.shape)
+        for one in crop_maps(prediction.probability, cuts):
+            found = one.pasted(threshold)
+            yield found._replace(values=found.values > threshold)
+
+
+def _iou(one: Pasted, other: Pasted) -> float:
+    window = one.on(other.window)
+    return masks.iou(one.within(window), other.within(window))
 
 
 def _plain_and_shaken(item: Snapshot, plain: Example) -> list[Example]:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from openscenes.annotator.store.workspace import Workspace
 from openscenes.data import crops, samples
 from openscenes.data.crops import Affine
 from openscenes.data.examples import Example
+from openscenes.data.pasting import Pasted, pasted
 from openscenes.data.records import Box, Interaction
 from openscenes.data.samples import Sample
 from openscenes.errors import InputError, WeightsError
@@ -107,8 +107,8 @@ class Session:
         before, now = self._last, self._encode(path, interaction)
         window = self._window(now, further)
         threshold = self.study.profile.inference.threshold
-        confidence = mean_inside(window.probability, window.probability > threshold)
-        mask = window.mask(threshold, now.sample.shape)
+        confidence = mean_inside(window.values, window.values > threshold)
+        mask = window.within((0, 0, *now.sample.shape), "F") > threshold
         return ObjectPrediction(mask, confidence, time.perf_counter() - start, now is not before)
 
     def reach(self, box: Box) -> Box:
@@ -131,7 +131,7 @@ class Session:
         self._last = _Encoded(pixels, interaction, sample, inputs, stages)
         return self._last
 
-    def _window(self, seen: _Encoded, further: Sequence[Click]) -> Window:
+    def _window(self, seen: _Encoded, further: Sequence[Click]) -> Pasted:
         with torch.inference_mode(), self.study.fabric.autocast():
             if further:
                 maps = self.network.click_maps(seen.inputs, self._moved(seen, further))
@@ -197,40 +197,6 @@ def session_of(study: Study, version: Version) -> Session:
     recipe = initial(study.profile.initial_sets[-1], SEED)
     first, branch = trained(study, [recipe, refiner_of(recipe)])
     return Session(study, load_refinable(study, branch, first, version.model), version.name)
-
-
-class Window(NamedTuple):
-    """A rectangle of an image, and the probability in it; outside it is 0."""
-
-    row0: int
-    col0: int
-    probability: NDArray[np.float32]
-
-    def mask(self, threshold: float, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """Where the probability is above a threshold, (height, width) bool.
-
-        Column by column in memory, as run-length codes are, so that encoding transposes nothing.
-        """
-        height, width = self.probability.shape
-        whole = np.zeros(shape, dtype=np.bool_, order="F")
-        place = slice(self.row0, self.row0 + height), slice(self.col0, self.col0 + width)
-        whole[place] = self.probability > threshold
-        return whole
-
-
-def pasted(probability: NDArray[np.float32], affine: Affine, shape: tuple[int, int]) -> Window:
-    """``crops.paste``, with the work done around the crop only, a small part of a large image.
-
-    Args:
-        probability: (S, S), of the crop.
-        affine: from the image to the crop.
-        shape: (height, width) of the image.
-    """
-    reach = np.array(_seen(affine, probability.shape[0]))
-    row0, col0 = (int(side) for side in np.clip(np.floor(reach[:2]) - 2, 0, shape))
-    row1, col1 = (int(side) for side in np.clip(np.ceil(reach[2:]) + 2, 0, shape))
-    moved = crops.compose(affine, np.array([[1.0, 0.0, col0], [0.0, 1.0, row0]]))
-    return Window(row0, col0, crops.paste(probability, moved, (row1 - row0, col1 - col0)))
 
 
 def _seen(affine: Affine, size: int) -> Box:

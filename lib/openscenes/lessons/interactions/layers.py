@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from openscenes.data import crops
+from openscenes.data import pasting
 from openscenes.lessons.interactions.segmentation import Segmentation
 from openscenes.lessons.interactions.user_inputs import Subject, inside
 from openscenes.lessons.panels import Pixels, grey
@@ -35,7 +35,7 @@ def in_crop(segmentation: Segmentation) -> NDArray[np.bool_]:
 
 
 def _pasted(segmentation: Segmentation, crop_map: NDArray[np.float32]) -> NDArray[np.float32]:
-    return crops.paste(crop_map, segmentation.sample.affine, segmentation.sample.shape)
+    return pasting.paste(crop_map, segmentation.sample.affine, segmentation.sample.shape)
 
 
 def _heat(segmentation: Segmentation, crop_map: NDArray[np.float32]) -> Pixels:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from openscenes import masks
-from openscenes.data import crops, samples
+from openscenes.data import crops, pasting, samples
 from openscenes.data.interactions import ClickConfig
 from openscenes.data.records import Box, Interaction
 from openscenes.data.samples import Sample
@@ -140,7 +140,7 @@ def _segmented(
     found = []
     for i, (user_input, sample) in enumerate(zip(inputs, cuts, strict=True)):
         probability, predictor = (values[i] for values in maps)
-        in_image = crops.paste(probability, sample.affine, sample.shape)
+        in_image = pasting.paste(probability, sample.affine, sample.shape)
         mask = in_image > profile.inference.threshold
         shown = Interaction(shown_box(user_input, subject.shape), user_input.interaction.point)
         iou = masks.iou(mask, subject.truth, subject.void)

@@ -14,7 +14,8 @@ from openscenes.data.examples import Example
 from openscenes.data.records import Box, Interaction, ObjectRecord, Point
 from openscenes.lessons.interactions.user_inputs import inside
 from openscenes.lessons.loading import loaded
-from openscenes.method.inference import Prediction, paste_back, predictions
+from openscenes.method.cutting import paste_back
+from openscenes.method.inference import Prediction, predictions
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.models import Model, run_context
 

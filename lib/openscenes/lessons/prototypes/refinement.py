@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from openscenes import masks
-from openscenes.data import crops
+from openscenes.data import pasting
 from openscenes.lessons.prototypes.objects import PredictedObject
 from openscenes.method import voting
 from openscenes.method.inference import Feature
@@ -123,7 +123,7 @@ def _iou(predicted: PredictedObject, mask: Tensor) -> float | None:
     if predicted.truth is None:
         return None
     height, width = predicted.truth.shape
-    pasted = crops.paste(mask[0, 0].float().cpu().numpy(), predicted.affine, (height, width))
+    pasted = pasting.paste(mask[0, 0].float().cpu().numpy(), predicted.affine, (height, width))
     return masks.iou(pasted > 0.5, predicted.truth, predicted.void)
 
 

@@ -37,23 +37,18 @@ OTHER_VIEWS = (
 )
 
 
-def cut_view(
-    examples: Sequence[Example], view: View, crop: crops.CropConfig, cache: ImageCache
-) -> list[Sample]:
-    """The examples' crops in one view.
+def cut_view(example: Example, view: View, crop: crops.CropConfig, cache: ImageCache) -> Sample:
+    """The example's crop in one view.
 
     Ours: the ground truth of an example is left out, as it would shrink a turned box to the
     turned mask; a turned box is the hull of the user's box.
     """
-    return [
-        samples.cut(
-            replace(example, supervision=None),
-            crop,
-            cache,
-            view=lambda shape: crops.turned(shape, view.flip, view.rotation_deg, view.zoom),
-        )
-        for example in examples
-    ]
+    return samples.cut(
+        replace(example, supervision=None),
+        crop,
+        cache,
+        view=lambda shape: crops.turned(shape, view.flip, view.rotation_deg, view.zoom),
+    )
 
 
 def warped_back(

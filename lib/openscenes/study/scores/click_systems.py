@@ -1,7 +1,7 @@
 """Every system of Table 1 behind one interface: clicks in, masks out.
 
 A system looks at a chunk of objects once (crops, encoded stages) and then predicts as often as the
-user clicks; clicks are in image pixels, predictions are probabilities in image pixels.
+user clicks; clicks are in image pixels, predictions are probabilities in the pixels of a crop.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from torch import Tensor
 
 from openscenes.data import crops, samples
 from openscenes.data.crops import CropConfig
-from openscenes.data.examples import Example
+from openscenes.data.examples import Example, ImageCache
 from openscenes.method.beyond.box_losses import box_region
-from openscenes.method.inference import paste_back
+from openscenes.method.cutting import CropMap, crop_maps, cut_in_order
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.peers.click_sampling import extreme_points
 from openscenes.peers.zoo import PEERS, Peer, peer_of
+from openscenes.pool import Pool
 from openscenes.seeding import torch_generator
 from openscenes.study.runs import peers, refinement
 from openscenes.study.runs.data import Study
@@ -38,8 +39,8 @@ NO_CLICKS = np.zeros((0, 3), np.float32)
 class Predictor(Protocol):
     """A system before a chunk of objects."""
 
-    def predict(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
-        """Return a probability map of each object's whole image, given all clicks so far."""
+    def predict(self, clicks: ImageClicks) -> list[CropMap]:
+        """Return a probability map of each object, given all clicks so far."""
 
 
 class System(Protocol):
@@ -53,8 +54,8 @@ class System(Protocol):
     def corrects(self) -> bool:
         """Whether it takes clicks after its first prediction."""
 
-    def look(self, chunk: Sequence[Example]) -> Predictor:
-        """Look at objects."""
+    def look(self, chunk: Sequence[Example], pool: Pool[ImageCache] | None = None) -> Predictor:
+        """Look at objects, whose crops a pool cuts, if there is one."""
 
 
 def system_of(study: Study, recipe: Recipe, model: Model) -> System:
@@ -81,13 +82,14 @@ class ClickSystem:
     protocol_clicks: int = 0
     corrects: bool = True
 
-    def look(self, chunk: Sequence[Example]) -> Predictor:
+    @torch.inference_mode()
+    def look(self, chunk: Sequence[Example], pool: Pool[ImageCache] | None = None) -> Predictor:
         """Scale each image to the network's size; see of it what no click changes."""
-        crops, network = _Crops(self.study, self.peer.crop, chunk), cast(Any, self.network)
+        crops, network = _Crops(self.study, self.peer.crop, chunk, pool), cast(Any, self.network)
         if not hasattr(network, "image_features"):
             return _Clicked(self, crops)
         unclicked = network.inputs(crops.batch.images, crops.moved([NO_CLICKS] * len(chunk)), None)
-        with torch.inference_mode(), self.study.fabric.autocast():
+        with self.study.fabric.autocast():
             return _Clicked(self, crops, (network.image_features(unclicked),))
 
 
@@ -98,7 +100,8 @@ class _Clicked:
     seen: tuple[Any, ...] = ()
     previous: Tensor | None = None
 
-    def predict(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
+    @torch.inference_mode()
+    def predict(self, clicks: ImageClicks) -> list[CropMap]:
         network = cast(Any, self.system.network)
         moved = self.crops.moved(clicks)
         with self.system.study.fabric.autocast():
@@ -106,7 +109,7 @@ class _Clicked:
             logits = network(inputs, *self.seen).logits
         probability = torch.sigmoid(enlarge(logits, self.crops.size))
         self.previous = probability > 0.5
-        return self.crops.pasted(probability)
+        return self.crops.maps(probability)
 
 
 @dataclass(frozen=True)
@@ -119,9 +122,11 @@ class ExtremeSystem:
     protocol_clicks: int = 4
     corrects: bool = False
 
-    def look(self, chunk: Sequence[Example]) -> Predictor:
+    @torch.inference_mode()
+    def look(self, chunk: Sequence[Example], pool: Pool[ImageCache] | None = None) -> Predictor:
         """Cut the box that the extremes span, with DEXTR's margin."""
-        return _Extreme(self, _Crops(self.study, self.peer.crop, chunk), chunk)
+        cut = _Crops(self.study, self.peer.crop, chunk, pool, truth=True)
+        return _Extreme(self, cut, chunk)
 
 
 @dataclass
@@ -130,7 +135,8 @@ class _Extreme:
     crops: _Crops
     chunk: Sequence[Example]
 
-    def predict(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
+    @torch.inference_mode()
+    def predict(self, clicks: ImageClicks) -> list[CropMap]:
         batch, network = self.crops.batch, cast(Any, self.system.network)
         generators = [torch_generator("extremes", e.object_id) for e in self.chunk]
         extremes = extreme_points(batch.masks, slack_px=0.0, generators=generators)
@@ -138,7 +144,7 @@ class _Extreme:
             logits = network(network.inputs(batch.images, extremes, None)).logits
         probability = torch.sigmoid(enlarge(logits, self.crops.size))
         inside = box_region(batch.boxes, self.crops.size[0], 0.0)
-        return self.crops.pasted(probability * inside)
+        return self.crops.maps(probability * inside)
 
 
 @dataclass(frozen=True)
@@ -150,9 +156,10 @@ class BoxSystem:
     protocol_clicks: int = 3
     corrects: bool = True
 
-    def look(self, chunk: Sequence[Example]) -> Predictor:
+    @torch.inference_mode()
+    def look(self, chunk: Sequence[Example], pool: Pool[ImageCache] | None = None) -> Predictor:
         """Cut the user's boxes and run the backbone once."""
-        cut = _Crops(self.study, self.study.profile.crop, chunk)
+        cut = _Crops(self.study, self.study.profile.crop, chunk, pool)
         inputs = cut.batch.inputs(self.study.profile.clicks)
         with self.study.fabric.autocast():
             stages = self.network.encode(inputs)
@@ -166,7 +173,8 @@ class _Boxed:
     inputs: Tensor
     stages: Any
 
-    def predict(self, clicks: ImageClicks) -> list[NDArray[np.float32]]:
+    @torch.inference_mode()
+    def predict(self, clicks: ImageClicks) -> list[CropMap]:
         network = self.system.network
         with self.system.study.fabric.autocast():
             if not any(len(given) for given in clicks):
@@ -174,14 +182,18 @@ class _Boxed:
             else:
                 maps = network.click_maps(self.inputs, self.crops.moved(clicks))
                 logits = network.refined(self.stages, maps).logits
-        return self.crops.pasted(torch.sigmoid(enlarge(logits, self.crops.size)))
+        return self.crops.maps(torch.sigmoid(enlarge(logits, self.crops.size)))
 
 
 class _Crops:
     """A chunk's crops, and the way between them and their images."""
 
-    def __init__(self, study: Study, config: CropConfig, chunk: Sequence[Example]) -> None:
-        self.cuts = [samples.cut(example, config, study.cache) for example in chunk]
+    def __init__(
+        self, study: Study, config: CropConfig, chunk: Sequence[Example],
+        pool: Pool[ImageCache] | None = None, *, truth: bool = False,
+    ) -> None:  # fmt: skip
+        cut = cut_in_order(chunk, config, study.cache, pool, truth=truth)
+        self.cuts = [plain for (plain,) in cut]
         self.batch = samples.collate(self.cuts).to(study.fabric.device)
         self.size = (config.size, config.size)
 
@@ -195,6 +207,6 @@ class _Crops:
                 row[: len(given)] = np.c_[points[:, ::-1], given[:, 2]]
         return torch.from_numpy(padded).to(self.batch.images.device)
 
-    def pasted(self, probability: Tensor) -> list[NDArray[np.float32]]:
-        """(B, 1, S, S) maps in image pixels."""
-        return list(paste_back(probability, self.cuts))
+    def maps(self, probability: Tensor) -> list[CropMap]:
+        """(B, 1, S, S) maps one by one, each with its way into its image."""
+        return crop_maps(probability, self.cuts)

@@ -12,31 +12,34 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from openscenes import masks
-from openscenes.data import samples
-from openscenes.data.interactions import next_click
+from openscenes.data import pasting
+from openscenes.data.examples import Example, ImageCache
+from openscenes.data.interactions import Click, next_click
 from openscenes.method.beyond.box_losses import box_region
-from openscenes.method.inference import paste_back
+from openscenes.method.cutting import CropMap
 from openscenes.peers.click_sampling import extreme_points
+from openscenes.pool import Pool
 from openscenes.progress import progress
 from openscenes.study.profiles import LIMIT
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import SOURCE, Labelled, Study, validation
-from openscenes.study.runs.models import Model
+from openscenes.study.runs.models import Model, run_context
 from openscenes.study.runs.recipes import Recipe, refiner_of
 from openscenes.study.runs.runs import find
 from openscenes.study.runs.store import kept_scores
 from openscenes.study.scores.click_systems import NO_CLICKS, Predictor, System, system_of
-from openscenes.study.scores.masks import identity
-from openscenes.study.scores.noc import Respond, refine, simulate
+from openscenes.study.scores.masks import compared, identity, map_iou
+from openscenes.study.scores.noc import Judged, Respond, refine, simulate
 
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 SWEPT = 3  # free clicks after which a threshold is judged
 # What decides a score beside the model; a change in ``click_systems`` itself raises "scoring".
-_SCORING_CODE = (next_click, extreme_points, box_region, simulate, refine, paste_back)
+_SCORING_CODE = (
+    *(next_click, extreme_points, box_region, simulate, refine), pasting.pasted, masks.iou,
+)  # fmt: skip
 SIMULATED = 32  # objects that are clicked on in lockstep
 
 
@@ -109,10 +112,11 @@ def threshold_sweep(study: Study, recipe: Recipe, model: Model) -> pd.DataFrame:
 
     def score() -> pd.DataFrame:
         system = system_of(study, first, scored)
-        rows = [
-            _sweep(study, system, chunk)
-            for chunk in _chunks(labelled, f"thresholds of {scored.label}")
-        ]
+        with run_context(study).pool() as pool:
+            rows = [
+                _sweep(pool, system, chunk)
+                for chunk in _chunks(labelled, f"thresholds of {scored.label}")
+            ]
         columns = [f"{t:g}" for t in THRESHOLDS]
         return _halves(labelled).join(pd.DataFrame(np.concatenate(rows).round(5), columns=columns))
 
@@ -138,10 +142,11 @@ def _clicked(
 
     def score() -> pd.DataFrame:
         system, done, curves = system_of(study, recipe, model), 0, []
-        for chunk in _chunks(labelled, f"clicks of {model.label}"):
-            own = thresholds[done : done + len(chunk)]
-            curves.append(_curves(study, system, chunk, own, n_clicks))
-            done += len(chunk)
+        with run_context(study).pool() as pool:
+            for chunk in _chunks(labelled, f"clicks of {model.label}"):
+                own = thresholds[done : done + len(chunk)]
+                curves.append(_curves(pool, system, chunk, own, n_clicks))
+                done += len(chunk)
         names = [f"click_{k + 1}" for k in range(n_clicks)]
         identities = pd.DataFrame([identity(example) for example in labelled.examples])
         return identities.join(pd.DataFrame(np.concatenate(curves).round(5), columns=names))
@@ -160,7 +165,7 @@ def _key(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> dict
     }  # fmt: skip
 
 
-def _chunks(labelled: Labelled, label: str) -> Iterator[Sequence[samples.Example]]:
+def _chunks(labelled: Labelled, label: str) -> Iterator[Sequence[Example]]:
     """The objects, as many at a time as are clicked on in lockstep, behind a progress bar."""
     bar = progress(label, len(labelled.examples))
     for start in range(0, len(labelled.examples), SIMULATED):
@@ -171,47 +176,65 @@ def _chunks(labelled: Labelled, label: str) -> Iterator[Sequence[samples.Example
 
 
 def _curves(
-    study: Study,
+    pool: Pool[ImageCache],
     system: System,
-    chunk: Sequence[samples.Example],
+    chunk: Sequence[Example],
     thresholds: Sequence[float] | NDArray[np.float64],
     n_clicks: int,
 ) -> NDArray[np.float64]:
     """(n, n_clicks) IoU: the first prediction, then corrections."""
-    truths, voids = zip(*(study.cache.supervision(example) for example in chunk), strict=True)
-    respond = _cut(system.look(chunk), thresholds)
-    with torch.inference_mode():
-        if not system.protocol_clicks:
-            return simulate(respond, truths, voids, n_clicks)
-        first = respond([NO_CLICKS] * len(chunk), 0)
-        if not system.corrects:
-            return np.repeat(refine(respond, first, truths, voids, 0), n_clicks, axis=1)
-        return refine(respond, first, truths, voids, n_clicks - 1)
+    respond = _user(pool, chunk, system.look(chunk, pool), thresholds)
+    if not system.protocol_clicks:
+        return simulate(respond, _before(pool, chunk), n_clicks)
+    first = respond([()] * len(chunk), 0)
+    if not system.corrects:
+        return np.repeat(refine(respond, first, 0), n_clicks, axis=1)
+    return refine(respond, first, n_clicks - 1)
 
 
-def _sweep(study: Study, system: System, chunk: Sequence[samples.Example]) -> NDArray[np.float64]:
+def _sweep(pool: Pool[ImageCache], system: System, chunk: Sequence[Example]) -> NDArray[np.float64]:
     """(n, 5) IoU after the protocol's clicks, or after three free ones, per threshold."""
-    truths, voids = zip(*(study.cache.supervision(example) for example in chunk), strict=True)
-    predictor = system.look(chunk)
-    with torch.inference_mode():
-        if not system.protocol_clicks:
-            users = [_cut(copy(predictor), [t] * len(chunk)) for t in THRESHOLDS]
-            after = [simulate(user, truths, voids, SWEPT)[:, -1] for user in users]
-            return np.stack(after, axis=1)
-        predictions = predictor.predict([NO_CLICKS] * len(chunk))
-    return np.array(
-        [
-            [masks.iou(probability > t, truth, void) for t in THRESHOLDS]
-            for probability, truth, void in zip(predictions, truths, voids, strict=True)
-        ]
-    )
+    predictor = system.look(chunk, pool)
+    if not system.protocol_clicks:
+        users = [_user(pool, chunk, copy(predictor), [t] * len(chunk)) for t in THRESHOLDS]
+        nothing = _before(pool, chunk)
+        return np.stack([simulate(user, nothing, SWEPT)[:, -1] for user in users], axis=1)
+    maps = predictor.predict([NO_CLICKS] * len(chunk))
+    return np.array(list(pool.ordered(_swept, zip(chunk, maps, strict=True))))
 
 
-def _cut(predictor: Predictor, thresholds: Sequence[float] | NDArray[np.float64]) -> Respond:
-    """What a simulated user sees: the maps above each object's threshold."""
+def _swept(cache: ImageCache, task: tuple[Example, CropMap]) -> list[float]:
+    return [map_iou(cache, *task, threshold) for threshold in THRESHOLDS]
 
-    def respond(clicks: Sequence[NDArray[np.float32]], _step: int) -> list[NDArray[np.bool_]]:
-        maps = predictor.predict(clicks)
-        return [probability > t for probability, t in zip(maps, thresholds, strict=True)]
+
+def _user(
+    pool: Pool[ImageCache],
+    chunk: Sequence[Example],
+    predictor: Predictor,
+    thresholds: Sequence[float] | NDArray[np.float64],
+) -> Respond:
+    """A simulated user, who sees the maps above each object's threshold."""
+
+    def respond(clicks: Sequence[Sequence[Click]], _step: int) -> list[Judged]:
+        maps = predictor.predict([np.array(c, np.float32).reshape(-1, 3) for c in clicks])
+        return list(pool.ordered(_judge, zip(chunk, maps, thresholds, clicks, strict=True)))
 
     return respond
+
+
+def _before(pool: Pool[ImageCache], chunk: Sequence[Example]) -> list[Judged]:
+    """What the user says before anything is predicted."""
+    return list(pool.ordered(_judge, ((example, None, 0.5, ()) for example in chunk)))
+
+
+def _judge(
+    cache: ImageCache, task: tuple[Example, CropMap | None, float, Sequence[Click]]
+) -> Judged:
+    """IoU of a map above a threshold, and the next click, in pixels of the image."""
+    example, one, threshold, clicks = task
+    (row0, col0, *_), mask, truth, void = compared(cache, example, one, threshold)
+    made = [(click.row - row0, click.col - col0) for click in clicks]
+    click = next_click(mask, truth, void, made)
+    if click is not None:
+        click = Click(click.row + row0, click.col + col0, click.sign)
+    return Judged(masks.iou(mask, truth, void), click)

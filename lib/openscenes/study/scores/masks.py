@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from openscenes import masks
-from openscenes.data import crops
-from openscenes.data.examples import Example
+from openscenes.data import pasting
+from openscenes.data.examples import Example, ImageCache
 from openscenes.data.records import ObjectRecord
-from openscenes.data.samples import Sample
-from openscenes.method.inference import Feature, InferenceConfig, predictions
+from openscenes.method.cutting import CropMap, crop_maps, runs_of_an_image
+from openscenes.method.inference import Feature, InferenceConfig, Predicted, predictions
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.pseudo import refine_batch
 from openscenes.progress import progress
@@ -94,7 +93,12 @@ def sensitivity() -> dict[str, dict[str, IPTConfig]]:
     }  # fmt: skip
 
 
-_CODE = (predictions, refine_batch, crops.paste, masks.iou)  # what decides a score beside the model
+_CODE = (
+    predictions,
+    refine_batch,
+    pasting.pasted,
+    masks.iou,
+)  # what decides a score beside the model
 
 
 @dataclass(frozen=True)
@@ -157,24 +161,43 @@ def _score(
     network, context = model.load(study), run_context(study)
     rows: list[dict[str, object]] = []
     bar = progress(f"scores of {model.label} on {labelled.index.scene}", len(labelled.examples))
-    for chunk, cuts, batch, prediction in predictions(
-        network, labelled.examples, context, inference
-    ):
-        refined = {
-            name: refine_batch(
-                prediction, batch, chunk, variant.config, feature=variant.feature, seed=0
-            ).mask.cpu().numpy()[:, 0]
-            for name, variant in variants.items()
-        }  # fmt: skip
-        probability = prediction.probability.float().cpu().numpy()[:, 0]
-        for i, (example, sample) in enumerate(zip(chunk, cuts, strict=True)):
-            score = _scorer(study, example, sample)
-            row = identity(example) | {"iou": score(probability[i], inference.threshold)}
-            row |= {name: score(m[i].astype(np.float32), 0.5) for name, m in refined.items()}
-            rows.append(row)
-        bar.update(len(chunk))
+    with context.pool() as pool:
+        predicted = predictions(network, labelled.examples, context, inference, pool)
+        tasks = (run for one in predicted for run in _maps(one, variants, inference.threshold))
+        for scored in pool.ordered(_score_run, tasks):
+            rows += scored
+            bar.update(len(scored))
     bar.close()
     return pd.DataFrame(rows)
+
+
+Cut = tuple[CropMap, float]  # a map, and the value above which it is a mask
+
+
+def _maps(
+    predicted: Predicted, variants: Mapping[str, IPTVariant], threshold: float
+) -> Iterator[list[tuple[Example, dict[str, Cut]]]]:
+    """Each object's maps by column, run by run of an image's objects."""
+    chunk, cuts, batch, prediction = predicted
+    maps = {"iou": [(one, threshold) for one in crop_maps(prediction.probability, cuts)]}
+    for name, variant in variants.items():
+        mask = refine_batch(
+            prediction, batch, chunk, variant.config, feature=variant.feature, seed=0
+        ).mask
+        maps[name] = [(one, 0.5) for one in crop_maps(mask, cuts)]
+    columns = [dict(zip(maps, row, strict=True)) for row in zip(*maps.values(), strict=True)]
+    asked = list(zip(chunk, columns, strict=True))
+    yield from (asked[run] for run in runs_of_an_image(chunk))
+
+
+def _score_run(
+    cache: ImageCache, run: list[tuple[Example, dict[str, Cut]]]
+) -> list[dict[str, object]]:
+    """A row per object: IoU in image pixels of each of its maps."""
+    return [
+        identity(example) | {name: map_iou(cache, example, *cut) for name, cut in maps.items()}
+        for example, maps in run
+    ]
 
 
 def identity(example: Example) -> dict[str, object]:
@@ -184,12 +207,21 @@ def identity(example: Example) -> dict[str, object]:
     return {"object_id": example.object_id, "class_name": record.class_name, "area": record.area}
 
 
-def _scorer(study: Study, example: Example, sample: Sample) -> Callable[[np.ndarray, float], float]:
-    """IoU in image pixels of a (S, S) map above a threshold."""
-    truth, void = study.cache.supervision(example)
+def map_iou(cache: ImageCache, example: Example, one: CropMap, threshold: float) -> float:
+    """IoU in image pixels of a map above a threshold, void left out."""
+    return masks.iou(*compared(cache, example, one, threshold)[1:])
 
-    def score(crop_map: np.ndarray, threshold: float) -> float:
-        pasted = crops.paste(crop_map, sample.affine, sample.shape)
-        return masks.iou(pasted > threshold, truth, void)
 
-    return score
+def compared(
+    cache: ImageCache, example: Example, one: CropMap | None, threshold: float
+) -> tuple[masks.Window, masks.BoolMask, masks.BoolMask, masks.BoolMask | None]:
+    """A map above a threshold, truth and void, in the window of map and truth.
+
+    Outside of it neither has a pixel, so that nothing there changes an IoU or a click.
+
+    Args:
+        one: None for a prediction of nothing.
+    """
+    pasted = pasting.NOTHING if one is None else one.pasted(threshold)
+    window = pasted.on(cache.box(example))
+    return window, pasted.within(window) > threshold, *cache.supervision(example, window)

@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from openscenes import masks
-from openscenes.data.interactions import Click, next_click
+from openscenes.data.interactions import Click
 from openscenes.errors import InputError
 from openscenes.study.profiles import LIMIT
 from openscenes.study.scores.continual import Values
@@ -21,10 +20,14 @@ from openscenes.study.scores.continual import Values
 MAX_CLICKS = 20
 
 
-Masks = Sequence[masks.BoolMask]
-Voids = Sequence[masks.BoolMask | None]
-Clicks = NDArray[np.float32]  # (K, 3): row, col, sign in image pixels
-Respond = Callable[[Sequence[Clicks], int], Masks]
+class Judged(NamedTuple):
+    """What a user says to a prediction: its IoU, and where to click next if anything is wrong."""
+
+    iou: float
+    click: Click | None
+
+
+Respond = Callable[[Sequence[Sequence[Click]], int], Sequence[Judged]]
 
 
 def noc(curves: NDArray[np.float64], target: float, limit: int = LIMIT) -> NDArray[np.int64]:
@@ -87,85 +90,53 @@ class ClickCurve(NamedTuple):
         return limit - self.first + 1
 
 
-def simulate(respond: Respond, truths: Masks, voids: Voids, n_clicks: int) -> NDArray[np.float64]:
+def simulate(respond: Respond, nothing: Sequence[Judged], n_clicks: int) -> NDArray[np.float64]:
     """Let a simulated user segment a batch of objects in lockstep, from empty masks on.
 
     RITM: the user of ``next_click``; nothing stops early, so that NoC and IoU at k come from one
     run.
 
     Args:
-        respond: called with the clicks of each object so far, (K_i, 3) float32 of (row, col, sign)
-            in image pixels, and the step from 0; returns one (H_i, W_i) bool mask per object.
-        truths: (H_i, W_i) bool.
-        voids: (H_i, W_i) bool, void pixels, which count nowhere, or None.
+        respond: called with the clicks of each object so far, in image pixels, and the step from
+            0; returns what the user says to each new prediction.
+        nothing: what the user says to an empty mask of each object.
         n_clicks: clicks to simulate.
     Returns:
         (n_objects, n_clicks) float64 IoU after each click.
     Raises:
-        InputError: if an object has no pixel to click on, or an prediction has another shape.
+        InputError: if an object has no pixel to click on.
     """
-    for index, (truth, void) in enumerate(zip(truths, voids, strict=True)):
-        if not (truth if void is None else truth & ~void).any():
+    for index, judged in enumerate(nothing):
+        if judged.click is None:
             raise InputError(
                 f"object {index} of the batch has no pixel to click on: "
                 "leave out objects that are empty or lie in void"
             )
-    nothing = [np.zeros_like(truth) for truth in truths]
-    return refine(respond, nothing, truths, voids, n_clicks)[:, 1:]
+    return refine(respond, nothing, n_clicks)[:, 1:]
 
 
-def refine(
-    respond: Respond, predictions: Masks, truths: Masks, voids: Voids, n_clicks: int
-) -> NDArray[np.float64]:
+def refine(respond: Respond, first: Sequence[Judged], n_clicks: int) -> NDArray[np.float64]:
     """Let a simulated user correct predictions that are there already, as after a box and a point.
 
     An object without an error left keeps its prediction and its IoU; it is still passed to
     ``respond``, with its clicks as they were.
 
-    Args and Raises: as ``simulate``; ``predictions`` are (H_i, W_i) bool, and ``respond``
-    gets the corrections only.
+    Args: as ``simulate``; ``first`` is what the user says to the given predictions, and
+        ``respond`` gets the corrections only.
 
     Returns:
         (n_objects, 1 + n_clicks) float64; column 0 is the IoU of the given predictions.
     """
-    lists: list[list[Click]] = [[] for _ in truths]
-    columns = [_judged(predictions, truths, voids)]
+    lists: list[list[Click]] = [[] for _ in first]
+    last, columns = list(first), [[one.iou for one in first]]
     for step in range(n_clicks):
-        going = _click_all(lists, predictions, truths, voids)
-        if any(going):
-            predictions = _predictions(respond, lists, predictions, going, step)
-        columns.append(_judged(predictions, truths, voids))
-    return np.stack(columns, axis=1)
-
-
-def _judged(predictions: Masks, truths: Masks, voids: Voids) -> NDArray[np.float64]:
-    return np.array([masks.iou(*triple) for triple in zip(predictions, truths, voids, strict=True)])
-
-
-def _click_all(
-    lists: Sequence[list[Click]], predictions: Masks, truths: Masks, voids: Voids
-) -> list[bool]:
-    """Append each object's next click; say which objects had an error to click on."""
-    going = []
-    for clicks, prediction, truth, void in zip(lists, predictions, truths, voids, strict=True):
-        click = next_click(prediction, truth, void, [(made.row, made.col) for made in clicks])
-        clicks += [] if click is None else [click]
-        going.append(click is not None)
-    return going
-
-
-def _predictions(
-    respond: Respond, lists: Sequence[list[Click]], before: Masks, going: Sequence[bool], step: int
-) -> list[masks.BoolMask]:
-    """New predictions where there was a click; an object without error keeps the one it has."""
-    new = respond([np.array(made, dtype=np.float32).reshape(-1, 3) for made in lists], step)
-    shapes, wanted = [mask.shape for mask in new], [mask.shape for mask in before]
-    if shapes != wanted:
-        raise InputError(
-            f"the predictions to click {step + 1} have shapes {shapes}, wanted {wanted}: "
-            "paste each prediction back into its whole image"
-        )
-    return [new[i] if going[i] else before[i] for i in range(len(before))]
+        for clicks, one in zip(lists, last, strict=True):
+            clicks += [] if one.click is None else [one.click]
+        if any(one.click is not None for one in last):
+            new = respond(lists, step)
+            last = [old if old.click is None else one for old, one in zip(last, new, strict=True)]
+        columns.append([one.iou for one in last])
+    return np.array(columns, dtype=np.float64).T
 
 
 def _reached(curves: NDArray[np.float64], target: float, limit: int) -> NDArray[np.bool_]:
