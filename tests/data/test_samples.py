@@ -298,14 +298,6 @@ def test_the_input_is_colours_click_corners(examples):
     assert inputs[0, 3, row, col] == 255
 
 
-def test_sequential_batches_keep_the_order_and_leave_nothing_out(examples):
-    chunks = list(samples.sequential_batches(examples, tiny.CROP, ImageCache(), 5))
-    assert [len(batch) for _, _, batch in chunks] == [5, 5, 2]
-    assert [example for chunk, _, _ in chunks for example in chunk] == examples
-    plain = [cut(example, tiny.CROP, ImageCache()) for example in examples]
-    assert same([sample for _, cuts, _ in chunks for sample in cuts], plain)
-
-
 def groups_on(images):
     interaction = interactions.Interaction(Box(0, 0, 1, 1), Point(0, 0))
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -256,13 +256,3 @@ def order(
         block = [index for image in images[start : start + window] for index in by_image[image]]
         shuffled += [block[i] for i in generator.permutation(len(block))]
     return shuffled
-
-
-def sequential_batches(
-    examples: Sequence[Example], crop: crops.CropConfig, cache: ImageCache, batch_size: int
-) -> Iterator[tuple[Sequence[Example], list[Sample], Batch]]:
-    """Unaugmented batches in the given order, for inference."""
-    for start in range(0, len(examples), batch_size):
-        chunk = examples[start : start + batch_size]
-        samples = [cut(example, crop, cache) for example in chunk]
-        yield chunk, samples, collate(samples)
