@@ -28,6 +28,7 @@ from openscenes.method.ipt import IPTConfig
 from openscenes.method.objective import pair_losses, supervised_losses
 from openscenes.method.pseudo import PSEUDO_MASKS, pseudo_examples
 from openscenes.method.training import TrainConfig, train
+from openscenes.networks.devices import first_before_others
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.seeding import numpy_generator, torch_generator
 from openscenes.settings import require_kind, setting
@@ -168,14 +169,13 @@ def initialise(
 
     def objective(module: nn.Module, batches: Sequence[Batch], _epoch: int) -> dict[str, Tensor]:
         (batch,) = batches
-        output = module(batch.inputs(context.clicks))
-        return supervised_losses(output, batch, class_loss_weight)
+        return supervised_losses(module(batch.inputs(context.clicks)), batch, class_loss_weight)
 
     groups = [(example,) for example in examples]
     history = train(
         network, lambda _epoch: groups, objective, config or TrainConfig(),
         (augmentation or crops.Augmentation(),), context,
-        folder=folder, label=label,
+        folder=folder, label=label, still=() if class_loss_weight > 0 else (network.classifier,),
     )  # fmt: skip
     return Step(network, Pool(tuple(examples)), history)
 
@@ -222,7 +222,9 @@ def evolve(
     if config.ema_decay is not None:
         ema = AveragedModel(grown, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
         teacher = cast(OpenSceneNet, ema.module)
-        relabel = lambda epoch: pseudo_labels(teacher, f"pseudo-{epoch}.json")  # noqa: E731
+        relabel = lambda epoch: first_before_others(  # noqa: E731
+            context.fabric, lambda: pseudo_labels(teacher, f"pseudo-{epoch}.json")
+        )
     history = align(
         grown, pool, made, config, context, folder=folder, label=label, ema=ema, relabel=relabel
     )
@@ -258,15 +260,12 @@ def align(
             return [(example,) for example in known]
         return [(pool.partner(example, context.seed, epoch), example) for example in known]
 
-    augmentations: tuple[crops.Augmentation, ...] = (config.augmentation_new,)
-    if config.old_data:
-        augmentations = (config.augmentation_old, config.augmentation_new)
+    both = (config.augmentation_old, config.augmentation_new)
 
     def objective(module: nn.Module, batches: Sequence[Batch], epoch: int) -> dict[str, Tensor]:
         if not config.old_data:
             (batch,) = batches
-            output = module(batch.inputs(context.clicks))
-            return supervised_losses(output, batch, 0.0)
+            return supervised_losses(module(batch.inputs(context.clicks)), batch, 0.0)
         old, new = batches
         return pair_losses(
             module(torch.cat([old.inputs(context.clicks), new.inputs(context.clicks)])), old, new,
@@ -274,9 +273,10 @@ def align(
             config.box_losses,
         )  # fmt: skip
 
+    classified = config.old_data and (config.class_loss_weight > 0 or config.alignment is not None)
     return train(
-        network, groups_of_epoch, objective, config.train, augmentations, context,
-        folder=folder, label=label, ema=ema,
+        network, groups_of_epoch, objective, config.train, both if config.old_data else both[1:],
+        context, folder=folder, label=label, ema=ema, still=() if classified else (network.classifier,),
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from openscenes.method.checks import (
     require_tensor,
     require_weights,
 )
+from openscenes.networks.enlargement import interpolation
 
 # sigmoid(-+CERTAIN) is exactly 0 and 1 in float32 and float64
 CERTAIN = 1e4
@@ -125,10 +126,8 @@ class Grid(NamedTuple):
     @classmethod
     def between(cls, features: Tensor, masks: Tensor) -> Grid:
         """U from (..., h, w) features to (..., H, W) masks, in the features' dtype and device."""
-        return cls(
-            _interpolation(masks.shape[-2], features.shape[-2]).to(features),
-            _interpolation(masks.shape[-1], features.shape[-1]).to(features),
-        )
+        sides = zip(masks.shape[-2:], features.shape[-2:], strict=True)
+        return cls(*(interpolation(*s, features.dtype, features.device) for s in sides))
 
     def enlarge(self, maps: Tensor) -> Tensor:
         """U: (B, K, h, w) to (B, K, H, W)."""
@@ -155,12 +154,6 @@ class Sides(NamedTuple):
     chosen: Tensor
     other: Tensor
     verdict: Tensor
-
-
-def _interpolation(size: int, cells: int) -> Tensor:
-    """(size, cells) float64 weights of linear interpolation with ``align_corners=True``."""
-    positions = torch.arange(size, dtype=torch.float64) * ((cells - 1) / max(size - 1, 1))
-    return (1 - (positions[:, None] - torch.arange(cells)).abs()).clamp(min=0)
 
 
 def _weighted_sums(features: Tensor, weights: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from openscenes.data.samples import Batch
 from openscenes.errors import InputError, OpenScenesError, TrainingError
 from openscenes.method.inference import RunContext
 from openscenes.networks import checkpoints
+from openscenes.networks.batch_norm import share_statistics
 from openscenes.networks.devices import Precision
 from openscenes.networks.freezing import freeze_batchnorm, freeze_first_stages, thaw
 from openscenes.networks.openscene import OpenSceneNet
@@ -77,6 +78,7 @@ def train(
     folder: Path | None = None,
     label: str = "training",
     ema: AveragedModel | None = None,
+    still: Sequence[nn.Module] = (),
 ) -> list[dict[str, float]]:
     """Minimise an objective in place.
 
@@ -92,6 +94,8 @@ def train(
         augmentations: one per slot of the tuples; None draws nothing.
         folder: where the run's resume file lies; None keeps nothing.
         ema: exponential moving average of the weights, updated after every step.
+        still: parts that the objective gives no gradient; devices that share a training wait
+            for each other's gradient of every parameter that wants one.
     Returns:
         One row of mean losses per epoch.
     Raises:
@@ -99,10 +103,14 @@ def train(
     """
     network.to(memory_format=torch.channels_last)  # 1.4 to 2 times faster on CPUs
     _set_modes(network, config)
+    for part in still:
+        part.requires_grad_(False)
     fabric, seed = context.fabric, context.seed
     groups = parameter_groups(network, config.learning_rate, config.head_factor)
     optimiser = _optimiser(groups, config)
     base_rates = [group["lr"] for group in optimiser.param_groups]
+    if fabric.world_size > 1:
+        share_statistics(network)
     wrapped, wrapped_optimiser = fabric.setup(network, optimiser)
     resume = None if folder is None else folder / "resume.safetensors"
     kept = network

@@ -19,6 +19,7 @@ from torch import Generator, Tensor, nn
 from openscenes.data.interactions import REFERENCE_PX, ClickConfig, gaussian_maps
 from openscenes.errors import InputError
 from openscenes.networks.backbones import INPUT_CHANNELS, Stages
+from openscenes.networks.batch_norm import statistics_are_shared
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.enlargement import fuse, grid
@@ -205,7 +206,7 @@ class RefinableIOG(nn.Module):
                 f"The click maps have shape {tuple(click_maps.shape)}; give "
                 f"({n}, {CLICK_CHANNELS}, S, S), as click_maps() makes them."
             )
-        if n == 1 and self.refiner.training:
+        if n == 1 and self.refiner.training and not statistics_are_shared():
             raise InputError(
                 "A training batch of one crop has no batch statistics in the 1x1 pyramid pool; "
                 "give at least two crops, or call eval()."

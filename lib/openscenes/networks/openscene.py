@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 
 from openscenes.errors import InputError
 from openscenes.networks.backbones import INPUT_CHANNELS
+from openscenes.networks.batch_norm import statistics_are_shared
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.iog import IOG
 from openscenes.seeding import torch_generator
@@ -122,7 +123,7 @@ def check_inputs(inputs: Tensor, channels: int, meaning: str, *, alone_fails: bo
         raise InputError(
             f"The input has shape {tuple(inputs.shape)}; give (B, {channels}, S, S): {meaning}."
         )
-    if alone_fails and len(inputs) == 1:
+    if alone_fails and len(inputs) == 1 and not statistics_are_shared():
         raise InputError(
             "A training batch of one crop has no batch statistics in the 1x1 pyramid pool; "
             "give at least two crops, or call eval()."

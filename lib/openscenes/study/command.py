@@ -91,9 +91,9 @@ def make_models(*, profile: str, data: Path | None, seeds: int, device: str) -> 
     name = finished.Request(finished.MODELS, profile, data, seeds, device, None).name()
     asked = [e.evaluations(chosen, seeds) for e in EXPERIMENTS.values()]
     evaluations = list(dict.fromkeys(evaluation for part in asked for evaluation in part))
-    study = open_study(chosen, data, device, shared=True)
-    if _prepared(study, "all tables", evaluations, data, device):
-        finished.remember(name, [])
+    study = open_study(chosen, data, device)
+    _prepared(study, "all tables", evaluations, data, device)
+    finished.remember(name, [])
     return 0
 
 
@@ -125,10 +125,9 @@ def make_table(
         require_writable(folder / kind, _OTHER_REPORTS)
     # Named before the work: what is edited meanwhile must not count as what was run.
     name = finished.Request(asked.key, profile, data, seeds, device, reports).name()
-    study = open_study(chosen, data, device, shared=True)
+    study = open_study(chosen, data, device)
     evaluations = asked.evaluations(chosen, seeds)
-    if not _prepared(study, asked.notebook, evaluations, data, device):
-        return 0
+    _prepared(study, asked.notebook, evaluations, data, device)
     parameters = {
         "profile": profile,
         "data": "" if data is None else from_notebooks(data),
@@ -172,15 +171,11 @@ def from_notebooks(path: Path) -> str:
 
 def _prepared(
     study: Study, what: str, evaluations: Sequence[Evaluation], data: Path | None, device: str
-) -> bool:
-    """Train and score in the open; False in those processes that leave the pages to another."""
-    if study.fabric.world_size > 1:
-        study.fabric.launch()
-    if study.fabric.is_global_zero:
-        _tell(to_train(study, what, evaluations))
+) -> None:
+    """Train and score in the open."""
+    _tell(to_train(study, what, evaluations))
     for line in prepare(study, evaluations, data, device):
         _tell(line)
-    return study.fabric.is_global_zero
 
 
 def _say(text: str) -> None:

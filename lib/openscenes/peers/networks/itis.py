@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
-from torchvision.models.segmentation.deeplabv3 import ASPP
+from torchvision.models.segmentation.deeplabv3 import ASPP, ASPPPooling
 
 from openscenes.data.interactions import REFERENCE_PX, gaussian_maps
 from openscenes.masks import distance_to_outside
@@ -229,8 +229,17 @@ def _small_backbone() -> SmallResNet:
     return backbone
 
 
+class PooledImage(ASPPPooling):
+    """torchvision's pooling over the image, enlarged as all maps are (``enlargement``)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) to (B, aspp_width, h, w), the same in every cell."""
+        return resize(nn.Sequential.forward(self, x), grid(x), align_corners=False)
+
+
 def _pyramid(inputs: int, config: ITISConfig) -> ASPP:
     pyramid = ASPP(inputs, config.aspp_rates, config.aspp_width)
+    pyramid.convs[-1] = PooledImage(inputs, config.aspp_width)
     pyramid.project[-1] = nn.Identity()  # the dropout
     return pyramid
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 from torchvision.models.vgg import make_layers
 
 from openscenes.errors import InputError, WeightsError
-from openscenes.networks.enlargement import Size, grid
+from openscenes.networks.enlargement import Size, grid, resize
 from openscenes.networks.openscene import IMAGENET_MEAN, IMAGENET_STD, initialise_weights
 from openscenes.networks.weights import COUNTER, State, copy_tensors, imagenet_state
 from openscenes.settings import require_between, setting
@@ -147,8 +146,7 @@ def tapped(features: nn.Sequential, maps: Tensor) -> list[Tensor]:
 
 def bilinear(maps: Tensor, size: Size) -> Tensor:
     """(B, C, h, w) enlarged to ``size`` with cells as areas, as bilinear deconvolutions do it."""
-    same = grid(maps) == tuple(size)
-    return maps if same else F.interpolate(maps, size, mode="bilinear", align_corners=False)
+    return resize(maps, size, align_corners=False)
 
 
 def initialise_vgg(network: nn.Module, generator: Generator) -> None:

@@ -62,7 +62,7 @@ class Study:
 
     @property
     def precision(self) -> str:
-        """What the device multiplies in, "32-true" or "bf16-mixed"."""
+        """What the device multiplies in: "32-true", "tf32" or "bf16-mixed"."""
         return chosen_precision(self.profile.initial.precision, self.fabric.device.type)
 
 
@@ -84,27 +84,26 @@ class Labelled:
     index: Index
 
 
-def open_study(
-    profile: Profile, data: Path | str | None = None, device: str = "auto", *, shared: bool = False
-) -> Study:
+def open_study(profile: Profile, data: Path | str | None = None, device: str = "auto") -> Study:
     """Find or generate the data of a profile; on a CPU, take as many threads as it says.
 
     Args:
         data: as for ``given_root``.
         device: as for ``devices.make_fabric``.
-        shared: whether the caller launches the processes of several devices.
     Raises:
-        InputError: for several devices where nobody launches them, or as ``make_fabric``.
+        InputError: for a device, or devices that share a model, which are not there.
     """
     given = given_root(profile, data)
-    fabric = make_fabric(device, profile.initial.precision)
-    if fabric.world_size > 1 and not shared:
-        raise InputError(
-            f'device "{device}" shares the work among several, which only the commands '
-            "`models` and `table` can; give cpu or cuda"
-        )
+    train, n_devices = profile.initial, profile.devices_per_model
+    fabric = make_fabric(device, train.precision, deterministic=train.deterministic)
     if fabric.device.type == "cpu":
         torch.set_num_threads(profile.cpu_threads or os.cpu_count() or 1)
+    elif n_devices > 1 and (":" in device or n_devices > torch.cuda.device_count()):
+        raise InputError(
+            f"{n_devices} devices are to share each model, but device {device} has "
+            f"{1 if ':' in device else torch.cuda.device_count()}; ask for fewer with "
+            "--devices-per-model, or give the device cuda"
+        )
     root = synthetic_root(profile) if given is None else given
     return Study(profile, root, fabric, ImageCache(int(profile.store_gib * 2**30)))
 

@@ -17,6 +17,7 @@ import torch
 import torchvision
 
 import openscenes
+from openscenes.networks.devices import told
 from openscenes.paths import PROJECT
 from openscenes.study.runs.store import file_digest
 
@@ -35,8 +36,8 @@ def provenance() -> dict[str, Any]:
     Returns:
         ``git`` {commit, dirty} or None outside a git checkout (dirty: lib/ or notebooks/ differ
         from the commit); ``openscenes`` its version; ``lock_digest`` sha256 of the locked
-        requirements; ``versions`` by package; ``device`` names; ``threads``; ``platform``;
-        ``started`` in UTC.
+        requirements; ``versions`` by package; ``device`` names; ``torch`` what it is told of
+        precision and repeatability; ``threads``; ``platform``; ``started`` in UTC.
     """
     return {
         "git": git_state(PROJECT),
@@ -44,6 +45,7 @@ def provenance() -> dict[str, Any]:
         "lock_digest": file_digest(LOCK) if LOCK.is_file() else None,
         "versions": _versions(),
         "device": {"cpu": _cpu_model(), "accelerators": _accelerators()},
+        "torch": told(),
         "threads": torch.get_num_threads(),
         "platform": platform.platform(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

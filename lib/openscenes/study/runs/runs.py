@@ -23,7 +23,7 @@ from openscenes.paths import cache_dir
 from openscenes.prediction.model_files import description
 from openscenes.seeding import torch_generator
 from openscenes.study.profiles import InitialSet
-from openscenes.study.runs import peers, refinement, store
+from openscenes.study.runs import launch, peers, refinement, store
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Labelled, Study, new_scene, source
 from openscenes.study.runs.models import RUN, Model, imagenet_file, run_context
@@ -45,7 +45,8 @@ def find(study: Study, recipe: Recipe) -> Model:
 def train(study: Study, recipe: Recipe) -> Model:
     """The model of a recipe, trained unless it is there; all that it starts from comes first.
 
-    A killed training goes on where it was. Of two processes, one trains and the other waits.
+    A killed training goes on where it was. Of two processes, one trains and the other waits;
+    several devices train one model together where the profile says so.
     """
     recipe = study.stand_in(recipe)
     if recipe.parent is not None:
@@ -56,7 +57,11 @@ def train(study: Study, recipe: Recipe) -> Model:
     if recipe.learns_masks:
         masks_of(study, recipe)
     with store.locked(model.folder, model.label):
-        if not model.is_trained:
+        if model.is_trained:
+            return model
+        if study.profile.devices_per_model > 1:
+            launch.on_devices(study, _train, recipe, model)
+        else:
             _train(study, recipe, model)
     return model
 
@@ -80,9 +85,9 @@ def train_all(study: Study, recipes: Sequence[Recipe]) -> list[Model]:
 
 def _train(study: Study, recipe: Recipe, model: Model) -> None:
     """Train in the model's folder; its weights, written last, make it a model."""
-    seconds = store.stopwatch(model.folder)
+    seconds = store.stopwatch(model.folder) if study.fabric.is_global_zero else None
     network, history = _TRAIN[recipe.kind](study, recipe, model)
-    if study.fabric.is_global_zero:
+    if seconds is not None:
         keep(study, model, network, _made_of(study, recipe), history, seconds())
 
 
@@ -117,6 +122,7 @@ def keep(
 
 def _made_of(study: Study, recipe: Recipe) -> dict[str, Any]:
     """All that decides a model."""
+    n_devices = study.profile.devices_per_model
     return {
         **_NAMES[recipe.kind](study, recipe),
         "parent": None if recipe.parent is None else find(study, recipe.parent).digest,
@@ -126,6 +132,7 @@ def _made_of(study: Study, recipe: Recipe) -> dict[str, Any]:
         "torch": str(torch.__version__).partition("+")[0],
         "device": study.fabric.device.type,
         "precision": study.precision,
+        **({"devices": n_devices} if n_devices > 1 else {}),
     }
 
 
