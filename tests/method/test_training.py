@@ -189,21 +189,6 @@ def environment():
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
-def test_two_processes_take_the_step_of_one(old_root, tmp_path):
-    weights = tmp_path / "weights.safetensors"
-    command = [sys.executable, SCRIPT, "cpu:2", old_root, tmp_path, weights]
-    run = subprocess.run(command, capture_output=True, text=True, env=environment())
-    assert run.returncode == 0, run.stderr
-    before, one, two = (tiny.network().double() for _ in range(3))
-    script.one_step(one, old_root, make_fabric("cpu", script.EXACT))
-    load_weights(two, weights)
-    gradients = []
-    for start, mine, theirs in zip(*(n.parameters() for n in (before, one, two)), strict=True):
-        gradients.append((start - mine).abs().max().item())  # the rate is 1
-        assert (mine - theirs).abs().max().item() <= 1e-6 * gradients[-1]
-    assert sum(gradient > 1e-3 for gradient in gradients) > 100
-
-
 def test_a_loss_that_is_not_finite_stops_with_epoch_step_and_object(examples):
     def objective(module, batches, epoch):
         losses = cross_entropy(module, batches, epoch)["ce"]
@@ -296,32 +281,6 @@ def test_what_should_be_frozen_is_frozen(examples):
 def test_impossible_training_is_refused(wrong):
     with pytest.raises(InputError, match="at least 1 epoch and batches of at least 2"):
         TrainConfig(**wrong)
-
-
-@pytest.mark.parametrize(
-    "word",
-    ["tpu", "cuda:x", "", "cpu:two", "cpu:0", "cpu:²", "cpu:٣", "cpu:-1", "cpu:", "cuda:", "CPU",
-     "cpu:1 ", "cpu\n", "auto:2", "cpu:01", "cpu:99999999", 0, None, True],
-)  # fmt: skip
-def test_an_unknown_device_is_refused(word):
-    with pytest.raises(InputError, match='"cpu:N" or "cuda:N", got .* from 1 to 64$'):
-        make_fabric(word)
-
-
-def test_more_devices_than_there_are_are_refused(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(InputError, match='"cuda:3" asks for more than the 2 there are'):
-        make_fabric("cuda:3")
-    with pytest.raises(InputError, match='"cpu:65" asks for more than the 64'):
-        make_fabric("cpu:65")
-
-
-def test_a_missing_accelerator_is_said(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match="torch sees none"):
-        make_fabric("cuda")
-    assert make_fabric("auto").device.type == "cpu"
 
 
 def test_every_setting_has_a_source():

@@ -4,12 +4,15 @@ import os
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from openscenes.data.records import ObjectRecord
 from openscenes.errors import DataError, InputError, OpenScenesError
 from openscenes.study.options import profile_named
+from openscenes.study.runs import data
 from openscenes.study.runs.data import (
     Study,
     _part,
@@ -191,9 +194,12 @@ def test_a_set_that_is_none_is_not_taken_for_another(study, name):
         new_scene(study, name)
 
 
-def test_several_devices_need_somebody_who_launches_them():
-    smoke = profile_named("smoke")
-    with pytest.raises(InputError, match='"cpu:2" shares the work .* give cpu or cuda'):
-        open_study(smoke, None, "cpu:2")
-    assert open_study(smoke, None, "cpu:2", shared=True).fabric.world_size == 2
-    assert open_study(smoke, None, "cpu:1").fabric.world_size == 1
+def test_devices_that_share_a_model_must_be_there(monkeypatch):
+    gpu = SimpleNamespace(device=torch.device("cuda"))
+    monkeypatch.setattr(data, "make_fabric", lambda *_, **__: gpu)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert open_study(profile_named("smoke?devices_per_model=2"), None, "cuda").fabric is gpu
+    with pytest.raises(InputError, match="3 devices are to share each model, but .* cuda has 2;"):
+        open_study(profile_named("smoke?devices_per_model=3"), None, "cuda")
+    with pytest.raises(InputError, match="but device cuda:1 has 1; ask for fewer"):
+        open_study(profile_named("smoke?devices_per_model=2"), None, "cuda:1")

@@ -171,10 +171,9 @@ def initialise(
         (batch,) = batches
         return supervised_losses(module(batch.inputs(context.clicks)), batch, class_loss_weight)
 
-    groups = [(example,) for example in examples]
     history = train(
-        network, lambda _epoch: groups, objective, config or TrainConfig(),
-        (augmentation or crops.Augmentation(),), context,
+        network, lambda _epoch: [(example,) for example in examples], objective,
+        config or TrainConfig(), (augmentation or crops.Augmentation(),), context,
         folder=folder, label=label, still=() if class_loss_weight > 0 else (network.classifier,),
     )  # fmt: skip
     return Step(network, Pool(tuple(examples)), history)
@@ -276,7 +275,8 @@ def align(
     classified = config.old_data and (config.class_loss_weight > 0 or config.alignment is not None)
     return train(
         network, groups_of_epoch, objective, config.train, both if config.old_data else both[1:],
-        context, folder=folder, label=label, ema=ema, still=() if classified else (network.classifier,),
+        context, folder=folder, label=label, ema=ema,
+        still=() if classified else (network.classifier,),
     )  # fmt: skip
 
 

@@ -57,11 +57,9 @@ def train(study: Study, recipe: Recipe) -> Model:
     if recipe.learns_masks:
         masks_of(study, recipe)
     with store.locked(model.folder, model.label):
-        if model.is_trained:
-            return model
-        if study.profile.devices_per_model > 1:
+        if not model.is_trained and study.profile.devices_per_model > 1:
             launch.on_devices(study, _train, recipe, model)
-        else:
+        elif not model.is_trained:
             _train(study, recipe, model)
     return model
 
