@@ -21,6 +21,7 @@ from openscenes.networks.weights import save_weights
 tiny = SimpleNamespace(**run_path(str(Path(__file__).parents[1] / "tiny.py")))
 LONG = replace(tiny.TRAIN, epochs=12)  # of three steps
 
+
 def killable(network, root, folder, fabric):
     """Twelve epochs; says where it is before each step."""
     examples = tiny.labelled(root)

@@ -79,6 +79,9 @@ def make_shared_fabric(
         meeting: a file that is not there yet, where the processes find each other.
     """
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
+    warnings.filterwarnings(
+        "ignore", "Grad strides do not match bucket view strides"
+    )  # only slower
     os.environ["LOCAL_RANK"] = str(rank)  # tells Fabric that the processes are there
     if (loopback := {"linux": "lo", "darwin": "lo0"}.get(sys.platform)) is not None:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback)

@@ -43,7 +43,7 @@ def prepare(
     missing = [r for r in recipes_of(evaluations) if not find(study, r).is_trained]
     if not missing and kept(done) is not None:
         return
-    where = (study.profile.name, data, device)
+    where = (study.profile.spelling or study.profile.name, data, device)
     yield from _run(study, [Training(recipe) for recipe in missing], where)
     if study.fabric.is_global_zero:
         yield from _run(study, [Scoring(group) for group in _by_model(evaluations)], where)

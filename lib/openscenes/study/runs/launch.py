@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from multiprocessing import get_context, parent_process
+from dataclasses import replace
+from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
+from lightning_fabric import Fabric
 from torch.multiprocessing.spawn import (
     ProcessExitedException,
     ProcessRaisedException,
     start_processes,
 )
 
-from openscenes.data.examples import ImageCache
 from openscenes.errors import OpenScenesError, TrainingError
 from openscenes.networks.devices import make_shared_fabric
-from openscenes.study.profiles import Profile
+from openscenes.pool import end_with_parent
 from openscenes.study.runs.data import Study
 
 
@@ -43,13 +43,13 @@ def on_devices(study: Study, work: Callable[..., None], *arguments: object) -> N
     """
     n_devices, told = study.profile.devices_per_model, get_context("spawn").SimpleQueue()
     threads = max(1, torch.get_num_threads() // n_devices)
+    sent = replace(study, fabric=cast(Fabric, None), memory={})
     with TemporaryDirectory() as folder:
-        where = (study.profile, study.root, study.fabric.device.type, Path(folder) / "meeting")
+        where = (study.fabric.device.type, n_devices, threads, Path(folder) / "meeting")
         try:
             start_processes(
-                _on_device, (n_devices, threads, where, told, work, arguments), n_devices,
-                start_method="spawn",
-            )  # fmt: skip
+                _on_device, (where, told, sent, work, arguments), n_devices, start_method="spawn"
+            )
         except (ProcessRaisedException, ProcessExitedException) as error:
             if not told.empty():
                 raise told.get() from None
@@ -62,33 +62,22 @@ def on_devices(study: Study, work: Callable[..., None], *arguments: object) -> N
 
 
 def _on_device(
-    rank: int, n_devices: int, threads: int, where: tuple[Profile, Path, str, Path],
-    told: SimpleQueue[Any], work: Callable[..., None], arguments: tuple[object, ...],
+    rank: int, where: tuple[str, int, int, Path], told: SimpleQueue[Any], sent: Study,
+    work: Callable[..., None], arguments: tuple[object, ...],
 ) -> None:  # fmt: skip
     """One of the processes; what the user can mend goes to the one that started it."""
     end_with_parent()
-    profile, root, kind, meeting = where
+    kind, n_devices, threads, meeting = where
     torch.set_num_threads(threads)
     if rank > 0:
         os.environ["TQDM_DISABLE"] = "1"  # the first process tells how far they are
-    train = profile.initial
+    train = sent.profile.initial
     fabric = make_shared_fabric(
         kind, train.precision, train.deterministic, rank=rank, n_devices=n_devices, meeting=meeting
     )
-    cache = ImageCache(int(profile.cache_gib * 2**30 / n_devices))
     try:
-        work(Study(profile, root, fabric, cache), *arguments)
+        work(replace(sent, fabric=fabric), *arguments)
     except (OpenScenesError, OSError, MemoryError) as error:
         told.put(error)
         raise
     dist.destroy_process_group()
-
-
-def end_with_parent() -> None:
-    """Let this process not outlive the one that started it, whatever ends that."""
-
-    def watch() -> None:
-        parent_process().join()  # type: ignore[union-attr]
-        os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
