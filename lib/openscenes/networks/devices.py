@@ -174,7 +174,8 @@ def _first_sentence(words: object) -> str:
 @cache
 def _say(chosen: str) -> None:
     """Say what "auto" is, in the main process; a notebook's page must not name a machine."""
-    if parent_process() is None and "ipykernel" not in sys.modules:
+    notebook = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if parent_process() is None and notebook is None:
         print(f"device auto: {chosen}", file=sys.stderr, flush=True)
 
 
