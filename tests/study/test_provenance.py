@@ -38,6 +38,7 @@ def test_provenance_is_json_and_names_this_machine():
     assert told["versions"]["torch"] == torch.__version__
     assert set(told["versions"]) == {"python", "torch", "torchvision", "numpy", "opencv"}
     assert len(told["lock_digest"]) == 64
+    assert told["torch"]["deterministic"] is torch.are_deterministic_algorithms_enabled()
     assert told["threads"] == torch.get_num_threads()
     assert told["started"].endswith("+00:00")
     assert len(told["device"]["accelerators"]) == torch.cuda.device_count()

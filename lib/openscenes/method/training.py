@@ -23,7 +23,12 @@ from openscenes.method.inference import RunContext
 from openscenes.networks import checkpoints
 from openscenes.networks.batch_norm import share_statistics
 from openscenes.networks.devices import Precision
-from openscenes.networks.freezing import freeze_batchnorm, freeze_first_stages, thaw
+from openscenes.networks.freezing import (
+    freeze_batchnorm,
+    freeze_first_stages,
+    require_gradients,
+    thaw,
+)
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import parameter_groups
 from openscenes.progress import progress
@@ -133,6 +138,8 @@ def train(
             _check_finite(per_object, epoch, step, names)
             optimiser.zero_grad(set_to_none=True)
             fabric.backward(per_object.sum() * (fabric.world_size / n_items))
+            if fabric.world_size > 1 and config.learning_rate > 0:
+                require_gradients(network)
             if config.clip_norm > 0:
                 fabric.clip_gradients(wrapped, wrapped_optimiser, max_norm=config.clip_norm)
             wrapped_optimiser.step()

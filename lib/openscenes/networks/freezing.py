@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from openscenes.errors import TrainingError
 from openscenes.networks.openscene import OpenSceneNet
 
 
@@ -32,3 +33,21 @@ def freeze_first_stages(network: OpenSceneNet) -> None:
     """
     for module in network.iog.backbone.first_stages():
         module.requires_grad_(False)
+
+
+def require_gradients(network: nn.Module) -> None:
+    """Refuse a backward pass that left a parameter out which trains.
+
+    Processes that share a training would wait for that gradient, and exchange none that lies in
+    memory beside it.
+
+    Raises:
+        TrainingError: naming the first such parameter.
+    """
+    trained = ((n, p) for n, p in network.named_parameters() if p.requires_grad)
+    missing = next((name for name, parameter in trained if parameter.grad is None), None)
+    if missing is not None:
+        raise TrainingError(
+            f"no loss reaches {missing}, so that devices cannot share the gradients; freeze that "
+            "part, or train on one device"
+        )
