@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from openscenes.errors import InputError
-from openscenes.method.prototypes import as_full_precision, full_precision, prototypes
+from openscenes.method.prototypes import as_full_precision, full_precision, mean_features
 from openscenes.settings import require_between, require_one_of, setting
 
 
@@ -88,8 +88,8 @@ def feature_alignment_loss(
     with full_precision(features_a):
         features_a, features_b = as_full_precision(features_a), as_full_precision(features_b)
         on_a, on_b = on_grid(selection_a, features_a), on_grid(selection_b, features_b)
-        partner = prototypes(features_a, on_a).squeeze(1)
-        own = prototypes(features_b, on_b).squeeze(1)
+        partner = mean_features(features_a, on_a).squeeze(1)
+        own = mean_features(features_b, on_b).squeeze(1)
         proto = _prototype_term(partner, own, config)
         pixel = _pixel_term(features_b, partner, foreground_b, probability_b, config)
         with_proto = _where_known(known, config.proto_term, config.class_agnostic_proto_term)

@@ -89,6 +89,14 @@ def prototypes(features: Tensor, selections: Tensor) -> Tensor:
         InputError: if shapes do not fit.
     """
     _check(features, selections, "selections")
+    return mean_features(features, selections)
+
+
+def mean_features(features: Tensor, selections: Tensor) -> Tensor:
+    """As ``prototypes``, without a look at the values, for which a GPU would have to be waited.
+
+    Paper: Eq. 1.
+    """
     with full_precision(features):
         features = as_full_precision(features)
         weights = selections.to(features.dtype)

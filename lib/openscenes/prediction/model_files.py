@@ -25,7 +25,7 @@ from openscenes.errors import DataError, InputError, WeightsError
 from openscenes.files import as_path, one_line, reason, require_regular
 from openscenes.method.inference import InferenceConfig, Prediction, forward
 from openscenes.networks.config import NetworkConfig
-from openscenes.networks.devices import multiplies_bf16_fast
+from openscenes.networks.devices import multiplies_bf16_fast, tell, why_no_gpu
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import load_published_iog, load_weights
 from openscenes.paths import cache_dir
@@ -235,6 +235,7 @@ def _ready(parts: Parts, device: str, precision: Precision) -> LoadedModel:
     network, crop, clicks, label = parts
     place = _device(device)
     resolved = _resolved(precision, place)
+    tell("32-true", place.type, None)
     network.eval().requires_grad_(False).to(place)
     if resolved == "bf16":
         for module in network.modules():
@@ -247,11 +248,10 @@ def _ready(parts: Parts, device: str, precision: Precision) -> LoadedModel:
 def _device(name: str) -> torch.device:
     if not isinstance(name, str) or name not in DEVICES:
         raise InputError(f"The device is {name!r}; choose one of {', '.join(DEVICES)}.")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise InputError('The device is "cuda", but torch sees none; choose "cpu" or "auto".')
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    missing = "" if name == "cpu" else why_no_gpu()
+    if name == "cuda" and missing:
+        raise InputError(f'The device is "cuda", but {missing}; choose "cpu" or "auto".')
+    return torch.device("cpu" if name == "cpu" or missing else "cuda")
 
 
 def _resolved(precision: Precision, device: torch.device) -> Literal["bf16", "fp32"]:
