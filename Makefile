@@ -85,6 +85,8 @@ help: ## list the targets and variables (default)
 	@echo "  PROFILE  demo: synthetic scenes; study: real images from DATA; paper: its full size"
 	@echo "  DATA     folder that holds the data sets (study, paper)"
 	@echo "  SEEDS    how many seeds each row is trained with"
+	@echo "  INITIAL  file of IOG's published weights, under the initial model on VOC+SBD (paper)"
+	@echo "  DEXTR    file of DEXTR's published weights, for Tables 1 and 2 (paper)"
 	@echo "  DEVICE   auto, cpu or cuda; cuda:4 trains on four GPUs"
 
 setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locked packages and openscenes into .venv, or into the active environment
@@ -124,7 +126,7 @@ lessons: $(ENVIRONMENT) ## run the lessons and keep their pages in reports/noteb
 evolve: $(ENVIRONMENT) ## evolve on your own clicks and score the result: LOG=folder/openscenes/log.jsonl
 	@test -n "$$LOG" || { echo "make evolve needs the log of your clicks:" \
 		"LOG=path/to/images/openscenes/log.jsonl" >&2; exit 2; }
-	@$(PYTHON) -c "$$WITH_WORDS" EVOLVE -m openscenes evolve --log="$$LOG" $(STUDY)
+	@$(PYTHON) -c "$$WITH_WORDS" EVOLVE -m openscenes evolve --log="$$LOG" $(STUDY) --initial="$$INITIAL"
 
 site: $(ENVIRONMENT) ## write reports/ as web pages to browse, without running anything
 	$(PYTHON) -m openscenes site

@@ -16,7 +16,14 @@ from contextlib import suppress
 import openscenes  # noqa: F401  (sets what must be set before torch is imported)
 from openscenes.errors import InputError, OpenScenesError
 from openscenes.files import one_line, reason
-from openscenes.paths import PROJECT, check_checkout, folder_of, require_home, require_writable
+from openscenes.paths import (
+    PROJECT,
+    check_checkout,
+    expanded,
+    folder_of,
+    require_home,
+    require_writable,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,7 +76,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         require_home()
-        if "micro_batch" in parsed:
+        if "initial" in parsed:
             parsed.profile = _spelled(parsed)
         if parsed.in_checkout:
             check_checkout()
@@ -157,8 +164,12 @@ def _add_study(command: argparse.ArgumentParser, *, seeds: bool = True) -> None:
 def _spelled(parsed: argparse.Namespace) -> str:
     """The profile with the options of the command line (``study.options``)."""
     from openscenes.study.options import OPTIONS, spelled
+    from openscenes.study.runs import finished
 
-    return spelled(parsed.profile, {option: getattr(parsed, option) for option in OPTIONS})
+    given = {option: getattr(parsed, option, "") for option in OPTIONS}
+    for option in finished.FILES:  # a distant worker may stand in another folder
+        given[option] = given[option] and f"{expanded(given[option]).absolute()}"
+    return spelled(parsed.profile, given)
 
 
 def _key(word: str) -> str:

@@ -72,6 +72,22 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def expanded(word: str) -> Path:
+    """A path with the user's home put in; as it is where nobody knows that home."""
+    try:
+        return Path(word).expanduser()
+    except RuntimeError:
+        return Path(word)
+
+
+def is_file(path: Path) -> bool:
+    """Whether it is a file; False, not an error, for a name that no disk can hold."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def require_writable(folder: Path, mend: str) -> None:
     """Make a folder, before the work whose results go there.
 

@@ -21,7 +21,7 @@ from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import (
     load_imagenet,
-    load_published_iog,
+    load_published,
     load_weights,
     read_state,
     save_weights,
@@ -113,7 +113,7 @@ def _published(kind: str, place: Place) -> None:
         state = {f"module.{name}": tensor for name, tensor in state.items()}
     path, target = place.work / "w.pth", network(2)
     torch.save(state, path, _use_new_zipfile_serialization="legacy" not in kind)
-    place.good(load_published_iog, target, path)
+    place.good(load_published, target.iog, path)
     loaded = {
         f"module.{n}" * ("parallel" in kind) or n: t for n, t in target.iog.state_dict().items()
     }

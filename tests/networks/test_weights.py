@@ -12,7 +12,7 @@ from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import (
     COUNTER,
-    load_published_iog,
+    load_published,
     load_weights,
     parameter_groups,
     save_weights,
@@ -81,14 +81,14 @@ def test_nothing_is_unpickled_from_a_users_file(tmp_path, capsys):
     (tmp_path / "bare.pth").write_bytes(pickle.dumps(Trap(), protocol=2))
     for name in ("trap.pth", "bare.pth"):
         with pytest.raises(WeightsError, match="holds more than tensors"):
-            load_published_iog(network(), tmp_path / name)
+            load_published(network().iog, tmp_path / name)
     assert "unpickled" not in capsys.readouterr().out
 
 
 def test_a_checkpoint_of_other_things_is_told(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "a.pth")
     with pytest.raises(WeightsError, match="holds more than named tensors"):
-        load_published_iog(network(), tmp_path / "a.pth")
+        load_published(network().iog, tmp_path / "a.pth")
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])
@@ -96,7 +96,7 @@ def test_published_weights_fill_iog_and_leave_the_heads(tmp_path, prefix):
     source, target, before = network(seed=1), network(seed=2), network(seed=2)
     state = {prefix + name: value for name, value in source.iog.state_dict().items()}
     torch.save(state, tmp_path / "iog.pth")
-    load_published_iog(target, tmp_path / "iog.pth")
+    load_published(target.iog, tmp_path / "iog.pth")
     assert same(target.iog, source.iog)
     assert torch.equal(target.classifier.weight, before.classifier.weight)
 
@@ -107,7 +107,7 @@ def test_published_weights_may_lie_in_a_checkpoint_and_count_no_batches(tmp_path
     source, target = network(seed=1), network(seed=2)
     state = {k: v for k, v in source.iog.state_dict().items() if not k.endswith(COUNTER)}
     torch.save({inner: state, "epoch": 7, "best": 0.5}, tmp_path / "iog.pth")
-    load_published_iog(target, tmp_path / "iog.pth")
+    load_published(target.iog, tmp_path / "iog.pth")
     assert same(target.iog, source.iog)
 
 
@@ -115,7 +115,7 @@ def test_two_state_dicts_are_not_chosen_from(tmp_path):
     state = network().iog.state_dict()
     torch.save({"model": state, "average": state}, tmp_path / "iog.pth")
     with pytest.raises(WeightsError, match="holds more than named tensors"):
-        load_published_iog(network(), tmp_path / "iog.pth")
+        load_published(network().iog, tmp_path / "iog.pth")
 
 
 NAME = "psp4.bottleneck.0.weight"
@@ -138,14 +138,14 @@ def test_a_tensor_that_no_network_has_is_named_and_changes_nothing(tmp_path, kin
     state, target, before = network().iog.state_dict(), network(seed=3), network(seed=3)
     torch.save(state | {NAME: change(state[NAME])}, tmp_path / "iog.pth")
     with pytest.raises(WeightsError, match=told):
-        load_published_iog(target, tmp_path / "iog.pth")
+        load_published(target.iog, tmp_path / "iog.pth")
     assert same(target, before)
 
 
 def test_half_and_double_precision_fit(tmp_path):
     state, target = network().iog.state_dict(), network(seed=3)
     torch.save(state | {NAME: state[NAME].double() * 0 + 0.5}, tmp_path / "iog.pth")
-    load_published_iog(target, tmp_path / "iog.pth")
+    load_published(target.iog, tmp_path / "iog.pth")
     assert (target.iog.state_dict()[NAME] == 0.5).all()
 
 
@@ -162,7 +162,7 @@ def test_published_weights_must_be_whole(tmp_path):
     del state["psp4.bottleneck.0.weight"]
     torch.save(state, tmp_path / "iog.pth")
     with pytest.raises(WeightsError, match=r"missing: psp4\.bottleneck\.0\.weight\)"):
-        load_published_iog(network(), tmp_path / "iog.pth")
+        load_published(network().iog, tmp_path / "iog.pth")
 
 
 def test_heads_train_faster_than_the_backbone():

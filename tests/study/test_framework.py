@@ -17,7 +17,7 @@ from openscenes.study.figures import framework
 from openscenes.study.figures.framework import framework_figure, position_by_gain
 from openscenes.study.figures.galleries import _refined
 from openscenes.study.profiles import PAPER
-from openscenes.study.runs.data import validation
+from openscenes.study.runs.data import validation, words_of
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.recipes import FULL, evolution_config
 
@@ -95,7 +95,7 @@ def test_merging_and_training_show_the_profiles_numbers(study, figure):
     assert f"{train.epochs} epochs\nbackbone's BatchNorm frozen" in training
     (feature,) = [text for text in said if "L}_{feat}" in text]
     assert f"× {study.profile.alignment.feature_weight:g}\n" in feature
-    assert f"{study.profile.data}; {MODEL}" in said
+    assert f"{words_of(study, validation(study, 'voc'))}; {MODEL}" in said
 
 
 def test_settings_of_the_paper_are_named_as_they_are():

@@ -1,9 +1,12 @@
 """From specifications of rows to blocks: paired differences, published values, claims."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from openscenes.paths import cache_dir
 from openscenes.study.experiments import rows
 from openscenes.study.experiments.rows import (
     BlockSpec,
@@ -98,6 +101,6 @@ def test_claims_may_name_their_own_pairs():
 
 
 def test_captions_count_seeds():
-    study = type("Study", (), {"profile": DEMO})
-    assert data_and_seeds(study, 1).endswith(", 1 seed")
-    assert data_and_seeds(study, 3) == f"{DEMO.data}, 3 seeds"
+    study = SimpleNamespace(profile=DEMO, root=cache_dir() / "scenes/0123")
+    assert data_and_seeds(study, [SPEC], 1).endswith(", 1 seed")
+    assert data_and_seeds(study, [SPEC], 3) == f"{DEMO.data}, 3 seeds"

@@ -26,6 +26,7 @@ from openscenes.networks.devices import Precision
 from openscenes.networks.freezing import (
     freeze_batchnorm,
     freeze_first_stages,
+    freeze_iog,
     require_gradients,
     thaw,
 )
@@ -58,6 +59,7 @@ class TrainConfig:
     precision: Precision = setting("32-true", "Ours: the paper names none")
     freeze_batchnorm: bool = setting(False, "IOG trains BatchNorm")
     freeze_first_stages: bool = setting(False, "IOG trains every stage")
+    heads_only: bool = setting(False, "Ours: True under published weights, which lack two heads")
     deterministic: bool = setting(False, "Ours: only operations that repeat to the last bit")
     micro_batch: int = setting(
         0, "Ours: crops that one pass holds, gradients summed; 0 holds the whole batch"
@@ -159,7 +161,7 @@ def _set_modes(network: nn.Module, config: TrainConfig) -> None:
     """Training mode, with the parts frozen that the configuration freezes."""
     network.train()
     thaw(network)
-    if not (config.freeze_first_stages or config.freeze_batchnorm):
+    if not (config.freeze_first_stages or config.freeze_batchnorm or config.heads_only):
         return
     if not isinstance(network, OpenSceneNet):
         raise InputError(
@@ -170,6 +172,8 @@ def _set_modes(network: nn.Module, config: TrainConfig) -> None:
         freeze_first_stages(network)
     if config.freeze_batchnorm:
         freeze_batchnorm(network)
+    if config.heads_only:
+        freeze_iog(network)
 
 
 def _optimiser(groups: list[dict[str, object]], config: TrainConfig) -> torch.optim.Optimizer:

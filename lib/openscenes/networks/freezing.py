@@ -26,6 +26,14 @@ def freeze_batchnorm(network: OpenSceneNet) -> None:
             module.eval()
 
 
+def freeze_iog(network: OpenSceneNet) -> None:
+    """Freeze all of IOG, its statistics until ``network.train()``; both heads on F still train.
+
+    Ours: published weights have neither head.
+    """
+    network.iog.requires_grad_(False).eval()
+
+
 def freeze_first_stages(network: OpenSceneNet) -> None:
     """Freeze the stem and the first two stages of the backbone, which makes a step cheaper.
 

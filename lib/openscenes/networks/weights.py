@@ -217,20 +217,28 @@ def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
     return metadata
 
 
-def load_published_iog(network: OpenSceneNet, path: Path) -> None:
-    """Read IOG's published state dict (.safetensors or .pth) into ``network.iog``.
+def load_published(module: nn.Module, path: Path) -> None:
+    """Read a published state dict (.safetensors or .pth), IOG's into ``network.iog``.
+
+    Raises:
+        WeightsError: if the file is missing, damaged, or not exactly the module's.
+    """
+    load_strictly(module, published_state(module, path), one_line(f"{path}"))
+
+
+def published_state(module: nn.Module, path: Path) -> State:
+    """The tensors of a published file, under the names of a module.
 
     Names may carry the prefix that a data-parallel wrapper leaves; files of PyTorch before 0.4.1
     lack the counters of batches.
-    Ours: the pixel predictor and the class head, which IOG has not, stay as they are.
 
     Raises:
-        WeightsError: if the file is missing, damaged, or not exactly IOG's.
+        WeightsError: if the file is missing or damaged.
     """
     state = read_state(Path(path))
     if all(name.startswith(PARALLEL_PREFIX) for name in state):
         state = {name.removeprefix(PARALLEL_PREFIX): tensor for name, tensor in state.items()}
-    load_strictly(network.iog, _with_counters(state, network.iog), one_line(f"{path}"))
+    return _with_counters(state, module)
 
 
 def parameter_groups(network: nn.Module, lr: float, head_factor: float) -> list[dict[str, Any]]:
@@ -255,6 +263,16 @@ def load_strictly(module: nn.Module, state: State, source: str) -> None:
     Raises:
         WeightsError: naming what is missing, unknown, misshapen or of another type.
     """
+    if wrong := misfit(module, state):
+        raise WeightsError(
+            f"{source} does not fit this network ({wrong}); take the file that was saved from the "
+            "same configuration."
+        )
+    module.load_state_dict(state)
+
+
+def misfit(module: nn.Module, state: State) -> str:
+    """What of a state dict is missing, unknown, misshapen or of another type; "" if it fits."""
     target = module.state_dict()
     problems = {
         "missing": [name for name in target if name not in state],
@@ -270,13 +288,7 @@ def load_strictly(module: nn.Module, state: State, source: str) -> None:
             if name in state and (state[name].dtype in FLOATS) != (target[name].dtype in FLOATS)
         ],
     }
-    found = [f"{kind}: {_first(names)}" for kind, names in problems.items() if names]
-    if found:
-        raise WeightsError(
-            f"{source} does not fit this network ({'; '.join(found)}); take the file that was "
-            "saved from the same configuration."
-        )
-    module.load_state_dict(state)
+    return "; ".join(f"{kind}: {_first(names)}" for kind, names in problems.items() if names)
 
 
 def _first(names: list[str]) -> str:

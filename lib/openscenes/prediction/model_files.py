@@ -27,7 +27,7 @@ from openscenes.method.inference import InferenceConfig, Prediction, forward
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.devices import multiplies_bf16_fast, tell, why_no_gpu
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.networks.weights import load_published_iog, load_weights
+from openscenes.networks.weights import load_published, load_weights
 from openscenes.paths import cache_dir
 
 Precision = Literal["auto", "bf16", "fp32"]
@@ -159,7 +159,7 @@ def _kept(
 
 def _published(path: Path) -> Parts:
     network = OpenSceneNet(NetworkConfig())
-    load_published_iog(network, path)
+    load_published(network.iog, path)
     return network, CropConfig(), ClickConfig(), "published IOG"
 
 

@@ -7,20 +7,22 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from openscenes.errors import DataError, InputError
 from openscenes.files import one_line
 from openscenes.networks.devices import make_fabric
-from openscenes.paths import PROJECT, cache_dir, require_writable
+from openscenes.paths import PROJECT, cache_dir, expanded, require_writable
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.graph.prepare import prepare
-from openscenes.study.options import profile_named
+from openscenes.study.options import profile_named, spelled
 from openscenes.study.pages import notebooks
 from openscenes.study.pages.tables import reports_folder
 from openscenes.study.plan.requirements import missing
 from openscenes.study.profiles import Profile
 from openscenes.study.runs import finished
 from openscenes.study.runs.data import Study, given_root, open_study
+from openscenes.study.runs.published import require_published
 from openscenes.study.runs.runs import find
 from openscenes.study.scores.evaluation import Evaluation, recipes_of
 from openscenes.study.status.page import write_status
@@ -55,11 +57,12 @@ def make_lessons(
         raise DataError(
             f"the lessons need {', '.join(absent)} in {given}; give a whole data folder"
         )
+    require_published(chosen)
     make_fabric(device)
     folder = (reports or _own_folder(chosen)) / "notebooks"
     require_writable(folder, _OTHER_REPORTS)
     parameters = {
-        "profile": profile,
+        "profile": spelled_for_notebooks(profile),
         "data": "" if data is None else from_notebooks(data),
         "device": device.partition(":")[0],
     }
@@ -129,7 +132,7 @@ def make_table(
     evaluations = asked.evaluations(chosen, seeds)
     _prepared(study, asked.notebook, evaluations, data, device)
     parameters = {
-        "profile": profile,
+        "profile": spelled_for_notebooks(profile),
         "data": "" if data is None else from_notebooks(data),
         "seeds": seeds,
         "device": device.partition(":")[0],
@@ -154,13 +157,22 @@ def to_train(study: Study, what: str, evaluations: Sequence[Evaluation]) -> str:
     return f"{what}: models to train: {n_missing} of {len(models)}"
 
 
+def spelled_for_notebooks(spelling: str) -> str:
+    """A profile's spelling as the kernel sees it: its files by their paths from notebooks/."""
+    name, _, query = spelling.partition("?")
+    options = dict(parse_qsl(query))
+    files = {k: expanded(options[k]) for k in finished.FILES if k in options}
+    return spelled(name, options | {key: from_notebooks(path) for key, path in files.items()})
+
+
 def from_notebooks(path: Path) -> str:
     """A path as the kernel sees it, which runs in notebooks/; no page names this machine.
 
     Raises:
         InputError: if it cannot stand in a notebook.
     """
-    relative = os.path.relpath(path.resolve(), PROJECT / "notebooks")
+    there = path.parent.resolve() / path.name  # a link keeps its name, which captions have
+    relative = os.path.relpath(there, PROJECT / "notebooks")
     if relative.encode(errors="ignore").decode() != relative:
         raise InputError(
             f"the path {one_line(relative)} holds what no text has, and a notebook's parameters "

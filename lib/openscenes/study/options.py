@@ -5,6 +5,7 @@ One text says all, so that notebooks and distant processes work on the same prof
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import PurePath
@@ -51,7 +52,14 @@ def profile_named(spelling: str, seeds: int = 1) -> Profile:
 def spelled(name: str, options: Mapping[str, object]) -> str:
     """The spelling of a profile with options; those that are None, False or "" are left out."""
     given = {key: 1 if value is True else value for key, value in options.items() if value}
-    return f"{name}?{urlencode(given, safe='/')}" if given else name
+    try:
+        mark = "&" if "?" in name else "?"
+        return f"{name}{mark}{urlencode(given, safe='/')}" if given else name
+    except UnicodeEncodeError:
+        raise InputError(
+            f"the options of a profile hold what no text has ({one_line(repr(given))}); rename "
+            "that file, or lead to it by a link"
+        ) from None
 
 
 def _with_options(profile: Profile, options: Mapping[str, str]) -> Profile:
@@ -91,11 +99,18 @@ def _devices_per_model(profile: Profile, text: str) -> tuple[Profile, str]:
 
 
 def _initial(profile: Profile, text: str) -> tuple[Profile, str]:
-    return replace(profile, initial_weights=text), f"from-{PurePath(text).stem}"
+    """Table 4 is then made for the set that IOG's weights stand for alone."""
+    sets = profile.initial_sets[-1:]
+    return replace(profile, initial_weights=text, initial_sets=sets), f"from-{_stem(text)}"
 
 
 def _dextr(profile: Profile, text: str) -> tuple[Profile, str]:
-    return replace(profile, dextr_weights=text), f"with-{PurePath(text).stem}"
+    return replace(profile, dextr_weights=text), f"with-{_stem(text)}"
+
+
+def _stem(path: str) -> str:
+    """A file's name without its ending, as a part of a folder's name."""
+    return re.sub(r"[^\w&+.-]", "-", PurePath(path).stem)[:40]
 
 
 # Option -> (profile, text) -> the changed profile, and a word for names of folders.

@@ -18,12 +18,14 @@ from openscenes.method.inference import InferenceConfig
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.training import TrainConfig
 from openscenes.networks.config import NetworkConfig
+from openscenes.settings import setting
 from openscenes.synthetic import SceneSizes
 
 LIMIT = 20  # clicks after which a user gives up
 
 Scene = Literal["cityscapes", "coco"]
 InitialSet = Literal["voc", "voc+sbd"]
+User = Literal["iog", "human"]  # who clicks
 SCENE_NAMES: dict[str, str] = {"cityscapes": "Cityscapes", "coco": "COCO"}
 
 
@@ -51,9 +53,9 @@ class Profile:
         cpu_threads: of each training on a CPU, so that several run side by side; 0 takes all.
         store_gib: disk for decoded images, at most, of a whole machine; the paper's take 55 GiB.
         job_gib: memory that a training takes at most, so that no more start than fit.
-        workers: processes that decode and cut for each training; 0 does it in the loop.
-        devices_per_model: GPUs (or processes on a CPU) that share one training.
+        workers, devices_per_model: processes that decode and GPUs that share, of one training.
         initial_weights, dextr_weights: files of published weights to begin with; empty for none.
+        head_epochs: of the two heads that published weights lack, above the frozen rest.
         base, spelling: the profile that options changed, and both together (``study.options``).
         reasons: "section.field", or a whole "section", -> why it differs from the paper.
     """
@@ -82,6 +84,7 @@ class Profile:
     devices_per_model: int = 1
     initial_weights: str = ""
     dextr_weights: str = ""
+    head_epochs: int = setting(5, "Ours: HEADREASON")
     base: str = ""
     spelling: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -248,7 +251,7 @@ _STUDY_STEP = replace(
 
 STUDY = Profile(
     name="study",
-    data="study sample (COCO and CamVid images in four official layouts)",
+    data="real images in the four official layouts",
     network=NetworkConfig(
         backbone="mobilenet_v2", crop_size=192, output_stride=8, head_width=64, psp_width=96,
         normalise=True,
@@ -289,10 +292,7 @@ PROFILES: dict[str, Profile] = {profile.name: profile for profile in (DEMO, STUD
 
 
 def with_literal_clicks(profile: Profile) -> Profile:
-    """The same profile with the paper's clicks: small bumps, the deepest pixel, a tight box.
-
-    Paper: Sec. 3.1, 4.1.2.  Lesson 1 shows what becomes of a network that learns from them.
-    """
+    """The same profile with the paper's clicks (Sec. 3.1, 4.1.2), which Lesson 1 compares."""
     augmentation = replace(
         profile.augmentation, click_core=PAPER.augmentation.click_core,
         box_jitter=PAPER.augmentation.box_jitter,

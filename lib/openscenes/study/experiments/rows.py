@@ -10,10 +10,28 @@ import numpy as np
 import pandas as pd
 
 from openscenes.study.profiles import SCENE_NAMES
-from openscenes.study.runs.data import SOURCE, Study
+from openscenes.study.runs.data import (
+    SOURCE,
+    Study,
+    is_synthetic,
+    source,
+    training_index,
+    validation,
+)
+from openscenes.study.runs.published import sentences
+from openscenes.study.runs.recipes import source_set
 from openscenes.study.runs.runs import find
 from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
-from openscenes.study.scores.results import Block, Row, Scores, Table, claims_of, long, paper_value
+from openscenes.study.scores.results import (
+    SCENES,
+    Block,
+    Row,
+    Scores,
+    Table,
+    claims_of,
+    long,
+    paper_value,
+)
 from openscenes.study.scores.statistics import estimate, paired_difference
 
 TITLES = {SOURCE: "VOC", **SCENE_NAMES}
@@ -74,7 +92,7 @@ def table_of(
     recipes = recipes_of(evaluations_of(blocks, seeds))
     return Table(
         key,
-        caption,
+        f"{caption} {sentences(study.profile, recipes)}".rstrip(),
         tuple(block for block, _ in made),
         pd.concat([frame for _, frame in made]),
         tuple(find(study, recipe) for recipe in recipes),
@@ -113,6 +131,26 @@ def block_of(study: Study, key: str, spec: BlockSpec, seeds: int) -> tuple[Block
     return Block(spec.title, tuple(rows), claims_of(rows, scores, pairs)), objects
 
 
-def data_and_seeds(study: Study, seeds: int) -> str:
-    """What the images are and how many trainings stand behind a number, for captions."""
-    return f"{study.profile.data}, {'1 seed' if seeds == 1 else f'{seeds} seeds'}"
+def data_and_seeds(study: Study, blocks: Iterable[BlockSpec], seeds: int) -> str:
+    """What the images are and how many trainings stand behind a number, for captions.
+
+    Where a folder was given, each set that was read with the first digits of its digest.
+    """
+    sets = ""
+    if not is_synthetic(study):
+        digests = sets_read(study, evaluations_of(blocks, 1)).items()
+        sets = f" (digests: {', '.join(f'{name} {digest[:8]}' for name, digest in digests)})"
+    return f"{study.profile.data}{sets}, {'1 seed' if seeds == 1 else f'{seeds} seeds'}"
+
+
+def sets_read(study: Study, evaluations: Sequence[Evaluation]) -> dict[str, str]:
+    """Each set of objects that these evaluations and their trainings read -> its digest."""
+    steps = recipes_of(evaluations)
+    sources = dict.fromkeys(source_set(step) for step in steps)
+    scenes = [s for s in SCENES if any(s == step.name for step in steps)]
+    tested = [w for w in TITLES if any(w == one.where for one in evaluations)]
+    return {
+        **{name.upper(): source(study, name).digest for name in sources},
+        **{TITLES[name]: training_index(study, name).digest for name in scenes},
+        **{f"{TITLES[name]} val": validation(study, name).digest for name in tested},
+    }

@@ -16,6 +16,7 @@ from openscenes.study.experiments.rows import TITLES, BlockSpec, RowSpec, data_a
 from openscenes.study.pages.markdown import grid
 from openscenes.study.profiles import PAPER, Profile
 from openscenes.study.runs.data import SOURCE, Study
+from openscenes.study.runs.published import Published, beginning, iog_weights
 from openscenes.study.runs.recipes import FULL, Recipe, evolved, initial, peer
 from openscenes.study.runs.runs import find
 from openscenes.study.scores.clicks import best_threshold, threshold_sweep
@@ -69,10 +70,10 @@ def table(study: Study, seeds: int) -> Table:
     as nominal. NoC is measured for every system by the same simulated user, whose first
     prediction may cost three or four clicks; what is never reached counts 20 and is shown apart.
     """
-    caption = (
-        f"mIoU after {AT} clicks (DEXTR: 4) and clicks needed, on {data_and_seeds(study, seeds)}."
-    )
-    made = table_of(study, "1", caption, blocks(study.profile), seeds)
+    specs = blocks(study.profile)
+    images = data_and_seeds(study, specs, seeds)
+    caption = f"mIoU after {AT} clicks (DEXTR: 4) and clicks needed, on {images}."
+    made = table_of(study, "1", caption, specs, seeds)
     with_noc = tuple(
         replace(block, rows=tuple(_with_noc(study, seeds, row, where) for row in block.rows))
         for block, where in zip(made.blocks, TARGETS, strict=True)
@@ -164,10 +165,11 @@ def parameter_table(profile: Profile) -> str:
     for name in PEERS:
         here, full = (_count_peer(p, name) for p in (profile, PAPER))
         published = peer_of(PAPER, name).published_parameters
-        starts = peer_of(profile, name).imagenet is not None
+        begun = beginning(profile, peer(name, 0))
+        starts = _starts(begun, peer_of(profile, name).imagenet is not None)
         lines.append(_line(name, here, full, published, starts))
     (here, refined), (full, full_refined) = _count_iog(profile), _count_iog(PAPER)
-    starts = profile.imagenet
+    starts = _starts(iog_weights(profile), profile.imagenet)
     lines.append(_line("IOG (with both heads on F)", here, full, PUBLISHED_IOG, starts))
     lines.append(_line("IOG with refinement branch", refined, full_refined, None, starts))
     head = (
@@ -176,11 +178,14 @@ def parameter_table(profile: Profile) -> str:
     return grid(head, lines)
 
 
-def _line(
-    name: str, here: int, full: int, published: float | None, imagenet: bool
-) -> tuple[str, ...]:
+def _line(name: str, here: int, full: int, published: float | None, starts: str) -> tuple[str, ...]:
     told = "not stated" if published is None else f"{published:.1f} M"
-    return name, f"{here:,}", f"{full:,}", told, "ImageNet" if imagenet else "random weights"
+    return name, f"{here:,}", f"{full:,}", told, starts
+
+
+def _starts(begun: Published | None, imagenet: bool) -> str:
+    """What training starts from."""
+    return begun.words if begun is not None else "ImageNet" if imagenet else "random weights"
 
 
 def _count_peer(profile: Profile, name: str) -> int:

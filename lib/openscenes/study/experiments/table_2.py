@@ -105,11 +105,13 @@ def table(study: Study, seeds: int) -> Table:
     Paper: Table 2; below it the whole matrix, the usual measures of continual learning, and a
     second sequence beyond the paper.
     """
+    specs = blocks(study.profile)
+    images = data_and_seeds(study, specs, seeds)
     caption = (
-        f"mIoU along the sequence VOC > Cityscapes > COCO on {data_and_seeds(study, seeds)}. "
+        f"mIoU along the sequence VOC > Cityscapes > COCO on {images}. "
         "* DEXTR and IOG are fine-tuned with ground truth up to there, ours never is."
     )
-    made = table_of(study, "2", caption, blocks(study.profile), seeds)
+    made = table_of(study, "2", caption, specs, seeds)
     matrix = continual_markdown(matrices(study, seeds))
     about = f"Rows: after step t; columns: {', '.join(SEQUENCE)}."
     return replace(made, notes=(f"## The whole matrix\n\n{about}\n\n{matrix}",))

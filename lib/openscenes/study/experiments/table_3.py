@@ -49,8 +49,9 @@ def table(study: Study, seeds: int) -> Table:
     new scenes and on the source, where labels exist and the setting of the other tables was
     chosen.
     """
-    caption = f"Pseudo mask mIoU on {data_and_seeds(study, seeds)}."
-    return table_of(study, "3", caption, blocks(study.profile), seeds)
+    specs = blocks(study.profile)
+    caption = f"Pseudo mask mIoU on {data_and_seeds(study, specs, seeds)}."
+    return table_of(study, "3", caption, specs, seeds)
 
 
 def sensitivity(study: Study, seeds: int, where: str) -> Sensitivity:

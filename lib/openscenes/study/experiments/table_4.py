@@ -65,5 +65,6 @@ def table(study: Study, seeds: int) -> Table:
     Paper: Table 4; beside each row also the source's validation set, which shows what is
     forgotten, and a control, since +ST also re-estimates the BN statistics of the heads.
     """
-    caption = f"mIoU after one step of evolution on {data_and_seeds(study, seeds)}."
-    return table_of(study, "4", caption, blocks(study.profile), seeds)
+    specs = blocks(study.profile)
+    caption = f"mIoU after one step of evolution on {data_and_seeds(study, specs, seeds)}."
+    return table_of(study, "4", caption, specs, seeds)

@@ -11,8 +11,8 @@ import numpy as np
 from openscenes.study.experiments.rows import BlockSpec, RowSpec, data_and_seeds, table_of
 from openscenes.study.experiments.table_4 import CONTROL
 from openscenes.study.pages.markdown import grid
-from openscenes.study.profiles import SCENE_NAMES, Profile, Scene
-from openscenes.study.runs.data import Study, User
+from openscenes.study.profiles import SCENE_NAMES, Profile, Scene, User
+from openscenes.study.runs.data import Study
 from openscenes.study.runs.recipes import ALL_BEYOND, BN_ONLY, LITERAL_IPT, evolved, initial
 from openscenes.study.scores.continual import Means, Values, bootstrap
 from openscenes.study.scores.evaluation import Evaluation
@@ -102,11 +102,12 @@ def table(study: Study, seeds: int) -> Table:
     All of it is beyond the paper. A first step that only re-estimates the BN statistics gives
     the second a better teacher.
     """
+    specs = blocks(study.profile)
     caption = (
-        f"mIoU with what box and click still tell, on {data_and_seeds(study, seeds)}. "
+        f"mIoU with what box and click still tell, on {data_and_seeds(study, specs, seeds)}. "
         "Students are scored in the plain inference setting, unless the row says otherwise."
     )
-    return table_of(study, "4_plus", caption, blocks(study.profile), seeds)
+    return table_of(study, "4_plus", caption, specs, seeds)
 
 
 @dataclass(frozen=True)

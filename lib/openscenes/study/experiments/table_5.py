@@ -33,5 +33,8 @@ def table(study: Study, seeds: int) -> Table:
 
     Paper: Table 5, with A = ||c_a - c_b||^2 and B = sum_i 1/M'_bi ||F_bi - c_a||^2.
     """
-    caption = f"mIoU after one step of evolution onto COCO on {data_and_seeds(study, seeds)}."
-    return table_of(study, "5", caption, blocks(study.profile), seeds)
+    specs = blocks(study.profile)
+    caption = (
+        f"mIoU after one step of evolution onto COCO on {data_and_seeds(study, specs, seeds)}."
+    )
+    return table_of(study, "5", caption, specs, seeds)

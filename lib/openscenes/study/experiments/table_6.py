@@ -34,8 +34,9 @@ def table(study: Study, seeds: int) -> Table:
 
     Paper: Table 6.
     """
-    caption = f"mIoU by what the initial model learned, on {data_and_seeds(study, seeds)}."
-    return table_of(study, "6", caption, blocks(study.profile), seeds)
+    specs = blocks(study.profile)
+    caption = f"mIoU by what the initial model learned, on {data_and_seeds(study, specs, seeds)}."
+    return table_of(study, "6", caption, specs, seeds)
 
 
 def gap_markdown(table: Table) -> str:

@@ -38,5 +38,6 @@ def table(study: Study, seeds: int) -> Table:
     pool that the one before it left; the second sequence re-estimates the BN statistics on each
     part before its masks are made, and then learns at a low rate.
     """
-    caption = f"mIoU by the share of images seen, on {data_and_seeds(study, seeds)}."
-    return table_of(study, "7", caption, blocks(study.profile), seeds)
+    specs = blocks(study.profile)
+    caption = f"mIoU by the share of images seen, on {data_and_seeds(study, specs, seeds)}."
+    return table_of(study, "7", caption, specs, seeds)

@@ -23,7 +23,7 @@ from openscenes.method.training import TrainConfig
 from openscenes.study.figures.galleries import draw_interaction
 from openscenes.study.figures.palette import PALETTE
 from openscenes.study.profiles import SCENE_NAMES, Profile, Scene
-from openscenes.study.runs.data import Labelled, Study, source
+from openscenes.study.runs.data import Labelled, Study, source, words_of
 from openscenes.study.runs.models import Model, run_context
 from openscenes.study.runs.recipes import FULL, evolution_config
 from openscenes.study.scores.masks import IPTVariant, ipt_iou
@@ -98,7 +98,7 @@ def framework_figure(
     made = _trace(study, model, labelled, position, old)
     scene: Scene = "cityscapes" if "cityscapes" in labelled.index.scene else "coco"
     sheet.words(0.1, 0.22, f"One object of {SCENE_NAMES[scene]} through the framework", fontsize=12)
-    sheet.words(0.1, 0.5, f"{study.profile.data}; {model.label}")
+    sheet.words(0.1, 0.5, f"{words_of(study, labelled)}; {model.label}")
     sheet.words(0.1, 1.6, "IPT\n(Sec. 3.2)", fontsize=10)
     sheet.words(2.1, 5.7, "One step of evolution (Sec. 3.3)", fontsize=10)
     _draw_network(sheet, made, study.profile)

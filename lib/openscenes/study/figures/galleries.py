@@ -22,7 +22,7 @@ from openscenes.method.ipt import IPTConfig, Refinement
 from openscenes.method.pseudo import refine_batch
 from openscenes.study.figures.palette import PALETTE
 from openscenes.study.pages.foreign_text import in_figure
-from openscenes.study.runs.data import Labelled, Study, validation
+from openscenes.study.runs.data import Labelled, Study, validation, words_of
 from openscenes.study.runs.models import Model, run_context
 from openscenes.study.scores.masks import IPTVariant, ipt_iou
 
@@ -66,7 +66,7 @@ def gallery(
     ranks = "Best, median and worst" if len(chosen) == 3 else f"{len(chosen)} ranks, best to worst,"
     figure.suptitle(
         f"{ranks} change of IoU by IPT among {len(scores)} objects of {labelled.index.scene}\n"
-        f"{study.profile.data}; crops stretched to squares, as the network sees them",
+        f"{words_of(study, labelled)}; crops stretched to squares, as the network sees them",
         fontsize=10.5,
     )
     figure.legend(handles=_error_legend(), loc="outside lower center", ncols=7, frameon=False)
@@ -205,7 +205,7 @@ def scene_sheet(study: Study, name: str, n: int = 6) -> Figure:
         _draw_image(panel, study, groups[place])
     figure.suptitle(
         f"{labelled.index.scene}: {len(labelled.examples)} objects in {labelled.index.n_images} "
-        f"images\n{study.profile.data}",
+        f"images\n{words_of(study, labelled)}",
         fontsize=10.5,
     )
     return figure

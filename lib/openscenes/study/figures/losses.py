@@ -14,7 +14,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from openscenes.study.figures.palette import SERIES
-from openscenes.study.profiles import PROFILES
 from openscenes.study.runs.models import Model
 
 STROKES = ("-", "--", ":", "-.")
@@ -83,8 +82,8 @@ def _stage_and_variant(model: Model) -> tuple[str, str]:
 
 
 def _data_of(model: Model) -> str:
-    name = model.label.split(" ")[0]
-    return PROFILES[name].data if name in PROFILES else f"profile {name}"
+    """What its images were, as its run says."""
+    return str(model.facts().get("images", model.label.split(" ")[0]))
 
 
 def _terms(histories: Sequence[pd.DataFrame]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import suppress
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -19,9 +20,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from openscenes.errors import DataError, InputError
 from openscenes.files import one_line, read_text
 from openscenes.paths import atomic_folder
+from openscenes.study.pages.foreign_text import in_markdown
 from openscenes.study.pages.inert import make_inert, read_notebook, thumbnail
 from openscenes.study.pages.markdown import block_of
 from openscenes.study.profiles import PROFILES
+from openscenes.study.status.reading import read_run
 
 TEMPLATE = Path(__file__).with_name("site_template")
 INDEX = "index.md"  # the front page, as if it lay in the reports folder
@@ -249,9 +252,19 @@ def _section(top: Path, reports: Path) -> str:
     if not cards and not lines:
         return ""
     name = "demo" if top == reports else top.name
-    data = f": {PROFILES[name].data}" if name in PROFILES else ""
-    head = [f"## Profile {name}{data}", '<div class="cards">', *cards, "</div>"]
+    head = [f"## Profile {name}{_data_of(top, name)}", '<div class="cards">', *cards, "</div>"]
     return "\n\n".join([*head, "\n".join(lines)])
+
+
+def _data_of(top: Path, name: str) -> str:
+    """What the images of a folder's tables were, as their runs say it, or else their profile."""
+    said: dict[str, None] = {}
+    for path in sorted(top.glob("tables/*_run.json")):
+        with suppress(DataError):
+            said[in_markdown(read_run(path)["profile"]["data"])] = None
+    if not said and name in PROFILES:
+        said[PROFILES[name].data] = None
+    return f": {', '.join(said)}" if said else ""
 
 
 def _line(source: Path, reports: Path) -> str:

@@ -19,7 +19,16 @@ from openscenes.study.plan.costs import (
 )
 from openscenes.study.plan.requirements import OBJECTS, missing, requirements
 from openscenes.study.profiles import InitialSet, Profile
-from openscenes.study.runs.data import SOURCE, Study, new_scene, open_study, source, validation
+from openscenes.study.runs.data import (
+    SOURCE,
+    Study,
+    new_scene,
+    open_study,
+    source,
+    validation,
+)
+from openscenes.study.runs.names import folder_words
+from openscenes.study.runs.published import require_published
 from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.runs import find
 from openscenes.study.scores.evaluation import Evaluation, recipes_of
@@ -46,6 +55,7 @@ def plan_text(profile: Profile, seeds: int, data: Path | None, device: str) -> s
     evaluations = {key: found.evaluations(profile, seeds) for key, found in EXPERIMENTS.items()}
     recipes = recipes_of(evaluation for group in evaluations.values() for evaluation in group)
     on_images = profile.synthetic is None or data is not None
+    require_published(profile)
     make_fabric(device)
     kind, _, shared = device.partition(":")  # a plan trains nothing together with others
     study = None if on_images and missing(data) else open_study(profile, data, kind)
@@ -55,9 +65,10 @@ def plan_text(profile: Profile, seeds: int, data: Path | None, device: str) -> s
     n_jobs = 1
     if study is not None and profile.kind != "paper" and not shared:
         n_jobs = workers_here(study)
+    images = profile.data if data is None else folder_words(data)
     plural = "seed" if seeds == 1 else "seeds"
     parts = [
-        [f"Plan of profile {profile.name} on {profile.data}, {seeds} {plural}"],
+        [f"Plan of profile {profile.name} on {images}, {seeds} {plural}"],
         requirements(profile, data) if on_images else [],
         _objects(times.objects),
         _tables(evaluations),

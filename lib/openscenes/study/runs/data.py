@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from stat import S_ISDIR
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import lightning_fabric as fabric_module
 import torch
@@ -24,13 +24,14 @@ from openscenes.networks.devices import chosen_precision, make_fabric
 from openscenes.paths import cache_dir
 from openscenes.seeding import numpy_generator
 from openscenes.settings import folder_parameter
-from openscenes.study.profiles import SCENE_NAMES, InitialSet, Profile, Scene
+from openscenes.study.profiles import SCENE_NAMES, InitialSet, Profile, Scene, User
 from openscenes.study.runs.code_digest import code_digest
+from openscenes.study.runs.names import folder_words
+from openscenes.study.runs.published import require_published
 from openscenes.study.runs.store import digest_of, locked
 
 SOURCE = "voc"
 _FOLDER = "folder that holds VOCdevkit, benchmark_RELEASE, cityscapes and coco"
-User = Literal["iog", "human"]
 T = TypeVar("T")
 
 
@@ -94,6 +95,7 @@ def open_study(profile: Profile, data: Path | str | None = None, device: str = "
         InputError: for a device, or devices that share a model, which are not there.
     """
     given = given_root(profile, data)
+    require_published(profile)
     train, n_devices = profile.initial, profile.devices_per_model
     fabric = make_fabric(device, train.precision, deterministic=train.deterministic)
     if fabric.device.type == "cpu":
@@ -105,7 +107,19 @@ def open_study(profile: Profile, data: Path | str | None = None, device: str = "
             "--devices-per-model, or give the device cuda"
         )
     root = synthetic_root(profile) if given is None else given
+    if given is not None:
+        profile = replace(profile, data=folder_words(given))
     return Study(profile, root, fabric, ImageCache(int(profile.store_gib * 2**30)))
+
+
+def is_synthetic(study: Study) -> bool:
+    """Whether its images are those that its profile generates, and no folder was given."""
+    return study.root.parent == cache_dir() / "scenes"
+
+
+def words_of(study: Study, labelled: Labelled) -> str:
+    """What the images of a set are, for figures: a folder's with the digest of the set."""
+    return study.profile.data + ("" if is_synthetic(study) else f" (digest {labelled.digest[:8]})")
 
 
 def given_root(profile: Profile, data: Path | str | None) -> Path | None:
@@ -212,7 +226,7 @@ def new_scene(
 def _new_scene(
     study: Study, scene: Scene, user: User | None, part: tuple[int, int] | None
 ) -> NewScene:
-    index = study.remembered(("index", scene), lambda: _training_index(study, scene))
+    index = training_index(study, scene)
     clicked = _clicked(study, index, user)
     kept = _some(len(clicked), study.profile.evolving(scene).max_objects)
     if part is not None:
@@ -222,12 +236,17 @@ def _new_scene(
     return NewScene(tuple(clicked[i] for i in kept), tuple(truth), digest)
 
 
-def _training_index(study: Study, scene: Scene) -> Index:
-    evolving = study.profile.evolving(scene)
-    if scene == "cityscapes":
-        return datasets.cityscapes(study.root / "cityscapes", "train", min_area=evolving.min_area)
+def training_index(study: Study, scene: Scene) -> Index:
+    """The training objects of a new scene as its layout has them."""
+    folder, evolving = study.root / scene, study.profile.evolving(scene)
     fraction, min_area = evolving.image_fraction, evolving.min_area
-    return datasets.coco(study.root / "coco", "train2017", fraction=fraction, min_area=min_area)
+
+    def make() -> Index:
+        if scene == "cityscapes":
+            return datasets.cityscapes(folder, "train", min_area=min_area)
+        return datasets.coco(folder, "train2017", fraction=fraction, min_area=min_area)
+
+    return study.remembered(("index", scene), make)
 
 
 def _part(images: list[str], kept: list[int], i: int, n: int) -> list[int]:

@@ -16,10 +16,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import openscenes
 from openscenes.kept import keep, kept
-from openscenes.paths import PROJECT, cache_dir, is_folder
+from openscenes.paths import PROJECT, cache_dir, expanded, is_file, is_folder
 from openscenes.study.runs.store import file_digest
 
 MODELS = "models"  # key of the request for all models, which writes no page
@@ -27,6 +28,7 @@ _PACKAGES = (
     "matplotlib", "nbformat", "numpy", "opencv-python", "pandas", "papermill", "pillow", "scipy",
     "seaborn", "torch", "torchvision",
 )  # fmt: skip
+FILES = ("initial", "dextr")  # options of a profile that name files
 _ABOVE_STUDY = {"widgets", "lessons", "annotator"}
 
 
@@ -63,6 +65,8 @@ class Request:
         for folder in [] if self.data is None else _folders_of(self.data):
             for line in _listing(folder, set()):
                 digest.update(line.encode(errors="surrogateescape"))
+        for path in _weights_of(self.profile):
+            digest.update(file_digest(path).encode())
         return digest.hexdigest()[:20]
 
 
@@ -118,6 +122,13 @@ def _sources(key: str) -> list[Path]:
         notebooks = [*folder.glob("table_*.ipynb"), *folder.glob("figure_*.ipynb")]
         values = [*(PROJECT / "tests").glob("paper_values.csv")]
     return [*sorted(modules), *sorted(notebooks), *sorted(values)]
+
+
+def _weights_of(spelling: str) -> list[Path]:
+    """The files of published weights that a spelled profile names, as far as they are there."""
+    options = dict(parse_qsl(spelling.partition("?")[2]))
+    named = (expanded(options[name]) for name in FILES if name in options)
+    return [path for path in named if is_file(path)]
 
 
 def _folders_of(data: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from torch import nn
 
 from openscenes.data.examples import Example
 from openscenes.method.training import TrainConfig
+from openscenes.networks.weights import load_published
 from openscenes.peers.training import learn_clicks
 from openscenes.peers.zoo import Peer, peer_of
 from openscenes.seeding import torch_generator
@@ -17,15 +18,18 @@ from openscenes.study.profiles import InitialSet
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Study, new_scene, source, with_others
 from openscenes.study.runs.models import Model, imagenet_file, run_context
+from openscenes.study.runs.published import INITIAL_SET, Published, beginning
 from openscenes.study.runs.recipes import Recipe
 
-SOURCE_SET: InitialSet = "voc+sbd"
+SOURCE_SET: InitialSet = INITIAL_SET
 _CODE = (learn_clicks,)
 
 
 def names(study: Study, recipe: Recipe) -> dict[str, Any]:
     """What names a peer, beside what names every model."""
     peer, on_source = _peer(study, recipe), recipe.kind == "peer"
+    if (begun := beginning(study.profile, recipe)) is not None:
+        return {"stage": "peer", "peer": peer.name, "network": peer.config, **_from(begun)}
     data = source(study, SOURCE_SET) if on_source else new_scene(study, recipe.scene)
     return {
         "stage": "peer" if on_source else "peer tuned",
@@ -53,6 +57,10 @@ def trained(
         The network, and its losses by epoch.
     """
     peer = _peer(study, recipe)
+    if (begun := beginning(study.profile, recipe)) is not None:
+        network = peer.build()
+        load_published(network, begun.path)
+        return network, []
     network = _new(study, recipe, peer) if parent is None else load_peer(parent, peer)
     history = learn_clicks(
         network, _examples(study, recipe), _training(study, recipe, peer),
@@ -67,6 +75,11 @@ def load_peer(model: Model, peer: Peer) -> nn.Module:
     """A trained peer in evaluation mode."""
     network: nn.Module = peer.build()
     return model.load_into(network).eval()
+
+
+def _from(begun: Published) -> dict[str, Any]:
+    """Nothing is drawn for weights that are taken as they are: all seeds share one model."""
+    return {"published": begun.sha256, "seed": 0}
 
 
 def _peer(study: Study, recipe: Recipe) -> Peer:

@@ -15,8 +15,7 @@ from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.method.inference import InferenceConfig
 from openscenes.method.ipt import IPTConfig
-from openscenes.study.profiles import InitialSet, Profile, Scene
-from openscenes.study.runs.data import User
+from openscenes.study.profiles import InitialSet, Profile, Scene, User
 
 Kind = Literal[
     "initial", "evolved", "re-estimated", "fine-tuned", "peer", "fine-tuned peer", "refiner"
@@ -132,6 +131,11 @@ def refiner_of(recipe: Recipe) -> Recipe:
     """The refinement branch that was trained on the first model of a task sequence."""
     first = recipe.lineage()[0]
     return Recipe("refiner", "clicks", first.seed, first)
+
+
+def source_set(recipe: Recipe) -> InitialSet:
+    """What the first model of a task sequence learned."""
+    return "voc" if recipe.lineage()[0].name == "voc" else "voc+sbd"
 
 
 def in_order(recipes: Iterable[Recipe]) -> tuple[Recipe, ...]:

@@ -18,18 +18,18 @@ from openscenes.kept import keep as keep_json
 from openscenes.method.beyond.bn_adaptation import reestimate_bn
 from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, initialise
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.networks.weights import load_imagenet, save_weights
+from openscenes.networks.weights import load_imagenet, load_published, save_weights
 from openscenes.paths import cache_dir
 from openscenes.prediction.model_files import description
 from openscenes.seeding import torch_generator
-from openscenes.study.profiles import InitialSet
 from openscenes.study.runs import launch, peers, refinement, store
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Labelled, Study, new_scene, source
 from openscenes.study.runs.models import RUN, Model, imagenet_file, run_context
 from openscenes.study.runs.provenance import peak_memory_mb, provenance
 from openscenes.study.runs.pseudo import pseudo_file, pseudo_masks, scene_data, step_config
-from openscenes.study.runs.recipes import Recipe, evolution_config
+from openscenes.study.runs.published import beginning, initial_training
+from openscenes.study.runs.recipes import Recipe, evolution_config, source_set
 
 Trained = tuple[nn.Module, list[dict[str, float]]]  # the network, and its losses by epoch
 
@@ -104,6 +104,7 @@ def keep(
     facts = {
         "label": model.label,
         "digest": model.digest,
+        "images": study.profile.data,
         "made_of": store.plain(made_of),
         "wall_s": wall_s,
         "peak_memory_mb": round(peak_memory_mb()),
@@ -122,11 +123,11 @@ def _made_of(study: Study, recipe: Recipe) -> dict[str, Any]:
     """All that decides a model."""
     n_devices = study.profile.devices_per_model
     return {
+        "seed": recipe.seed,
         **_NAMES[recipe.kind](study, recipe),
         "parent": None if recipe.parent is None else find(study, recipe.parent).digest,
         "crop": study.profile.crop,
         "clicks": study.profile.clicks,
-        "seed": recipe.seed,
         "torch": str(torch.__version__).partition("+")[0],
         "device": study.fabric.device.type,
         "precision": study.precision,
@@ -135,28 +136,31 @@ def _made_of(study: Study, recipe: Recipe) -> dict[str, Any]:
 
 
 def _initial_names(study: Study, recipe: Recipe) -> dict[str, Any]:
-    profile = study.profile
+    profile, begun = study.profile, beginning(study.profile, recipe)
+    starts = {"imagenet": profile.network.backbone} if profile.imagenet else {}
     return {
         "stage": "initial",
         "network": profile.network,
-        "train": profile.initial,
+        "train": initial_training(profile, begun),
         "augmentation": profile.augmentation,
         "class_loss_weight": profile.class_loss_weight,
         "data": _labelled(study, recipe).digest,
         "code": code_digest(*_INITIAL_CODE),
-        **({"imagenet": profile.network.backbone} if profile.imagenet else {}),
+        **(starts if begun is None else {"published": begun.sha256}),
     }
 
 
 def _initial(study: Study, recipe: Recipe, model: Model) -> Trained:
-    profile = study.profile
+    profile, begun = study.profile, beginning(study.profile, recipe)
     network = OpenSceneNet(profile.network, generator=torch_generator("network", recipe.seed))
-    if profile.imagenet:
+    if begun is not None:
+        load_published(network.iog, begun.path)
+    elif profile.imagenet:
         load_imagenet(network, imagenet_file(study, profile.network.backbone))
     step = initialise(
-        network, _labelled(study, recipe).examples, profile.initial, profile.augmentation,
-        run_context(study, recipe.seed), class_loss_weight=profile.class_loss_weight,
-        folder=model.folder, label=model.label,
+        network, _labelled(study, recipe).examples, initial_training(profile, begun),
+        profile.augmentation, run_context(study, recipe.seed),
+        class_loss_weight=profile.class_loss_weight, folder=model.folder, label=model.label,
     )  # fmt: skip
     return step.network, step.history
 
@@ -251,8 +255,7 @@ def _parent(study: Study, recipe: Recipe) -> OpenSceneNet:
 
 def _labelled(study: Study, recipe: Recipe) -> Labelled:
     """What the first model of the task sequence learned."""
-    initial_set: InitialSet = "voc" if recipe.lineage()[0].name == "voc" else "voc+sbd"
-    return source(study, initial_set)
+    return source(study, source_set(recipe))
 
 
 def _truth_config(study: Study, recipe: Recipe) -> EvolutionConfig:

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from openscenes.study.runs.data import Study, User, validation
+from openscenes.study.profiles import User
+from openscenes.study.runs.data import Study, validation
 from openscenes.study.runs.recipes import Recipe, in_order, inference_config, refiner_of
 from openscenes.study.runs.runs import find
 from openscenes.study.scores import clicks
