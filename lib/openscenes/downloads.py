@@ -169,7 +169,7 @@ def _version(answer: Any) -> int:
 
 
 def _write(answer: Any, part: Path, start: int, total: int) -> None:
-    bar = progress(part.name.rpartition(".part")[0].rpartition(".")[0], total, start)
+    bar = progress(part.name.rpartition(".part")[0].rpartition(".")[0], total, start, delay_s=0.5)
     bar.unit, bar.unit_scale = "B", True
     with bar, part.open("ab" if start else "wb") as file:
         for chunk in _chunks(answer):

@@ -32,7 +32,7 @@ def unpack(archive: Path, folder: str, place: Path, n_bytes: int = 0) -> None:
     Raises:
         DataError: if it is no such archive, is damaged, lacks the folder, or names a file outside.
     """
-    bar = progress(f"unpacking {archive.name}", n_bytes)
+    bar = progress(f"unpacking {archive.name}", n_bytes, delay_s=0.5)
     bar.unit, bar.unit_scale = "B", True
     n_files = 0
     place.parent.mkdir(parents=True, exist_ok=True)
