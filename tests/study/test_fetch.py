@@ -344,7 +344,7 @@ def test_without_names_nothing_is_fetched_and_all_is_said(server, tmp_path, caps
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        (["voc"], "data sets need a folder; name another folder: DATA=path/to/folder"),
+        (["voc"], "data sets need a folder to lie in; name one: DATA=path/to/folder"),
         (["foo", "--data", "x"], "there is no data set 'foo'"),
         (["voc", "--data", "{file}"], "file is no folder; give DATA=path/to/folder"),
         (["voc", "--data", "{file}/below"], "cannot be written to"),

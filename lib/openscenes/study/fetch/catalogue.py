@@ -1,7 +1,9 @@
 """The official archives: where they come from, how large they are, what must be in them.
 
-Checksums are torchvision's (SBD, VOC; COCO's are those of its prototype data sets, as COCO's own
-pages state none) and, for Cityscapes, those of its download page.
+Checksums of VOC and SBD are those of torchvision's data sets. COCO's pages state none, so those of
+torchvision's prototype data sets are taken; Cityscapes' are those that public code quotes from its
+download page, which only a login shows. Sizes are those that servers and listings state; what a
+folder takes unpacked is about that, and was not measured.
 """
 
 from __future__ import annotations

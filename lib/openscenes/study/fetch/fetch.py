@@ -80,7 +80,7 @@ def fetch(
     """
     sets = [name for name in names if name != WEIGHTS]
     if data is None and sets:
-        raise InputError(f"data sets need a folder; {_ANOTHER_FOLDER}")
+        raise InputError("data sets need a folder to lie in; name one: DATA=path/to/folder")
     if data is not None and sets:
         require_writable(data, _ANOTHER_FOLDER)
         with _alone(data / WORK), _full_disk_told(data):

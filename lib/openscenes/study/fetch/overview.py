@@ -24,7 +24,7 @@ def overview(data: Path | None, profile: Profile) -> str:
     """What is there, what is missing, how large it is, and what to type; nothing is fetched."""
     place = "DATA" if data is None else one_line(str(data))
     free = "" if data is None else f", where {gigabytes(free_bytes(data))} are free"
-    lines = [f"Data sets in {place}{free}:", f"  {'':12}{'to fetch':>9}{'on disk':>9}"]
+    lines = [f"Data sets in {place}{free}:", f"  {'':12}{'to fetch':>9}{'on disk':>9}, about"]
     missing = []
     for name in SETS:
         state, left = state_of(name, data)
@@ -32,7 +32,8 @@ def overview(data: Path | None, profile: Profile) -> str:
         every = SETS[name].archives
         fetched = gigabytes(sum(archive.n_bytes for archive in every))
         taken = gigabytes(sum(archive.unpacked for archive in every))
-        lines.append(f"  {name:12}{fetched:>9}{taken:>9}  {state}")
+        hand = "  by hand" if SETS[name].by_hand and left else ""
+        lines.append(f"  {name:12}{fetched:>9}{taken:>9}  {state}{hand}".rstrip())
     kinds, more = weights_of(data, profile), missing_bytes(data, profile)
     missing += [WEIGHTS] if more else []
     size = gigabytes(sum(published_imagenet(kind)[2] for kind in kinds))
@@ -44,7 +45,8 @@ def overview(data: Path | None, profile: Profile) -> str:
     if state_of("cityscapes", data)[1]:
         lines += ["", how_by_hand("cityscapes", data)]
     owners = ", ".join(dict.fromkeys(one.owner for one in SETS.values()))
-    return "\n".join([*lines, "", f"Each is under its owner's terms: {owners}."])
+    lines += ["", "Archives are compared with torchvision's checksums (COCO's pages state none)."]
+    return "\n".join([*lines, f"Each is under its owner's terms: {owners}."])
 
 
 def free_bytes(data: Path) -> int:
