@@ -87,7 +87,7 @@ help: ## list the targets and variables (default)
 	@echo "  SEEDS    how many seeds each row is trained with"
 	@echo "  INITIAL  file of IOG's published weights, under the initial model on VOC+SBD (paper)"
 	@echo "  DEXTR    file of DEXTR's published weights, for Tables 1 and 2 (paper)"
-	@echo "  DEVICE   auto, cpu or cuda; cuda:4 trains on four GPUs"
+	@echo "  DEVICE   auto, cpu, cuda (every GPU) or cuda:K (GPU number K alone)"
 
 setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locked packages and openscenes into .venv, or into the active environment
 	$(if $(ACTIVE),$(PYTHON) $(LOCKED),@echo "The environment in .venv is complete.")
