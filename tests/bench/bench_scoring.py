@@ -168,10 +168,10 @@ def _pool(study):
     return run_context(study).pool()
 
 
-def run(lib, *arguments):
+def run(lib, *arguments, script=__file__):
     """One measurement by the code of a checkout, in a process of its own."""
     environment = os.environ | {"PYTHONPATH": str(lib)}
-    command = [sys.executable, __file__, *map(str, arguments)]
+    command = [sys.executable, script, *map(str, arguments)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)

@@ -118,14 +118,15 @@ def cut(
     inside = crops.frame_affine(shape, crop)
     if crop.region == "box":
         inside = crops.window_affine(box, crop, crops.zoom_of(warp))
-    place = _Place(crops.compose(inside, warp), crop.size, shape)
+    affine = crops.compose(inside, warp)
+    place = _Place(affine, crop.size, shape, crops.seen_window(affine, crop.size, shape))
     nothing = np.broadcast_to(np.False_, (crop.size, crop.size))
     mask = place.warped(partial(cache.mask, example), given) if with_masks else nothing
-    point = crops.move_point(place.affine, example.interaction.point)
+    point = crops.move_point(affine, example.interaction.point)
     if user is not None and generator is not None and user.click_core < 1 and mask.any():
         point = interactions.core_point(mask, user.click_core, generator)
     return Sample(
-        image=crops.warp_image(image, place.affine, crop.size),
+        image=crops.warp_image(image, affine, crop.size),
         mask=mask,
         void=place.warped(partial(cache.void, example), frame) if with_masks else nothing,
         point=point,
@@ -133,25 +134,25 @@ def cut(
         class_index=example.class_index,
         labelled=example.labelled,
         others=_others(example, place, cache) if with_masks else nothing.view(np.uint8),
-        affine=place.affine,
+        affine=affine,
         shape=shape,
     )
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a crop of ``size`` lies in its image of (height, width)."""
+    """Where a crop of ``size`` lies in its image of (height, width), and what it shows of it."""
 
     affine: crops.Affine
     size: int
     shape: tuple[int, int]
+    seen: masks.Window
 
     def warped(
         self, read: Callable[[masks.Window], masks.BoolMask | None], box: masks.Window | None
     ) -> masks.BoolMask:
         """A mask in the crop, read only where the crop shows a part of its box."""
-        seen = crops.seen_window(self.affine, self.size, self.shape)
-        window = None if box is None else masks.overlap(box, seen)
+        window = None if box is None else masks.overlap(box, self.seen)
         shown = None if window is None else read(window)
         if window is None or shown is None or not shown.any():
             return np.zeros((self.size, self.size), dtype=bool)
