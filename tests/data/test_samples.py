@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from openscenes import masks
-from openscenes.data import crops, datasets, interactions, samples
+from openscenes.data import crops, datasets, samples
 from openscenes.data import examples as data_examples
 from openscenes.data import interactions as encodings
 from openscenes.data.crops import Augmentation
-from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
-from openscenes.data.records import Box, MaskSource, ObjectRecord, Point
-from openscenes.data.samples import CropSet, cut, order
+from openscenes.data.examples import NO_CLASS, ImageCache, from_clicks
+from openscenes.data.records import Box, MaskSource, ObjectRecord
+from openscenes.data.samples import cut
 from openscenes.errors import InputError
 
 # pycocotools 2.0.11 under NumPy 2; forked loaders under Python 3.12
@@ -53,18 +53,6 @@ def corner_code():
     mask = np.zeros((tiny.HEIGHT, tiny.WIDTH), bool)
     mask[:4, :4] = True
     return masks.encode(mask)
-
-
-def loaded(groups, *, epoch=0, seed=0, positions=None, workers=0):
-    """Samples by object, cut in the given order by so many processes."""
-    augmentations = (tiny.AUGMENTATION,) * len(groups[0])
-    dataset = CropSet(groups, tiny.CROP, augmentations, ImageCache(), seed, epoch)
-    positions = list(range(len(groups))) if positions is None else positions
-    loader = torch.utils.data.DataLoader(
-        dataset, sampler=positions, batch_size=None, num_workers=workers, collate_fn=list,
-        generator=torch.Generator(),
-    )  # fmt: skip
-    return dict(zip(positions, loader, strict=True))
 
 
 def same(one, other):
@@ -105,41 +93,6 @@ def test_image_mask_and_click_move_together(examples):
         sample = augmented(examples[0], seed, crop=crops.CropConfig(96, 6))
         red, _, blue = sample.image.astype(int).transpose(2, 0, 1)
         assert masks.iou((red - blue) > 60, sample.mask, sample.void) > 0.85
-
-
-def test_the_same_object_is_the_same_sample_in_any_order_and_process(examples):
-    groups = [(example,) for example in examples]
-    plain, backwards = loaded(groups), loaded(groups, positions=list(range(12))[::-1])
-    by_two = loaded(groups, workers=2)
-    for position in range(12):
-        assert same(plain[position], backwards[position])
-        assert same(plain[position], by_two[position])
-    fewer = loaded(groups[7:])
-    assert same(plain[7], fewer[0])
-
-
-def test_seed_epoch_and_object_each_change_what_is_drawn(examples):
-    groups = [(examples[0],), (replace(examples[0], object_id="another"),)]
-    plain = loaded(groups)
-    assert not same(plain[0], loaded(groups, epoch=1)[0])
-    assert not same(plain[0], loaded(groups, seed=1)[0])
-    assert not same(plain[0], plain[1])
-
-
-def test_the_two_of_a_pair_are_drawn_apart(examples):
-    (old, new), _ = loaded([(examples[0], examples[0]), (examples[1], examples[2])]).values()
-    assert not same([old], [new])
-
-
-def test_each_slot_has_its_own_augmentation(examples):
-    pair = (examples[0], examples[0])
-    dataset = CropSet([pair], tiny.CROP, (STILL, tiny.AUGMENTATION), ImageCache(), 0)
-    still, turned = dataset[0]
-    plain = cut(examples[0], tiny.CROP, ImageCache())
-    assert np.allclose(still.affine, plain.affine)
-    assert not np.allclose(turned.affine, plain.affine)
-    none = CropSet([pair], tiny.CROP, (None, None), ImageCache(), 0)[0]
-    assert same([replace(sample, draw=0) for sample in none], [plain, plain])
 
 
 def test_a_pseudo_mask_never_moves_the_crop(examples):
@@ -296,36 +249,3 @@ def test_the_input_is_colours_click_corners(examples):
     assert torch.equal(inputs[:, 3:], maps)
     row, col = batch.points[0].round().long().tolist()
     assert inputs[0, 3, row, col] == 255
-
-
-def groups_on(images):
-    interaction = interactions.Interaction(Box(0, 0, 1, 1), Point(0, 0))
-    return [
-        (Example(f"{name}/{i}", Path(name), interaction, None),) for i, name in enumerate(images)
-    ]
-
-
-def test_an_epochs_order_is_a_permutation_that_seed_and_epoch_decide():
-    groups = groups_on("aabbbcdeef")
-    plain = order(groups, 0, 0)
-    assert sorted(plain) == list(range(10))
-    assert plain == order(groups, 0, 0)
-    assert plain != order(groups, 0, 1)
-    assert plain != order(groups, 1, 0)
-    assert order([], 0, 0) == []
-
-
-@pytest.mark.parametrize("window", [1, 3])
-def test_an_images_objects_stay_near_each_other(window):
-    groups = groups_on("abcdefgh" * 4)
-    images = ["abcdefgh"[index % 8] for index in order(groups, 0, 0, window=window)]
-    blocks = [set(images[start : start + 4 * window]) for start in range(0, 32, 4 * window)]
-    assert all(len(block) <= window for block in blocks)
-    assert set.union(*blocks) == set("abcdefgh")
-
-
-def test_pairs_are_grouped_by_the_new_objects_image():
-    old, new = groups_on("abcdefgh"), groups_on("xxxxyyyy")
-    pairs = [(a, b) for (a,), (b,) in zip(old, new, strict=True)]
-    images = ["xy"[index // 4] for index in order(pairs, 0, 0, window=1)]
-    assert images in (["x"] * 4 + ["y"] * 4, ["y"] * 4 + ["x"] * 4)

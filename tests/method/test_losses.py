@@ -30,7 +30,8 @@ def some_batch(n=2, *, void=False):
         classes=torch.arange(1, n + 1),
         labelled=torch.ones(n, dtype=torch.bool),
         others=torch.zeros(n, 1, SIZE, SIZE, dtype=torch.uint8),
-        draws=torch.arange(n),
+        clicks=torch.zeros(n, 0, 3),
+        rounds=(0,) * n,
     )
 
 

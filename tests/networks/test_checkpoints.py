@@ -37,8 +37,8 @@ def equal(one, other):
 
 def test_a_states_position_sums_and_means():
     state = TrainState()
-    state.add({"ce": 1.0})
-    state.add({"ce": 2.0})
+    state.add({"ce": torch.tensor(1.0)})
+    state.add({"ce": torch.tensor(2.0)})
     assert state.at(0, 2) is state and (state.epoch, state.step) == (0, 2)
     state.finish_epoch(0)
     assert (state.epoch, state.step, state.sums) == (1, 0, {})

@@ -15,8 +15,8 @@ from openscenes.peers.click_sampling import (
     SamplingConfig,
     add_error_click,
     add_error_clicks,
-    sample_batch,
     sample_clicks,
+    sample_slots,
 )
 from openscenes.settings import sources
 
@@ -168,36 +168,30 @@ def test_an_object_that_fills_the_crop_has_no_negative_click():
 
 
 @PRESETS
-def test_a_batch_is_its_objects_one_by_one(config):
+def test_rows_without_a_click_are_zero(config):
     mask, others = scene(64)
-    masks = torch.from_numpy(np.stack([mask, mask.T, mask]))[:, None]
-    around = torch.from_numpy(np.stack([others, others.T, 0 * others]))[:, None]
-    generators = [np.random.default_rng(seed) for seed in (3, 4, 5)]
-    batch = sample_batch(masks, around, config, generators, n_max=60)
-    assert batch.shape == (3, 60, 3) and batch.dtype == torch.float32
-    for i, seed in enumerate((3, 4, 5)):
-        pair = masks[i, 0].numpy(), around[i, 0].numpy()
-        clicks = sample_clicks(*pair, config, np.random.default_rng(seed))
-        assert np.array_equal(batch[i, : len(clicks)], clicks)
-        assert not batch[i, len(clicks) :].any()
+    for seed in (3, 4, 5):
+        rows = sample_slots(mask, others, config, np.random.default_rng(seed), n_max=60)
+        clicks = sample_clicks(mask, others, config, np.random.default_rng(seed))
+        assert rows.shape == (60, 3) and rows.dtype == np.float32
+        assert np.array_equal(rows[: len(clicks)], clicks)
+        assert not rows[len(clicks) :].any()
 
 
 def test_too_many_clicks_are_thinned_but_for_the_first():
     mask, others = scene(64)
-    masks, around = torch.from_numpy(mask)[None, None], torch.from_numpy(others)[None, None]
     for seed in range(10):
         whole = sample_clicks(mask, others, LATENT_SAMPLING, np.random.default_rng(seed)).tolist()
-        draw = [np.random.default_rng(seed)]
-        few = sample_batch(masks, around, LATENT_SAMPLING, draw, n_max=3)[0].tolist()
+        draw = np.random.default_rng(seed)
+        few = sample_slots(mask, others, LATENT_SAMPLING, draw, n_max=3).tolist()
         assert few[0] == whole[0] and few[0][2] == 1
         places = [whole.index(click) for click in few if click[2]]
         assert places == sorted(set(places)) and len(places) == min(3, len(whole))
 
 
-def test_unequal_lengths_and_bad_ranges_are_refused():
-    maps = torch.zeros(2, 1, 16, 16, dtype=torch.bool)
-    with pytest.raises(InputError, match="got 1 generators for 2 masks and 4 slots"):
-        sample_batch(maps, maps.byte(), IFCN_SAMPLING, [np.random.default_rng()], n_max=4)
+def test_no_row_and_bad_ranges_are_refused():
+    with pytest.raises(InputError, match="got 0 rows for clicks"):
+        sample_slots(*scene(64), IFCN_SAMPLING, np.random.default_rng(), n_max=0)
     with pytest.raises(InputError, match=r"SamplingConfig.positives is \(0, 5\).*fewest >= 1"):
         SamplingConfig(positives=(0, 5))
     with pytest.raises(InputError, match=r"negatives_near is \(4, 3\)"):
@@ -272,3 +266,5 @@ def test_a_batch_of_errors_and_one_object_without():
     assert not added[1].any()
     assert added[2].tolist() == [[2, 5, -1], [0, 0, 0]]
     assert torch.equal(add_error_clicks(clicks, predictions, truths)[:2], added[:2])
+    some = add_error_clicks(clicks, predictions, truths, void, [False] + [True] * (len(clicks) - 1))
+    assert torch.equal(some[0], clicks[0]) and torch.equal(some[1:], added[1:])

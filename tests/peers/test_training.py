@@ -155,56 +155,79 @@ def test_itis_clicks_on_errors_from_the_second_epoch_on(learned, monkeypatch):
 
 
 @pytest.fixture
-def batch(tiny, examples):
+def cuts(tiny, examples):
     cache = tiny.context().cache
-    cuts = [
+    return [
         replace(samples.cut(example, tiny.CROP, cache), draw=draw)
         for draw, example in enumerate(examples[:4])
     ]
+
+
+@pytest.fixture
+def batch(cuts):
     return samples.collate(cuts)
 
 
-def errors_of(batch, simulation, answer, monkeypatch, rng_seeds=(0, 1, 2, 3)):
+def drawn(cuts, simulation, epoch=1):
+    """The objects with what is simulated of their clicks beside the network."""
+    return samples.collate([training._simulated(simulation, sample, epoch) for sample in cuts])
+
+
+def errors_of(batch, answer, monkeypatch):
     """What ``_on_errors`` makes of four objects when the network always gives one answer."""
     monkeypatch.setattr(training, "_predicted", lambda *_: answer)
-    clicks = torch.zeros(4, 24, 3)
-    clicks[:, 0] = torch.tensor([1.0, 2.0, 1.0])
-    clicks[:, 1] = torch.tensor([3.0, 4.0, -1.0])
-    rngs = [np.random.default_rng(seed) for seed in rng_seeds]
-    return training._on_errors(None, batch, clicks, simulation, rngs, make_fabric("cpu"))
+    return training._on_errors(None, batch, make_fabric("cpu"))
 
 
-def test_a_restart_keeps_the_first_click_alone(batch, monkeypatch):
-    for restart, kept in ((1.0, 1), (0.0, 2)):
-        simulation = replace(ITERATIVE, restart=restart, most_errors=0)
-        clicks, answer = errors_of(batch, simulation, batch.masks, monkeypatch)
-        assert (clicks[..., 2] != 0).sum(dim=1).tolist() == [kept] * 4
-        assert not answer.any()  # nobody was asked
+def test_what_is_simulated_depends_on_the_object_alone(cuts):
+    for simulation in (EXTREMES, FREE, ITERATIVE):
+        both = drawn(cuts, simulation)
+        for number, sample in enumerate(cuts):
+            alone = drawn([sample], simulation)
+            assert torch.equal(alone.clicks[0], both.clicks[number])
+            assert alone.rounds == both.rounds[number : number + 1]
 
 
-def test_a_click_goes_where_the_answer_errs(batch, monkeypatch):
-    nothing, simulation = torch.zeros_like(batch.masks), replace(ITERATIVE, restart=1.0)
-    clicks, _ = errors_of(batch, simulation, nothing, monkeypatch)
-    counts = (clicks[..., 2] != 0).sum(dim=1)
-    rounds = []
-    for seed in range(4):
-        rng = np.random.default_rng(seed)
-        rng.random()
-        rounds.append(int(rng.integers(simulation.most_errors + 1)))
-    assert (counts - 1).tolist() == rounds
-    assert max(rounds) > min(rounds)
+def test_a_restart_keeps_the_first_click_alone(cuts):
+    whole = drawn(cuts, FREE).clicks
+    assert torch.equal(drawn(cuts, ITERATIVE, epoch=0).clicks, whole)
+    assert torch.equal(drawn(cuts, replace(ITERATIVE, restart=0.0)).clicks, whole)
+    restarted = drawn(cuts, replace(ITERATIVE, restart=1.0)).clicks
+    assert torch.equal(restarted[:, 0], whole[:, 0])
+    assert not restarted[:, 1:].any() and whole[:, 1:].any()
+
+
+def test_rounds_are_drawn_from_the_second_epoch_on(cuts):
+    assert drawn(cuts, ITERATIVE, epoch=0).rounds == drawn(cuts, FREE).rounds == (0,) * 4
+    rounds = (
+        drawn(cuts * 8, ITERATIVE).rounds
+        + drawn([replace(sample, draw=sample.draw + 9) for sample in cuts], ITERATIVE).rounds
+    )
+    assert set(rounds) <= set(range(ITERATIVE.most_errors + 1)) and len(set(rounds)) > 1
+
+
+def test_nobody_is_asked_where_no_round_is_drawn(cuts, batch, monkeypatch):
+    given = drawn(cuts, replace(ITERATIVE, most_errors=0))
+    clicks, answer = errors_of(given, batch.masks, monkeypatch)
+    assert torch.equal(clicks, given.clicks) and not answer.any()
+
+
+def test_a_click_goes_where_the_answer_errs(cuts, batch, monkeypatch):
+    given = replace(drawn(cuts, replace(ITERATIVE, restart=1.0)), rounds=(0, 1, 2, 3))
+    clicks, _ = errors_of(given, torch.zeros_like(batch.masks), monkeypatch)
+    assert ((clicks[..., 2] != 0).sum(dim=1) - 1).tolist() == [0, 1, 2, 3]
     assert bool((clicks[:, 1:, 2] >= 0).all())  # an empty answer misses, it never exceeds
     for row, object_clicks in enumerate(clicks):
         for place in object_clicks[1:][object_clicks[1:, 2] > 0]:
             assert batch.masks[row, 0, int(place[0]), int(place[1])]
 
 
-def test_a_right_answer_needs_no_further_click(batch, monkeypatch):
-    right = batch.masks | batch.void
-    clicks, answer = errors_of(batch, replace(ITERATIVE, restart=1.0), right, monkeypatch)
+def test_a_right_answer_needs_no_further_click(cuts, batch, monkeypatch):
+    given = replace(drawn(cuts, replace(ITERATIVE, restart=1.0)), rounds=(0, 1, 0, 3))
+    clicks, answer = errors_of(given, batch.masks | batch.void, monkeypatch)
     assert (clicks[..., 2] != 0).sum(dim=1).tolist() == [1] * 4
-    rounds = [answer[row].any().item() for row in range(4)]
-    assert any(rounds) and not all(rounds)  # who was not asked again keeps an empty answer
+    # who was not asked again keeps an empty answer
+    assert [answer[row].any().item() for row in range(4)] == [False, True, False, True]
 
 
 def test_asking_leaves_the_network_in_training(tiny, batch):
@@ -265,13 +288,14 @@ def test_a_refinement_has_the_same_bits_whether_or_not_it_was_killed(
     assert again == history
 
 
-def test_refinement_clicks_are_one_to_three_and_lie_on_errors(tiny, initial, batch):
+def test_refinement_clicks_are_one_to_three_and_lie_on_errors(tiny, initial, cuts, batch):
     network = RefinableIOG(initial.network, tiny.CLICKS, generator=torch_generator("refiner"))
     inputs = batch.inputs(tiny.CLICKS)
+    batch = samples.collate([training._with_rounds(3, sample, 0) for sample in cuts])
     clicks = training._refinement_clicks(network, inputs, batch, 3, make_fabric("cpu"))
     given = (clicks[..., 2] != 0).sum(dim=1)
-    drawn = [1 + int(np.random.default_rng(draw).integers(3)) for draw in range(4)]
-    assert all(0 < n <= most for n, most in zip(given.tolist(), drawn, strict=True))
+    assert batch.rounds == tuple(1 + np.random.default_rng(draw).integers(3) for draw in range(4))
+    assert all(0 < n <= most for n, most in zip(given.tolist(), batch.rounds, strict=True))
     with torch.no_grad():
         first = network(inputs).logits
     mask = training.enlarge(first, (32, 32)) > 0

@@ -15,7 +15,7 @@ from openscenes.method.evolution import initialise
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.peers.click_sampling import add_error_clicks, extreme_points, sample_batch
+from openscenes.peers.click_sampling import add_error_clicks, extreme_points, sample_slots
 from openscenes.peers.training import learn_clicks, learn_refinement
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.seeding import numpy_generator, torch_generator
@@ -100,8 +100,11 @@ def answered(network, peer, example, context):
     if peer.clicks.kind == "extremes":
         clicks = extreme_points(batch.masks, slack_px=0.0, generators=[torch_generator("asked")])
     else:
-        rngs = [numpy_generator("asked")]
-        clicks = sample_batch(batch.masks, batch.others, peer.clicks.sampling, rngs, 24)
+        maps, rng = (
+            (batch.masks[0, 0].numpy(), batch.others[0, 0].numpy()),
+            numpy_generator("asked"),
+        )
+        clicks = torch.from_numpy(sample_slots(*maps, peer.clicks.sampling, rng, 24))[None]
     network.eval()
     with torch.no_grad():
         logits = network(network.inputs(batch.images, clicks, None)).logits

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +17,6 @@ from openscenes import masks
 from openscenes.data import crops, interactions
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.records import Box, Point
-from openscenes.seeding import numpy_generator
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,9 @@ class Batch:
         classes: (B,) int64 channel of the class head, ``NO_CLASS`` where unknown.
         labelled: (B,) bool, whether mask and class are ground truth.
         others: (B, 1, S, S) uint8, i on the i-th other object of the image, 0 elsewhere.
-        draws: (B,) int64, the seed of what an objective may draw for this object in this epoch.
+        clicks: (B, K, 3) float32 (row, col, sign) simulated clicks, where the training has any.
+        rounds: how often a network's errors are still to be clicked on, for each object; numbers
+            of the host, which knows them without waiting for a device.
     """
 
     images: Tensor
@@ -44,15 +45,30 @@ class Batch:
     classes: Tensor
     labelled: Tensor
     others: Tensor
-    draws: Tensor
+    clicks: Tensor
+    rounds: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.images)
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on another device."""
-        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self)}
+        """The same batch on another device; from pinned memory without waiting for it."""
+        return self._each(lambda values: values.to(device, non_blocking=device.type == "cuda"))
+
+    def pin_memory(self) -> Batch:
+        """The same batch in memory that a GPU copies from by itself."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, move: Callable[[Tensor], Tensor]) -> Batch:
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        moved: dict[str, Any] = {k: move(v) for k, v in values.items() if isinstance(v, Tensor)}
         return replace(self, **moved)
+
+    def part(self, first: int, last: int) -> Batch:
+        """The crops from ``first`` to before ``last``, in the same memory."""
+        return replace(
+            self._each(lambda values: values[first:last]), rounds=self.rounds[first:last]
+        )
 
     def inputs(self, config: interactions.ClickConfig) -> Tensor:
         """The network's five channels, (B, 5, S, S) float32 in [0, 255] (Sec. 3.1)."""
@@ -66,7 +82,8 @@ class Batch:
 class Sample:
     """One crop before batching; shapes as in ``Batch`` without the leading B.
 
-    ``affine`` is the map from image to crop pixels, ``shape`` the image's (height, width).
+    ``affine`` is the map from image to crop pixels, ``shape`` the image's (height, width), ``draw``
+    the seed of the clicks on this object in this epoch.
     """
 
     image: NDArray[np.uint8]
@@ -80,6 +97,8 @@ class Sample:
     affine: crops.Affine
     shape: tuple[int, int]
     draw: int = 0
+    clicks: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    rounds: int = 0
 
 
 def cut(
@@ -203,7 +222,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
         classes=torch.tensor([sample.class_index for sample in samples]),
         labelled=torch.tensor([sample.labelled for sample in samples]),
         others=torch.from_numpy(np.stack([sample.others for sample in samples]))[:, None],
-        draws=torch.tensor([sample.draw for sample in samples]),
+        clicks=torch.from_numpy(np.stack([sample.clicks for sample in samples])),
+        rounds=tuple(sample.rounds for sample in samples),
     )
 
 
@@ -213,54 +233,3 @@ def _planes(images: Sequence[NDArray[np.uint8]]) -> Tensor:
     for place, image in zip(planes, images, strict=True):
         cv2.split(image, list(place))
     return torch.from_numpy(planes)
-
-
-@dataclass(frozen=True)
-class CropSet(torch.utils.data.Dataset[list[Sample]]):
-    """Tuples of examples (one, or a pair) to tuples of augmented samples, by (epoch, position).
-
-    What is drawn depends on (seed, epoch, object) alone: not on the batch, the worker, or how
-    often the run was interrupted.
-    """
-
-    groups: Sequence[tuple[Example, ...]]
-    crop: crops.CropConfig
-    augmentations: tuple[crops.Augmentation | None, ...]
-    cache: ImageCache
-    seed: int
-    epoch: int = 0
-
-    def __len__(self) -> int:
-        return len(self.groups)
-
-    def __getitem__(self, index: int) -> list[Sample]:
-        group = self.groups[index]
-        names = [example.object_id for example in group]
-        made = []
-        for slot, (example, augmentation) in enumerate(zip(group, self.augmentations, strict=True)):
-            generator = numpy_generator("augment", self.seed, self.epoch, slot, *names)
-            sample = cut(
-                example, self.crop, self.cache, augmentation=augmentation, generator=generator
-            )
-            made.append(replace(sample, draw=int(generator.integers(2**62))))
-        return made
-
-
-def order(
-    groups: Sequence[tuple[Example, ...]], seed: int, epoch: int, window: int = 64
-) -> list[int]:
-    """A shuffled order of an epoch in which an image's objects stay near each other.
-
-    Images are shuffled, then objects within windows of ``window`` images, so that an image is
-    decoded once per epoch even where all decoded images do not fit into memory.
-    """
-    generator = numpy_generator("order", seed, epoch)
-    by_image: dict[Path, list[int]] = {}
-    for index, group in enumerate(groups):
-        by_image.setdefault(group[-1].image, []).append(index)
-    images = [list(by_image)[i] for i in generator.permutation(len(by_image))]
-    shuffled: list[int] = []
-    for start in range(0, len(images), window):
-        block = [index for image in images[start : start + window] for index in by_image[image]]
-        shuffled += [block[i] for i in generator.permutation(len(block))]
-    return shuffled

@@ -5,20 +5,31 @@ A run that was interrupted anywhere ends with the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from openscenes.data import crops, samples
-from openscenes.data.examples import Example
+from openscenes.data import crops
+from openscenes.data.loading import (
+    Clicks,
+    CropSet,
+    Group,
+    Item,
+    Loader,
+    order,
+    plan_of_epoch,
+)
 from openscenes.data.samples import Batch
-from openscenes.errors import InputError, OpenScenesError, TrainingError
+from openscenes.errors import InputError, TrainingError
 from openscenes.method.inference import RunContext
 from openscenes.networks import checkpoints
 from openscenes.networks.batch_norm import share_statistics
@@ -36,8 +47,7 @@ from openscenes.progress import progress
 from openscenes.settings import setting
 
 Objective = Callable[[nn.Module, Sequence[Batch], int], Mapping[str, Tensor]]
-Groups = Sequence[tuple[Example, ...]]
-Fetched = Sequence[samples.Sample] | OpenScenesError
+UNSEEN_STEPS = 16  # before a GPU is waited for, to see whether losses are finite
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,9 @@ class TrainConfig:
     epochs: int = setting(100, "Sec. 4.1.3")
     batch_size: int = setting(16, "Sec. 4.1.3")
     learning_rate: float = setting(
-        1e-8, "IOG; Sec. 4.1.3 gives 1e-9, with which 100 epochs are 1/32 of IOG's path"
+        1e-8,
+        "IOG; at batch 16 100 epochs are 161,500 steps, 0.31 of IOG's path of 516,700 at batch 5; "
+        "with Sec. 4.1.3's 1e-9 they are 1/32 of it",
     )
     head_factor: float = setting(10.0, "IOG: heads learn 10 times faster than the backbone")
     momentum: float = setting(0.9, "Sec. 4.1.3")
@@ -72,16 +84,22 @@ class TrainConfig:
                 f"1x1 pooling has nothing to average over 1), got {self.epochs} and "
                 f"{self.batch_size}"
             )
+        if self.micro_batch < 0 or self.micro_batch == 1:
+            raise InputError(
+                f"micro_batch is {self.micro_batch}; give at least 2 crops, over which BatchNorm "
+                "averages, or 0 for the whole batch"
+            )
 
 
 def train(
     network: nn.Module,
-    groups_of_epoch: Callable[[int], Groups],
+    groups_of_epoch: Callable[[int], Sequence[Group]],
     objective: Objective,
     config: TrainConfig,
     augmentations: tuple[crops.Augmentation | None, ...],
     context: RunContext,
     *,
+    clicks: Clicks | None = None,
     folder: Path | None = None,
     label: str = "training",
     ema: AveragedModel | None = None,
@@ -92,6 +110,8 @@ def train(
     Paper: Sec. 4.1.3.
     Ours: with ``reduction="mean"`` everything is divided by the crop's pixels, so that one
     learning rate serves every crop size; the direction of each step is that of the sum.
+    Ours: with ``micro_batch`` a batch passes in parts and its gradients are summed; where
+    BatchNorm is not frozen, it averages over each part, not over the batch.
 
     Args:
         network: changed in place, moved to the fabric's device; a module that also says its
@@ -99,6 +119,7 @@ def train(
         groups_of_epoch: epoch -> tuples of examples; one tuple is one item of a batch.
         objective: (network, one Batch per slot of the tuples, epoch) -> name -> (B,) losses.
         augmentations: one per slot of the tuples; None draws nothing.
+        clicks: adds simulated clicks to a sample, beside the crops; None adds none.
         folder: where the run's resume file lies; None keeps nothing.
         ema: exponential moving average of the weights, updated after every step.
         still: parts that the objective gives no gradient; devices that share a training wait
@@ -106,6 +127,7 @@ def train(
     Returns:
         One row of mean losses per epoch.
     Raises:
+        InputError: before anything is trained, if there is no batch that the devices can share.
         TrainingError: naming epoch, step and objects where a loss is not finite.
     """
     network.to(memory_format=torch.channels_last)  # 1.4 to 2 times faster on CPUs
@@ -123,36 +145,53 @@ def train(
     kept = network
     if ema is not None:
         kept = nn.ModuleDict({"network": network, "ema": ema.to(fabric.device)})
+        ema.n_averaged = ema.n_averaged.cpu()  # it decides on the host
     state = checkpoints.restore(resume, kept, optimiser)
     keeper = checkpoints.Keeper(resume if fabric.is_global_zero else None, kept, optimiser)
-    pixels = context.crop.size**2 if config.reduction == "mean" else 1
+    watch = _Watch(1 if fabric.device.type == "cpu" else UNSEEN_STEPS)
+    crop_set = CropSet(context.crop, augmentations, context.cache, seed, clicks)
+    loader = Loader(crop_set, context.workers, pinned=fabric.device.type == "cuda")
 
-    for epoch in range(state.epoch, config.epochs):
-        items = groups_of_epoch(epoch)
-        dataset = samples.CropSet(items, context.crop, augmentations, context.cache, seed, epoch)
-        plan = _plan(samples.order(items, seed, epoch), config.batch_size, fabric.world_size)
-        steps = _batches(dataset, plan, state.step, context)
-        bar = progress(f"{label} {epoch + 1}/{config.epochs}", len(plan), state.step)
-        for step, (batches, n_items, names) in enumerate(steps, start=state.step):
-            _set_rates(optimiser, base_rates, config, epoch + step / len(plan))
-            losses = objective(wrapped, batches, epoch)
-            per_object = torch.stack(list(losses.values())).sum(dim=0) / pixels
-            _check_finite(per_object, epoch, step, names)
-            optimiser.zero_grad(set_to_none=True)
-            fabric.backward(per_object.sum() * (fabric.world_size / n_items))
-            if fabric.world_size > 1 and config.learning_rate > 0:
-                require_gradients(network)
-            if config.clip_norm > 0:
-                fabric.clip_gradients(wrapped, wrapped_optimiser, max_norm=config.clip_norm)
-            wrapped_optimiser.step()
-            if ema is not None:
-                ema.update_parameters(network)
-            state.add({name: float(loss.detach().mean()) for name, loss in losses.items()})
-            bar.set_postfix(loss=f"{float(per_object.detach().mean()):.3f}", refresh=False)
-            bar.update()
-            keeper.keep(state.at(epoch, step + 1))
-        bar.close()
-        state.finish_epoch(epoch)
+    with closing(loader):
+        for epoch in range(state.epoch, config.epochs):
+            items = groups_of_epoch(epoch)
+            drawn = [(epoch, items[index]) for index in order(items, seed, epoch)]
+            plan = plan_of_epoch(
+                drawn, len(augmentations), config.batch_size, config.micro_batch, fabric.world_size
+            )
+            shares = [_share(parts, fabric) for parts in plan]
+            steps = loader.epoch([list(chain(*parts)) for parts in shares[state.step :]])
+            bar = progress(f"{label} {epoch + 1}/{config.epochs}", len(plan), state.step)
+            for step, batches in enumerate(steps, start=state.step):
+                _set_rates(optimiser, base_rates, config, epoch + step / len(plan))
+                optimiser.zero_grad(set_to_none=True)
+                scale = fabric.world_size / sum(map(len, plan[step]))
+                losses, per_object = _gradients(
+                    wrapped, objective, batches, shares[step], scale, config, fabric
+                )
+                if fabric.world_size > 1 and config.learning_rate > 0:
+                    require_gradients(network)
+                norm = None
+                if config.clip_norm > 0:
+                    norm = fabric.clip_gradients(
+                        wrapped, wrapped_optimiser, max_norm=config.clip_norm,
+                        error_if_nonfinite=False,
+                    )  # fmt: skip
+                means = _means(losses, len(per_object) * scale, fabric)
+                if watch.add((per_object, *means.values(), norm), step, shares[step]):
+                    watch.look()
+                    bar.set_postfix(loss=f"{float(per_object.mean()):.3f}", refresh=False)
+                wrapped_optimiser.step()
+                if ema is not None:
+                    ema.update_parameters(network)
+                state.add(means)
+                bar.update()
+                if keeper.due():
+                    watch.look()
+                    keeper.keep(state.at(epoch, step + 1))
+            bar.close()
+            watch.look()
+            state.finish_epoch(epoch)
     keeper.forget()
     return state.history
 
@@ -195,63 +234,80 @@ def _set_rates(
         group["lr"] = rate * factor
 
 
-def _plan(indices: Sequence[int], batch_size: int, world_size: int) -> list[list[int]]:
-    """Batches of indices; a last batch too small for BatchNorm on every device is left out."""
-    batches = [
-        list(indices[start : start + batch_size]) for start in range(0, len(indices), batch_size)
-    ]
-    return [batch for batch in batches if len(batch) >= 2 * world_size]
+def _share(parts: Sequence[Sequence[Item]], fabric: Fabric) -> list[Sequence[Item]]:
+    """This device's items of each part."""
+    return [part[fabric.global_rank :: fabric.world_size] for part in parts]
 
 
-def _batches(
-    dataset: samples.CropSet,
-    plan: Sequence[Sequence[int]],
-    first: int,
-    context: RunContext,
-) -> Iterator[tuple[list[Batch], int, list[str]]]:
-    """This device's share of each batch, the size of the whole batch, and the objects' names."""
-    fabric = context.fabric
-    share = [list(batch[fabric.global_rank :: fabric.world_size]) for batch in plan[first:]]
-    loader = torch.utils.data.DataLoader(
-        _Told(dataset), batch_sampler=share, num_workers=context.workers, collate_fn=_collate_slots,
-        generator=torch.Generator(),  # otherwise it draws a seed from the global one
-    )  # fmt: skip
-    for whole, mine, batches in zip(plan[first:], share, loader, strict=True):
-        if isinstance(batches, OpenScenesError):
-            raise batches
-        names = [dataset.groups[index][-1].object_id for index in mine]
-        yield [batch.to(fabric.device) for batch in batches], len(whole), names
+def _gradients(
+    module: Any,
+    objective: Objective,
+    batches: Sequence[Batch],
+    parts: Sequence[Sequence[Item]],
+    scale: float,
+    config: TrainConfig,
+    fabric: Fabric,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Add up the gradients of a batch, part by part.
 
-
-class _Told(torch.utils.data.Dataset[Fetched]):
-    """Crops whose errors are values: PyTorch makes a traceback of one that a process raises."""
-
-    def __init__(self, crops: samples.CropSet) -> None:
-        self.crops = crops
-
-    def __len__(self) -> int:
-        return len(self.crops)
-
-    def __getitem__(self, index: int) -> Fetched:
-        try:
-            return self.crops[index]
-        except OpenScenesError as error:
-            return error
-
-
-def _collate_slots(items: Sequence[Fetched]) -> list[Batch] | OpenScenesError:
-    for item in items:
-        if isinstance(item, OpenScenesError):
-            return item
-    return [samples.collate(slot) for slot in zip(*items, strict=True)]
-
-
-def _check_finite(per_object: Tensor, epoch: int, step: int, names: Sequence[str]) -> None:
-    finite = torch.isfinite(per_object)
-    if bool(finite.all()):
-        return
-    bad = [name for name, good in zip(names, finite.tolist(), strict=True) if not good]
-    raise TrainingError(
-        f"the loss of {', '.join(bad[:3])} is not a finite number at epoch {epoch + 1}, step "
-        f"{step + 1}; lower the learning rate or look at that object's image and mask"
+    Returns:
+        name -> (B,) losses, and (B,) their sum as it is minimised; without gradient.
+    """
+    pixels = batches[0].masks[0].numel() if config.reduction == "mean" else 1
+    found, sums, (epoch, _), done = [], [], parts[0][0], 0
+    for part in parts:
+        shown = [batch.part(done, done + len(part)).to(fabric.device) for batch in batches]
+        done += len(part)
+        with fabric.no_backward_sync(module, enabled=done < len(batches[0])):
+            losses = objective(module, shown, epoch)
+            per_object = torch.stack(list(losses.values())).sum(dim=0) / pixels
+            fabric.backward(per_object.sum() * scale)
+        found.append({name: loss.detach() for name, loss in losses.items()})
+        sums.append(per_object.detach())
+    return {name: torch.cat([losses[name] for losses in found]) for name in found[0]}, torch.cat(
+        sums
     )
+
+
+def _means(losses: Mapping[str, Tensor], share: float, fabric: Fabric) -> dict[str, Tensor]:
+    """name -> mean loss of a batch, of whose crops this device has ``share`` of the average."""
+    means = {name: loss.mean() for name, loss in losses.items()}
+    if fabric.world_size == 1:
+        return means
+    shared = fabric.all_reduce(torch.stack(list(means.values())) * share, reduce_op="mean")
+    return dict(zip(means, cast(Tensor, shared), strict=True))
+
+
+class _Watch:
+    """Losses and gradients that may not be finite, looked at every so many steps.
+
+    Each look waits for the device.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.unseen: list[tuple[Sequence[Tensor], int, Sequence[Sequence[Item]]]] = []
+
+    def add(
+        self, values: Sequence[Tensor | None], step: int, items: Sequence[Sequence[Item]]
+    ) -> bool:
+        """Take in a step's (B,) losses, all else that it gave, and B items; whether to look."""
+        self.unseen.append(([value for value in values if value is not None], step, items))
+        return len(self.unseen) >= self.steps
+
+    def look(self) -> None:
+        """Raise TrainingError naming epoch, step and objects where something is not finite."""
+        unseen, self.unseen = self.unseen, []
+        values = [value.flatten() for given, _, _ in unseen for value in given]
+        if not values or bool(torch.isfinite(torch.cat(values)).all()):
+            return
+        for (losses, *others), step, parts in unseen:
+            items, good = list(chain(*parts)), torch.isfinite(losses).tolist()
+            bad = [group[-1].object_id for (_, group), fine in zip(items, good, strict=True)
+                   if not fine]  # fmt: skip
+            if bad or not all(bool(torch.isfinite(value)) for value in others):
+                what = f"loss of {', '.join(bad[:3])}" if bad else "sum of losses or gradients"
+                raise TrainingError(
+                    f"the {what} is not a finite number at epoch {items[0][0] + 1}, step "
+                    f"{step + 1}; lower the learning rate or look at that object's image and mask"
+                )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,20 @@ NETWORK = "network."  # before the names of its tensors; the optimiser's are nam
 
 @dataclass
 class TrainState:
-    """Position of a run: the next step is (epoch, step); sums of losses; finished epochs."""
+    """Position of a run: the next step is (epoch, step); sums of losses; finished epochs.
+
+    Sums stay on the losses' device, in float64, until they are read.
+    """
 
     epoch: int = 0
     step: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
+    sums: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
 
-    def add(self, losses: dict[str, float]) -> None:
-        """Count one step's losses."""
+    def add(self, losses: Mapping[str, Tensor]) -> None:
+        """Count one step's losses, each a tensor of one number."""
         for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.sums[name] = self.sums.get(name, 0.0) + value.double()
         self.sums["steps"] = self.sums.get("steps", 0.0) + 1.0
 
     def at(self, epoch: int, step: int) -> TrainState:
@@ -47,7 +51,7 @@ class TrainState:
     def finish_epoch(self, epoch: int) -> None:
         """Turn sums into a row of means and start the next epoch."""
         steps = self.sums.pop("steps", 0.0)
-        means = {name: total / steps for name, total in self.sums.items()} if steps else {}
+        means = {name: float(total) / steps for name, total in self.sums.items()} if steps else {}
         self.history.append({"epoch": float(epoch + 1), **means})
         self.sums = {}
         self.at(epoch + 1, 0)
@@ -62,9 +66,13 @@ class Keeper:
         self.path, self.network, self.optimiser = path, network, optimiser
         self.pause_s, self.last = PAUSE_S, time.monotonic()
 
+    def due(self) -> bool:
+        """Whether there is a file to write, and the last writing is long enough ago."""
+        return self.path is not None and time.monotonic() - self.last >= self.pause_s
+
     def keep(self, state: TrainState) -> None:
-        """Write the state if the last writing is long enough ago."""
-        if self.path is None or time.monotonic() - self.last < self.pause_s:
+        """Write the state if that is due."""
+        if self.path is None or not self.due():
             return
         began = time.monotonic()
         save(self.path, self.network, self.optimiser, state)
@@ -83,7 +91,8 @@ def save(
     """Write network, optimiser and position to one safetensors file."""
     tensors = {f"{NETWORK}{name}": value for name, value in network.state_dict().items()}
     tensors |= _optimiser_tensors(optimiser)
-    about = {"position": json.dumps(asdict(state)), "optimiser": type(optimiser).__name__}
+    told = replace(state, sums={name: float(total) for name, total in state.sums.items()})
+    about = {"position": json.dumps(asdict(told)), "optimiser": type(optimiser).__name__}
     write_tensors(tensors, path, about)
 
 

@@ -87,35 +87,24 @@ def sample_clicks(
     return np.array(signed, dtype=np.float32).reshape(-1, 3)
 
 
-def sample_batch(
-    masks: Tensor,
-    others: Tensor,
+def sample_slots(
+    mask: BoolMask,
+    others: NDArray[np.uint8],
     config: SamplingConfig,
-    generators: Sequence[np.random.Generator],
+    generator: np.random.Generator,
     n_max: int,
-) -> Tensor:
-    """``sample_clicks`` for each object of a batch.
+) -> Clicks:
+    """``sample_clicks`` in ``n_max`` rows, of which those without a click are zero.
 
-    Args:
-        masks, others: (B, 1, S, S) bool and uint8.
-        generators: one for each object, so that an object's clicks depend on nothing else.
-        n_max: the number of slots; the first click and a random choice of the rest are kept.
-    Returns:
-        (B, n_max, 3) float32 on the masks' device, padded with zeros.
+    Where there are more clicks, the first and a random choice of the others are kept.
+
     Raises:
-        InputError: if there is not one generator for each object, or no slot.
+        InputError: if there is no row.
     """
-    if len(generators) != len(masks) or n_max < 1:
-        raise InputError(
-            f"got {len(generators)} generators for {len(masks)} masks and {n_max} slots for "
-            "clicks; give one generator for each mask and at least one slot"
-        )
-    slots = np.zeros((len(masks), n_max, 3), dtype=np.float32)
-    arrays = zip(masks[:, 0].cpu().numpy(), others[:, 0].cpu().numpy(), generators, strict=True)
-    for slot, (mask, other, generator) in zip(slots, arrays, strict=True):
-        clicks = _thinned(sample_clicks(mask, other, config, generator), n_max, generator)
-        slot[: len(clicks)] = clicks
-    return torch.from_numpy(slots).to(masks.device)
+    if n_max < 1:
+        raise InputError(f"got {n_max} rows for clicks; give at least one")
+    clicks = _thinned(sample_clicks(mask, others, config, generator), n_max, generator)
+    return np.pad(clicks, ((0, n_max - len(clicks)), (0, 0)))
 
 
 def add_error_click(
@@ -142,20 +131,27 @@ def add_error_click(
 
 
 def add_error_clicks(
-    clicks: Tensor, predictions: Tensor, truths: Tensor, void: Tensor | None = None
+    clicks: Tensor,
+    predictions: Tensor,
+    truths: Tensor,
+    void: Tensor | None = None,
+    chosen: Sequence[bool] | None = None,
 ) -> Tensor:
-    """``add_error_click`` for each object of a batch.
+    """``add_error_click`` for each object of a batch, or for those that are chosen.
 
     Args:
         clicks: (B, K, 3) float32.
-        predictions, truths, void: (B, 1, S, S) bool.
+        predictions, truths, void: (B, 1, S, S) bool, on any device.
     Returns:
         (B, K, 3) on the clicks' device; the given tensor is left as it is.
     """
     absent = torch.zeros_like(truths) if void is None else void
     arrays = [maps[:, 0].cpu().numpy() for maps in (predictions, truths, absent)]
-    rows = zip(clicks.cpu().numpy(), *arrays, strict=True)
-    return torch.from_numpy(np.stack([add_error_click(*row) for row in rows])).to(clicks.device)
+    rows = clicks.cpu().numpy().copy()
+    for i, row in enumerate(zip(rows, *arrays, strict=True)):
+        if chosen is None or chosen[i]:
+            rows[i] = add_error_click(*row)
+    return torch.from_numpy(rows).to(clicks.device)
 
 
 def _negatives(

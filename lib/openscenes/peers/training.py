@@ -6,7 +6,8 @@ Ours: all of this; the paper takes its peers' numbers from their papers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -18,7 +19,8 @@ from torch import Tensor, nn
 from openscenes.data import crops
 from openscenes.data.examples import Example
 from openscenes.data.interactions import REFERENCE_PX
-from openscenes.data.samples import Batch
+from openscenes.data.loading import Clicks
+from openscenes.data.samples import Batch, Sample
 from openscenes.method.inference import RunContext
 from openscenes.method.training import Objective, TrainConfig, train
 from openscenes.networks.click_output import ClickOutput
@@ -28,7 +30,7 @@ from openscenes.peers.click_sampling import (
     SamplingConfig,
     add_error_clicks,
     extreme_points,
-    sample_batch,
+    sample_slots,
 )
 from openscenes.peers.losses import plain_cross_entropy
 from openscenes.settings import setting
@@ -74,11 +76,14 @@ def learn_clicks(
 
     def objective(module: nn.Module, batches: Sequence[Batch], epoch: int) -> dict[str, Tensor]:
         (batch,) = batches
-        clicks, previous = _clicks(peer, batch, simulation, epoch, context.fabric)
+        clicks, previous = batch.clicks, None
+        if simulation.iterative and epoch > 0:
+            clicks, previous = _on_errors(peer, batch, context.fabric)
         output = module(peer.inputs(batch.images, clicks, previous))
         return loss(output, batch.masks, batch.void, clicks)
 
-    return _fit(network, examples, objective, config, augmentation, context, folder, label)
+    clicks = partial(_simulated, simulation)
+    return _fit(network, examples, objective, config, augmentation, clicks, context, folder, label)
 
 
 def learn_refinement(
@@ -104,56 +109,63 @@ def learn_refinement(
         output = module(inputs, network.click_maps(inputs, clicks))
         return plain_cross_entropy(output, batch.masks, batch.void, clicks)
 
-    return _fit(network, examples, objective, config, augmentation, context, folder, label)
+    rounds = partial(_with_rounds, most_clicks)
+    return _fit(network, examples, objective, config, augmentation, rounds, context, folder, label)
 
 
 def _fit(
     network: nn.Module, examples: Sequence[Example], objective: Objective, config: TrainConfig,
-    augmentation: crops.Augmentation, context: RunContext, folder: Path | None, label: str,
+    augmentation: crops.Augmentation, clicks: Clicks, context: RunContext, folder: Path | None,
+    label: str,
 ) -> list[dict[str, float]]:  # fmt: skip
     """The one loop, over objects one by one."""
     groups = [(example,) for example in examples]
     return train(
         network, lambda _epoch: groups, objective, config, (augmentation,), context,
-        folder=folder, label=label,
+        clicks=clicks, folder=folder, label=label,
     )  # fmt: skip
 
 
-def _clicks(
-    peer: Any, batch: Batch, simulation: ClickSimulation, epoch: int, fabric: Fabric
-) -> tuple[Tensor, Tensor | None]:
-    """Clicks of one training step and the mask that they correct, if any."""
+def _simulated(simulation: ClickSimulation, sample: Sample, epoch: int) -> Sample:
+    """The sample with the clicks of one step, as far as they need no network.
+
+    ITIS, from the second epoch on: of some objects the first click alone, and how many clicks on
+    errors are still to come.
+    """
     if simulation.kind == "extremes":
-        slack = simulation.slack_px * batch.images.shape[-1] / REFERENCE_PX
-        generators = [torch.Generator().manual_seed(int(draw)) for draw in batch.draws]
-        return extreme_points(batch.masks, slack_px=slack, generators=generators), None
-    rngs = [np.random.default_rng(int(draw)) for draw in batch.draws]
-    others = batch.others * ~batch.masks
-    clicks = sample_batch(batch.masks, others, simulation.sampling, rngs, MOST_CLICKS)
+        slack = simulation.slack_px * len(sample.mask) / REFERENCE_PX
+        drawn, masks = torch.Generator().manual_seed(sample.draw), torch.from_numpy(sample.mask)
+        clicks = extreme_points(masks[None, None], slack_px=slack, generators=[drawn])
+        return replace(sample, clicks=clicks[0].numpy())
+    rng = np.random.default_rng(sample.draw)
+    free = sample_slots(sample.mask, sample.others, simulation.sampling, rng, MOST_CLICKS)
     if not simulation.iterative or epoch == 0:
-        return clicks, None
-    return _on_errors(peer, batch, clicks, simulation, rngs, fabric)
+        return replace(sample, clicks=free)
+    if rng.random() < simulation.restart:
+        free[1:] = 0
+    return replace(sample, clicks=free, rounds=int(rng.integers(simulation.most_errors + 1)))
 
 
-def _on_errors(
-    peer: Any, batch: Batch, clicks: Tensor, simulation: ClickSimulation,
-    rngs: list[np.random.Generator], fabric: Fabric,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """ITIS: start from one click, then click on the largest error, a random number of times."""
-    started = torch.zeros_like(clicks)
-    started[:, 0] = clicks[:, 0]
-    restarted = torch.tensor([rng.random() < simulation.restart for rng in rngs])
-    rounds = torch.tensor([int(rng.integers(simulation.most_errors + 1)) for rng in rngs])
-    restarted, rounds = restarted.to(clicks.device), rounds.to(clicks.device)
-    current = torch.where(restarted[:, None, None], started, clicks)
-    mask = torch.zeros_like(batch.masks)
-    for done in range(int(rounds.max())):
-        again = rounds > done
-        predicted = _predicted(peer, batch, current, mask, fabric)
-        mask = torch.where(again[:, None, None, None], predicted, mask)
-        more = add_error_clicks(current, mask, batch.masks, batch.void)
-        current = torch.where(again[:, None, None], more, current)
-    return current, mask
+def _with_rounds(most_clicks: int, sample: Sample, _epoch: int) -> Sample:
+    """The sample with one to ``most_clicks`` clicks to come on errors."""
+    rng = np.random.default_rng(sample.draw)
+    return replace(sample, rounds=1 + int(rng.integers(most_clicks)))
+
+
+def _on_errors(peer: Any, batch: Batch, fabric: Fabric) -> tuple[Tensor, Tensor]:
+    """ITIS: from the given clicks on, click on the largest error as often as each object's rounds.
+
+    A round waits for the device once, since nobody can click on an error before it is known.
+    """
+    clicks, mask = batch.clicks.cpu(), torch.zeros_like(batch.masks)
+    truths, void = batch.masks.cpu(), batch.void.cpu()
+    for done in range(max(batch.rounds)):
+        again = [rounds > done for rounds in batch.rounds]
+        predicted = _predicted(peer, batch, clicks.to(mask.device), mask, fabric)
+        asked = torch.tensor(again, device=mask.device)
+        mask = torch.where(asked[:, None, None, None], predicted, mask)
+        clicks = add_error_clicks(clicks, mask, truths, void, again)
+    return clicks.to(mask.device), mask
 
 
 def _predicted(peer: Any, batch: Batch, clicks: Tensor, previous: Tensor, fabric: Fabric) -> Tensor:
@@ -171,18 +183,18 @@ def _refinement_clicks(
 ) -> Tensor:
     """One to ``most_clicks`` clicks, each on the largest error of the mask before it."""
     size = batch.images.shape[-1]
-    clicks = torch.zeros(len(batch), most_clicks, 3, device=inputs.device)
-    rounds = torch.tensor(
-        [1 + int(np.random.default_rng(int(draw)).integers(most_clicks)) for draw in batch.draws]
-    ).to(inputs.device)
+    clicks = torch.zeros(len(batch), most_clicks, 3)
+    truths, void = batch.masks.cpu(), batch.void.cpu()
     network.eval()
     with torch.no_grad(), fabric.autocast():
         stages = network.encode(inputs)
         output = network.first(stages)
-        for done in range(int(rounds.max())):
+        for done in range(max(batch.rounds)):
             mask = enlarge(output.logits, (size, size)) > 0
-            more = add_error_clicks(clicks, mask, batch.masks, batch.void)
-            clicks = torch.where((rounds > done)[:, None, None], more, clicks)
-            output = network.refined(stages, network.click_maps(inputs, clicks))
+            again = [rounds > done for rounds in batch.rounds]
+            clicks = add_error_clicks(clicks, mask, truths, void, again)
+            if done + 1 < max(batch.rounds):
+                maps = network.click_maps(inputs, clicks.to(inputs.device))
+                output = network.refined(stages, maps)
     network.train()
-    return clicks
+    return clicks.to(inputs.device)
