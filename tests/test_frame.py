@@ -252,7 +252,9 @@ def test_no_value_is_ever_run(checkout, recorded, how):
     options = [*study, *(f"--{name.lower().replace('_', '-')}={ODD}" for name in more)]
     before = {path.name for path in checkout.iterdir()} | {"words"}
     assert recorded("plan", *words, **given) == [["openscenes", "plan", *options, f"--seeds={ODD}"]]
-    assert recorded("evolve", *words, **given) == [["openscenes", "evolve", f"--log={ODD}", *study]]
+    assert recorded("evolve", *words, **given) == [
+        ["openscenes", "evolve", f"--log={ODD}", *study, f"--initial={ODD}"]
+    ]
     assert recorded("data", *words, **given) == [["openscenes", "data", *study[:2], ODD]]
     assert recorded("dry-run", *words, **given) == [["openscenes", "dry-run", study[-1]]]
     assert len(recorded("tables", *words, **given)) == 1 + len(TABLES)

@@ -276,7 +276,7 @@ def test_decisions_that_cannot_be_written_are_refused(versions: Versions, monkey
     candidate(versions, "b", "a")
     before = (versions.folder / "history.jsonl").read_bytes()
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     for module, name in ((lines, "_write_all"), (FileLock, "acquire")):

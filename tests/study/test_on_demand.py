@@ -8,7 +8,7 @@ from openscenes.errors import InputError
 from openscenes.study.options import profile_named
 from openscenes.study.plan import costs
 from openscenes.study.plan import on_demand as module
-from openscenes.study.plan.costs import NETWORKS, SUSTAINED_FLOPS, Cost
+from openscenes.study.plan.costs import SUSTAINED_FLOPS, Cost
 from openscenes.study.plan.on_demand import (
     announcement,
     lesson_study,
@@ -19,6 +19,7 @@ from openscenes.study.plan.on_demand import (
 from openscenes.study.profiles import PAPER
 from openscenes.study.runs import recipes
 from openscenes.study.runs.runs import find
+from openscenes.study.runs.shapes import NETWORKS
 
 INITIAL = recipes.initial("voc", 0)
 EVOLVED = recipes.evolved(INITIAL, "cityscapes", recipes.FULL)
