@@ -283,7 +283,7 @@ def test_a_file_is_read_once_until_it_changes(network, file):
 
 
 def test_what_a_run_writes_can_be_asked(network, tmp_path):
-    profile = SimpleNamespace(crop=CROP, clicks=CLICKS)
+    profile = SimpleNamespace(crop=CROP, clicks=CLICKS, data="a test")
     study = SimpleNamespace(profile=profile)
     model = Model("abc", tmp_path, "demo seed 0 initial voc")
     runs.keep(study, model, network, {}, [], 1.0)

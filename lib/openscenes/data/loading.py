@@ -83,7 +83,7 @@ class Loader:
         }  # fmt: skip
         self._loader: Any = torch.utils.data.DataLoader(
             cast(Any, crop_set), batch_sampler=cast(Any, self._batches), num_workers=workers,
-            collate_fn=_as_it_is, pin_memory=pinned,
+            collate_fn=_as_it_is, pin_memory=pinned and torch.cuda.is_available(),
             generator=torch.Generator(),  # otherwise it draws a seed from the global one
             **(several if workers else {}),
         )  # fmt: skip
