@@ -15,6 +15,9 @@ MICRO_BATCH ?=
 DEVICES_PER_MODEL ?=
 INITIAL ?=
 DEXTR ?=
+# Where: so many processes here, or a Dask scheduler's address, or a file that describes a cluster.
+WORKERS ?=
+CLUSTER ?=
 # Which data `make data` fetches into DATA, such as SETS="voc sbd coco-val".
 SETS ?=
 # Rates of another machine for `make plan`, such as ASSUME=h200.json.
@@ -33,7 +36,7 @@ PYTHON3 ?= python3 python3.13 python3.12 python3.11
 # A value may hold anything, blanks, quotes, $(shell ...): it is taken as it is and reaches a recipe
 # by the environment, as "$$DATA", so that neither make nor the shell runs a word of it.
 $(foreach name,PROFILE DATA SEEDS DEVICE PRECISION DETERMINISTIC MICRO_BATCH DEVICES_PER_MODEL \
-	INITIAL DEXTR SETS ASSUME LOG LAB EVOLVE FUZZ PYTHON3,\
+	INITIAL DEXTR WORKERS CLUSTER SETS ASSUME LOG LAB EVOLVE FUZZ PYTHON3,\
 	$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 $(foreach name,VIRTUAL_ENV CONDA_PREFIX,$(eval override $(name) := $$(value $(name))))
 
@@ -61,6 +64,8 @@ STUDY = --profile="$$PROFILE" --data="$$DATA" --device="$$DEVICE"
 OPTIONS = $(STUDY) --precision="$$PRECISION" --deterministic="$$DETERMINISTIC" \
 	--micro-batch="$$MICRO_BATCH" --devices-per-model="$$DEVICES_PER_MODEL" \
 	--initial="$$INITIAL" --dextr="$$DEXTR"
+
+PLACE = --workers="$$WORKERS" --cluster="$$CLUSTER"
 
 TABLES = table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures
 
@@ -99,11 +104,11 @@ data: $(ENVIRONMENT) ## say which data sets DATA lacks; SETS="voc sbd coco weigh
 dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about an hour on two cores)
 	$(PYTHON) -m openscenes dry-run --device="$$DEVICE"
 
-tables: models ## train what is missing and make every table and figure below (safe with -j2)
-	@$(MAKE) --no-print-directory $(TABLES)
+tables: $(ENVIRONMENT) ## train what is missing and make every table and figure below (paper: without 4+)
+	$(PYTHON) -m openscenes table $(OPTIONS) --seeds="$$SEEDS" $(PLACE)
 
 models: $(ENVIRONMENT) ## train and score all that the tables need, as many side by side as there are cores
-	$(PYTHON) -m openscenes models $(OPTIONS) --seeds="$$SEEDS"
+	$(PYTHON) -m openscenes models $(OPTIONS) --seeds="$$SEEDS" $(PLACE)
 
 table-1: ## Table 1: every system after three clicks, and the clicks that each needs (NoC)
 table-2: ## Table 2: a sequence of three scenes, beside fine-tuned systems
@@ -115,7 +120,7 @@ table-6: ## Table 6: how much ground truth the initial model needs
 table-7: ## Table 7: evolving on more and more of one scene
 figures: ## Figures 3 and 4: the framework on one object, masks before and after IPT
 $(TABLES): $(ENVIRONMENT)
-	$(PYTHON) -m openscenes table $(subst -,_,$(@:table-%=%)) $(OPTIONS) --seeds="$$SEEDS"
+	$(PYTHON) -m openscenes table $(subst -,_,$(@:table-%=%)) $(OPTIONS) --seeds="$$SEEDS" $(PLACE)
 
 lessons: $(ENVIRONMENT) ## run the lessons and keep their pages in reports/notebooks
 	$(PYTHON) -m openscenes lessons $(OPTIONS)

@@ -217,14 +217,16 @@ def recorded(checkout, request):
 def test_the_variables_reach_the_tables(recorded):
     none = ("precision", "deterministic", "micro-batch", "devices-per-model", "initial", "dextr")
     unused = [f"--{name}=" for name in none]
+    place = ["--workers=", "--cluster="]
     options = ["--profile=demo", "--data=", "--device=auto", *unused, "--seeds=1"]
-    models, *tables = recorded("tables")
-    assert models == ["openscenes", "models", *options]
-    assert tables == [["openscenes", "table", key, *options] for key in TABLES.values()]
+    assert recorded("tables") == [["openscenes", "table", *options, *place]]
+    assert recorded("models") == [["openscenes", "models", *options, *place]]
+    for target, key in TABLES.items():
+        assert recorded(target) == [["openscenes", "table", key, *options, *place]]
     chosen = ("PROFILE=study", "DATA=/some where/data", "SEEDS=3", "DEVICE=cuda")
     study = ["--profile=study", "--data=/some where/data", "--device=cuda"]
     options = [*study, *unused, "--seeds=3"]
-    assert recorded("table-4", *chosen) == [["openscenes", "table", "4", *options]]
+    assert recorded("table-4", *chosen) == [["openscenes", "table", "4", *options, *place]]
     assert recorded("plan", *chosen) == [["openscenes", "plan", *options]]
     sets = ("SETS=voc coco-val", *chosen)
     data = ["openscenes", "data", "--profile=study", "--data=/some where/data", "voc coco-val"]
@@ -244,7 +246,19 @@ ODD = (
 def test_no_value_is_ever_run(checkout, recorded, how):
     more = ("PRECISION", "DETERMINISTIC", "MICRO_BATCH", "DEVICES_PER_MODEL", "INITIAL", "DEXTR")
     values = dict.fromkeys(
-        ("PROFILE", "DATA", "SEEDS", "DEVICE", *more, "SETS", "LOG", "PYTHON3"), ODD
+        (
+            "PROFILE",
+            "DATA",
+            "SEEDS",
+            "DEVICE",
+            *more,
+            "WORKERS",
+            "CLUSTER",
+            "SETS",
+            "LOG",
+            "PYTHON3",
+        ),
+        ODD,
     )
     words = [f"{name}={value}" for name, value in values.items()] if how == "argument" else []
     given = values if how == "environment" else {}
@@ -257,7 +271,8 @@ def test_no_value_is_ever_run(checkout, recorded, how):
     ]
     assert recorded("data", *words, **given) == [["openscenes", "data", *study[:2], ODD]]
     assert recorded("dry-run", *words, **given) == [["openscenes", "dry-run", study[-1]]]
-    assert len(recorded("tables", *words, **given)) == 1 + len(TABLES)
+    place = [f"--seeds={ODD}", f"--workers={ODD}", f"--cluster={ODD}"]
+    assert recorded("tables", *words, **given) == [["openscenes", "table", *options, *place]]
     assert {path.name for path in checkout.iterdir()} == before
 
 

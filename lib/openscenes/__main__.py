@@ -111,13 +111,17 @@ def _parser() -> argparse.ArgumentParser:
     evolve_command.add_parser(commands).set_defaults(extra="study")
     for exchange in exchange_command.add_parsers(commands):
         exchange.set_defaults(extra="study")
-    table = commands.add_parser("table", help="train what a table needs, then make the table")
-    table.add_argument("key", type=_key, help="1 to 7, 4+ (or 4-plus), or figures")
+    table = commands.add_parser("table", help="train what tables need, then make the tables")
+    table.add_argument(
+        "keys", nargs="*", type=_key, help="1 to 7, 4+ (or 4-plus), figures; all by default"
+    )
     _add_study(table)
+    _add_place(table)
     table.add_argument("--reports", type=folder_of, default=None, help="default: reports/")
     table.set_defaults(run=_table, extra="study", in_checkout=True)
     models = commands.add_parser("models", help="train and score all that the tables need")
     _add_study(models)
+    _add_place(models)
     models.set_defaults(run=_models, extra="study")
     lessons = commands.add_parser("lessons", help="run the lessons and keep their pages")
     _add_study(lessons, seeds=False)
@@ -161,6 +165,17 @@ def _add_study(command: argparse.ArgumentParser, *, seeds: bool = True) -> None:
     command.add_argument("--dextr", default="", help="DEXTR's published weights to begin with")
 
 
+def _add_place(command: argparse.ArgumentParser) -> None:
+    """Where the tasks of a study run."""
+    command.add_argument("--workers", default="", help="processes here; default: what fits")
+    command.add_argument(
+        "--cluster", default="", help="tcp://host:8786 of a Dask scheduler, or a cluster's file"
+    )
+    command.add_argument(
+        "--dashboard", action="store_true", help="show what Dask does in a browser (needs bokeh)"
+    )
+
+
 def _spelled(parsed: argparse.Namespace) -> str:
     """The profile with the options of the command line (``study.options``)."""
     from openscenes.study.options import OPTIONS, spelled
@@ -180,29 +195,31 @@ def _key(word: str) -> str:
 def _table(parsed: argparse.Namespace) -> int:
     from openscenes.study.runs import finished
 
-    request = finished.Request(
-        parsed.key, parsed.profile, parsed.data, parsed.seeds, parsed.device, parsed.reports
-    )
-    pages = finished.pages(request.name())
-    if pages is None:
-        return _make_table(parsed)
-    print(f"table {parsed.key}: code, data and settings are those that made it; it stands in")
-    print("\n".join(str(path) for path in pages if path.suffix in (".md", ".ipynb")))
-    return 0
+    left = []
+    for key in dict.fromkeys(parsed.keys or finished.keys_of(parsed.profile)):
+        request = finished.Request(
+            key, parsed.profile, parsed.data, parsed.seeds, parsed.device, parsed.reports
+        )
+        if (pages := finished.pages(request.name())) is None:
+            left.append(key)
+            continue
+        print(f"table {key}: code, data and settings are those that made it; it stands in")
+        print("\n".join(str(path) for path in pages if path.suffix in (".md", ".ipynb")))
+    return _make_tables(left, parsed) if left else 0
 
 
-def _make_table(parsed: argparse.Namespace) -> int:
+def _make_tables(keys: Sequence[str], parsed: argparse.Namespace) -> int:
     # Before torch is imported: what it sets later does not reach every pool of threads, and a
     # backward pass on two threads gives other last bits than one on one (see cpu_threads).
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from openscenes.study import command
+    from openscenes.study.graph.wanted import Place
 
-    return command.make_table(
-        parsed.key,
+    return command.make_tables(
+        keys,
         profile=parsed.profile,
-        data=parsed.data,
         seeds=parsed.seeds,
-        device=parsed.device,
+        place=Place.of(parsed),
         reports=parsed.reports,
     )
 
@@ -217,10 +234,9 @@ def _models(parsed: argparse.Namespace) -> int:
         return 0
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for tables
     from openscenes.study import command
+    from openscenes.study.graph.wanted import Place
 
-    return command.make_models(
-        profile=parsed.profile, data=parsed.data, seeds=parsed.seeds, device=parsed.device
-    )
+    return command.make_models(profile=parsed.profile, seeds=parsed.seeds, place=Place.of(parsed))
 
 
 def _lessons(parsed: argparse.Namespace) -> int:

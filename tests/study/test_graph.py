@@ -1,12 +1,7 @@
-"""What is trained for a table, in which order, how many at once, and what is not done twice."""
+"""What a command does, as a graph of tasks: what waits for what, what comes first, what is left."""
 
 import os
 import pickle
-import subprocess
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +9,13 @@ import pytest
 
 from openscenes.data.datasets.layout import DamagedFile
 from openscenes.errors import OpenScenesError
-from openscenes.paths import PROJECT
-from openscenes.study.graph import prepare as scheduler
-from openscenes.study.graph.prepare import (
-    Scoring,
-    Training,
-    _by_model,
-    _ready,
-    prepare,
-    workers_here,
-)
+from openscenes.study.experiments.registry import EXPERIMENTS
+from openscenes.study.graph import tasks, wanted, worker, workers
+from openscenes.study.graph.page import Page
+from openscenes.study.graph.prepare import FAILED, in_order, prepare
+from openscenes.study.graph.tasks import PseudoMasks, Scoring, Training, chain_costs, tasks_of
+from openscenes.study.graph.wanted import Place, Wanted, scores_digest
+from openscenes.study.graph.workers import slots_here, workers_here
 from openscenes.study.options import profile_named
 from openscenes.study.runs.data import Study, open_study
 from openscenes.study.runs.recipes import evolved, in_parts, initial, peer
@@ -32,6 +24,7 @@ from openscenes.study.scores.evaluation import Evaluation
 
 FIRST = initial("voc+sbd", 0)
 SECOND = evolved(FIRST, "coco", "st")
+OBJECTS = {"voc": 10, "voc+sbd": 10, "cityscapes": 10, "coco": 10}
 
 
 @pytest.fixture(scope="module")
@@ -39,196 +32,204 @@ def study() -> Study:
     return open_study(profile_named("smoke"), None, "cpu")
 
 
-@pytest.fixture
-def alone(study: Study) -> Study:
-    """As if the machine had one core, so that everything happens in this process."""
-    return replace(study, profile=replace(study.profile, cpu_threads=0))
+def graph_of(study: Study, evaluations, pages=None):
+    return tasks_of(study.profile, evaluations, pages or {})
 
 
-def test_jobs_share_the_cores(study: Study, alone: Study, monkeypatch) -> None:
-    monkeypatch.setattr(scheduler, "_memory_gib", lambda: float("inf"))
+def test_workers_share_the_cores(study: Study, monkeypatch) -> None:
+    monkeypatch.setattr(workers, "memory_gib", lambda: float("inf"))
+    alone = replace(study, profile=replace(study.profile, cpu_threads=0))
     assert workers_here(study) == os.cpu_count()
     assert workers_here(alone) == 1
+    assert len(slots_here(study, [FIRST], asked=5)) == 5
 
 
-@pytest.mark.parametrize(("memory_gib", "jobs"), [(0.5, 1), (4.0, 2), (7.9, 3), (64.0, 4)])
-def test_no_more_jobs_begin_than_memory_holds(study: Study, monkeypatch, memory_gib, jobs) -> None:
-    monkeypatch.setattr(scheduler, "_memory_gib", lambda: memory_gib)
+@pytest.mark.parametrize(("times", "n"), [(0.5, 1), (2.1, 2), (3.9, 3), (64.0, 4)])
+def test_no_more_workers_begin_than_memory_holds(study: Study, monkeypatch, times, n) -> None:
+    (need,) = workers.largest_needs(study, [FIRST]).values()
+    monkeypatch.setattr(workers, "memory_gib", lambda: times * need)
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    assert study.profile.job_gib == 2.0
-    assert workers_here(study) == jobs
+    assert workers_here(study, [FIRST]) == n
 
 
-def test_a_task_is_ready_when_its_parent_neither_waits_nor_runs() -> None:
-    steps = in_parts(FIRST, "coco", 2, "st")
-    first, one, two, other = map(Training, (FIRST, *steps, peer("DEXTR", 0)))
-    scoring = Scoring((Evaluation(FIRST, "coco"),))
-    assert _ready([first, one, two, other], []) == [first, other]
-    assert _ready([one, two, scoring], [first]) == [scoring]
-    assert _ready([one, two], []) == [one]
-    assert _ready([two], []) == [two]
-    assert _ready([], [first]) == []
+def test_gpus_are_named_as_cuda_names_them(monkeypatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,7")
+    assert workers.visible_gpus("auto") == ["4", "5", "7"]
+    assert workers.visible_gpus("cuda:2") == ["7"]
+    slot = workers.Slot({}, ("5", "7"))
+    assert slot.environment() == {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "5,7"}
 
 
-def test_what_many_wait_for_begins_first() -> None:
-    lonely, scoring = Training(peer("DEXTR", 0)), Scoring((Evaluation(FIRST, "coco"),))
-    first, second = initial("voc", 0), initial("voc+sbd", 0)
-    heirs = [
-        Training(step)
-        for step in (*in_parts(first, "coco", 2, "st"), *in_parts(second, "coco", 4, "st"))
-    ]
-    waiting = [scoring, lonely, Training(first), Training(second), *heirs]
-    assert _ready(waiting, []) == [Training(second), Training(first), lonely, scoring]
+def test_every_task_comes_after_what_it_waits_for(study: Study) -> None:
+    asked = {key: one.evaluations(study.profile, 2) for key, one in EXPERIMENTS.items()}
+    pages = {Page(key): tuple(group) for key, group in asked.items()}
+    graph, seen = graph_of(study, (), pages), set()
+    for task, before in graph.items():
+        assert seen.issuperset(before)
+        seen.add(task)
+        if isinstance(task, Training) and task.recipe.parent is not None:
+            assert Training(task.recipe.parent) in before
+    assert {task.key for task in graph if isinstance(task, Page)} == set(EXPERIMENTS)
 
 
-def test_evaluations_of_one_model_are_one_task() -> None:
+def test_evaluations_of_one_model_are_one_task(study: Study) -> None:
     asked = [
         Evaluation(FIRST, "coco"), Evaluation(SECOND, "coco"), Evaluation(FIRST, "voc"),
         Evaluation(FIRST, "coco"),
     ]  # fmt: skip
-    assert _by_model(asked) == [(asked[0], asked[2]), (asked[1],)]
+    scorings = [task for task in graph_of(study, asked) if isinstance(task, Scoring)]
+    assert scorings == [Scoring((asked[0], asked[2])), Scoring((asked[1],))]
 
 
-def test_parents_are_trained_first_and_then_every_score_is_computed(
-    alone: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_variants_that_learn_from_the_same_masks_share_them(study: Study) -> None:
+    steps = [evolved(FIRST, "coco", v) for v in ("st", "st+fa", "st+ipt", "st+ipt+fa")]
+    graph = graph_of(study, [Evaluation(step, "coco") for step in steps])
+    shared = [task for task in graph if isinstance(task, PseudoMasks)]
+    assert [task.step for task in shared] == [steps[0], steps[2]]
+    assert graph[Training(steps[1])] == (Training(FIRST), shared[0])
+    assert graph[Training(steps[3])] == (Training(FIRST), shared[1])
+
+
+def test_the_longest_chain_comes_first(study: Study) -> None:
+    lonely, heirs = peer("DEXTR", 0), in_parts(initial("voc", 0), "coco", 4, "st")
+    graph = graph_of(study, [Evaluation(one, "coco") for one in (lonely, *heirs)])
+    chains = chain_costs(study.profile, graph, OBJECTS)
+    ranked = [task for task in sorted(graph, key=lambda task: -chains[task])]
+    assert ranked[0] == Training(initial("voc", 0))
+    assert all(chains[parent] > chains[task] for task, before in graph.items() for parent in before)
+
+
+def test_parents_are_trained_first_and_then_every_score_is_computed(study: Study) -> None:
     evaluations = [Evaluation(SECOND, "coco"), Evaluation(SECOND, "voc"), Evaluation(FIRST, "coco")]
-    scored, real = [], scheduler.score
-
-    def counting(study: Study, evaluation: Evaluation) -> object:
-        scored.append(evaluation)
-        return real(study, evaluation)
-
-    monkeypatch.setattr(scheduler, "score", counting)
-    lines = list(prepare(alone, evaluations, None, "cpu"))
-    ready = [line.split(" (")[0] for line in lines if line.startswith("ready")]
+    lines = list(prepare(study, evaluations))
+    ready = [line.split(" (")[0] for line in lines if line.startswith("ready: smoke")]
     # another test may have trained them already
-    wanted = [f"ready: smoke seed 0 {recipe.words()}" for recipe in (FIRST, SECOND)]
-    assert ready == wanted[2 - len(ready) :]
-    assert lines[len(ready) :] == [
-        f"scored: {SECOND.words()} seed 0", f"scored: {FIRST.words()} seed 0",
-    ]  # fmt: skip
-    assert sorted(map(repr, scored)) == sorted(map(repr, evaluations))
-    assert list(prepare(alone, evaluations, None, "cpu")) == []
-    assert len(scored) == 3
+    wanted_lines = [f"ready: smoke seed 0 {recipe.words()}" for recipe in (FIRST, SECOND)]
+    assert ready == wanted_lines[2 - len(ready) :]
+    scored = [line for line in lines if line.startswith("scored: ")]
+    assert sorted(scored) == sorted(f"scored: {r.words()} seed 0" for r in (FIRST, SECOND))
+    assert list(prepare(study, evaluations)) == []
 
 
-def test_models_that_were_removed_are_trained_again(alone: Study) -> None:
+def test_models_that_were_removed_are_trained_again(study: Study) -> None:
     lonely = initial("voc", 64)
     evaluations = [Evaluation(lonely, "coco")]
-    list(prepare(alone, evaluations, None, "cpu"))
-    find(alone, lonely).weights.unlink()
-    assert len(list(prepare(alone, evaluations, None, "cpu"))) == 2
-    assert find(alone, lonely).is_trained
+    list(prepare(study, evaluations))
+    find(study, lonely).weights.unlink()
+    assert len(list(prepare(study, evaluations))) == 2
+    assert find(study, lonely).is_trained
 
 
-def test_what_decides_a_score_is_prepared_again(alone: Study) -> None:
+def test_what_decides_a_score_is_prepared_again(study: Study) -> None:
     asked = [Evaluation(FIRST, "coco")]
-    digests = {scheduler._digest(alone, asked)}
-    digests.add(scheduler._digest(alone, [replace(asked[0], clipped=True)]))
-    digests.add(scheduler._digest(alone, [replace(asked[0], user="human")]))
-    digests.add(scheduler._digest(alone, [replace(asked[0], where="voc")]))
-    digests.add(scheduler._digest(alone, [Evaluation(initial("voc", 0), "coco")]))
-    inference = replace(alone.profile.inference, threshold=0.4)
-    profile = replace(alone.profile, inference=inference,
-                      reasons={**alone.profile.reasons, "inference": "test"})  # fmt: skip
-    digests.add(scheduler._digest(replace(alone, profile=profile), asked))
+    digests = {scores_digest(study, asked)}
+    digests.add(scores_digest(study, [replace(asked[0], clipped=True)]))
+    digests.add(scores_digest(study, [replace(asked[0], user="human")]))
+    digests.add(scores_digest(study, [replace(asked[0], where="voc")]))
+    digests.add(scores_digest(study, [Evaluation(initial("voc", 0), "coco")]))
+    inference = replace(study.profile.inference, threshold=0.4)
+    profile = replace(study.profile, inference=inference,
+                      reasons={**study.profile.reasons, "inference": "test"})  # fmt: skip
+    digests.add(scores_digest(replace(study, profile=profile), asked))
     assert len(digests) == 6
 
 
-def test_side_by_side_no_child_starts_before_its_parent_is_there(
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_follows_from_a_failure_is_left_out_and_all_else_is_done(
+    study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Threads stand for the processes, whose start takes seconds."""
-    events: list[tuple[str, str]] = []
-
-    def work(where: object, task: Training) -> str:
-        events.append(("begin", task.recipe.words()))
-        time.sleep(0.01)
-        events.append(("end", task.recipe.words()))
-        return f"ready: {task.recipe.words()}"
-
-    monkeypatch.setattr(scheduler, "_in_process", work)
-    monkeypatch.setattr(scheduler, "ProcessPoolExecutor", lambda n, *_, **__: ThreadPoolExecutor(n))
-    steps = in_parts(FIRST, "coco", 3, "st")
-    recipes = (FIRST, *steps, SECOND, peer("DEXTR", 0), peer("ITIS", 0))
-    lines = list(scheduler._side_by_side(list(map(Training, recipes)), 2, ("smoke", None, "cpu")))
-    assert sorted(lines) == sorted(f"ready: {recipe.words()}" for recipe in recipes)
-    for recipe in recipes:
-        if recipe.parent is not None:
-            begun = events.index(("begin", recipe.words()))
-            assert events.index(("end", recipe.parent.words())) < begun
-    n_running, most = 0, 0
-    for kind, _ in events:
-        n_running += 1 if kind == "begin" else -1
-        most = max(most, n_running)
-    assert most == 2
-
-
-def test_a_worker_opens_its_study_once(alone: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[object] = []
-    monkeypatch.setattr(scheduler, "open_study", lambda *where: opened.append(where) or alone)
-    monkeypatch.setattr(scheduler, "_opened", {})
-    asked = []
-    for _ in range(2):
-        scheduler._in_process(("smoke", None, "cpu"), lambda study: asked.append(study) or "")
-    assert len(opened) == 1
-    assert asked == [alone, alone]
-
-
-def test_a_workers_mistake_comes_back_as_its_sentence(
-    alone: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What cannot be read by the other process would end as a broken pool."""
     damage = DamagedFile("image missing", Path("a.png"), "no such file")
-    monkeypatch.setattr(scheduler, "_opened", {("smoke", None, "cpu"): alone})
+    lonely = peer("DEXTR", 0)
+
+    def train(_study: Study, recipe):
+        if recipe == FIRST:
+            raise damage
+        raise OpenScenesError("of another")
+
+    monkeypatch.setattr(tasks, "train", train)
+    graph = graph_of(study, [Evaluation(SECOND, "coco"), Evaluation(lonely, "coco")])
+    assert [task for task, _ in in_order(study, graph)] == [Training(FIRST), Training(lonely)]
+    monkeypatch.setattr(wanted, "still_to_do", lambda _study, graph: graph)
+    lines = []
+    with pytest.raises(DamagedFile, match="image missing"):
+        lines += list(prepare(study, [Evaluation(SECOND, "coco"), Evaluation(lonely, "voc")]))
+
+
+def test_a_failing_tasks_line_begins_alike(study: Study, monkeypatch) -> None:
+    from openscenes.study.graph.prepare import _told
+
+    planned = Wanted((Evaluation(FIRST, "coco"),))(study)
+    outcomes = [(Training(FIRST), OpenScenesError("why")), (Training(SECOND), "ready: x")]
+    lines = []
+    with pytest.raises(OpenScenesError, match="why"):
+        for _, line in _told(planned, outcomes):
+            lines.append(line)
+    assert lines == [f"{FAILED}{FIRST.words()} seed 0: why", "ready: x"]
+
+
+class _Worker:
+    """Stands for Dask's, which takes what a task tells."""
+
+    name = 3
+
+    def __init__(self) -> None:
+        self.events: list[object] = []
+
+    def log_event(self, topic: str, message: object) -> None:
+        self.events.append((topic, message))
+
+
+@pytest.fixture
+def in_a_worker(study: Study, monkeypatch, tmp_path):
+    """Run a task as a worker would; what it told."""
+    (tmp_path / "workers").mkdir()
+    (tmp_path / "workers" / "token").touch()
+    where = worker.Where(
+        "smoke", None, "cpu", tmp_path, "token", worker.code_of_package(), worker.torch.__version__
+    )
+    dask_worker, opened = _Worker(), []
+    monkeypatch.setattr(worker, "get_worker", lambda: dask_worker)
+    monkeypatch.setattr(worker, "open_study", lambda *given: opened.append(given) or study)
+    monkeypatch.setattr(worker, "_opened", {})
+    monkeypatch.setenv("OPENSCENES_CACHE", os.environ["OPENSCENES_CACHE"])
+    return where, dask_worker.events, opened
+
+
+def test_a_worker_opens_its_study_once_and_tells_what_it_does(study, in_a_worker) -> None:
+    where, events, opened = in_a_worker
+    for _ in range(2):
+        assert worker.in_worker(where, lambda given: given is study) is True
+    assert len(opened) == 1
+    assert events[0] == ("token", ["3", "", 0, 0])
+
+
+def test_a_workers_mistake_comes_back_as_its_sentence(in_a_worker) -> None:
+    """What the other process cannot read would be an error of Dask's."""
+    damage = DamagedFile("image missing", Path("a.png"), "no such file")
 
     def task(_study: Study) -> str:
         raise damage
 
     with pytest.raises(OpenScenesError) as caught:
-        scheduler._in_process(("smoke", None, "cpu"), task)
+        worker.in_worker(in_a_worker[0], task)
     returned = pickle.loads(pickle.dumps(caught.value))
     assert isinstance(returned, OpenScenesError)
     assert str(returned) == str(damage)
 
 
-def test_a_worker_that_the_system_ended_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Ended(ThreadPoolExecutor):
-        def __init__(self, n_jobs: int, _context: object, **_options: object) -> None:
-            super().__init__(n_jobs)
-
-    def ended(_where: object, _task: object) -> str:
-        raise BrokenProcessPool("A process in the process pool was terminated abruptly")
-
-    monkeypatch.setattr(scheduler, "ProcessPoolExecutor", Ended)
-    monkeypatch.setattr(scheduler, "_in_process", ended)
-    tasks = [scheduler.Training(initial("voc", seed)) for seed in range(2)]
-    with pytest.raises(OpenScenesError, match="ended by the system.* goes on where it was"):
-        list(scheduler._side_by_side(tasks, 2, ("smoke", None, "cpu")))
-
-
-WAITING = """
-import os, time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from openscenes.study.graph.prepare import _end_with_parent
-with ProcessPoolExecutor(1, get_context("spawn"), initializer=_end_with_parent) as pool:
-    print(pool.submit(os.getpid).result(), flush=True)
-    time.sleep(600)
-"""
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"token": "another"}, "does not see the cache .* a folder that all machines share"),
+        ({"code": "0"}, "has other code of openscenes"),
+        ({"torch": "1.0"}, "has torch .* and this command 1.0"),
+    ],
+    ids=["cache", "code", "torch"],
+)
+def test_a_worker_that_is_another_refuses(in_a_worker, change, said) -> None:
+    with pytest.raises(OpenScenesError, match=said):
+        worker.in_worker(replace(in_a_worker[0], **change), lambda _: "")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="asks the system for a process by its number")
-def test_a_worker_ends_when_its_parent_is_killed() -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONPATH": str(PROJECT / "lib")},
-    )  # fmt: skip
-    worker = int(parent.stdout.readline())
-    parent.kill()
-    parent.communicate()
-    with pytest.raises(ProcessLookupError):
-        for _ in range(600):
-            os.kill(worker, 0)
-            time.sleep(0.05)
+def test_a_place_counts_its_workers() -> None:
+    with pytest.raises(OpenScenesError, match="workers is 0; give a whole number"):
+        Place(workers=0)

@@ -1,192 +1,135 @@
-"""Training all that a table needs: initial models first, then what evolves from them, in parallel.
-
-Small networks use a second core badly but a second process well. Each training takes the
-profile's number of threads, whatever else runs, so that its numbers do not depend on how many
-others train beside it.
-"""
+"""All that a command wants done: in this process where one suffices, else on Dask workers."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
-from pathlib import Path
-from threading import Thread
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
 
 from openscenes.errors import OpenScenesError
-from openscenes.kept import keep, kept
+from openscenes.kept import keep
 from openscenes.paths import cache_dir
-from openscenes.study.options import profile_named
-from openscenes.study.runs.code_digest import code_digest
-from openscenes.study.runs.data import Study, open_study, validation
-from openscenes.study.runs.recipes import Recipe
-from openscenes.study.runs.runs import find, train
-from openscenes.study.runs.store import digest_of
-from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
+from openscenes.study.graph.tasks import (
+    Graph,
+    Task,
+    Training,
+)
+from openscenes.study.graph.wanted import Outcome, Place, Planned, Wanted
+from openscenes.study.graph.workers import slots_here
+from openscenes.study.runs.data import Study
+from openscenes.study.scores.evaluation import Evaluation
 
-_CODE = (score,)  # what decides a score
+if TYPE_CHECKING:
+    from openscenes.study.graph.worker import Where
+
+FAILED = "failed: "  # begins the line of a task that failed
 
 
-def prepare(
-    study: Study, evaluations: Sequence[Evaluation], data: Path | None, device: str
-) -> Iterator[str]:
-    """Train every model that is missing, parents first, then compute every score.
+def prepare(study: Study, evaluations: Sequence[Evaluation]) -> Iterator[str]:
+    """Train and score all that is missing, in this process; a line of text for each task.
 
-    A line of text for each.  What was prepared once is cached by all that decides it, so
-    that a second call does nothing.
+    What was prepared once is noted with all that decides it: a second call does nothing.
     """
-    done = cache_dir() / "prepared" / f"{_digest(study, evaluations)}.json"
-    missing = [r for r in recipes_of(evaluations) if not find(study, r).is_trained]
-    if not missing and kept(done) is not None:
+    planned = Wanted(tuple(evaluations))(study)
+    yield from (text for _, text in _told(planned, in_order(study, planned.graph)))
+
+
+def done(study: Study, planned: Planned, place: Place) -> Iterator[tuple[Task, str]]:
+    """Do what is still to do on this machine; each task with its line."""
+    recipes = [task.recipe for task in planned.graph if isinstance(task, Training)]
+    slots = slots_here(study, recipes, place.device, place.workers)
+    slots = slots[: len(planned.graph)]
+    if len(slots) < 2:
+        yield from _told(planned, in_order(study, planned.graph))
         return
-    where = (study.profile.spelling or study.profile.name, data, device)
-    yield from _run(study, [Training(recipe) for recipe in missing], where)
-    if study.fabric.is_global_zero:
-        yield from _run(study, [Scoring(group) for group in _by_model(evaluations)], where)
-        keep(done, {"scores": len(evaluations)})
+    from openscenes.study.graph.by_dask import by_dask
+    from openscenes.study.graph.clusters import local_workers
+
+    spelling = study.profile.spelling or study.profile.name
+    with (
+        where_of(spelling, replace(place, device=study.fabric.device.type)) as where,
+        local_workers(slots, dashboard=place.dashboard) as client,
+    ):
+        outcomes = by_dask(client, where, planned.graph, planned.chains, planned.needs)
+        yield from _told(planned, outcomes)
 
 
-@dataclass(frozen=True)
-class Training:
-    """A model to train, once its parent is there."""
+def done_elsewhere(
+    spelling: str, wanted: Wanted, place: Place
+) -> Iterator[tuple[Task | None, str]]:
+    """The same on a cluster, whose workers also say what is still to do; first that, as a line.
 
-    recipe: Recipe
-
-    def __call__(self, study: Study) -> str:
-        """Train, or find trained meanwhile."""
-        made = train(study, self.recipe)
-        return f"ready: {made.label} (trained in {made.facts()['wall_s']:.0f} s)"
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """Evaluations of one model, which is then loaded by one process only."""
-
-    evaluations: tuple[Evaluation, ...]
-    recipe: None = None
-
-    def __call__(self, study: Study) -> str:
-        """Score, or find scored meanwhile."""
-        for evaluation in self.evaluations:
-            score(study, evaluation)
-        recipe = self.evaluations[0].recipe
-        return f"scored: {recipe.words()} seed {recipe.seed}"
-
-
-Task = Training | Scoring
-
-
-def _by_model(evaluations: Sequence[Evaluation]) -> list[tuple[Evaluation, ...]]:
-    groups: dict[Recipe, list[Evaluation]] = {}
-    for evaluation in evaluations:
-        groups.setdefault(evaluation.recipe, []).append(evaluation)
-    return [tuple(dict.fromkeys(group)) for group in groups.values()]
-
-
-def _digest(study: Study, evaluations: Sequence[Evaluation]) -> str:
-    scores = [
-        [e.where, e.kind, e.user, e.clipped, e.tta]
-        + [find(study, recipe).digest for recipe in e.needs()]
-        for e in evaluations
-    ]
-    sets = [validation(study, where).digest for where in sorted({e.where for e in evaluations})]
-    inference = [study.profile.inference, study.profile.ipt, study.profile.clicks]
-    return digest_of([scores, sets, inference, code_digest(*_CODE)])
-
-
-def workers_here(study: Study) -> int:
-    """How many trainings fit on this machine: on a CPU, as its cores and its memory allow."""
-    threads = study.profile.cpu_threads
-    if study.fabric.device.type != "cpu" or study.fabric.world_size > 1 or threads < 1:
-        return 1
-    by_cores = (os.cpu_count() or 1) // threads
-    by_memory = _memory_gib() / study.profile.job_gib
-    return max(1, int(min(by_cores, by_memory)))
-
-
-def _memory_gib() -> float:
-    """What the machine has; without a limit where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    except (AttributeError, ValueError, OSError):
-        return float("inf")
-
-
-def _run(study: Study, tasks: Sequence[Task], where: tuple[str, Path | None, str]) -> Iterator[str]:
-    """Do the tasks here, or side by side where the machine has room."""
-    n_jobs = min(len(tasks), workers_here(study))
-    if n_jobs > 1:
-        yield from _side_by_side(tasks, n_jobs, where)
-    else:
-        yield from (task(study) for task in tasks)
-
-
-def _side_by_side(
-    tasks: Sequence[Task], n_jobs: int, where: tuple[str, Path | None, str]
-) -> Iterator[str]:
-    """Work in fresh processes, each task as soon as the model that it starts from is there.
-
-    What a killed process leaves is resumed by the next call.
+    This machine then needs neither the data nor a GPU.
     """
-    waiting = list(tasks)
-    context = get_context("spawn")
-    with ProcessPoolExecutor(n_jobs, context, initializer=_end_with_parent) as pool:
-        running: dict[Future[str], Task] = {}
+    from openscenes.study.graph.by_dask import by_dask, planned_by
+    from openscenes.study.graph.clusters import cluster_workers
+
+    with (
+        where_of(spelling, place) as where,
+        cluster_workers(place.cluster, dashboard=place.dashboard) as client,
+    ):
+        planned = planned_by(client, where, wanted)
+        yield None, to_train(planned)
+        outcomes = by_dask(client, where, planned.graph, planned.chains, planned.needs)
+        yield from _told(planned, outcomes)
+
+
+def to_train(planned: Planned) -> str:
+    """One line: how many models are still to be trained."""
+    return f"models to train: {planned.to_train} of {planned.models}"
+
+
+def in_order(study: Study, graph: Graph) -> Iterator[tuple[Task, Outcome]]:
+    """All tasks in this process; what follows from one that failed is left out."""
+    failed = set[Task]()
+    for task, before in graph.items():
+        if failed.intersection(before):
+            failed.add(task)
+            continue
+        outcome: Outcome
         try:
-            while waiting or running:
-                for task in _ready(waiting, running.values())[: n_jobs - len(running)]:
-                    waiting.remove(task)
-                    running[pool.submit(_in_process, where, task)] = task
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-                    del running[future]
-        except BrokenProcessPool as error:
-            raise OpenScenesError(
-                "a process that trained was ended by the system, most often for want of memory; "
-                "the same command goes on where it was"
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            outcome = task(study)
+        except OpenScenesError as error:
+            failed.add(task)
+            outcome = error
+        yield task, outcome
 
 
-def _ready(waiting: Sequence[Task], running: Iterable[Task]) -> list[Task]:
-    """Tasks whose model's parent is neither waiting nor running, those of many heirs first.
+def _told(planned: Planned, outcomes: Iterable[tuple[Task, Outcome]]) -> Iterator[tuple[Task, str]]:
+    """The lines of what was done, and of what failed, which ends the command after the others.
 
-    A model that others wait for, begun last, would leave all processes but one idle.
+    Raises:
+        OpenScenesError: of the first task that failed.
     """
-    unfinished = {task.recipe for task in (*waiting, *running)} - {None}
-    ready = [t for t in waiting if t.recipe is None or t.recipe.parent not in unfinished]
-    heirs = Counter(step for t in waiting if t.recipe is not None for step in t.recipe.lineage())
-    return sorted(ready, key=lambda task: -heirs[task.recipe] if task.recipe else 0)
+    errors: list[OpenScenesError] = []
+    for task, outcome in outcomes:
+        if isinstance(outcome, OpenScenesError):
+            errors.append(outcome)
+            yield task, f"{FAILED}{task.label}: {outcome}"
+        else:
+            yield task, outcome
+    if errors:
+        raise errors[0]
+    keep(planned.note, {"scores": planned.models})
 
 
-def _end_with_parent() -> None:
-    """Let no worker of a killed process wait for ever for its next task."""
+@contextmanager
+def where_of(spelling: str, place: Place) -> Iterator[Where]:
+    """What workers must know of this command, and a file in the cache by which they know it."""
+    from openscenes.study.graph.worker import Where, code_of_package  # Dask takes half a second
 
-    def watch() -> None:
-        parent_process().join()  # type: ignore[union-attr]
-        os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
-
-
-_opened: dict[tuple[str, Path | None, str], Study] = {}
-
-
-def _in_process(where: tuple[str, Path | None, str], task: Task) -> str:
-    """Work in a worker process, which opens its study once.
-
-    A mistake that the user can mend comes back as its sentence alone, which every process reads.
-    """
+    token = f"openscenes-{uuid.uuid4().hex}"
+    file = cache_dir() / "workers" / token
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    data = None if place.data is None else place.data.absolute()
     try:
-        if where not in _opened:
-            profile, data, device = where
-            _opened[where] = open_study(profile_named(profile), data, device)
-        return task(_opened[where])
-    except OpenScenesError as error:
-        raise OpenScenesError(str(error)) from error
+        yield Where(
+            spelling, data, place.device, cache_dir(), token, code_of_package(), torch.__version__
+        )
+    finally:
+        file.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from openscenes.networks.devices import make_fabric
 from openscenes.study.experiments.registry import EXPERIMENTS
-from openscenes.study.graph.prepare import workers_here
+from openscenes.study.graph.workers import workers_here
 from openscenes.study.plan.costs import (
     Times,
     duration,

@@ -24,6 +24,8 @@ from openscenes.paths import PROJECT, cache_dir, expanded, is_file, is_folder
 from openscenes.study.runs.store import file_digest
 
 MODELS = "models"  # key of the request for all models, which writes no page
+TABLES = ("1", "2", "3", "4", "4_plus", "5", "6", "7", "figures")  # keys of ``registry``
+ON_REQUEST = {"paper": ("4_plus",)}  # what a kind of profile makes only if it is asked by name
 _PACKAGES = (
     "matplotlib", "nbformat", "numpy", "opencv-python", "pandas", "papermill", "pillow", "scipy",
     "seaborn", "torch", "torchvision",
@@ -68,6 +70,12 @@ class Request:
         for path in _weights_of(self.profile):
             digest.update(file_digest(path).encode())
         return digest.hexdigest()[:20]
+
+
+def keys_of(spelling: str) -> tuple[str, ...]:
+    """The tables and figures that a profile makes unless some are asked for by name."""
+    left_out = ON_REQUEST.get(spelling.partition("?")[0], ())
+    return tuple(key for key in TABLES if key not in left_out)
 
 
 def pages(name: str) -> list[Path] | None:

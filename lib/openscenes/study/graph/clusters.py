@@ -1,0 +1,225 @@
+"""Where Dask workers come from: this machine, a scheduler that runs, or a cluster's queue."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import dask
+import yaml  # type: ignore[import-untyped]
+from distributed import Client, Nanny, Scheduler
+from distributed.deploy.spec import SpecCluster
+
+from openscenes.errors import InputError
+from openscenes.files import one_line, read_text
+from openscenes.paths import cache_dir
+from openscenes.progress import say
+from openscenes.study.graph.workers import GPU, HOST, MOST, Slot
+from openscenes.study.runs.memory import GIB
+
+# Tasks start processes of their own; the scheduler hands out one task at a time, the longest chain
+# first, which Dask does only for a group of tasks with few dependencies: here with any number.
+_SETTINGS = {
+    "distributed.worker.daemon": False,
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.terminate": False,
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.scheduler.rootish-taskgroup-dependencies": 10**6,
+    "distributed.scheduler.worker-ttl": None,
+    "distributed.admin.tick.limit": "1h",  # nobody is told that a machine is slow
+}
+_QUEUES = ("SLURMCluster", "PBSCluster", "LSFCluster", "SGECluster", "OARCluster", "MoabCluster")
+_SHAPE = (
+    "write the class of dask-jobqueue, how many jobs, and its arguments, as in "
+    "`class: SLURMCluster`, `jobs: 8`, `arguments: {cores: 8, memory: 64GB}`"
+)
+
+
+@contextmanager
+def local_workers(slots: Sequence[Slot], *, dashboard: bool = False) -> Iterator[Client]:
+    """A process for each slot, on the loopback address alone; they end however this one ends.
+
+    ``dask-cuda`` starts them where it is installed and each takes one whole GPU: it also binds
+    them to the cores next to it.
+    """
+    common: dict[str, Any] = {
+        "host": "127.0.0.1", "nthreads": 1, "memory_limit": 0, "dashboard": False,
+        "silence_logs": logging.CRITICAL,
+    }  # fmt: skip
+    whole = len({slot.gpus for slot in slots if len(slot.gpus) == 1}) == len(slots)
+    with dask.config.set(_SETTINGS), _quiet():
+        if whole and importlib.util.find_spec("dask_cuda") is not None:
+            from dask_cuda import LocalCUDACluster  # type: ignore[import-not-found]
+
+            cluster = LocalCUDACluster(
+                CUDA_VISIBLE_DEVICES=[slot.gpus[0] for slot in slots], resources=dict(slots[0].gib),
+                threads_per_worker=1, memory_limit=0, device_memory_limit=0, host="127.0.0.1",
+                dashboard_address=_address(dashboard), env={"OMP_NUM_THREADS": "1"},
+                silence_logs=logging.CRITICAL,
+            )  # fmt: skip
+        else:
+            workers = {
+                str(number): {
+                    "cls": Nanny,
+                    "options": common | {"resources": dict(s.gib), "env": s.environment()},
+                }
+                for number, s in enumerate(slots)
+            }
+            options = {
+                "host": "127.0.0.1", "port": 0, "dashboard": dashboard,
+                "dashboard_address": _address(dashboard),
+            }  # fmt: skip
+            cluster = SpecCluster(
+                workers, {"cls": Scheduler, "options": options}, silence_logs=logging.CRITICAL
+            )
+        with _ending(cluster), Client(cluster) as client:
+            if dashboard:
+                say(f"dashboard: {client.dashboard_link}")
+            yield client
+
+
+@contextmanager
+def cluster_workers(cluster: str, *, dashboard: bool = False) -> Iterator[Client]:
+    """The workers of a scheduler that runs, or those of jobs that a file describes.
+
+    Args:
+        cluster: "tcp://host:8786", or the path of a YAML file with ``class``, ``jobs``,
+            ``arguments`` of dask-jobqueue, and ``gpu_gib`` of a worker's GPU where it has one.
+    Raises:
+        InputError: if there is no scheduler, or the file does not describe a cluster.
+    """
+    with dask.config.set(_SETTINGS), _quiet():
+        if "://" in cluster:
+            try:
+                client = Client(cluster, timeout="20s")
+            except (OSError, ValueError) as error:
+                raise InputError(
+                    f"no Dask scheduler answers at {one_line(cluster)} "
+                    f"({one_line(str(error), 80)}); start one with `dask scheduler`, or mend "
+                    "CLUSTER="
+                ) from None
+            with client:
+                yield client
+        else:
+            with _ending(_queue(Path(cluster), dashboard)) as made, Client(made) as client:
+                if dashboard:
+                    say(f"dashboard: {client.dashboard_link}")
+                yield client
+
+
+def _queue(path: Path, dashboard: bool) -> SpecCluster:
+    """The jobs of a file, handed to the cluster's queue."""
+    said = _described(path)
+    try:
+        import dask_jobqueue
+    except ModuleNotFoundError:
+        raise InputError(
+            f"the cluster file {one_line(str(path))} needs dask-jobqueue, which is not installed: "
+            "pip install dask-jobqueue"
+        ) from None
+    arguments = dict(said.get("arguments") or {})
+    try:
+        offers = {
+            HOST: dask.utils.parse_bytes(arguments["memory"]) / arguments.get("processes", 1) / GIB
+        }
+        if "gpu_gib" in said:
+            offers[GPU] = float(said["gpu_gib"])
+        resources = " ".join(f"{name}={gib:.2f}" for name, gib in offers.items())
+        arguments["worker_extra_args"] = [
+            *(arguments.get("worker_extra_args") or []),
+            *("--nthreads", "1", "--no-dashboard", "--resources", shlex.quote(resources)),
+        ]
+        arguments["job_script_prologue"] = [
+            f"export OPENSCENES_CACHE={shlex.quote(str(cache_dir()))} OMP_NUM_THREADS=1",
+            "export DASK_DISTRIBUTED__WORKER__DAEMON=False",
+            *(arguments.get("job_script_prologue") or []),
+        ]
+        arguments.setdefault("scheduler_options", {}).update(
+            dashboard=dashboard, dashboard_address=_address(dashboard)
+        )
+        cluster: Any = getattr(dask_jobqueue, said["class"])(**arguments)
+        cluster.scale(jobs=said["jobs"])
+    except KeyError as error:
+        raise InputError(
+            f"the cluster file {one_line(str(path))} names no {one_line(str(error))}; {_SHAPE}"
+        ) from None
+    except (TypeError, ValueError, AttributeError, OSError) as error:
+        raise InputError(
+            f"dask-jobqueue refuses the cluster file {one_line(str(path))}: "
+            f"{one_line(str(error))}; {_SHAPE}"
+        ) from None
+    made: SpecCluster = cluster
+    return made
+
+
+def _described(path: Path) -> dict[str, Any]:
+    try:
+        said = yaml.safe_load(read_text(path, "cluster file"))
+    except yaml.YAMLError as error:
+        raise InputError(
+            f"the cluster file {one_line(str(path))} is no YAML ({one_line(str(error), 80)}); "
+            f"{_SHAPE}"
+        ) from None
+    if not isinstance(said, dict) or said.get("class") not in _QUEUES:
+        raise InputError(
+            f"the cluster file {one_line(str(path))} names no class of {', '.join(_QUEUES)}; "
+            f"{_SHAPE}"
+        )
+    jobs = said.setdefault("jobs", 1)
+    if not isinstance(jobs, int) or not 1 <= jobs <= MOST:
+        raise InputError(
+            f"jobs is {one_line(repr(jobs))} in the cluster file {one_line(str(path))}; give a "
+            f"whole number from 1 to {MOST}"
+        )
+    return said
+
+
+def require_dashboard() -> None:
+    """Refuse ``--dashboard`` where Dask cannot draw one.
+
+    Raises:
+        InputError: without bokeh.
+    """
+    if importlib.util.find_spec("bokeh") is None:
+        raise InputError(
+            "the dashboard needs bokeh, which is not installed: pip install bokeh, or leave out "
+            "--dashboard"
+        )
+
+
+def _address(dashboard: bool) -> str | None:
+    return "127.0.0.1:0" if dashboard else None
+
+
+@contextmanager
+def _ending(cluster: SpecCluster) -> Iterator[SpecCluster]:
+    """The cluster, whose processes end at once where the command is stopped."""
+    try:
+        yield cluster
+    except BaseException:
+        for worker in getattr(cluster, "workers", {}).values():
+            with suppress(OSError, AttributeError, TypeError):
+                os.kill(worker.pid, 9)  # of a process here; jobs are cancelled
+        raise
+    finally:
+        cluster.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask's words to its operators, which say nothing to a user of ours."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "asyncio", "tornado")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,121 @@
+"""How many workers a machine has room for, and what each of them is given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from openscenes.errors import InputError
+from openscenes.study.profiles import Profile
+from openscenes.study.runs.data import Study
+from openscenes.study.runs.memory import GIB, cpu_gib, gpu_gib, host_gib
+from openscenes.study.runs.recipes import Recipe
+
+MOST = 256
+MOST_ON_A_GPU = 4  # trainings on one GPU: more only take turns
+HOST, GPU = "host_gib", "gpu_gib"  # names of the resources that workers announce
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What one worker of this machine is given.
+
+    Attributes:
+        gpus: numbers or names of its GPUs, as ``CUDA_VISIBLE_DEVICES`` has them.
+        gib: memory that it may count on, by resource.
+    """
+
+    gib: Mapping[str, float]
+    gpus: tuple[str, ...] = ()
+
+    def environment(self) -> dict[str, str]:
+        """Variables that count only before torch and CUDA start."""
+        visible = {"CUDA_VISIBLE_DEVICES": ",".join(self.gpus)} if self.gpus else {}
+        return {"OMP_NUM_THREADS": "1", **visible}
+
+
+def needs(profile: Profile, recipe: Recipe, device: str) -> dict[str, float]:
+    """Memory that a training takes, GiB by resource.
+
+    Args:
+        device: "cpu" or "cuda".
+    """
+    if device == "cpu":
+        return {HOST: cpu_gib(profile, recipe)}
+    return {HOST: host_gib(profile, recipe), GPU: gpu_gib(profile, recipe)}
+
+
+def largest_needs(study: Study, recipes: Iterable[Recipe]) -> dict[str, float]:
+    """The most that any of these trainings takes, by resource."""
+    largest: dict[str, float] = {}
+    for recipe in recipes:
+        for name, gib in needs(study.profile, recipe, study.fabric.device.type).items():
+            largest[name] = max(gib, largest.get(name, 0.0))
+    return largest
+
+
+def workers_here(study: Study, recipes: Iterable[Recipe] = ()) -> int:
+    """How many workers this machine has room for, if the trainings are these."""
+    return len(slots_here(study, recipes))
+
+
+def slots_here(
+    study: Study, recipes: Iterable[Recipe] = (), device: str = "auto", asked: int | None = None
+) -> list[Slot]:
+    """The workers of this machine: as cores and memory allow, or one and more for each GPU.
+
+    Args:
+        recipes: to train.
+        device: as on the command line; "cuda:K" takes one GPU alone.
+        asked: how many, whatever there is room for.
+    """
+    most, n = largest_needs(study, recipes), study.profile.devices_per_model
+    host = memory_gib()
+    by_host = int(min(host / most[HOST], MOST)) if most.get(HOST) else MOST
+    if study.fabric.device.type == "cpu":
+        threads = study.profile.cpu_threads
+        by_cores = 1 if threads < 1 else (os.cpu_count() or 1) // (threads * n)
+        groups: list[tuple[str, ...]] = [()] * (asked or max(1, min(by_cores, by_host)))
+        offers = {}
+    else:
+        visible = visible_gpus(device)
+        if n > len(visible):
+            raise InputError(
+                f"a training shares {n} GPUs, but there are {len(visible)}; ask for fewer with "
+                "DEVICES_PER_MODEL="
+            )
+        total = min(_gpu_gib(study, i) for i in range(len(visible)))
+        beside = max(1, min(MOST_ON_A_GPU, int(total / most[GPU]) if GPU in most else 1))
+        per_gpu = 1 if n > 1 else beside
+        several = [tuple(visible[i : i + n]) for i in range(0, len(visible) - n + 1, n)]
+        groups = [group for _ in range(per_gpu) for group in several]
+        groups = [groups[i % len(groups)] for i in range(asked)] if asked else groups[:by_host]
+        shares = max(groups.count(group) for group in groups) if groups else 1
+        offers = {GPU: total / shares}
+    groups = groups or [()]
+    return [Slot({HOST: host / len(groups), **offers}, group) for group in groups]
+
+
+def visible_gpus(device: str) -> list[str]:
+    """The GPUs that a study may take, named as ``CUDA_VISIBLE_DEVICES`` names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    every = named.split(",") if named else [str(i) for i in range(torch.cuda.device_count())]
+    _, _, number = device.partition(":")
+    return [every[int(number)]] if number else every
+
+
+def _gpu_gib(study: Study, number: int) -> float:
+    first = study.fabric.device.index or 0
+    index = number if number < torch.cuda.device_count() else first
+    return torch.cuda.get_device_properties(index).total_memory / GIB
+
+
+def memory_gib() -> float:
+    """What the machine has; without a limit where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
