@@ -90,6 +90,8 @@ help: ## list the targets and variables (default)
 	@echo "  INITIAL  file of IOG's published weights, under the initial model on VOC+SBD (paper)"
 	@echo "  DEXTR    file of DEXTR's published weights, for Tables 1 and 2 (paper)"
 	@echo "  DEVICE   auto, cpu, cuda (every GPU) or cuda:K (GPU number K alone)"
+	@echo "  WORKERS  models trained side by side here; by default what cores, memory and GPUs allow"
+	@echo "  CLUSTER  tcp://host:8786 of a Dask scheduler, or a YAML file of a Slurm, PBS or LSF queue"
 
 setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locked packages and openscenes into .venv, or into the active environment
 	$(if $(ACTIVE),$(PYTHON) $(LOCKED),@echo "The environment in .venv is complete.")
