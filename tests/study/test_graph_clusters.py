@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from openscenes.paths import PROJECT
 
@@ -38,12 +39,12 @@ def test_a_table_is_made_by_jobs_of_a_queue(queue, tmp_path):
         text = script.replace("{read}", read).replace("{printed}", printed.format("%s"))
         path.write_text(text)
         path.chmod(0o755)
-    extra = {"LSFCluster": "use_stdin: true, mem: 4000000000, ncpus: 1, "}.get(queue, "")
+    example = PROJECT / "lib/openscenes/study/graph/queues" / f"{queue[:-7].lower()}.yaml"
+    said = yaml.safe_load(example.read_text())
+    said["arguments"] |= {"cores": 1, "memory": "4GB", "interface": "lo",
+                          "python": sys.executable, "log_directory": str(tmp_path)}  # fmt: skip
     cluster = tmp_path / "cluster.yaml"
-    cluster.write_text(
-        f"class: {queue}\njobs: 1\narguments: {{{extra}cores: 1, memory: 4GB, "
-        f"interface: lo, python: {sys.executable}, log_directory: {tmp_path}}}\n"
-    )
+    cluster.write_text(yaml.safe_dump(said | {"jobs": 1, "gpu_gib": 0}))
     environment = {
         **os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "JOBS": str(tmp_path),
         "PYTHONPATH": str(PROJECT / "lib"),

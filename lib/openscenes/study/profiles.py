@@ -84,7 +84,9 @@ class Profile:
     devices_per_model: int = 1
     initial_weights: str = ""
     dextr_weights: str = ""
-    head_epochs: int = setting(5, "Ours: HEADREASON")
+    head_epochs: int = setting(
+        5, "Ours: a twentieth of the initial epochs, on frozen features; not measured"
+    )
     base: str = ""
     spelling: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)

@@ -34,6 +34,7 @@ _SETTINGS = {
     "distributed.scheduler.worker-ttl": None,
     "distributed.admin.tick.limit": "1h",  # nobody is told that a machine is slow
 }
+_LOOPBACK = "127.0.0.1:0"  # for what Dask serves by HTTP, with and without a dashboard
 _QUEUES = ("SLURMCluster", "PBSCluster", "LSFCluster", "SGECluster", "OARCluster", "MoabCluster")
 _SHAPE = (
     "write the class of dask-jobqueue, how many jobs, and its arguments, as in "
@@ -49,7 +50,7 @@ def local_workers(slots: Sequence[Slot], *, dashboard: bool = False) -> Iterator
     them to the cores next to it.
     """
     common: dict[str, Any] = {
-        "host": "127.0.0.1", "nthreads": 1, "memory_limit": 0, "dashboard": False,
+        "host": "127.0.0.1", "nthreads": 1, "memory_limit": 0, "dashboard_address": _LOOPBACK,
         "silence_logs": logging.CRITICAL,
     }  # fmt: skip
     whole = len({slot.gpus for slot in slots if len(slot.gpus) == 1}) == len(slots)
@@ -60,7 +61,7 @@ def local_workers(slots: Sequence[Slot], *, dashboard: bool = False) -> Iterator
             cluster = LocalCUDACluster(
                 CUDA_VISIBLE_DEVICES=[slot.gpus[0] for slot in slots], resources=dict(slots[0].gib),
                 threads_per_worker=1, memory_limit=0, device_memory_limit=0, host="127.0.0.1",
-                dashboard_address=_address(dashboard), env={"OMP_NUM_THREADS": "1"},
+                dashboard_address=_LOOPBACK, env={"OMP_NUM_THREADS": "1"},
                 silence_logs=logging.CRITICAL,
             )  # fmt: skip
         else:
@@ -73,7 +74,7 @@ def local_workers(slots: Sequence[Slot], *, dashboard: bool = False) -> Iterator
             }
             options = {
                 "host": "127.0.0.1", "port": 0, "dashboard": dashboard,
-                "dashboard_address": _address(dashboard),
+                "dashboard_address": _LOOPBACK,
             }  # fmt: skip
             cluster = SpecCluster(
                 workers, {"cls": Scheduler, "options": options}, silence_logs=logging.CRITICAL
@@ -141,7 +142,7 @@ def _queue(path: Path, dashboard: bool) -> SpecCluster:
             *(arguments.get("job_script_prologue") or []),
         ]
         arguments.setdefault("scheduler_options", {}).update(
-            dashboard=dashboard, dashboard_address=_address(dashboard)
+            dashboard=dashboard, dashboard_address=_LOOPBACK
         )
         cluster: Any = getattr(dask_jobqueue, said["class"])(**arguments)
         cluster.scale(jobs=said["jobs"])
@@ -191,10 +192,6 @@ def require_dashboard() -> None:
             "the dashboard needs bokeh, which is not installed: pip install bokeh, or leave out "
             "--dashboard"
         )
-
-
-def _address(dashboard: bool) -> str | None:
-    return "127.0.0.1:0" if dashboard else None
 
 
 @contextmanager
