@@ -62,7 +62,7 @@ def test_a_second_call_runs_nothing_until_a_page_changes(
     def run(*_arguments: object, **_settings: object) -> int:
         raise AssertionError("made again")
 
-    monkeypatch.setattr("openscenes.study.command.make_table", run)
+    monkeypatch.setattr("openscenes.study.command.make_tables", run)
     assert table("6", made) == 0
     assert str(made / "tables" / "table_6.md") in capsys.readouterr().out
     page = made / "tables" / "table_6.tex"
@@ -145,7 +145,7 @@ def test_a_second_call_trains_nothing(made: Path, capsys: pytest.CaptureFixture[
     assert table("7", made) == 0
     error = capsys.readouterr().err
     assert "it/s" not in error
-    assert error.splitlines()[0] == "table_7_subsets: models to train: 0 of 13"
+    assert error.splitlines()[0] == "models to train: 0 of 13"
     assert (made / "tables" / "table_7.csv").read_bytes() == before
 
 
