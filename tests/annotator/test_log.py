@@ -1,5 +1,6 @@
 """The log: every confirmed line is there after a crash, and two windows lose nothing."""
 
+import io
 import json
 import os
 import subprocess
@@ -419,6 +420,27 @@ def test_every_confirmed_line_outlives_a_killed_window(tmp_path, slowly):
     assert there[-1] == SNAPSHOT.object_id
     assert log.damaged == []
     assert log.torn or not slowly  # pieces make sure that some lines were cut short
+
+
+def test_a_line_that_is_ended_while_it_is_read_is_no_damaged_one(tmp_path, monkeypatch):
+    path = tmp_path / "log.jsonl"
+    Log(path).append(SNAPSHOT, SNAPSHOT)
+    whole, usual = path.read_bytes(), Path.open
+    path.write_bytes(whole[:-5])
+
+    class Ended(io.BufferedReader):
+        """Another window ends the line just after its beginning was read."""
+
+        def readline(self, size=-1):
+            line = super().readline(size)
+            if line and not line.endswith(b"\n"):
+                path.write_bytes(whole)
+            return line
+
+    monkeypatch.setattr(Path, "open", lambda self, *_, **__: Ended(io.FileIO(self)))
+    assert list(store_lines.whole_lines(path, 0)) == whole.splitlines(keepends=True)[:1]
+    monkeypatch.setattr(Path, "open", usual)
+    assert list(store_lines.whole_lines(path, 0)) == whole.splitlines(keepends=True)
 
 
 def test_two_windows_lose_and_mix_no_lines(tmp_path):

@@ -58,6 +58,8 @@ def whole_lines(path: Path, start: int) -> Iterator[bytes | int]:
             if line.endswith(b"\n"):
                 yield n_before + len(line) if n_before else line
                 n_before = 0
+            elif len(line) < LONGEST_BYTES:
+                return  # what is added to it from now on is read with it next time
             else:
                 n_before += len(line)
 
