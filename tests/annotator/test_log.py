@@ -434,7 +434,8 @@ def test_a_line_that_is_ended_while_it_is_read_is_no_damaged_one(tmp_path, monke
         def readline(self, size=-1):
             line = super().readline(size)
             if line and not line.endswith(b"\n"):
-                path.write_bytes(whole)
+                with usual(path, "wb") as file:
+                    file.write(whole)
             return line
 
     monkeypatch.setattr(Path, "open", lambda self, *_, **__: Ended(io.FileIO(self)))
