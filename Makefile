@@ -20,8 +20,6 @@ WORKERS ?=
 CLUSTER ?=
 # Which data `make data` fetches into DATA, such as SETS="voc sbd coco-val".
 SETS ?=
-# Rates of another machine for `make plan`, such as ASSUME=h200.json.
-ASSUME ?=
 LOG ?=
 # More options of JupyterLab, such as LAB="--no-browser --port 8890" on a distant machine.
 LAB ?=
@@ -36,7 +34,7 @@ PYTHON3 ?= python3 python3.13 python3.12 python3.11
 # A value may hold anything, blanks, quotes, $(shell ...): it is taken as it is and reaches a recipe
 # by the environment, as "$$DATA", so that neither make nor the shell runs a word of it.
 $(foreach name,PROFILE DATA SEEDS DEVICE PRECISION DETERMINISTIC MICRO_BATCH DEVICES_PER_MODEL \
-	INITIAL DEXTR WORKERS CLUSTER SETS ASSUME LOG LAB EVOLVE FUZZ PYTHON3,\
+	INITIAL DEXTR WORKERS CLUSTER SETS LOG LAB EVOLVE FUZZ PYTHON3,\
 	$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 $(foreach name,VIRTUAL_ENV CONDA_PREFIX,$(eval override $(name) := $$(value $(name))))
 
