@@ -52,7 +52,6 @@ class Profile:
             target by then counts 20.
         cpu_threads: of each training on a CPU, so that several run side by side; 0 takes all.
         store_gib: disk for decoded images, at most, of a whole machine; the paper's take 55 GiB.
-        job_gib: memory that a training takes at most, so that no more start than fit.
         workers, devices_per_model: processes that decode and GPUs that share, of one training.
         initial_weights, dextr_weights: files of published weights to begin with; empty for none.
         head_epochs: of the two heads that published weights lack, above the frozen rest.
@@ -79,7 +78,6 @@ class Profile:
     n_clicks: int = LIMIT
     store_gib: float = 2.0
     cpu_threads: int = 1
-    job_gib: float = 2.0
     workers: int = 0
     devices_per_model: int = 1
     initial_weights: str = ""
@@ -137,7 +135,7 @@ def differences(profile: Profile) -> dict[str, tuple[Any, Any]]:
 
 
 _NOT_NUMBERS = (
-    "name", "data", "synthetic", "reasons", "store_gib", "cpu_threads", "job_gib", "initial_sets",
+    "name", "data", "synthetic", "reasons", "store_gib", "cpu_threads", "initial_sets",
     "workers", "base", "spelling", "initial_weights", "dextr_weights", "devices_per_model",
 )  # fmt: skip
 
@@ -271,7 +269,6 @@ STUDY = Profile(
     ipt=_IPT,
     alignment=_ALIGNMENT,
     initial_sets=("voc+sbd",),
-    job_gib=4.0,
     reasons=_WHY_SMALL,
 )  # fmt: skip
 
