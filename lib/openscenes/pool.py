@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
+import re
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -118,7 +120,8 @@ def start_method() -> str:
     """How processes start: safe beside threads and CUDA, and quick where there is a fork server."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return "spawn"
-    multiprocessing.set_forkserver_preload(["openscenes.data.samples"])
+    loaded = [name for name in sys.modules if re.fullmatch(r"openscenes(\.\w*[a-z])+", name)]
+    multiprocessing.set_forkserver_preload(loaded)  # so that no process imports them again
     return "forkserver"
 
 

@@ -9,6 +9,7 @@ checkout's code takes its turns too, and ratios to it are printed.
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -106,7 +107,7 @@ def measure(folder, kind, workers):
             start = time.perf_counter()
             scores = score(study, model, labelled, answers)
             best[name] = max(best[name], len(examples) / (time.perf_counter() - start))
-            total += float(scores.sum())
+            total += math.fsum(scores.ravel())
     return best | {"sum": total}
 
 
