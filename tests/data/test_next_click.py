@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from openscenes.data.interactions import Click, next_click
+from openscenes.data.interactions import Click, depth, next_click
+from openscenes.seeding import numpy_generator
 
 EMPTY = np.zeros((7, 9), bool)
 
@@ -94,3 +95,31 @@ def test_the_box_around_the_error_is_enough(seed):
         click = next_click(prediction, truth, void, clicked)
         assert click == literal(prediction, truth, void, clicked)
         clicked.append(click[:2])
+
+
+def person(*parts):
+    return numpy_generator("person", *parts)
+
+
+def test_a_person_clicks_the_error_that_the_exact_user_clicks_but_not_always_its_deepest_pixel():
+    truth = rectangle(10, 10, 31, 41, (60, 60))
+    clicks = [next_click(np.zeros_like(truth), truth, generator=person(k)) for k in range(400)]
+    assert {click.sign for click in clicks} == {1}
+    inside = [click for click in clicks if truth[click.row, click.col]]
+    assert 0.94 < len(inside) / len(clicks) < 1.0  # one in twenty slips, half of them within
+    depths = np.array([depth(truth)[click.row, click.col] for click in inside])
+    assert len({(click.row, click.col) for click in inside}) > 200
+    # drawn in proportion to depth: the mean is that of depth squared over depth
+    expected = np.square(depth(truth)).sum() / depth(truth).sum()
+    assert depths.mean() == pytest.approx(expected, rel=0.05)
+    assert all(0 <= c.row < 60 and 0 <= c.col < 60 for c in clicks)
+
+
+def test_a_person_repeats_herself_from_the_same_seed_and_no_click():
+    truth = rectangle(2, 2, 6, 8)
+    first = next_click(EMPTY, truth, generator=person(0))
+    assert first == next_click(EMPTY, truth, generator=person(0))
+    pixels = [tuple(map(int, place)) for place in np.argwhere(truth)]
+    assert next_click(EMPTY, truth, clicked=pixels, generator=person(0)) is None
+    (left,) = {next_click(EMPTY, truth, None, pixels[1:], person(k)) for k in (3, 4)}
+    assert left == (*pixels[0], 1)

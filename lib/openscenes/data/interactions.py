@@ -217,11 +217,15 @@ class Click(NamedTuple):
     sign: int
 
 
+SLIPS = 0.05  # Ours: people miss what they point at about once in twenty times
+
+
 def next_click(
     prediction: masks.BoolMask,
     truth: masks.BoolMask,
     void: masks.BoolMask | None = None,
     clicked: Sequence[tuple[int, int]] = (),
+    generator: np.random.Generator | None = None,
 ) -> Click | None:
     """Where a user clicks to correct a prediction, given the ground truth.
 
@@ -232,40 +236,51 @@ def next_click(
     first click, on an empty prediction, is the deepest pixel of the object.
     Ours: where every wrong pixel has been clicked there is no next click; RITM would click the
     corner of the image.
+    Ours: with a generator a person clicks. She draws a pixel of that error with a probability in
+    proportion to its depth, which of all rules without a network comes nearest to the 475,000 real
+    clicks of RClicks; and one click in twenty slips, with the same sign, by a normal error of
+    the error's depth.
 
     Args:
         prediction: (H, W) bool, what the user sees.
         truth: (H, W) bool.
         void: (H, W) bool, pixels that are not evaluated, or None.
         clicked: (row, col) of earlier clicks, which are not repeated.
+        generator: of a person's choices; None for the exact user.
     Returns:
         The click, or None where nothing is left to correct.
     """
     counted = np.True_ if void is None else ~void
-    missing, place = _deepest(truth & ~prediction & counted, clicked)
-    superfluous, other_place = _deepest(prediction & ~truth & counted, clicked)
-    if max(missing, superfluous) == 0:
+    missing, corner = _depths(truth & ~prediction & counted, clicked)
+    superfluous, other_corner = _depths(prediction & ~truth & counted, clicked)
+    sign = 1 if missing.max() > superfluous.max() else -1
+    depths, (row0, col0) = (missing, corner) if sign > 0 else (superfluous, other_corner)
+    if depths.max() == 0:
         return None
-    if missing > superfluous:
-        return Click(*place, sign=1)
-    return Click(*other_place, sign=-1)
+    if generator is None:
+        row, col = divmod(int(depths.argmax()), depths.shape[1])
+        return Click(row0 + row, col0 + col, sign)
+    share = depths.ravel() / depths.sum(dtype=np.float64)
+    row, col = divmod(int(generator.choice(share.size, p=share)), depths.shape[1])
+    error = generator.normal(size=2) * depths.max() * (generator.random() < SLIPS)
+    place = np.rint(error).astype(int) + np.array([row0 + row, col0 + col])
+    return Click(*np.clip(place, 0, np.array(truth.shape) - 1).tolist(), sign)
 
 
-def _deepest(
+def _depths(
     error: masks.BoolMask, clicked: Sequence[tuple[int, int]]
-) -> tuple[float, tuple[int, int]]:
-    """Depth and place of the deepest pixel of a (H, W) mask that is not yet clicked.
+) -> tuple[NDArray[np.float32], tuple[int, int]]:
+    """Depths of a (H, W) mask's pixels in its tight box, 0 where clicked; the box's first pixel.
 
     Only the tight box is looked at. That is exact: any pixel outside it has a nearer one on the
     frame around the box, which holds no error either.
     """
     box = masks.tight_box(error)
     if box is None:
-        return 0.0, (0, 0)
+        return np.zeros((1, 1), np.float32), (0, 0)
     row0, col0, row1, col1 = box
     depths = depth(error[row0:row1, col0:col1])
     for row, col in clicked:
         if row0 <= row < row1 and col0 <= col < col1:
             depths[row - row0, col - col0] = 0.0
-    row, col = divmod(int(depths.argmax()), depths.shape[1])
-    return float(depths[row, col]), (row0 + row, col0 + col)
+    return depths, (row0, col0)
