@@ -110,11 +110,11 @@ def test_the_refinement_is_the_literal_one():
     torch.testing.assert_close(ours, msrn.score(literal).float(), rtol=1e-4, atol=1e-5)
 
 
-def test_heads_are_the_scores_and_the_refinement():
+def test_heads_are_the_refinement():
     network = FCTSFN(NARROW)
     backbone = {id(parameter) for parameter in network.backbone_parameters()}
     heads = {n.split(".")[0] for n, p in network.named_parameters() if id(p) not in backbone}
-    assert heads == {"head", "refinement"}
+    assert heads == {"refinement"}
     assert list(network.frozen_parameters()) == []
 
 
@@ -211,6 +211,40 @@ def test_one_object_is_learnt_by_heart_and_a_further_click_changes_the_answer():
     found = answer > 0
     assert (found & mask).sum() / (found | mask).sum() >= 0.95
     assert not torch.allclose(answer, changed)
+
+
+def test_positives_alone_are_answered_above_one_half():
+    """Small objects in much background: where the score began near zero, no answer passed 0.48."""
+    rows, cols = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    places, generator = [(20, 22), (44, 30), (30, 45), (40, 18)], torch_generator("noise")
+    discs = [(rows - r) ** 2 + (cols - c) ** 2 < 10**2 for r, c in places]
+    masks = torch.stack(discs)[:, None]
+    noise = 120 + 60 * torch.rand(4, 3, 64, 64, generator=generator)
+    images = torch.where(masks, noise - 60, noise).to(torch.uint8)
+    clicks = torch.tensor([[[r, c, 1.0], [2.0, 2.0, -1.0]] for r, c in places])
+    clicks[1::2, 1] = 0.0
+    network = FCTSFN(DEMO)
+    inputs = network.inputs(images, clicks, None)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    for _ in range(30):
+        losses = [
+            F.binary_cross_entropy_with_logits(logits, masks.float())
+            for logits in network(inputs).supervised
+        ]
+        optimiser.zero_grad()
+        sum(losses).backward()
+        optimiser.step()
+    with torch.no_grad():
+        answer = network.eval()(network.inputs(images, clicks[:, :1], None)).logits.sigmoid()
+    clicked = [answer[i, 0, r, c].item() for i, (r, c) in enumerate(places)]
+    print(f"at the clicks: {[round(p, 3) for p in clicked]}, at most {answer.max():.3f}")
+    assert min(clicked) > 0.5
+
+
+def test_the_refinements_score_is_drawn_as_the_difference_of_two():
+    score = FCTSFN(FCTSFNConfig(fcn=NARROW.fcn, refinement_width=4096)).refinement.score
+    assert score.weight.std().item() == pytest.approx(2 / 64, rel=0.1)
+    assert not score.bias.any()
 
 
 def test_errors_say_what_to_do():

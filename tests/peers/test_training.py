@@ -306,10 +306,10 @@ def test_refinement_clicks_are_one_to_three_and_lie_on_errors(tiny, initial, cut
         assert batch.masks[row, 0, place[0], place[1]] == (place[2] > 0)
 
 
-def test_only_the_box_and_point_network_can_be_frozen(tiny, examples):
+def test_only_the_box_and_point_network_has_stages_to_freeze(tiny, examples):
     network = ITIS(SMALL_ITIS, generator=torch_generator("weights"))
-    config = replace(tiny.TRAIN, freeze_batchnorm=True)
-    with pytest.raises(InputError, match="leave freeze_batchnorm and freeze_first_stages off"):
+    config = replace(tiny.TRAIN, freeze_first_stages=True)
+    with pytest.raises(InputError, match="leave freeze_first_stages and heads_only off"):
         learn_clicks(
             network, examples, config, tiny.AUGMENTATION, FREE, bootstrapped_cross_entropy,
             tiny.context(),

@@ -12,7 +12,14 @@ from openscenes.downloads import MIRROR
 from openscenes.errors import InputError, WeightsError
 from openscenes.networks import weights as imagenet
 from openscenes.networks.openscene import IMAGENET_STD
-from openscenes.peers.networks.vgg import FIRST, FCNConfig, VGGStages, bilinear, imagenet_vgg
+from openscenes.peers.networks.vgg import (
+    FIRST,
+    FCNConfig,
+    FCNHead,
+    VGGStages,
+    bilinear,
+    imagenet_vgg,
+)
 from openscenes.seeding import torch_generator
 
 NARROW = FCNConfig(widths=(4, 6, 8, 10, 12), fc_width=16)
@@ -118,3 +125,14 @@ def test_settings_that_build_nothing_are_refused():
         FCNConfig(fc_kernel=4)
     with pytest.raises(InputError, match=r"dropout is 1\.0; give a number between 0 and 0\.9"):
         FCNConfig(dropout=1.0)
+
+
+def test_skips_are_scaled_before_their_scores():
+    """FCN-8s at once: pool4 counts a hundredth, pool3 a ten thousandth."""
+    head = FCNHead(NARROW, third=4, fourth=5)
+    third, fourth, fifth = torch.ones(1, 4, 8, 8), torch.ones(1, 5, 4, 4), torch.ones(1, 12, 2, 2)
+    fine, middle, coarse = head(third, fourth, fifth)
+    skipped4 = head.score_pool4.weight.sum() * 0.01 + head.score_pool4.bias
+    skipped3 = head.score_pool3.weight.sum() * 0.0001 + head.score_pool3.bias
+    torch.testing.assert_close(middle, bilinear(coarse, (4, 4)) + skipped4)
+    torch.testing.assert_close(fine, bilinear(middle, (8, 8)) + skipped3)

@@ -67,6 +67,9 @@ class TrainConfig:
     weight_decay: float = setting(5e-4, "Sec. 4.1.3")
     optimiser: Literal["sgd", "adamw"] = setting("sgd", "Sec. 4.1.3")
     schedule: Literal["constant", "one_cycle"] = setting("constant", "IOG; the paper names none")
+    steps: tuple[tuple[float, float, float], ...] = setting(
+        (), "Ours: (epoch, factor of the backbone's rate, of the heads') from that epoch on"
+    )
     reduction: Literal["sum", "mean"] = setting("sum", "Eq. 7, 9, 10 and IOG: sums over pixels")
     clip_norm: float = setting(0.0, "Ours: 0 clips nothing; the paper names none")
     precision: Precision = setting("32-true", "Ours: the paper names none")
@@ -182,6 +185,7 @@ def train(
                 if watch.add((per_object, *means.values(), norm), step, shares[step]):
                     watch.look()
                     bar.set_postfix(loss=f"{float(per_object.mean()):.3f}", refresh=False)
+                _rest(optimiser)
                 wrapped_optimiser.step()
                 if ema is not None:
                     ema.update_parameters(network)
@@ -201,17 +205,17 @@ def _set_modes(network: nn.Module, config: TrainConfig) -> None:
     """Training mode, with the parts frozen that the configuration freezes."""
     network.train()
     thaw(network)
-    if not (config.freeze_first_stages or config.freeze_batchnorm or config.heads_only):
+    if config.freeze_batchnorm:
+        freeze_batchnorm(network)
+    if not (config.freeze_first_stages or config.heads_only):
         return
     if not isinstance(network, OpenSceneNet):
         raise InputError(
-            f"only the box-and-point network has stages and normalisations that can be frozen, "
-            f"got {type(network).__name__}; leave freeze_batchnorm and freeze_first_stages off"
+            f"only the box-and-point network has stages that can be frozen, got "
+            f"{type(network).__name__}; leave freeze_first_stages and heads_only off"
         )
     if config.freeze_first_stages:
         freeze_first_stages(network)
-    if config.freeze_batchnorm:
-        freeze_batchnorm(network)
     if config.heads_only:
         freeze_iog(network)
 
@@ -225,14 +229,24 @@ def _optimiser(groups: list[dict[str, object]], config: TrainConfig) -> torch.op
 def _set_rates(
     optimiser: torch.optim.Optimizer, rates: Sequence[float], config: TrainConfig, epoch: float
 ) -> None:
-    """Constant, or up over the first fifth and down along a cosine to zero."""
+    """Constant, or up over a fifth and down along a cosine to zero; ``steps`` multiply it."""
     factor, done = 1.0, epoch / config.epochs
     if config.schedule == "one_cycle":
         rise = 0.2
         factor = done / rise if done < rise else 0.5 + 0.5 * np.cos(np.pi * (done - rise) / 0.8)
         factor = max(float(factor), 0.01)
-    for group, rate in zip(optimiser.param_groups, rates, strict=True):
-        group["lr"] = rate * factor
+    passed = [own for start, *own in config.steps if start <= epoch]
+    own = passed[-1] if passed else (1.0,) * len(rates)
+    for group, rate, step in zip(optimiser.param_groups, rates, own, strict=True):
+        group["lr"] = rate * factor * step
+
+
+def _rest(optimiser: torch.optim.Optimizer) -> None:
+    """A group whose rate is zero takes no step, so that its momentum does not grow."""
+    for group in optimiser.param_groups:
+        if group["lr"] == 0:
+            for parameter in group["params"]:
+                parameter.grad = None
 
 
 def _share(parts: Sequence[Sequence[Item]], fabric: Fabric) -> list[Sequence[Item]]:

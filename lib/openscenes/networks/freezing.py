@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from openscenes.errors import TrainingError
+from openscenes.errors import InputError, TrainingError
 from openscenes.networks.openscene import OpenSceneNet
 
 
@@ -15,13 +15,22 @@ def thaw(network: nn.Module) -> None:
         parameter.requires_grad_(False)
 
 
-def freeze_batchnorm(network: OpenSceneNet) -> None:
+def freeze_batchnorm(network: nn.Module) -> None:
     """Freeze the running statistics of the backbone's normalisations, until ``network.train()``.
 
     Their scale and offset still train.
     Ours: IOG trains all normalisations; small batches of a new scene would bias the statistics.
+
+    Raises:
+        InputError: if the network has no backbone of that name.
     """
-    for module in network.iog.backbone.modules():
+    backbone = getattr(getattr(network, "iog", network), "backbone", None)
+    if not isinstance(backbone, nn.Module):
+        raise InputError(
+            f"{type(network).__name__} has no backbone whose normalisations could be frozen; leave "
+            "freeze_batchnorm off"
+        )
+    for module in backbone.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
 

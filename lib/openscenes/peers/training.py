@@ -170,11 +170,13 @@ def _on_errors(peer: Any, batch: Batch, fabric: Fabric) -> tuple[Tensor, Tensor]
 
 def _predicted(peer: Any, batch: Batch, clicks: Tensor, previous: Tensor, fabric: Fabric) -> Tensor:
     """The peer's mask in its present state, (B, 1, S, S) bool."""
-    size = batch.images.shape[-1]
+    size, frozen = batch.images.shape[-1], [part for part in peer.modules() if not part.training]
     peer.eval()
     with torch.no_grad(), fabric.autocast():
         logits = peer(peer.inputs(batch.images, clicks, previous)).logits
     peer.train()
+    for part in frozen:
+        part.eval()
     return enlarge(logits, (size, size)) > 0
 
 

@@ -5,6 +5,7 @@ Hu et al., Neural Networks 2019: TSLFN is the FCN-8s of two streams, MSRN its re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -61,7 +62,12 @@ class FCTSFNConfig:
 
 
 class MSRN(nn.Module):
-    """The refinement: the sum of five scales and the coarse score, then five convolutions."""
+    """The refinement: the sum of five scales and the coarse score, then five convolutions.
+
+    Ours: one logit in place of two classes, drawn as the difference of two of MSRA's. Near zero,
+    as other heads, Adam turned all its weights negative; over ReLUs the bias was then the most it
+    could answer, a probability of 0.46.
+    """
 
     def __init__(self, config: FCTSFNConfig, channels: Sequence[int]) -> None:
         """``channels`` of the maps of the five scales, finest first."""
@@ -96,9 +102,10 @@ class MSRN(nn.Module):
 class FCTSFN(nn.Module):
     """TSLFN and MSRN.
 
-    Ours: published, TSLFN learns first (FCN-32s, 16s, 8s) and is frozen while MSRN learns; here
-    both learn at once and both are supervised. With ``detach_coarse`` MSRN's gradient does not
-    reach TSLFN, which then learns what it would learn alone.
+    Ours: published, TSLFN learns as FCN-32s, 16s and 8s; here at once, as ``ifcn.IFCN``, with a
+    step's loss the mean of its objects, where Caffe sums them. As published MSRN then learns above
+    a resting TSLFN; small profiles teach both together. With ``detach_coarse`` MSRN's gradient
+    does not reach TSLFN, which then learns what it would learn alone.
     """
 
     def __init__(self, config: FCTSFNConfig, *, generator: Generator | None = None) -> None:
@@ -113,7 +120,7 @@ class FCTSFN(nn.Module):
             self.joint = VGGStages(fcn, fused[-1], range(FUSED, STAGES))
             self.head = FCNHead(fcn, *fused[2:4])
             self.refinement = MSRN(config, [*fused, fcn.widths[-1]])
-        materialise(self, initialise_vgg, generator or torch_generator("fctsfn", config))
+        materialise(self, _initialise, generator or torch_generator("fctsfn", config))
 
     @torch.no_grad()
     def inputs(self, images: Tensor, clicks: Tensor, previous: Tensor | None) -> Tensor:
@@ -145,8 +152,8 @@ class FCTSFN(nn.Module):
         return ClickOutput(fine, (fine, coarse))
 
     def backbone_parameters(self) -> Iterator[nn.Parameter]:
-        """What starts from ImageNet: the convolutions of both streams, conv5, fc6 and fc7."""
-        parts = (self.image, self.click, self.joint, self.head.fc6, self.head.fc7)
+        """TSLFN's: both streams, conv5 and the FCN's head; MSRN's have a rate of their own."""
+        parts = (self.image, self.click, self.joint, self.head)
         return chain.from_iterable(part.parameters() for part in parts)
 
     def frozen_parameters(self) -> Iterator[nn.Parameter]:
@@ -178,6 +185,13 @@ def load_imagenet_two_streams(network: FCTSFN, source: Path | None = None) -> No
     joined = f"features.{network.joint.offset}.weight"
     both = {joined: state[joined].repeat(1, 2, 1, 1)} if joined in state else {}
     copy_vgg(state | both, network.joint)
+
+
+def _initialise(network: FCTSFN, generator: Generator) -> None:
+    """As ``initialise_vgg``; the refinement's score from N(0, 4 / fan-in)."""
+    initialise_vgg(network, generator)
+    score = network.refinement.score
+    nn.init.normal_(score.weight, std=2.0 / math.sqrt(score.in_channels), generator=generator)
 
 
 def _conv_norm_relu(inputs: int, outputs: int, kernel: int) -> nn.Sequential:

@@ -81,6 +81,8 @@ class ITIS(nn.Module):
     plain 3x3 convolutions where that has separable ones.
     Ours: one logit instead of two classes whose softmax is the same function.
     Ours: torchvision's pyramid would draw a dropout from the global generator; it is left out.
+    Ours: published, all of it starts from a DeepLab checkpoint, whose BatchNorm statistics stay;
+    ImageNet has the backbone alone, so that those of pyramid and decoder learn.
     """
 
     scale: Tensor

@@ -228,6 +228,7 @@ class ContextAggregation(nn.Module):
 class AdaptiveNorm(nn.Module):
     """A learned mix of a map and its normalisation; at first it is the map.
 
+    Li et al. 2018: a batch is one object, in tests, too, whose own statistics normalise it.
     Ours: the normalised part has a weight and an offset per channel, the published one a single
     weight, so that one kernel does it all.
     """
@@ -236,7 +237,7 @@ class AdaptiveNorm(nn.Module):
         """(B, width, h, w) to the same shape."""
         super().__init__()
         self.keep = nn.Parameter(torch.ones(()))
-        self.norm = nn.BatchNorm2d(width)
+        self.norm = nn.InstanceNorm2d(width, eps=1e-3, affine=True)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return keep * maps + weight * normalised maps + offset."""

@@ -34,6 +34,9 @@ class FCNConfig:
     stem_stride: int = setting(1, "VGG-16")
     fc_width: int = setting(4096, "VGG-16: fc6 and fc7")
     fc_kernel: int = setting(7, "FCN: fc6 as a convolution")
+    skip_scales: tuple[float, float] = setting(
+        (1e-2, 1e-4), "FCN-8s at once (Shelhamer et al. 2017): of pool4 and pool3"
+    )
     batch_norm: bool = setting(False, "VGG-16")
     dropout: float = setting(0.0, "Ours: FCN's 0.5 would draw from torch's global generator")
     limit_px: float = setting(255.0, "iFCN: distances are cut off here; pixels of a 512 crop")
@@ -111,6 +114,7 @@ class FCNHead(nn.Module):
     def __init__(self, config: FCNConfig, third: int, fourth: int) -> None:
         """``third`` and ``fourth``: channels of the maps after the third and fourth stage."""
         super().__init__()
+        self.skip_scales = config.skip_scales
         self.fc6 = _dense(config, config.widths[-1], config.fc_kernel)
         self.fc7 = _dense(config, config.fc_width, 1)
         self.score_fc = nn.Conv2d(config.fc_width, 1, 1)
@@ -119,6 +123,9 @@ class FCNHead(nn.Module):
 
     def forward(self, third: Tensor, fourth: Tensor, fifth: Tensor) -> tuple[Tensor, ...]:
         """Logits (B, 1, h_i, w_i) float32 of FCN-8s, -16s and -32s, each on its own grid."""
+        fourth, third = (
+            s * maps for s, maps in zip(self.skip_scales, (fourth, third), strict=True)
+        )
         coarse = self.score_fc(self.fc7(self.fc6(fifth))).float()
         middle = self.score_pool4(fourth) + bilinear(coarse, grid(fourth))
         fine = self.score_pool3(third) + bilinear(middle, grid(third))

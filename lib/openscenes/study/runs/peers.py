@@ -12,7 +12,7 @@ from openscenes.data.examples import Example
 from openscenes.method.training import TrainConfig
 from openscenes.networks.weights import load_published
 from openscenes.peers.training import learn_clicks
-from openscenes.peers.zoo import Peer, peer_of
+from openscenes.peers.zoo import Peer, fine_tuning, peer_of
 from openscenes.seeding import torch_generator
 from openscenes.study.profiles import InitialSet
 from openscenes.study.runs.code_digest import code_digest
@@ -100,8 +100,6 @@ def _examples(study: Study, recipe: Recipe) -> Sequence[Example]:
 
 
 def _training(study: Study, recipe: Recipe, peer: Peer) -> TrainConfig:
-    """On a new scene as long as the others, naively, at a fifth of the rate (Table 2)."""
     if recipe.kind == "peer":
         return peer.train
-    epochs = study.profile.evolving(recipe.scene).train.epochs
-    return replace(peer.train, epochs=epochs, learning_rate=peer.train.learning_rate / 5)
+    return fine_tuning(peer, study.profile, study.profile.evolving(recipe.scene).train)
