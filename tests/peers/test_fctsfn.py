@@ -16,7 +16,8 @@ from openscenes.seeding import torch_generator
 DEMO = FCTSFNConfig(
     fcn=FCNConfig(
         widths=(12, 24, 32, 48, 96), pools=(False, True, False, True, True), stem_stride=2,
-        fc_width=128, fc_kernel=3, batch_norm=True, normalise=True,
+        fc_width=128, fc_kernel=3, skip_scales=(1.0, 1.0), batch_norm=True,
+        normalise=True,
     ),
     scale_width=12, refinement_width=16,
 )  # fmt: skip

@@ -13,7 +13,8 @@ from openscenes.seeding import torch_generator
 
 DEMO = FCNConfig(
     widths=(16, 32, 64, 64, 128), pools=(False, True, False, True, True), stem_stride=2,
-    fc_width=128, fc_kernel=3, batch_norm=True, normalise=True,
+    fc_width=128, fc_kernel=3, skip_scales=(1.0, 1.0), batch_norm=True,
+    normalise=True,
 )  # fmt: skip
 NARROW = FCNConfig(widths=(4, 6, 8, 10, 12), fc_width=16)
 INSIDE, OUTSIDE = [60.0, 60.0, 1.0], [10.0, 20.0, -1.0]
