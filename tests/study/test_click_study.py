@@ -181,7 +181,7 @@ class Painter:
     def look(self, _chunk, _pool):
         return self
 
-    def predict(self, clicks):
+    def predict(self, clicks, _thresholds):
         self.seen.append([len(given) for given in clicks])
         maps = [
             np.where(truth, 0.65 if len(given) >= 2 else 0.35, 0.05).astype(np.float32)

@@ -24,9 +24,10 @@ from openscenes.study.options import profile_named
 from openscenes.study.runs.data import Study, source, validation
 from openscenes.study.runs.models import Model
 from openscenes.study.scores.click_systems import BoxSystem, ClickSystem, ExtremeSystem, _Crops
-from openscenes.study.scores.masks import object_iou
+from openscenes.study.scores.masks import compared, object_iou
 
 NOTHING = np.zeros((0, 3), np.float32)
+HALF = [0.5] * 3
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,9 @@ def test_every_peer_answers_with_probabilities_of_the_whole_image(study, chunk, 
     system = peer_system(study, name)
     first = [np.array([[32.0, 22.0, 1.0]], np.float32)] * 3
     with torch.inference_mode():
-        answers = whole(system.look(chunk).predict(first if name != "DEXTR" else [NOTHING] * 3))
+        answers = whole(
+            system.look(chunk).predict(first if name != "DEXTR" else [NOTHING] * 3, HALF)
+        )
     assert [answer.shape for answer in answers] == [(64, 80)] * 3
     assert all(0.0 <= answer.min() <= answer.max() <= 1.0 for answer in answers)
     assert all(answer.std() > 0 for answer in answers)
@@ -132,8 +135,8 @@ def test_another_click_changes_the_answer_of_its_object_alone(study, chunk, name
     one = np.array([[32.0, 22.0, 1.0]], np.float32)
     two = np.concatenate([one, np.array([[5.0, 70.0, -1.0]], np.float32)])
     with torch.inference_mode():
-        before = whole(system.look(chunk).predict([one] * 3))
-        after = whole(system.look(chunk).predict([one, two, one]))
+        before = whole(system.look(chunk).predict([one] * 3, HALF))
+        after = whole(system.look(chunk).predict([one, two, one], HALF))
     assert not np.allclose(before[1], after[1])
     assert np.allclose(before[0], after[0], atol=1e-5)
     assert np.allclose(before[2], after[2], atol=1e-5)
@@ -145,9 +148,9 @@ def test_photographs_are_looked_at_once_and_answers_stay_as_they_were(study, chu
     clicks = [np.array([[32.0, 22.0, 1.0]], np.float32)] * 3
     with torch.inference_mode():
         asked = system.look(chunk)
-        once = whole(asked.predict(clicks))
+        once = whole(asked.predict(clicks, HALF))
         asked.seen = ()
-        anew = whole(asked.predict(clicks))
+        anew = whole(asked.predict(clicks, HALF))
     assert all(np.array_equal(*pair) for pair in zip(once, anew, strict=True))
 
 
@@ -157,10 +160,10 @@ def test_itis_sees_its_last_answer(study, chunk):
     with torch.inference_mode():
         asked = system.look(chunk)
         assert asked.previous is None
-        first = whole(asked.predict(clicks))
+        first = whole(asked.predict(clicks, HALF))
         assert asked.previous.shape == (3, 1, 32, 32) and asked.previous.dtype == torch.bool
         asked.previous = ~asked.previous  # whatever it was, it is another mask now
-        assert not np.allclose(first[0], whole(asked.predict(clicks))[0])
+        assert not np.allclose(first[0], whole(asked.predict(clicks, HALF))[0])
 
 
 def outside_the_box(example, shape, reach):
@@ -176,7 +179,7 @@ def test_dextr_answers_nothing_outside_its_box(study, chunk):
     system = peer_system(study, "DEXTR")
     with torch.inference_mode():
         asked = system.look(chunk)
-        answers = whole(asked.predict([NOTHING] * 3))
+        answers = whole(asked.predict([NOTHING] * 3, HALF))
     for answer, example, sample in zip(answers, chunk, asked.crops.cuts, strict=True):
         crop_pixel = 1.0 / min(sample.affine[0, 0], sample.affine[1, 1])
         outside = outside_the_box(example, answer.shape, 2.0 * crop_pixel)
@@ -188,8 +191,8 @@ def test_dextr_answers_nothing_outside_its_box(study, chunk):
 def test_dextr_clicks_extremes_of_the_truth_and_the_same_in_any_company(study, chunk):
     system = peer_system(study, "DEXTR")
     with torch.inference_mode():
-        together = whole(system.look(chunk).predict([NOTHING] * 3))
-        alone = whole(system.look(chunk[1:2]).predict([NOTHING]))
+        together = whole(system.look(chunk).predict([NOTHING] * 3, HALF))
+        alone = whole(system.look(chunk[1:2]).predict([NOTHING], HALF))
     assert np.allclose(together[1], alone[0], atol=1e-5)
 
 
@@ -201,7 +204,9 @@ def test_the_first_answer_is_the_mask_that_evaluation_scores(
     labelled = validation(study, "voc")
     frame = object_iou(study, made, labelled)
     with torch.inference_mode():
-        answers = whole(boxes.look(labelled.examples).predict([NOTHING] * len(labelled.examples)))
+        answers = whole(
+            boxes.look(labelled.examples).predict([NOTHING] * len(labelled.examples), HALF)
+        )
     for answer, example, wanted in zip(answers, labelled.examples, frame["iou"], strict=True):
         truth, void = study.cache.supervision(example)
         found = masks.iou(answer > study.profile.inference.threshold, truth, void)
@@ -209,25 +214,50 @@ def test_the_first_answer_is_the_mask_that_evaluation_scores(
     assert frame["iou"].max() > 0.2
 
 
-def test_corrections_change_the_answer_and_no_corrections_do_not(boxes, chunk):
+@pytest.mark.parametrize("obey", [True, False])
+def test_corrections_change_the_answer_and_no_corrections_do_not(boxes, chunk, obey):
     point = chunk[0].interaction.point
     click = np.array([[point.row, point.col, 1.0]], np.float32)
     with torch.inference_mode():
-        asked = boxes.look(chunk)
-        first = whole(asked.predict([NOTHING] * 3))
-        corrected = whole(asked.predict([click, NOTHING, NOTHING]))
-        outside = whole(asked.predict([click * [1, 1, -1], NOTHING, NOTHING]))
-        again = whole(asked.predict([NOTHING] * 3))
+        asked = replace(boxes, obey=obey).look(chunk)
+        first = whole(asked.predict([NOTHING] * 3, HALF))
+        inside = first[0][round(point.row), round(point.col)] > 0.5
+        against = click * [1, 1, -1 if inside else 1]
+        corrected = whole(asked.predict([against, NOTHING, NOTHING], HALF))
+        again = whole(asked.predict([NOTHING] * 3, HALF))
+        agreed = whole(asked.predict([against * [1, 1, -1], NOTHING, NOTHING], HALF))
     assert not np.allclose(first[0], corrected[0], atol=1e-3)
-    assert not np.allclose(corrected[0], outside[0], atol=1e-4)
-    assert np.allclose(first[0], again[0], atol=1e-6)
+    assert np.array_equal(first[0], again[0])
+    assert np.array_equal(first[0], agreed[0]) == obey
+    assert not obey or np.array_equal(first[1], corrected[1])  # no click, no change
     assert (boxes.protocol_clicks, boxes.corrects) == (3, True)
+
+
+def test_each_click_of_a_series_is_obeyed_in_pixels_of_the_image(boxes, study, chunk):
+    """Clicks at random, two of them side by side in one pixel of the crop."""
+    rng, given = np.random.default_rng(0), [NOTHING] * 3
+    with torch.inference_mode():
+        asked = boxes.look(chunk)
+        asked.predict(given, [0.3] * 3)
+        for step in range(6):
+            rows = [np.array([[*example.interaction.point, 1]]) for example in chunk]
+            moves = [[*rng.integers(-6, 7, 2), -2 * (step % 2)] for _ in rows]
+            rows = [row + move for row, move in zip(rows, moves, strict=True)]
+            given = [
+                np.r_[old, np.rint(row)].astype(np.float32)
+                for old, row in zip(given, rows, strict=True)
+            ]
+            maps = asked.predict(given, [0.3] * 3)
+            for example, one, clicks in zip(chunk, maps, given, strict=True):
+                (row0, col0, *_), mask, *_ = compared(study.cache, example, one, 0.3)
+                last = {(int(r) - row0, int(c) - col0): s for r, c, s in clicks}
+                assert all(mask[place] == (sign > 0) for place, sign in last.items())
 
 
 def test_answers_end_where_the_crop_ends(boxes, chunk):
     with torch.inference_mode():
         asked = boxes.look(chunk)
-        answers = whole(asked.predict([NOTHING] * 3))
+        answers = whole(asked.predict([NOTHING] * 3, HALF))
     for answer, sample in zip(answers, asked.crops.cuts, strict=True):
         seen = pasting.paste(np.ones((32, 32), np.float32), sample.affine, sample.shape)
         assert not answer[seen == 0].any()

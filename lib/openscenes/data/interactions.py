@@ -264,7 +264,8 @@ def next_click(
     row, col = divmod(int(generator.choice(share.size, p=share)), depths.shape[1])
     error = generator.normal(size=2) * depths.max() * (generator.random() < SLIPS)
     place = np.rint(error).astype(int) + np.array([row0 + row, col0 + col])
-    return Click(*np.clip(place, 0, np.array(truth.shape) - 1).tolist(), sign)
+    row, col = np.clip(place, 0, np.array(truth.shape) - 1).tolist()
+    return Click(row, col, sign)
 
 
 def _depths(

@@ -23,11 +23,15 @@ TOGETHER = 8  # objects of one image that one process cuts or scores at a time, 
 
 @dataclass(frozen=True)
 class CropMap:
-    """One object's (S, S) map, float32 or bool, and where its image of (height, width) lies."""
+    """One object's (S, S) map, float32 or bool, and where its image of (height, width) lies.
+
+    ``clicks`` are (K, 3) row, col, sign in pixels of the image that its mask obeys; None for none.
+    """
 
     sent: Sent
     affine: crops.Affine
     shape: tuple[int, int]
+    clicks: NDArray[np.float32] | None = None
 
     def pasted(self, above: float = 0.0) -> pasting.Pasted:
         """In pixels of the image, as ``pasting.pasted``.

@@ -7,7 +7,7 @@ user clicks; clicks are in image pixels, predictions are probabilities in the pi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch import Tensor
 from openscenes.data import crops, samples
 from openscenes.data.crops import CropConfig
 from openscenes.data.examples import Example, ImageCache
+from openscenes.method import click_cut
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.cutting import CropMap, crop_maps, cut_in_order
 from openscenes.networks.enlargement import enlarge
@@ -33,14 +34,20 @@ from openscenes.study.runs.recipes import Recipe, refiner_of
 from openscenes.study.runs.runs import find
 
 ImageClicks = Sequence[NDArray[np.float32]]  # per object (K, 3): row, col, sign in image pixels
+Thresholds = Sequence[float] | NDArray[np.float64]
 NO_CLICKS = np.zeros((0, 3), np.float32)
 
 
 class Predictor(Protocol):
     """A system before a chunk of objects."""
 
-    def predict(self, clicks: ImageClicks) -> list[CropMap]:
-        """Return a probability map of each object, given all clicks so far."""
+    def predict(self, clicks: ImageClicks, thresholds: Thresholds) -> list[CropMap]:
+        """Return a probability map of each object, given all clicks so far.
+
+        Args:
+            clicks: of each object; none at all begins anew.
+            thresholds: above which each object's map is the mask that its user sees.
+        """
 
 
 class System(Protocol):
@@ -58,8 +65,12 @@ class System(Protocol):
         """Look at objects, whose crops a pool cuts, if there is one."""
 
 
-def system_of(study: Study, recipe: Recipe, model: Model) -> System:
-    """The system that a model is: a peer, or a box-and-point network with its refinement."""
+def system_of(study: Study, recipe: Recipe, model: Model, *, obey: bool = True) -> System:
+    """The system that a model is: a peer, or a box-and-point network with its refinement.
+
+    Args:
+        obey: whether a box-and-point network's corrections go through ``click_cut``.
+    """
     if recipe.lineage()[0].name in PEERS:
         peer = peer_of(study.profile, recipe.lineage()[0].name)
         network = peers.load_peer(model, peer).to(study.fabric.device)
@@ -69,7 +80,7 @@ def system_of(study: Study, recipe: Recipe, model: Model) -> System:
     teacher = refiner_of(recipe)
     first = find(study, recipe.lineage()[0])
     refinable = refinement.load_refinable(study, find(study, teacher), first, model)
-    return BoxSystem(study, refinable.to(study.fabric.device))
+    return BoxSystem(study, refinable.to(study.fabric.device), obey)
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,7 @@ class _Clicked:
     previous: Tensor | None = None
 
     @torch.inference_mode()
-    def predict(self, clicks: ImageClicks) -> list[CropMap]:
+    def predict(self, clicks: ImageClicks, thresholds: Thresholds) -> list[CropMap]:
         network = cast(Any, self.system.network)
         moved = self.crops.moved(clicks)
         with self.system.study.fabric.autocast():
@@ -136,7 +147,7 @@ class _Extreme:
     chunk: Sequence[Example]
 
     @torch.inference_mode()
-    def predict(self, clicks: ImageClicks) -> list[CropMap]:
+    def predict(self, clicks: ImageClicks, thresholds: Thresholds) -> list[CropMap]:
         batch, network = self.crops.batch, cast(Any, self.system.network)
         generators = [torch_generator("extremes", e.object_id) for e in self.chunk]
         extremes = extreme_points(batch.masks, slack_px=0.0, generators=generators)
@@ -153,6 +164,7 @@ class BoxSystem:
 
     study: Study
     network: RefinableIOG
+    obey: bool = True
     protocol_clicks: int = 3
     corrects: bool = True
 
@@ -168,21 +180,54 @@ class BoxSystem:
 
 @dataclass
 class _Boxed:
+    """``answers``: (n, S, S), the last, which the users see; ``told``: clicks that led there."""
+
     system: BoxSystem
     crops: _Crops
     inputs: Tensor
     stages: Any
+    answers: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
+    told: Sequence[int] = ()
 
     @torch.inference_mode()
-    def predict(self, clicks: ImageClicks) -> list[CropMap]:
-        network = self.system.network
+    def predict(self, clicks: ImageClicks, thresholds: Thresholds) -> list[CropMap]:
+        network, given = self.system.network, [len(one) for one in clicks]
+        moved = self.crops.moved(clicks)
         with self.system.study.fabric.autocast():
-            if not any(len(given) for given in clicks):
+            if not any(given):
                 logits = network.first(self.stages).logits
             else:
-                maps = network.click_maps(self.inputs, self.crops.moved(clicks))
-                logits = network.refined(self.stages, maps).logits
-        return self.crops.maps(torch.sigmoid(enlarge(logits, self.crops.size)))
+                drawn = network.click_maps(self.inputs, moved)
+                logits = network.refined(self.stages, drawn).logits
+        probability = torch.sigmoid(enlarge(logits, self.crops.size))
+        if not self.system.obey:
+            return self.crops.maps(probability)
+        before, self.answers = self.answers, probability[:, 0].float().cpu().numpy()
+        if any(given):
+            told = zip(before, self._all_clicks(moved, given), self.told, thresholds, strict=True)
+            for row, (cut, one) in enumerate(zip(self.crops.cuts, told, strict=True)):
+                self.answers[row] = _obeyed(self.answers[row], cut.image, *one)
+        self.told = given
+        maps = self.crops.maps(torch.from_numpy(self.answers)[:, None])
+        return [replace(one, clicks=made) for one, made in zip(maps, clicks, strict=True)]
+
+    def _all_clicks(self, moved: Tensor, given: Sequence[int]) -> list[NDArray[np.float32]]:
+        """Each object's inside point, then its corrections, in pixels of the crop."""
+        return [
+            np.concatenate([np.array([[*cut.point, 1]], np.float32), row[:n]])
+            for cut, row, n in zip(self.crops.cuts, moved.cpu().numpy(), given, strict=True)
+        ]
+
+
+def _obeyed(
+    probability: NDArray[np.float32], image: NDArray[np.uint8], before: NDArray[np.float32],
+    clicks: NDArray[np.float32], told: int, threshold: float,
+) -> NDArray[np.float32]:  # fmt: skip
+    """The answer before where there is no new click, else what obeys all of them."""
+    n_new = len(clicks) - 1 - told
+    if n_new < 1:
+        return before
+    return click_cut.obey(probability, image, before, clicks, n_new=n_new, threshold=threshold)
 
 
 class _Crops:

@@ -18,12 +18,14 @@ from openscenes import masks
 from openscenes.data import pasting
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.interactions import Click, next_click
+from openscenes.method import click_cut
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.cutting import CropMap
 from openscenes.peers.click_sampling import extreme_points
 from openscenes.pool import Pool
 from openscenes.progress import progress
-from openscenes.study.profiles import LIMIT
+from openscenes.seeding import numpy_generator
+from openscenes.study.profiles import LIMIT, User
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import SOURCE, Labelled, Study, validation
 from openscenes.study.runs.models import Model, run_context
@@ -39,6 +41,7 @@ SWEPT = 3  # free clicks after which a threshold is judged
 # What decides a score beside the model; a change in ``click_systems`` itself raises "scoring".
 _SCORING_CODE = (
     *(next_click, extreme_points, box_region, simulate, refine), pasting.pasted, masks.iou,
+    *(click_cut.obey, click_cut.mark),
 )  # fmt: skip
 SIMULATED = 32  # objects that are clicked on in lockstep
 
@@ -54,18 +57,25 @@ def first_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) ->
     return frame.rename(columns={"click_1": "iou"})
 
 
-def click_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> pd.DataFrame:
+def click_iou(
+    study: Study, recipe: Recipe, model: Model, labelled: Labelled, user: User = "iog", *,
+    obey: bool = True,
+) -> pd.DataFrame:  # fmt: skip
     """IoU after each click that a simulated user gives, one row per object.
 
     ``click_1`` is the first prediction: to one free click, to box and point (three clicks), or to
     four extremes.  No early stopping: every number about clicks comes from one run.
 
+    Args:
+        user: who corrects; "human" spreads and slips (``next_click``).
+        obey: whether a box-and-point network's corrections go through ``click_cut``.
     Returns:
         Columns object_id, class_name, area, click_1 ... click_20, or as many as the profile's
         ``n_clicks``.
     """
     chosen = source_thresholds(study, recipe, model, labelled)
-    return _clicked(study, recipe, model, labelled, chosen, study.profile.n_clicks)
+    n_clicks = study.profile.n_clicks
+    return _clicked(study, recipe, model, labelled, chosen, n_clicks, user, obey)
 
 
 def source_thresholds(
@@ -132,20 +142,20 @@ def _halves(labelled: Labelled) -> pd.DataFrame:
 
 def _clicked(
     study: Study, recipe: Recipe, model: Model, labelled: Labelled,
-    thresholds: NDArray[np.float64], n_clicks: int,
+    thresholds: NDArray[np.float64], n_clicks: int, user: User = "iog", obey: bool = True,
 ) -> pd.DataFrame:  # fmt: skip
     """IoU after each of ``n_clicks`` clicks, each object's masks cut at its threshold; kept."""
-    key = _key(study, recipe, model, labelled) | {"kind": "clicks"}
-    key |= {"thresholds": thresholds.tolist()}
+    key = _key(study, recipe, model, labelled) | {"kind": "clicks", "user": user}
+    key |= {"thresholds": thresholds.tolist(), "obey": obey}
     if n_clicks != LIMIT:
         key |= {"n_clicks": n_clicks}
 
     def score() -> pd.DataFrame:
-        system, done, curves = system_of(study, recipe, model), 0, []
+        system, done, curves = system_of(study, recipe, model, obey=obey), 0, []
         with run_context(study).pool() as pool:
             for chunk in _chunks(labelled, f"clicks of {model.label}"):
                 own = thresholds[done : done + len(chunk)]
-                curves.append(_curves(pool, system, chunk, own, n_clicks))
+                curves.append(_curves(pool, system, chunk, own, n_clicks, user))
                 done += len(chunk)
         names = [f"click_{k + 1}" for k in range(n_clicks)]
         identities = pd.DataFrame([identity(example) for example in labelled.examples])
@@ -161,7 +171,7 @@ def _key(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> dict
         "model": model.digest, "recipe": recipe.kind, "data": labelled.digest,
         "refiner": find(study, refiner_of(recipe)).digest if refines else "",
         "clicks": [example.interaction for example in labelled.examples],
-        "code": code_digest(*_SCORING_CODE), "scoring": 2,
+        "code": code_digest(*_SCORING_CODE), "scoring": 3,
     }  # fmt: skip
 
 
@@ -181,11 +191,12 @@ def _curves(
     chunk: Sequence[Example],
     thresholds: Sequence[float] | NDArray[np.float64],
     n_clicks: int,
+    user: User = "iog",
 ) -> NDArray[np.float64]:
     """(n, n_clicks) IoU: the first prediction, then corrections."""
-    respond = _user(pool, chunk, system.look(chunk, pool), thresholds)
+    respond = _user(pool, chunk, system.look(chunk, pool), thresholds, user)
     if not system.protocol_clicks:
-        return simulate(respond, _before(pool, chunk), n_clicks)
+        return simulate(respond, _before(pool, chunk, user), n_clicks)
     first = respond([()] * len(chunk), 0)
     if not system.corrects:
         return np.repeat(refine(respond, first, 0), n_clicks, axis=1)
@@ -199,7 +210,7 @@ def _sweep(pool: Pool[ImageCache], system: System, chunk: Sequence[Example]) -> 
         users = [_user(pool, chunk, copy(predictor), [t] * len(chunk)) for t in THRESHOLDS]
         nothing = _before(pool, chunk)
         return np.stack([simulate(user, nothing, SWEPT)[:, -1] for user in users], axis=1)
-    maps = predictor.predict([NO_CLICKS] * len(chunk))
+    maps = predictor.predict([NO_CLICKS] * len(chunk), [0.5] * len(chunk))
     return np.array(list(pool.ordered(_swept, zip(chunk, maps, strict=True))))
 
 
@@ -212,29 +223,32 @@ def _user(
     chunk: Sequence[Example],
     predictor: Predictor,
     thresholds: Sequence[float] | NDArray[np.float64],
+    user: User = "iog",
 ) -> Respond:
     """A simulated user, who sees the maps above each object's threshold."""
 
     def respond(clicks: Sequence[Sequence[Click]], _step: int) -> list[Judged]:
-        maps = predictor.predict([np.array(c, np.float32).reshape(-1, 3) for c in clicks])
-        return list(pool.ordered(_judge, zip(chunk, maps, thresholds, clicks, strict=True)))
+        given = [np.array(c, np.float32).reshape(-1, 3) for c in clicks]
+        tasks = zip(chunk, predictor.predict(given, thresholds), thresholds, clicks, strict=True)
+        return list(pool.ordered(_judge, ((*task, user) for task in tasks)))
 
     return respond
 
 
-def _before(pool: Pool[ImageCache], chunk: Sequence[Example]) -> list[Judged]:
+def _before(pool: Pool[ImageCache], chunk: Sequence[Example], user: User = "iog") -> list[Judged]:
     """What the user says before anything is predicted."""
-    return list(pool.ordered(_judge, ((example, None, 0.5, ()) for example in chunk)))
+    return list(pool.ordered(_judge, ((example, None, 0.5, (), user) for example in chunk)))
 
 
 def _judge(
-    cache: ImageCache, task: tuple[Example, CropMap | None, float, Sequence[Click]]
+    cache: ImageCache, task: tuple[Example, CropMap | None, float, Sequence[Click], User]
 ) -> Judged:
     """IoU of a map above a threshold, and the next click, in pixels of the image."""
-    example, one, threshold, clicks = task
+    example, one, threshold, clicks, user = task
     (row0, col0, *_), mask, truth, void = compared(cache, example, one, threshold)
     made = [(click.row - row0, click.col - col0) for click in clicks]
-    click = next_click(mask, truth, void, made)
+    person = numpy_generator("correction", example.object_id, len(clicks))
+    click = next_click(mask, truth, void, made, person if user == "human" else None)
     if click is not None:
         click = Click(click.row + row0, click.col + col0, click.sign)
     return Judged(masks.iou(mask, truth, void), click)

@@ -32,8 +32,9 @@ class Evaluation:
         recipe: the model; for peers and refiners "masks" means their first prediction.
         where: "voc", "cityscapes" or "coco".
         kind: IoU of masks; IoU of every variant of IPT; IoU after each of 20 clicks.
-        user: who clicks; human boxes are jittered.
+        user: who clicks; human boxes are jittered, human corrections spread and slip.
         clipped, tta: the inference setting (see ``recipes.inference_config``).
+        obey: whether corrections go through ``click_cut``; False is the network alone.
     """
 
     recipe: Recipe
@@ -42,6 +43,7 @@ class Evaluation:
     user: User = "iog"
     clipped: bool = False
     tta: bool = False
+    obey: bool = True
 
     def with_seed(self, seed: int) -> Evaluation:
         """The same evaluation of another training of the model."""
@@ -72,7 +74,7 @@ def score(study: Study, evaluation: Evaluation) -> pd.DataFrame:
     model = find(study, recipe)
     labelled = validation(study, evaluation.where, user=user if user == "human" else None)
     if evaluation.kind == "clicks":
-        return clicks.click_iou(study, recipe, model, labelled)
+        return clicks.click_iou(study, recipe, model, labelled, user, obey=evaluation.obey)
     if "peer" in recipe.kind:
         return clicks.first_iou(study, recipe, model, labelled)
     if evaluation.kind == "ipt":

@@ -11,6 +11,7 @@ from openscenes import masks
 from openscenes.data import pasting
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.records import ObjectRecord
+from openscenes.method.click_cut import mark
 from openscenes.method.cutting import CropMap, crop_maps, runs_of_an_image
 from openscenes.method.inference import Feature, InferenceConfig, Predicted, predictions
 from openscenes.method.ipt import IPTConfig
@@ -224,4 +225,6 @@ def compared(
     """
     pasted = pasting.NOTHING if one is None else one.pasted(threshold)
     window = pasted.on(cache.box(example))
-    return window, pasted.within(window) > threshold, *cache.supervision(example, window)
+    mask = pasted.within(window) > threshold
+    mark(mask, None if one is None else one.clicks, *window[:2])
+    return window, mask, *cache.supervision(example, window)
