@@ -105,6 +105,12 @@ def test_noc_needs_every_target():
         noc_figure(series_of(["CamVid"]), "made up")
 
 
+def test_the_legend_says_what_each_training_starts_from():
+    figure = noc_figure(series_of(), "made up", beginnings={"iFCN": "ImageNet", "Ours": "random"})
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words[:3] == ["iFCN (ImageNet)", "DEXTR (from click 4)", "Ours (from click 3, random)"]
+
+
 def test_a_legend_outside_names_every_system_and_its_start(figure):
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert words == ["iFCN", "DEXTR (from click 4)", "Ours (from click 3)", "95 % interval"]

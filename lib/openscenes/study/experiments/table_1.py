@@ -78,7 +78,10 @@ def table(study: Study, seeds: int) -> Table:
         replace(block, rows=tuple(_with_noc(study, seeds, row, where) for row in block.rows))
         for block, where in zip(made.blocks, TARGETS, strict=True)
     )
-    about = "Parameters, and what training starts from: only like beginnings compare networks."
+    about = (
+        "Parameters, and what training starts from: only like beginnings compare networks. iFCN's "
+        "published graph cut after the network is left out here; its own mask is scored."
+    )
     networks = f"## Networks\n\n{about}\n\n{parameter_table(study.profile)}"
     return replace(made, blocks=with_noc, notes=(networks, thresholds(study, seeds)))
 
@@ -92,6 +95,7 @@ def _with_noc(study: Study, seeds: int, row: Row, where: str) -> Row:
         "NoC, paper": "" if published is None else f"{published:g}{nominal}",
         "NoC, measured": _in_clicks(estimate(curve.noc(target) / 100.0)),
         "never reached": f"{100 * np.mean(curve.never_reached(target)):.0f} %",
+        "starts from": beginnings(study.profile)[system],
     }
     return replace(row, more=more)
 
@@ -165,11 +169,9 @@ def parameter_table(profile: Profile) -> str:
     for name in PEERS:
         here, full = (_count_peer(p, name) for p in (profile, PAPER))
         published = peer_of(PAPER, name).published_parameters
-        begun = beginning(profile, peer(name, 0))
-        starts = _starts(begun, peer_of(profile, name).imagenet is not None)
-        lines.append(_line(name, here, full, published, starts))
+        lines.append(_line(name, here, full, published, beginnings(profile)[name]))
     (here, refined), (full, full_refined) = _count_iog(profile), _count_iog(PAPER)
-    starts = _starts(iog_weights(profile), profile.imagenet)
+    starts = beginnings(profile)["IOG"]
     lines.append(_line("IOG (with both heads on F)", here, full, PUBLISHED_IOG, starts))
     lines.append(_line("IOG with refinement branch", refined, full_refined, None, starts))
     head = (
@@ -181,6 +183,18 @@ def parameter_table(profile: Profile) -> str:
 def _line(name: str, here: int, full: int, published: float | None, starts: str) -> tuple[str, ...]:
     told = "not stated" if published is None else f"{published:.1f} M"
     return name, f"{here:,}", f"{full:,}", told, starts
+
+
+def beginnings(profile: Profile) -> dict[str, str]:
+    """What the first training of each system starts from; ours evolves from IOG's."""
+    ours = _starts(iog_weights(profile), profile.imagenet)
+    peers = {
+        name: _starts(
+            beginning(profile, peer(name, 0)), peer_of(profile, name).imagenet is not None
+        )
+        for name in PEERS
+    }
+    return {"IOG": ours, **peers, "Ours": ours}
 
 
 def _starts(begun: Published | None, imagenet: bool) -> str:

@@ -31,8 +31,9 @@ Series = Mapping[str, Mapping[str, ClickCurve]]  # test set -> system -> curve
 
 
 def click_figure(
-    series: Series, title: str, targets: Mapping[str, float] = TARGETS, max_clicks: int = MAX_CLICKS
-) -> Figure:
+    series: Series, title: str, targets: Mapping[str, float] = TARGETS,
+    max_clicks: int = MAX_CLICKS, beginnings: Mapping[str, str] | None = None,
+) -> Figure:  # fmt: skip
     """Mean IoU against the number of clicks, one panel per test set.
 
     IoU@k of Table 1 for every k.  Bands are 95 % intervals over objects and seeds.
@@ -43,10 +44,11 @@ def click_figure(
         title: stands above, and should name the data.
         targets: test set -> target IoU of NoC, drawn as a line.
         max_clicks: where the axis ends.
+        beginnings: system -> what its training starts from, for the legend.
     Raises:
         InputError: if a curve goes on after ``max_clicks`` or is not three-dimensional.
     """
-    figure = _curve_figure(series, title, max_clicks, lambda name, iou: iou)
+    figure = _curve_figure(series, title, max_clicks, beginnings, lambda name, iou: iou)
     for panel, name in zip(figure.axes, series, strict=True):
         if name in targets:
             panel.set_title(_with_target(panel, targets[name]), fontsize=10)
@@ -56,8 +58,9 @@ def click_figure(
 
 
 def noc_figure(
-    series: Series, title: str, targets: Mapping[str, float] = TARGETS, max_clicks: int = MAX_CLICKS
-) -> Figure:
+    series: Series, title: str, targets: Mapping[str, float] = TARGETS,
+    max_clicks: int = MAX_CLICKS, beginnings: Mapping[str, str] | None = None,
+) -> Figure:  # fmt: skip
     """Share of objects that have reached the target after so many clicks, a panel per test set.
 
     NoC is a mean of which this is the whole distribution: NoC = 1 + the sum of (1 - share)
@@ -65,7 +68,7 @@ def noc_figure(
     that reached the target stays counted where a later click spoils it.
 
     Args:
-        series, title, max_clicks: as for ``click_figure``.
+        series, title, max_clicks, beginnings: as for ``click_figure``.
         targets: test set -> IoU in 0-1.
     Raises:
         InputError: as for ``click_figure``, or if a set has no target.
@@ -73,7 +76,9 @@ def noc_figure(
     missing = [name for name in series if name not in targets]
     if missing:
         raise InputError(f"no target IoU is given for {', '.join(missing)}; add it to targets")
-    figure = _curve_figure(series, title, max_clicks, lambda name, iou: reached(iou, targets[name]))
+    figure = _curve_figure(
+        series, title, max_clicks, beginnings, lambda name, iou: reached(iou, targets[name])
+    )
     for panel, name in zip(figure.axes, series, strict=True):
         panel.set_title(_with_target(panel, targets[name]), fontsize=10)
         panel.set_ylim(-2, 102)
@@ -91,8 +96,9 @@ def reached(iou: Values, target: float) -> Values:
 
 
 def _curve_figure(
-    series: Series, title: str, max_clicks: int, values_of: Callable[[str, Values], Values]
-) -> Figure:
+    series: Series, title: str, max_clicks: int, beginnings: Mapping[str, str] | None,
+    values_of: Callable[[str, Values], Values],
+) -> Figure:  # fmt: skip
     styles = system_styles(series)
     figure = Figure(figsize=(1.0 + 3.9 * len(series), 4.2), layout="constrained")
     panels = figure.subplots(1, len(series), squeeze=False, sharey=True)[0]
@@ -109,8 +115,8 @@ def _curve_figure(
         _finish(panel, max_clicks)
     figure.suptitle(title, fontsize=11)
     figure.legend(
-        handles=_system_legend(series, styles), loc="outside lower center", frameon=False,
-        ncols=min(len(styles) + 1, 5),
+        handles=_system_legend(series, styles, beginnings or {}), loc="outside lower center",
+        frameon=False, ncols=min(len(styles) + 1, 4 if beginnings else 5),
     )  # fmt: skip
     return figure
 
@@ -187,17 +193,22 @@ def _finish(panel: Axes, max_clicks: int) -> None:
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _system_legend(series: Series, styles: Mapping[str, tuple[str, str]]) -> list[Line2D | Patch]:
+def _system_legend(
+    series: Series, styles: Mapping[str, tuple[str, str]], beginnings: Mapping[str, str]
+) -> list[Line2D | Patch]:
     starts = {name: curve.first for curves in series.values() for name, curve in curves.items()}
     handles: list[Line2D | Patch] = [
-        Line2D([], [], color=colour, marker=marker, label=_named(name, starts[name]))
+        Line2D([], [], color=colour, marker=marker, label=_named(name, starts[name], beginnings))
         for name, (colour, marker) in styles.items()
     ]
     return [*handles, Patch(color=PALETTE["neutral"], alpha=0.25, label="95 % interval")]
 
 
-def _named(system: str, first: int) -> str:
-    return system if first == 1 else f"{system} (from click {first})"
+def _named(system: str, first: int, beginnings: Mapping[str, str]) -> str:
+    """The system, the click of its first answer where it is a later one, and its weights."""
+    said = [f"from click {first}"] if first > 1 else []
+    said += [beginnings[system]] if system in beginnings else []
+    return f"{system} ({', '.join(said)})" if said else system
 
 
 def subset_figure(table: Table) -> Figure:
