@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from openscenes.errors import InputError, OpenScenesError
-from openscenes.method.click_cut import CutConfig, obey
+from openscenes.method.click_cut import CutConfig, mark, obey
+from openscenes.method.random_walk import WalkConfig, walked
 from openscenes.seeding import numpy_generator
 
 SIZE = 48
@@ -146,10 +147,22 @@ def test_beyond_its_window_a_click_changes_what_the_network_says_and_nothing_els
     far = np.hypot(rows - np.rint(click[0]), cols - np.rint(click[1])) > radius
     silent = obey(probability, image, probability, click[None], config=config)
     assert np.array_equal(silent[far], probability[far])
-    heard = obey(network, image, probability, click[None], config=config)
-    if heard is not probability:
-        pick = np.maximum if click[2] > 0 else np.minimum
-        assert np.array_equal(heard[far], pick(network, probability)[far])
+    heard = obey(network, image, probability, click[None], config=config) > 0.5
+    flipped = heard != (probability > 0.5)
+    assert np.array_equal(heard[flipped & far], network[flipped & far] > 0.5)
+
+
+def test_what_the_network_changes_elsewhere_waits_for_a_click_there():
+    image = np.full((SIZE, SIZE, 3), 128, np.uint8)
+    nothing = np.zeros((SIZE, SIZE), np.float32)
+    network = nothing.copy()
+    network[2:40, 2:10] = network[30:46, 30:46] = 0.9
+    config = CutConfig(longest=0.01, least_px=2.0)
+    one = (
+        obey(network, image, nothing, np.array([[5.0, 5.0, 1.0]], np.float32), config=config) > 0.5
+    )
+    assert one[3:39, 3:9].all()
+    assert not one[:, 12:].any()
 
 
 def test_what_looks_like_the_clicked_pixel_goes_with_it_up_to_the_edge_of_the_image():
@@ -211,13 +224,11 @@ def test_an_object_of_one_pixel():
 
 def test_a_walk_is_the_solution_of_its_equations():
     """Against a dense solver, without the limits that an answer has."""
-    from openscenes.method.click_cut import _walked
-
     generator = numpy_generator("walk")
     image = generator.integers(0, 60, (6, 7, 3), dtype=np.uint8)
     prior, trust = (generator.random((6, 7)).astype(np.float32) for _ in range(2))
     fixed = generator.random((6, 7)) < 0.2
-    config = CutConfig(tolerance=1e-14, steps=200)
+    config = WalkConfig(tolerance=1e-14, steps=200)
     colours, n = image.reshape(-1, 3) / 255, 42
     matrix = np.zeros((n, n))
     for i in range(n):
@@ -230,7 +241,7 @@ def test_a_walk_is_the_solution_of_its_equations():
     held = fixed.ravel()
     matrix[held], right[held] = np.eye(n)[held], prior.ravel()[held]
     exact = np.linalg.solve(matrix, right).reshape(6, 7)
-    assert np.allclose(_walked(prior, image, trust, fixed, config), exact, atol=1e-4)
+    assert np.allclose(walked(prior, image, trust, fixed, config), exact, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -249,6 +260,18 @@ def test_what_cannot_be_obeyed_is_refused(change, words):
         obey(**given)
 
 
-def test_a_setting_that_means_nothing_is_refused():
+@pytest.mark.parametrize(
+    ("config", "change"),
+    [(CutConfig(), {"core": -1.0}), (CutConfig(), {"colours": 2.0}), (WalkConfig(), {"steps": 0})],
+)
+def test_a_setting_that_means_nothing_is_refused(config, change):
     with pytest.raises(OpenScenesError):
-        replace(CutConfig(), core=-1.0)
+        replace(config, **change)
+
+
+def test_clicks_are_marked_in_a_window_of_the_image_and_the_later_one_counts():
+    mask = np.zeros((3, 4), bool)
+    mark(mask, np.array([[11, 21, 1], [12, 23, 1], [12, 23, -1], [9, 20, 1]], np.float32), 10, 20)
+    assert np.argwhere(mask).tolist() == [[1, 1]]
+    mark(mask, None)
+    assert mask.sum() == 1

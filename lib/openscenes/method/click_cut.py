@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from openscenes import masks
 from openscenes.errors import InputError
+from openscenes.method.random_walk import FloatMap, WalkConfig, walked
 from openscenes.settings import require_between, setting
 
-FloatMap = NDArray[np.float32]
+CORE_WEIGHT = 4.0  # of a pixel that certainly has a click's label, beside one that only seems to
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,14 @@ class CutConfig:
 
     core: float = setting(0.5, "Ours: radius that certainly has the click's label")
     window: float = setting(2.5, "Ours: radius of the window that the cut may change")
-    least_px: float = setting(8.0, "Ours: radius of the window at least, in pixels of the crop")
+    least_px: float = setting(14.0, "Ours: radius of the window at least, in pixels of the crop")
     longest: float = setting(0.25, "Ours: the distance is at most this share of the crop's side")
-    decay: float = setting(1.0, "Ours: and 1 + decay k of it after k clicks: large errors first")
-    contrast: float = setting(200.0, "Ours: weight exp(-contrast d^2) of colours in 0-1")
-    prior: float = setting(0.05, "Ours: weight of the network's probability at the window's end")
-    tolerance: float = setting(1e-3, "Ours: squared residual that ends conjugate gradients")
-    steps: int = setting(60, "Ours: of conjugate gradients, at most")
+    colours: float = setting(0.5, "Ours: share of the window's colours in the prior")
+    walk: WalkConfig = WalkConfig()
 
     def __post_init__(self) -> None:
-        require_between(self, 0.0, 1e3, "core", "window", "longest", "decay", "contrast", "prior")
+        require_between(self, 0.0, 1e3, "core", "window", "longest", "least_px")
+        require_between(self, 0.0, 1.0, "colours")
 
 
 def obey(
@@ -58,8 +57,10 @@ def obey(
     falls with the difference of two neighbours' colours,
     ``min_x sum_ij w_ij (x_i - x_j)^2 + sum_i t_i (x_i - p_i)^2``, x fixed around the new click and
     beyond its window; trust t grows from 0 at the click.
+    Half of p is how often the pixel's colour is inside, of all pixels of the window so far.
     Ours: each pixel belongs to its nearest click. A new one changes its own pixels alone, and only
-    to its label; so no correction undoes an earlier one, whatever the network says.
+    to its label; so no correction undoes an earlier one, whatever the network says. Beyond
+    the window the network's change counts where it hangs together with the click (FocalClick).
 
     Args:
         probability: (H, W) in [0, 1], the network's, from all clicks.
@@ -91,14 +92,19 @@ def obey(
     reach = _reach(inside, places, signs, config)[new]
     core, trust = _around(places[new], reach, inside.shape, config)
     answer = np.clip(np.where(core, add, probability), low, high).astype(np.float32)
+    apart = _apart((answer > threshold) != inside, places[new])
+    answer[apart] = previous[apart]
     if taken is not None:
         answer[taken] = 0.0
     held = core | (trust >= 1) | ~(add | remove)
     area = _area(~held)
     scale = ((0.0, threshold, 1.0), (0.0, 0.5, 1.0))  # the cut's own border lies at one half
     prior = np.interp(answer[area], *scale).astype(np.float32)
-    walked = np.interp(_walked(prior, image[area], trust[area], held[area], config), *scale[::-1])
-    answer[area] = np.where(held[area], answer[area], np.clip(walked, low[area], high[area]))
+    prior = np.where(held[area], prior, _with_colours(prior, image[area], core[area], config))
+    found = np.interp(
+        walked(prior, image[area], trust[area], held[area], config.walk), *scale[::-1]
+    )
+    answer[area] = np.where(held[area], answer[area], np.clip(found, low[area], high[area]))
     for (row, col), sign in zip(places.tolist(), signs.tolist(), strict=True):
         _put(answer, row, col, sign > 0, add if sign > 0 else remove, threshold)
     return answer
@@ -177,8 +183,7 @@ def _reach(
     rows, cols = places.T
     to_mask, to_outside = (masks.distance_to_outside(one) for one in (~inside, inside))
     nearest = np.where(signs > 0, to_mask[rows, cols], to_outside[rows, cols])
-    longest = config.longest * max(inside.shape) / (1 + config.decay * (len(places) - 1))
-    return np.minimum(nearest, longest)
+    return np.minimum(nearest, config.longest * max(inside.shape))
 
 
 def _own(
@@ -221,55 +226,30 @@ def _around(
     return core, trust
 
 
+def _apart(changed: masks.BoolMask, places: NDArray[np.int64]) -> masks.BoolMask:
+    """The changed pixels that do not hang together with a new click."""
+    _, parts = cv2.connectedComponents(changed.view(np.uint8), connectivity=4)
+    return changed & ~np.isin(parts, parts[places[:, 0], places[:, 1]])
+
+
+def _with_colours(
+    prior: FloatMap, image: NDArray[np.uint8], core: masks.BoolMask, config: CutConfig
+) -> FloatMap:
+    """The prior, (h, w), half of it replaced by what the window's colours say.
+
+    A colour is one of 8 x 8 x 8; clicked surroundings count ``CORE_WEIGHT`` times.
+    """
+    colour = (image // 32).astype(int) @ np.array([64, 8, 1])
+    weight = np.where(core, CORE_WEIGHT, 1.0)
+    seen = (prior > 0.5, prior <= 0.5)
+    counts = [np.bincount(colour[one], weight[one], 512) for one in seen]
+    inside, outside = (count / max(count.sum(), 1.0) + 1e-3 for count in counts)
+    likely = (inside / (inside + outside))[colour]
+    return ((1 - config.colours) * prior + config.colours * likely).astype(np.float32)
+
+
 def _area(chosen: masks.BoolMask) -> tuple[slice, slice]:
     """The tight box of a mask, and a pixel around it; a corner where it is empty."""
     box = masks.tight_box(chosen) or (0, 0, 1, 1)
     row0, col0, row1, col1 = box
     return slice(max(row0 - 1, 0), row1 + 1), slice(max(col0 - 1, 0), col1 + 1)
-
-
-def _walked(
-    prior: FloatMap, image: NDArray[np.uint8], trust: FloatMap, fixed: masks.BoolMask,
-    config: CutConfig,
-) -> FloatMap:  # fmt: skip
-    """The walk's answer, (h, w) in [0, 1], by conjugate gradients from the prior.
-
-    It solves ``(L + T) x = T p`` at the pixels that are not fixed, L the weighted Laplacian of
-    four neighbours and T the trust on the diagonal.
-    """
-    colours = image.astype(np.float32) / 255
-    down, right = (
-        np.exp(-config.contrast * np.square(np.diff(colours, axis=axis)).sum(-1)) + 1e-4
-        for axis in (0, 1)
-    )
-    pull = config.prior * trust
-    diagonal = pull.copy()
-    diagonal[1:] += down
-    diagonal[:-1] += down
-    diagonal[:, 1:] += right
-    diagonal[:, :-1] += right
-
-    def times(x: FloatMap) -> FloatMap:
-        product = diagonal * x
-        product[1:] -= down * x[:-1]
-        product[:-1] -= down * x[1:]
-        product[:, 1:] -= right * x[:, :-1]
-        product[:, :-1] -= right * x[:, 1:]
-        return product * free
-
-    free = (~fixed).astype(np.float32)
-    x = prior.copy()
-    rest = (pull * prior) * free - times(x)
-    towards = rest / diagonal
-    size = float((rest * towards).sum(dtype=np.float64))
-    for _ in range(config.steps):
-        if size <= config.tolerance:
-            break
-        step = times(towards)
-        length = size / float((towards * step).sum(dtype=np.float64))
-        x += np.float32(length) * towards
-        rest -= np.float32(length) * step
-        scaled = rest / diagonal
-        before, size = size, float((rest * scaled).sum(dtype=np.float64))
-        towards = scaled + np.float32(size / before) * towards
-    return np.clip(x, 0.0, 1.0)
