@@ -12,7 +12,6 @@ from openscenes.data.examples import ImageCache
 from openscenes.data.records import Box
 from openscenes.errors import InputError, WeightsError
 from openscenes.networks.devices import make_fabric
-from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.prediction.model_files import loaded_model
 from openscenes.prediction.predict import predict
@@ -25,22 +24,21 @@ BOX, POINT = (10.0, 20.0, 40.0, 60.0), (25.0, 40.0)
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """An image, a study of the smoke profile, and an untrained network whose branch is loud."""
+    """An image, a study of the smoke profile, and an untrained network whose corrector is loud."""
     folder = tmp_path_factory.mktemp("images")
     noise = np.random.default_rng(0).integers(0, 255, (64, 80, 3), dtype=np.uint8)
     for name in ("a.png", "b.png"):
         Image.fromarray(noise).save(folder / name)
     study = Study(profile_named("smoke"), folder, make_fabric("cpu", "32-true"), ImageCache())
     network = OpenSceneNet(study.profile.network, generator=torch_generator("session")).eval()
-    refinable = RefinableIOG(network, study.profile.clicks, generator=torch_generator("refiner"))
-    for part in (*refinable.refiner.shared_rows, refinable.refiner.fusion):
-        torch.nn.init.normal_(part.weight, std=0.5, generator=torch_generator("loud"))
-    return SimpleNamespace(folder=folder, study=study, network=network, refinable=refinable)
+    score = network.corrector.score.weight
+    torch.nn.init.normal_(score, std=0.5, generator=torch_generator("loud"))
+    return SimpleNamespace(folder=folder, study=study, network=network)
 
 
 @pytest.fixture
 def session(world):
-    return Session(world.study, world.refinable, "tiny")
+    return Session(world.study, world.network, "tiny")
 
 
 def counted(session, monkeypatch):
@@ -114,7 +112,7 @@ def test_a_correction_that_the_model_cannot_see_is_refused(world, session):
 
 def test_damaged_weights_are_said(world):
     network = OpenSceneNet(world.study.profile.network, generator=torch_generator("nan"))
-    broken = Session(world.study, RefinableIOG(network, world.study.profile.clicks), "broken")
+    broken = Session(world.study, network, "broken")
     list(network.parameters())[-1].data.fill_(float("nan"))
     for parameter in network.iog.parameters():
         parameter.data.fill_(float("nan"))

@@ -39,7 +39,6 @@ from openscenes.study.runs.recipes import (
     finetuned,
     initial,
     peer,
-    refiner_of,
 )
 from openscenes.study.runs.runs import find, train_all
 from openscenes.study.runs.store import SPENT
@@ -78,7 +77,7 @@ def recipes() -> list[Recipe]:
     return [
         first, evolved(first, "coco", FULL), evolved(first, "coco", BN_ONLY),
         evolved(first, "coco", "EMA teacher"), finetuned(first, "coco"),
-        refiner_of(first), peer("DEXTR", 0), peer("iFCN", 0),
+        peer("DEXTR", 0), peer("iFCN", 0),
     ]  # fmt: skip
 
 

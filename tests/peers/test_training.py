@@ -1,4 +1,4 @@
-"""Peers and the refinement in the one loop: same bits, resumed bits, and where clicks are put."""
+"""Peers in the one loop: same bits, resumed bits, and where clicks are put."""
 
 from dataclasses import replace
 
@@ -11,13 +11,12 @@ from openscenes.data.crops import CropConfig
 from openscenes.errors import InputError
 from openscenes.networks import checkpoints
 from openscenes.networks.devices import make_fabric
-from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.peers import training
 from openscenes.peers.click_sampling import IFCN_SAMPLING
 from openscenes.peers.losses import balanced_cross_entropy, bootstrapped_cross_entropy
 from openscenes.peers.networks.dextr import DEXTR, DEXTRConfig
 from openscenes.peers.networks.itis import ITIS, ITISConfig
-from openscenes.peers.training import ClickSimulation, learn_clicks, learn_refinement
+from openscenes.peers.training import ClickSimulation, learn_clicks
 from openscenes.seeding import torch_generator
 from openscenes.settings import sources
 
@@ -238,72 +237,6 @@ def test_asking_leaves_the_network_in_training(tiny, batch):
     assert network.training
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), name  # BatchNorm has not counted it
-
-
-@pytest.fixture
-def refined(tiny, initial, examples):
-    """A refinement branch of the initial model after two epochs."""
-
-    def run(*, seed=0, folder=None, config=tiny.TRAIN):
-        import copy
-
-        network = RefinableIOG(
-            copy.deepcopy(initial.network), tiny.CLICKS, generator=torch_generator("refiner")
-        )
-        history = learn_refinement(
-            network, examples, config, tiny.AUGMENTATION, tiny.context(seed), folder=folder
-        )
-        return network, history
-
-    return run
-
-
-def test_the_refinement_leaves_the_network_below_as_it_was(tiny, initial, refined):
-    network, history = refined()
-    assert tiny.equal_weights(network.network, initial.network)
-    assert [set(row) for row in history] == [{"epoch", "cross_entropy"}] * 2
-
-
-def test_a_refinement_has_the_same_bits_whether_or_not_it_was_killed(
-    tiny, refined, tmp_path, monkeypatch
-):
-    undisturbed, history = refined()
-    assert not tiny.equal_weights(undisturbed, refined(seed=1)[0])
-    monkeypatch.setattr(checkpoints, "PAUSE_S", 0.0)
-    monkeypatch.setattr(checkpoints, "WRITING_SHARE", float("inf"))
-    real, done = training.plain_cross_entropy, []
-
-    def stopping(*arguments):
-        done.append(0)
-        if len(done) == 3:
-            raise Stop
-        return real(*arguments)
-
-    monkeypatch.setattr(training, "plain_cross_entropy", stopping)
-    with pytest.raises(Stop):
-        refined(folder=tmp_path)
-    resumed, again = refined(folder=tmp_path)
-    assert len(done) == 3 + 2
-    assert tiny.equal_weights(resumed, undisturbed)
-    assert again == history
-
-
-def test_refinement_clicks_are_one_to_three_and_lie_on_errors(tiny, initial, cuts, batch):
-    network = RefinableIOG(initial.network, tiny.CLICKS, generator=torch_generator("refiner"))
-    inputs = batch.inputs(tiny.CLICKS)
-    batch = samples.collate([training._with_rounds(3, sample, 0) for sample in cuts])
-    clicks = training._refinement_clicks(network, inputs, batch, 3, make_fabric("cpu"))
-    given = (clicks[..., 2] != 0).sum(dim=1)
-    assert batch.rounds == tuple(1 + np.random.default_rng(draw).integers(3) for draw in range(4))
-    assert all(0 < n <= most for n, most in zip(given.tolist(), batch.rounds, strict=True))
-    with torch.no_grad():
-        first = network(inputs).logits
-    mask = training.enlarge(first, (32, 32)) > 0
-    wrong = (mask != batch.masks) & ~batch.void
-    for row in range(4):
-        place = clicks[row, 0].long()
-        assert wrong[row, 0, place[0], place[1]]
-        assert batch.masks[row, 0, place[0], place[1]] == (place[2] > 0)
 
 
 def test_only_the_box_and_point_network_has_stages_to_freeze(tiny, examples):

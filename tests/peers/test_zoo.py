@@ -11,12 +11,9 @@ import torch
 from openscenes import masks
 from openscenes.data import samples
 from openscenes.data.crops import Augmentation
-from openscenes.method.evolution import initialise
 from openscenes.networks.enlargement import enlarge
-from openscenes.networks.iog_refinement import RefinableIOG
-from openscenes.networks.openscene import OpenSceneNet
-from openscenes.peers.click_sampling import add_error_clicks, extreme_points, sample_slots
-from openscenes.peers.training import learn_clicks, learn_refinement
+from openscenes.peers.click_sampling import extreme_points, sample_slots
+from openscenes.peers.training import learn_clicks
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.seeding import numpy_generator, torch_generator
 from openscenes.study.experiments.table_1 import n_parameters, parameter_table
@@ -133,39 +130,3 @@ def test_every_peer_learns_one_object_by_heart(tiny, example, name):
     reached = answered(network, peer, example, context)
     print(f"{name}: {before:.3f} -> {reached:.4f}")
     assert before < LEARNED <= reached
-
-
-def test_the_refinement_learns_to_correct_one_object(tiny, tmp_path):
-    """The network below it knows bright blobs and rests; the object is a dark one."""
-    bright = tiny.labelled(tiny.write_voc(tmp_path / "bright"))
-    dark = tiny.labelled(tiny.write_voc(tmp_path / "dark", seed=1, darkness=0.3))[0]
-    config = replace(tiny.NETWORK, crop_size=SIZE, head_width=32, psp_width=32)
-    context = replace(tiny.context(), crop=replace(tiny.CROP, size=SIZE))
-    network = OpenSceneNet(config, generator=torch.Generator().manual_seed(0))
-    learned = replace(tiny.TRAIN, epochs=20, learning_rate=3e-3, precision="32-true")
-    initialise(network, bright, learned, tiny.AUGMENTATION, context)
-    refinable = RefinableIOG(network, tiny.CLICKS, generator=torch_generator("refiner", 0))
-    before = corrected(tiny, refinable, dark, context)
-    train = replace(learned, epochs=160, learning_rate=1e-2, clip_norm=0.0)
-    learn_refinement(refinable, copies(dark), train, NEARLY_STILL, context)
-    reached = corrected(tiny, refinable, dark, context)
-    print(f"refinement after 0, 1, 2, 3 clicks: {reached}")
-    assert reached[0] == before[0] < LEARNED
-    assert before[1:] == before[:1] * 3  # new columns begin at zero
-    assert reached[0] < reached[1]
-    assert reached[-1] >= LEARNED
-    assert 1 - reached[-1] < 0.5 * (1 - reached[0])
-
-
-def corrected(tiny, refinable, example, context):
-    """IoU, in eval mode, of the first answer and after each of three clicks on its errors."""
-    batch = samples.collate([samples.cut(example, context.crop, context.cache)])
-    inputs, clicks = batch.inputs(tiny.CLICKS), torch.zeros(1, 3, 3)
-    refinable.eval()
-    with torch.no_grad():
-        answers = [refinable(inputs).logits]
-        for _ in range(3):
-            mask = enlarge(answers[-1], batch.masks.shape[-2:]) > 0
-            clicks = add_error_clicks(clicks, mask, batch.masks, batch.void)
-            answers.append(refinable(inputs, refinable.click_maps(inputs, clicks)).logits)
-    return [round(iou(answer, batch), 4) for answer in answers]

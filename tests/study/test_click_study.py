@@ -13,9 +13,9 @@ from openscenes.paths import cache_dir
 from openscenes.pool import Pool, Sent
 from openscenes.study.options import profile_named
 from openscenes.study.profiles import LIMIT
-from openscenes.study.runs import refinement, store
+from openscenes.study.runs import store
 from openscenes.study.runs.data import open_study, validation
-from openscenes.study.runs.recipes import evolved, inference_config, initial, peer, refiner_of
+from openscenes.study.runs.recipes import evolved, inference_config, initial, peer
 from openscenes.study.runs.runs import find, train, train_all
 from openscenes.study.scores import clicks as click_study
 from openscenes.study.scores.clicks import (
@@ -36,7 +36,7 @@ CLICKS = [f"click_{k}" for k in range(1, LIMIT + 1)]
 @pytest.fixture(scope="module")
 def study():
     made = open_study(profile_named("smoke"), None, "cpu")
-    train_all(made, [SECOND, refiner_of(FIRST)])
+    train_all(made, [SECOND])
     return made
 
 
@@ -132,14 +132,6 @@ def test_the_first_column_is_the_answer_to_box_and_point(study, curves):
     (chosen,) = set(click_study.source_thresholds(study, SECOND, made, labelled))
     masks = object_iou(study, made, labelled, replace(how, threshold=chosen))["iou"]
     assert np.allclose(curves["click_1"], masks, atol=5e-3)
-
-
-def test_the_refinement_branch_is_part_of_the_name_of_its_scores(study, monkeypatch):
-    asked = (study, SECOND, train(study, SECOND), validation(study, "coco"))
-    before, plain = click_study._key(*asked), refinement.refiner_training
-    slower = replace(plain(study), learning_rate=1e-5)
-    monkeypatch.setattr(refinement, "refiner_training", lambda _study: slower)
-    assert click_study._key(*asked) != before
 
 
 def test_tables_2_to_7_ask_every_system_at_the_same_threshold(study, monkeypatch):

@@ -15,7 +15,6 @@ from openscenes.data.crops import CropConfig
 from openscenes.data.examples import ImageCache
 from openscenes.method.evolution import initialise
 from openscenes.networks.devices import make_fabric
-from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
 from openscenes.peers.zoo import PEERS, peer_of
@@ -64,11 +63,7 @@ def network(study):
 
 @pytest.fixture(scope="module")
 def boxes(study, network):
-    """Its branch answers with noise, so that clicks do something."""
-    refinable = RefinableIOG(network, study.profile.clicks, generator=torch_generator("refiner"))
-    for part in (*refinable.refiner.shared_rows, refinable.refiner.fusion):
-        torch.nn.init.normal_(part.weight, std=0.5, generator=torch_generator("loud"))
-    return BoxSystem(study, refinable.eval())
+    return BoxSystem(study, network)
 
 
 def peer_system(study, name):
@@ -258,7 +253,7 @@ def test_answers_end_where_the_crop_ends(boxes, chunk):
     with torch.inference_mode():
         asked = boxes.look(chunk)
         answers = whole(asked.predict([NOTHING] * 3, HALF))
-    for answer, sample in zip(answers, asked.crops.cuts, strict=True):
+    for answer, sample in zip(answers, asked.answers.cuts, strict=True):
         seen = pasting.paste(np.ones((32, 32), np.float32), sample.affine, sample.shape)
         assert not answer[seen == 0].any()
         assert answer[seen == 1].min() > 0

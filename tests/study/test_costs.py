@@ -15,7 +15,7 @@ from openscenes.study.plan.requirements import OBJECTS
 from openscenes.study.profiles import DEMO, PAPER
 from openscenes.study.runs import recipes
 from openscenes.study.runs.data import open_study
-from openscenes.study.runs.shapes import OURS, PAIRS, REFINEMENT
+from openscenes.study.runs.shapes import CORRECTION, OURS, PAIRS
 from openscenes.study.runs.work import Cost, Work, counted, work_of
 from openscenes.study.scores.evaluation import Evaluation
 
@@ -36,7 +36,6 @@ def test_crops_by_hand():
     assert work(recipes.finetuned(FIRST, "coco")) == Work(OURS, 83_070 * 10)
     pairs = work(recipes.evolved(FIRST, "cityscapes", recipes.FULL))
     assert pairs == Work(PAIRS, 2 * 52_004 * 20, 52_004)
-    assert work(recipes.refiner_of(FIRST)) == Work(REFINEMENT, 25_832 * 25)
     part = recipes.in_parts(FIRST, "cityscapes", 4, recipes.FULL)[2]
     assert work(part) == Work(PAIRS, 2 * 13_001 * 20, 13_001)
 
@@ -64,7 +63,7 @@ def test_answers_by_hand():
     seen = {"val coco": 10}
     assert scoring_of(PAPER, Evaluation(FIRST, "coco", tta=True), seen) == (Work(OURS, 0, 60),)
     ours, corrections = scoring_of(PAPER, Evaluation(FIRST, "coco", "clicks"), seen)
-    assert (ours.forwards, corrections.network, corrections.forwards) == (10, REFINEMENT, 190)
+    assert (ours.forwards, corrections.network, corrections.forwards) == (10, CORRECTION, 190)
     (free,) = scoring_of(PAPER, Evaluation(recipes.peer("iFCN", 0), "coco", "clicks"), seen)
     assert (free.teacher, free.forwards) == ("iFCN", 200)
     at_home = Evaluation(recipes.peer("iFCN", 0), "voc", "clicks")
@@ -90,9 +89,9 @@ def test_operations_are_close_to_published_counts(paper):
 
 
 def test_every_network_is_counted_and_learning_costs_more_than_asking(paper):
-    assert set(paper) == {OURS, PAIRS, REFINEMENT, *PEERS}
+    assert set(paper) == {OURS, PAIRS, CORRECTION, *PEERS}
     assert all(cost.training > cost.forward > 0 for cost in paper.values())
-    assert paper[REFINEMENT].forward < paper[OURS].forward / 2
+    assert paper[CORRECTION].forward < paper[OURS].forward / 2
     small = counted(DEMO)
     assert all(small[name].training < paper[name].training / 50 for name in paper)
 
@@ -101,7 +100,7 @@ def test_operations_grow_with_the_crop():
     def at(size):
         network = replace(PAPER.network, crop_size=size)
         profile = replace(PAPER, network=network, crop=replace(PAPER.crop, size=size))
-        return counted(profile, (OURS,))[OURS].forward
+        return counted(profile)[OURS].forward
 
     assert at(256) == pytest.approx(4 * at(128), rel=0.02)
 
@@ -109,7 +108,7 @@ def test_operations_grow_with_the_crop():
 def test_seconds_are_operations_at_the_speed_of_a_short_training():
     study = open_study(profile_named("smoke"), None, "cpu")
     seconds, operations = measured(study), counted(study.profile)
-    assert set(seconds) == {OURS, PAIRS, REFINEMENT, *PEERS}
+    assert set(seconds) == {OURS, PAIRS, CORRECTION, *PEERS}
     assert all(10.0 > cost.training > cost.forward > 0 for cost in seconds.values())
     speeds = [operations[name].training / cost.training for name, cost in seconds.items()]
     assert speeds == pytest.approx([speeds[0]] * len(speeds))

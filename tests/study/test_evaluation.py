@@ -14,7 +14,7 @@ from openscenes.study.options import profile_named
 from openscenes.study.runs import store
 from openscenes.study.runs.data import Study, open_study, validation
 from openscenes.study.runs.models import run_context
-from openscenes.study.runs.recipes import evolved, inference_config, initial, peer, refiner_of
+from openscenes.study.runs.recipes import evolved, inference_config, initial, peer
 from openscenes.study.runs.runs import find, train, train_all
 from openscenes.study.scores import evaluation, masks
 from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
@@ -28,7 +28,7 @@ IDENTITY = ["object_id", "class_name", "area"]
 @pytest.fixture(scope="module")
 def study() -> Study:
     made = open_study(profile_named("smoke"), None, "cpu")
-    train_all(made, [SECOND, refiner_of(FIRST), peer("ITIS", 0), peer("DEXTR", 0)])
+    train_all(made, [SECOND, peer("ITIS", 0), peer("DEXTR", 0)])
     return made
 
 
@@ -47,16 +47,9 @@ def test_a_score_of_a_model_that_is_not_trained_trains_nothing_and_says_what_doe
     assert not find(study, missing).folder.exists()
 
 
-def test_what_a_question_needs():
-    assert Evaluation(SECOND, "coco").needs() == (SECOND,)
-    assert Evaluation(SECOND, "coco", "clicks").needs() == (SECOND, refiner_of(FIRST))
-    assert Evaluation(peer("ITIS", 0), "coco", "clicks").needs() == (peer("ITIS", 0),)
-    assert Evaluation(FIRST, "voc", "ipt").needs() == (FIRST,)
-
-
 def test_recipes_of_questions_are_in_order():
     asked = [Evaluation(SECOND, "coco", "clicks"), Evaluation(FIRST, "voc")]
-    assert recipes_of(asked) == (FIRST, SECOND, refiner_of(FIRST))
+    assert recipes_of(asked) == (FIRST, SECOND)
     assert recipes_of([]) == ()
 
 

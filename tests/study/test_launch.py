@@ -39,7 +39,6 @@ KINDS = {
     "fine-tuned": recipes.finetuned(FIRST, "cityscapes"),
     **{name: recipes.peer(name, 0) for name in PEERS},
     "fine-tuned peer": recipes.finetuned(DEXTR, "coco"),
-    "refinement": recipes.refiner_of(FIRST),
 }
 BATCH, CHANNELS = 7, 5  # of which one process takes four crops and the other three
 
@@ -65,7 +64,7 @@ def normalised(share: slice, dtype: torch.dtype, *, alone: bool) -> dict[str, to
     return told | {f"{name} back": p.grad for name, p in norms.named_parameters()}
 
 
-def one_step(network, root: Path, fabric, still=lambda network: [network.classifier]) -> None:
+def one_step(network, root: Path, fabric, still=("classifier", "corrector")) -> None:
     """One step by seven objects, of which two processes have unequal shares."""
     train = TrainConfig(
         epochs=1, batch_size=BATCH, learning_rate=1.0, head_factor=1.0, momentum=0.0,
@@ -78,7 +77,8 @@ def one_step(network, root: Path, fabric, still=lambda network: [network.classif
 
     training.train(
         network, lambda _epoch: [(example,) for example in tiny.labelled(root)[:BATCH]], objective,
-        train, (tiny.AUGMENTATION,), tiny.context(fabric=fabric), still=still(network),
+        train, (tiny.AUGMENTATION,), tiny.context(fabric=fabric),
+        still=[getattr(network, name) for name in still],
     )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def everything(study, folder: Path, old_root: Path) -> None:
     if rank == 0:
         write_tensors(network.state_dict(), folder / "step.safetensors", {})
     with pytest.raises(TrainingError, match="no loss reaches classifier.weight, so that"):
-        one_step(tiny.network().double(), old_root, study.fabric, lambda _network: [])
+        one_step(tiny.network().double(), old_root, study.fabric, ())
     for recipe in KINDS.values():
         if recipe.learns_masks:
             first_before_others(study.fabric, lambda step=recipe: runs.masks_of(study, step))

@@ -24,7 +24,6 @@ from openscenes.study.runs.recipes import (
     inference_config,
     initial,
     peer,
-    refiner_of,
 )
 from openscenes.study.scores.evaluation import recipes_of
 
@@ -65,11 +64,9 @@ def test_parts_follow_each_other_and_none_is_left_out():
     assert all(after.parent is before for before, after in pairwise(steps))
 
 
-def test_a_peer_stays_a_peer_and_a_refiner_belongs_to_the_first_model():
+def test_a_peer_stays_a_peer():
     assert finetuned(finetuned(peer("DEXTR", 0), "cityscapes"), "coco").kind == "fine-tuned peer"
     assert finetuned(FIRST, "coco").kind == "fine-tuned"
-    assert refiner_of(THIRD) == refiner_of(SECOND) == refiner_of(FIRST)
-    assert refiner_of(THIRD).parent == FIRST
 
 
 def test_words_tell_the_whole_life():
@@ -79,7 +76,6 @@ def test_words_tell_the_whole_life():
     human = evolved(FIRST, "coco", "st", user="human")
     assert human.words() == "initial voc+sbd > coco st human"
     assert finetuned(peer("DEXTR", 0), "coco").words() == "peer DEXTR > coco ground truth"
-    assert refiner_of(THIRD).words() == "initial voc+sbd > refinement clicks"
 
 
 def test_no_two_recipes_of_the_study_share_their_words():

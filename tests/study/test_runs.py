@@ -15,7 +15,6 @@ import torch
 
 from openscenes.errors import WeightsError
 from openscenes.kept import keep
-from openscenes.networks.weights import load_weights
 from openscenes.paths import PROJECT
 from openscenes.peers.zoo import peer_of
 from openscenes.study.options import profile_named
@@ -32,9 +31,7 @@ from openscenes.study.runs.recipes import (
     in_parts,
     initial,
     peer,
-    refiner_of,
 )
-from openscenes.study.runs.refinement import load_refinable, refiner_training
 from openscenes.study.runs.runs import find, masks_of, train
 
 TRAIN = (
@@ -157,13 +154,14 @@ def test_whatever_makes_a_model_changes_its_name(study: Study) -> None:
         evolved(FIRST, "coco", "st+fa"), evolved(FIRST, "coco", "st", user="human"),
         evolved(FIRST, "coco", "EMA teacher"), evolved(FIRST, "coco", "clipped to the box"),
         evolved(FIRST, "coco", "clipped to the box", user="human"), finetuned(FIRST, "coco"),
-        finetuned(evolved(FIRST, "coco", "st"), "coco"), refiner_of(FIRST),
+        finetuned(evolved(FIRST, "coco", "st"), "coco"),
         peer("DEXTR", 0), peer("DEXTR", 1), peer("iFCN", 0), finetuned(peer("DEXTR", 0), "coco"),
         *in_parts(FIRST, "coco", 2, "st"), *in_parts(FIRST, "coco", 3, "st"),
     ]  # fmt: skip
     digests = [named(study, recipe) for recipe in recipes]
     pretrained = replace(profile, imagenet=True)
-    others = (slower, wider, pretrained)
+    fewer = replace(profile, corrections=replace(profile.corrections, most_clicks=3))
+    others = (slower, wider, pretrained, fewer)
     digests += [named(replace(study, profile=other), FIRST) for other in others]
     assert len(set(digests)) == len(digests)
 
@@ -173,7 +171,6 @@ def test_a_peer_does_not_depend_on_how_we_evolve(study: Study) -> None:
     other = replace(study, profile=replace(profile, class_loss_weight=0.5))
     assert named(other, peer("ITIS", 0)) == named(study, peer("ITIS", 0))
     assert named(other, FIRST) != named(study, FIRST)
-    assert named(other, refiner_of(FIRST)) != named(study, refiner_of(FIRST))  # by its parent
 
 
 def test_a_grown_model_comes_back_grown(study: Study) -> None:
@@ -287,31 +284,6 @@ def test_a_peer_goes_on_from_its_own_weights_a_fifth_as_fast(study: Study) -> No
     assert facts["parent"] == named(study, peer("DEXTR", 0))
     assert facts["train"]["learning_rate"] == pytest.approx(own.learning_rate / 5)
     assert facts["train"]["epochs"] == study.profile.coco.train.epochs
-
-
-def test_a_refiner_is_trained_once_and_serves_the_whole_life(study: Study) -> None:
-    second = evolved(FIRST, "coco", "st")
-    trained = train(study, refiner_of(second))
-    before = trained.weights.stat().st_mtime_ns
-    assert train(study, refiner_of(FIRST)).weights.stat().st_mtime_ns == before
-    first, evolved_model = train(study, FIRST), train(study, second)
-    refinable = load_refinable(study, trained, first, evolved_model)
-    assert not refinable.training
-    assert refinable.network.config.unknown_class
-    alone = evolved_model.load(study)
-    for name, value in refinable.network.state_dict().items():
-        assert value.equal(alone.state_dict()[name]), name
-    load_weights(refinable.refiner, trained.weights)  # nothing but the branch lies in the file
-
-
-def test_a_refiner_learns_a_quarter_of_the_initial_epochs(study: Study) -> None:
-    profile = replace(study.profile, initial=replace(study.profile.initial, epochs=13))
-    config = refiner_training(replace(study, profile=profile))
-    assert (config.epochs, config.learning_rate) == (3, 1e-2)
-    assert not config.freeze_batchnorm and not config.freeze_first_stages
-    assert refiner_training(study).epochs == 1
-    paper = replace(study, profile=profile_named("paper"))
-    assert refiner_training(paper).learning_rate == pytest.approx(1e-7)
 
 
 def test_a_model_says_in_its_file_how_to_click(study: Study) -> None:

@@ -97,14 +97,18 @@ def heat_maps(points: Tensor, boxes: Tensor, size: int, config: ClickConfig) -> 
     Returns:
         (B, 2, size, size) float32 in [0, 255]; channel 0 is the foreground click.
     """
-    scale = size / REFERENCE_PX
-    offset = boxes.new_tensor([-1.0, -1.0, 1.0, 1.0]) * config.corner_offset_px * scale
-    last = boxes.new_tensor([0.0, 0.0, 1.0, 1.0])  # a half-open end names the pixel before it
-    corners = (boxes - last + offset).round().clamp(0, size)
-    width = config.heat_map_width_px * scale
+    corners = corner_clicks(boxes, size, config)
+    width = config.heat_map_width_px * size / REFERENCE_PX
     foreground = _outer(points[:, :1].round(), points[:, 1:].round(), size, width)
     background = _outer(corners[:, 0::2], corners[:, 1::2], size, width)
     return 255.0 * torch.stack([foreground, background], dim=1)
+
+
+def corner_clicks(boxes: Tensor, size: int, config: ClickConfig) -> Tensor:
+    """Where the corners of (B, 4) boxes are clicked: (B, 4) whole (row0, col0, row1, col1)."""
+    offset = boxes.new_tensor([-1.0, -1.0, 1.0, 1.0]) * config.corner_offset_px
+    last = boxes.new_tensor([0.0, 0.0, 1.0, 1.0])  # a half-open end names the pixel before it
+    return (boxes - last + offset * (size / REFERENCE_PX)).round().clamp(0, size)
 
 
 def _outer(rows: Tensor, cols: Tensor, size: int, width: float) -> Tensor:

@@ -17,6 +17,7 @@ from openscenes import masks
 from openscenes.data import crops, interactions
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.records import Box, Point
+from openscenes.data.told import Told, first_told
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Batch:
         clicks: (B, K, 3) float32 (row, col, sign) simulated clicks, where the training has any.
         rounds: how often a network's errors are still to be clicked on, for each object; numbers
             of the host, which knows them without waiting for a device.
+        draws: a seed for each object in this epoch, for what only its training can draw.
     """
 
     images: Tensor
@@ -47,6 +49,7 @@ class Batch:
     others: Tensor
     clicks: Tensor
     rounds: tuple[int, ...]
+    draws: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -67,8 +70,9 @@ class Batch:
     def part(self, first: int, last: int) -> Batch:
         """The crops from ``first`` to before ``last``, in the same memory."""
         return replace(
-            self._each(lambda values: values[first:last]), rounds=self.rounds[first:last]
-        )
+            self._each(lambda values: values[first:last]), rounds=self.rounds[first:last],
+            draws=self.draws[first:last],
+        )  # fmt: skip
 
     def inputs(self, config: interactions.ClickConfig) -> Tensor:
         """The network's five channels, (B, 5, S, S) float32 in [0, 255] (Sec. 3.1)."""
@@ -76,6 +80,10 @@ class Batch:
         maps = interactions.heat_maps(self.points, self.boxes, size, config)
         stacked = torch.cat([self.images.float(), maps], dim=1)
         return stacked.contiguous(memory_format=torch.channels_last)
+
+    def told(self, config: interactions.ClickConfig) -> Told:
+        """The first three clicks (Sec. 3.1), their maps as in ``inputs``."""
+        return first_told(self.points, self.boxes, self.images.shape[-1], config)
 
 
 @dataclass(frozen=True)
@@ -224,6 +232,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         others=torch.from_numpy(np.stack([sample.others for sample in samples]))[:, None],
         clicks=torch.from_numpy(np.stack([sample.clicks for sample in samples])),
         rounds=tuple(sample.rounds for sample in samples),
+        draws=tuple(sample.draw for sample in samples),
     )
 
 

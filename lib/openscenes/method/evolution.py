@@ -6,89 +6,32 @@ Paper: pairs of an old and a new object, Sec. 3.3, Eq. 11; one pool of all that 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from openscenes.data import crops
-from openscenes.data.examples import NO_CLASS, Example, from_clicks
+from openscenes.data.examples import Example, from_clicks
 from openscenes.data.records import ClickedObject
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.checks import require_classes, require_objects
+from openscenes.method.corrections import DEFAULT_CORRECTIONS, CorrectionConfig, answers
 from openscenes.method.inference import InferenceConfig, RunContext
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.objective import pair_losses, supervised_losses
 from openscenes.method.pseudo import PSEUDO_MASKS, pseudo_examples
+from openscenes.method.replay import Pool
 from openscenes.method.training import TrainConfig, train
 from openscenes.networks.devices import first_before_others
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.seeding import numpy_generator, torch_generator
+from openscenes.seeding import torch_generator
 from openscenes.settings import require_kind, setting
-
-
-@dataclass(frozen=True)
-class Pool:
-    """The replay buffer: all examples learned so far, with true or predicted classes.
-
-    Paper: Sec. 3.4 (all previous images are merged into one combined data set).
-    """
-
-    examples: tuple[Example, ...]
-
-    def __post_init__(self) -> None:
-        if not self.examples:
-            raise InputError("the pool is empty: evolution needs at least one earlier object")
-
-    @cached_property
-    def by_class(self) -> dict[int, list[int]]:
-        """Class channel -> positions in the pool."""
-        found: dict[int, list[int]] = {}
-        for position, example in enumerate(self.examples):
-            found.setdefault(example.class_index, []).append(position)
-        return found
-
-    def knows(self, class_index: int) -> bool:
-        """Whether an object of that class can be sampled.
-
-        Paper: Sec. 3.3.
-        """
-        return class_index != NO_CLASS and class_index in self.by_class
-
-    def restrict_class(self, example: Example) -> Example:
-        """The example, of unknown class where the pool has no object of its class.
-
-        Paper: Sec. 3.3.
-        """
-        return (
-            example if self.knows(example.class_index) else replace(example, class_index=NO_CLASS)
-        )
-
-    def partner(self, example: Example, seed: int, epoch: int) -> Example:
-        """An object of the same class where there is one, any object else.
-
-        Paper: Sec. 3.3.
-        Ours: drawn uniformly over objects, in each epoch again.
-        """
-        generator = numpy_generator("partner", seed, epoch, example.object_id)
-        if self.knows(example.class_index):
-            positions = self.by_class[example.class_index]
-            return self.examples[positions[int(generator.integers(len(positions)))]]
-        return self.examples[int(generator.integers(len(self.examples)))]
-
-    def merged_with(self, examples: Sequence[Example]) -> Pool:
-        """Everything learned before and now.
-
-        Paper: Sec. 3.4.
-        """
-        return Pool(self.examples + tuple(examples))
 
 
 @dataclass(frozen=True)
@@ -111,6 +54,9 @@ class EvolutionConfig:
     )
     box_losses: BoxLossConfig | None = setting(
         None, "Ours: losses on the box's sides and the click"
+    )
+    corrections: CorrectionConfig | None = setting(
+        DEFAULT_CORRECTIONS, "Ours: masks, true and predicted, also teach further clicks"
     )
     ema_decay: float | None = setting(
         None, "Ours: an EMA teacher makes new pseudo masks in each epoch; Sec. 4.1.3: offline"
@@ -149,6 +95,7 @@ def initialise(
     context: RunContext | None = None,
     *,
     class_loss_weight: float = 1.0,
+    corrections: CorrectionConfig | None = DEFAULT_CORRECTIONS,
     folder: Path | None = None,
     label: str = "initial model",
 ) -> Step:
@@ -160,6 +107,7 @@ def initialise(
 
     Args:
         config, augmentation: None: the paper's.
+        corrections: how further clicks are learned at the same time; None learns none.
         context: None: the paper's, at the network's crop size.
     Raises:
         InputError: if there are fewer than two objects, or an argument is of another kind.
@@ -168,13 +116,12 @@ def initialise(
     require_classes(require_objects(examples, Example, "examples"), network.config.class_channels)
 
     def objective(module: nn.Module, batches: Sequence[Batch], _epoch: int) -> dict[str, Tensor]:
-        (batch,) = batches
-        return supervised_losses(module(batch.inputs(context.clicks)), batch, class_loss_weight)
+        return _supervised(network, module, batches[0], class_loss_weight, corrections, context)
 
     history = train(
         network, lambda _epoch: [(example,) for example in examples], objective,
         config or TrainConfig(), (augmentation or crops.Augmentation(),), context,
-        folder=folder, label=label, still=() if class_loss_weight > 0 else (network.classifier,),
+        folder=folder, label=label, still=_still(network, class_loss_weight > 0, corrections),
     )  # fmt: skip
     return Step(network, Pool(tuple(examples)), history)
 
@@ -263,21 +210,48 @@ def align(
 
     def objective(module: nn.Module, batches: Sequence[Batch], epoch: int) -> dict[str, Tensor]:
         if not config.old_data:
-            (batch,) = batches
-            return supervised_losses(module(batch.inputs(context.clicks)), batch, 0.0)
-        old, new = batches
-        return pair_losses(
-            module(torch.cat([old.inputs(context.clicks), new.inputs(context.clicks)])), old, new,
-            config.alignment, old_weight(config, epoch), config.class_loss_weight,
-            config.box_losses,
-        )  # fmt: skip
+            return _supervised(network, module, batches[0], 0.0, config.corrections, context)
+        return _paired(network, module, batches, config, old_weight(config, epoch), context)
 
     classified = config.old_data and (config.class_loss_weight > 0 or config.alignment is not None)
     return train(
         network, groups_of_epoch, objective, config.train, both if config.old_data else both[1:],
         context, folder=folder, label=label, ema=ema,
-        still=() if classified else (network.classifier,),
+        still=_still(network, classified, config.corrections),
     )  # fmt: skip
+
+
+def _supervised(
+    network: OpenSceneNet, module: nn.Module, batch: Batch, class_weight: float,
+    corrections: CorrectionConfig | None, context: RunContext,
+) -> dict[str, Tensor]:  # fmt: skip
+    """Losses of objects with a supervision of their own, of both answers."""
+    output, corrected = answers(network, module, (batch,), corrections, context.clicks)
+    return supervised_losses(output, batch, class_weight) | corrected
+
+
+def _paired(
+    network: OpenSceneNet, module: nn.Module, pairs: Sequence[Batch], config: EvolutionConfig,
+    weight: float, context: RunContext,
+) -> dict[str, Tensor]:  # fmt: skip
+    """Eq. 11 of pairs, and the losses of their corrected answers, the old ones weighted alike."""
+    old, new = pairs
+    output, corrected = answers(network, module, pairs, config.corrections, context.clicks)
+    losses = pair_losses(
+        output, old, new, config.alignment, weight, config.class_loss_weight, config.box_losses
+    )
+    for name, loss in corrected.items():
+        loss_old, loss_new = loss.chunk(2)
+        losses[name] = weight * loss_old + loss_new
+    return losses
+
+
+def _still(
+    network: OpenSceneNet, classified: bool, corrections: CorrectionConfig | None
+) -> tuple[nn.Module, ...]:
+    """The parts that no loss reaches."""
+    parts = (network.classifier, not classified), (network.corrector, corrections is None)
+    return tuple(part for part, still in parts if still)
 
 
 def _checked_context(network: OpenSceneNet, context: RunContext | None) -> RunContext:

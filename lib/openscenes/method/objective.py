@@ -161,7 +161,7 @@ def _halves(output: NetworkOutput) -> tuple[NetworkOutput, NetworkOutput]:
     """
     coarse = [logits.chunk(2) for logits in output.coarse]
     maps = output._asdict()
-    del maps["coarse"]
+    del maps["coarse"], maps["corrected"]
     others = {name: values.chunk(2) for name, values in maps.items()}
 
     def half(number: int) -> NetworkOutput:

@@ -9,7 +9,9 @@ from openscenes.data.crops import MAX_CROP_PX
 from openscenes.errors import InputError
 from openscenes.settings import require_kind, require_one_of, require_whole, setting
 
+Corrector = Literal["image", "iog"]
 Backbone = Literal["resnet101", "resnet50", "mobilenet_v2", "small_resnet"]
+LAYER1_STRIDES = {"small_resnet": 2}  # of the others it is 4
 OUTPUT_STRIDES: dict[str, tuple[int, ...]] = {
     "resnet101": (16, 8),
     "resnet50": (16, 8),
@@ -31,6 +33,8 @@ class NetworkConfig:
         psp_width: channels of each pyramid pool and of their fusion (IOG: 512).
         normalise: feed ImageNet-standardised colours and clicks in 0..1; IOG feeds raw 0..255.
         unknown_class: the class head has one more channel, for "unknown" (Sec. 3.3).
+        corrector: what takes the fourth and later clicks: ``corrector`` or ``iog_refinement``.
+        previous_mask: whether ours sees the mask before the last click.
     """
 
     backbone: Backbone = setting("resnet101", "Sec. 4.1.3")
@@ -41,6 +45,10 @@ class NetworkConfig:
     psp_width: int = setting(512, "IOG")
     normalise: bool = setting(False, "IOG feeds raw 0..255")
     unknown_class: bool = setting(False, "Sec. 3.3: the unknown class comes with evolution")
+    corrector: Corrector = setting(
+        "image", "Ours: further clicks also see the image's features; IOG's branch the clicks alone"
+    )
+    previous_mask: bool = setting(True, "RITM: the last mask is an input of the next correction")
 
     def __post_init__(self) -> None:
         """Refuse what no network can be built from."""
@@ -55,13 +63,19 @@ class NetworkConfig:
         require_whole(self, 16, MAX_CROP_PX, "crop_size")
         require_whole(self, 1, 2048, "head_width", "psp_width")
         require_whole(self, 2, 10_000, "n_classes")
-        for name in ("normalise", "unknown_class"):
+        require_one_of(self, "corrector", ("image", "iog"))
+        for name in ("normalise", "unknown_class", "previous_mask"):
             require_kind(getattr(self, name), bool, f"NetworkConfig.{name}")
         if self.head_width % 4:
             raise InputError(
                 f"head_width is {self.head_width}; choose a positive multiple of four, "
                 "as the heads' bottlenecks divide it."
             )
+
+    @property
+    def layer1_stride(self) -> int:
+        """Crop pixels per cell of layer1 and of all logits."""
+        return LAYER1_STRIDES.get(self.backbone, 4)
 
     @property
     def class_channels(self) -> int:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck
 
-from openscenes.networks.backbones import build_backbone
+from openscenes.networks.backbones import Stages, build_backbone
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.enlargement import Size, fuse, grid, resize
 
@@ -196,8 +196,12 @@ class IOG(nn.Module):
             inputs: red, green, blue, foreground click, background clicks.
             fine_only: leave the four coarse heads out.
         """
-        layer1, layer2, layer3, features = self.backbone(inputs)
-        levels = self.Coarse_net((self.psp4(features), layer3, layer2, layer1))
+        stages = self.backbone(inputs)
+        return self.decode(self.psp4(stages.layer4), stages, fine_only=fine_only)
+
+    def decode(self, pooled: Tensor, stages: Stages, *, fine_only: bool = False) -> IOGOutput:
+        """What the pooled F, (B, psp_width, h, w), and the stages below it give."""
+        levels = self.Coarse_net((pooled, stages.layer3, stages.layer2, stages.layer1))
         coarse = () if fine_only else self.Coarse_net.logits(levels)
         fine, fine_features = self.Fine_net(levels)
-        return IOGOutput(coarse, fine, features, fine_features)
+        return IOGOutput(coarse, fine, stages.layer4, fine_features)

@@ -1,6 +1,8 @@
 """IOG with the paper's two additions on F: the pixel predictor and the class head (Sec. 3.2, 3.3).
 
 Ours: the paper gives neither kernel; both are 1x1 convolutions on F's grid.
+Ours: one network also answers further clicks, and learns and evolves with them; the paper's has
+three clicks.
 """
 
 from __future__ import annotations
@@ -13,16 +15,20 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Generator, Tensor, nn
 
+from openscenes.data.told import Told
 from openscenes.errors import InputError
-from openscenes.networks.backbones import INPUT_CHANNELS
+from openscenes.networks.backbones import INPUT_CHANNELS, Stages
 from openscenes.networks.batch_norm import statistics_are_shared
 from openscenes.networks.config import NetworkConfig
+from openscenes.networks.corrector import CLICK_CHANNELS, Corrector, Seen
 from openscenes.networks.iog import IOG
+from openscenes.networks.iog_refinement import Refiner
 from openscenes.seeding import torch_generator
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 Network = TypeVar("Network", bound=nn.Module)
+Simulate = Callable[[Seen, "NetworkOutput"], tuple[Told, Tensor]]
 HEAD_STD = 0.01
 INPUT_MEANING = "colours, foreground click, background clicks"
 
@@ -39,6 +45,7 @@ class NetworkOutput(NamedTuple):
         fine_features: (B, C', h2, w2), the decoder's map that feeds the last 3x3 convolution.
         predictor: (B, 1, h, w) foreground logits of each cell of F.
         classes: (B, n or n + 1, h, w) class logits of each cell; the unknown class is last.
+        corrected: (B, 1, h2, w2) logits after further clicks; None where none are simulated.
     """
 
     coarse: tuple[Tensor, ...]
@@ -47,6 +54,7 @@ class NetworkOutput(NamedTuple):
     fine_features: Tensor
     predictor: Tensor
     classes: Tensor
+    corrected: Tensor | None = None
 
 
 class OpenSceneNet(nn.Module):
@@ -67,24 +75,90 @@ class OpenSceneNet(nn.Module):
             width = self.iog.backbone.widths[-1]
             self.predictor = nn.Conv2d(width, 1, 1)
             self.classifier = nn.Conv2d(width, config.class_channels, 1)
+            self.corrector: Corrector | Refiner = (
+                Refiner(config, width)
+                if config.corrector == "iog"
+                else Corrector(config, self.iog.backbone.widths)
+            )
         materialise(self, initialise_weights, generator or torch_generator("network", config))
+        if isinstance(self.corrector, Refiner):
+            self.corrector.silence()
         register_input_scale(self, INPUT_CHANNELS, standardise=config.normalise)
 
-    def forward(self, inputs: Tensor, *, fine_only: bool = False) -> NetworkOutput:
+    def forward(
+        self,
+        inputs: Tensor,
+        simulate: Simulate | None = None,
+        *,
+        fine_only: bool = False,
+        joint: bool = True,
+    ) -> NetworkOutput:
         """Logits and features of a batch of crops.
 
         Args:
             inputs: (B, 5, S, S) float in 0..255: red, green, blue, foreground click,
                 background clicks.
+            simulate: gives clicks on the first answer; their answer is ``corrected``.
             fine_only: leave the four coarse heads out.
+            joint: whether what corrections learn reaches the backbone and the first answer.
         Raises:
             InputError: if the shape is another, or one crop comes alone in training mode.
         """
+        stages = self.encode(inputs)
+        output = self.first(stages, fine_only=fine_only)
+        if simulate is None:
+            return output
+        decoder = output.fine_features
+        if not joint:
+            stages, decoder = Stages(*(one.detach() for one in stages)), decoder.detach()
+        seen = self.see(stages, decoder)
+        return output._replace(corrected=self.correct(seen, *simulate(seen, output)))
+
+    def encode(self, inputs: Tensor) -> Stages:
+        """Run the backbone, once per crop.
+
+        Args and Raises: as ``forward``.
+        """
         alone_fails = self.training and self.iog.psp4.training
         check_inputs(inputs, INPUT_CHANNELS, INPUT_MEANING, alone_fails=alone_fails)
-        output = self.iog(inputs * self.scale + self.shift, fine_only=fine_only)
+        return self.iog.backbone(inputs * self.scale + self.shift)
+
+    def first(self, stages: Stages, *, fine_only: bool = False) -> NetworkOutput:
+        """The answer to box and point.
+
+        Args:
+            fine_only: leave the four coarse heads out.
+        """
+        output = self.iog.decode(self.iog.psp4(stages.layer4), stages, fine_only=fine_only)
         predictor, classes = self.predictor(output.features), self.classifier(output.features)
         return NetworkOutput(**output._asdict(), predictor=predictor, classes=classes)
+
+    def see(self, stages: Stages, decoder: Tensor) -> Seen:
+        """What every correction needs of a crop, once per crop.
+
+        Args:
+            decoder: the first answer's ``fine_features``.
+        """
+        return (
+            stages if isinstance(self.corrector, Refiner) else self.corrector.see(stages, decoder)
+        )
+
+    def correct(self, seen: Seen, told: Told, previous: Tensor) -> Tensor:
+        """The answer to further clicks; neither the backbone nor the first answer runs again.
+
+        Args:
+            seen: from ``see``.
+            told: all clicks, the first three too.
+            previous: (B, 1, h, w) float32 probability before the last click, on any grid.
+        Returns:
+            (B, 1, h2, w2) logits on layer1's grid.
+        """
+        if not isinstance(self.corrector, Refiner):
+            return self.corrector(seen, told, previous)
+        stages = Stages(*seen)
+        scaled = told.maps * self.scale[:, -CLICK_CHANNELS:]  # no click stays zero
+        pooled = self.corrector(self.iog.psp4, stages.layer4, scaled)
+        return self.iog.decode(pooled, stages, fine_only=True).fine
 
     def backbone_parameters(self) -> Iterator[nn.Parameter]:
         """What starts from ImageNet; everything else counts as heads."""
@@ -147,7 +221,9 @@ def initialise_weights(network: nn.Module, generator: Generator) -> None:
     Ours: N(0, 0.01^2) for the two 1x1 heads on F, whose fan-out would make huge logits.
     """
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.GroupNorm):
+            module.reset_parameters()
+        elif isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)

@@ -25,14 +25,12 @@ from openscenes.method.inference import RunContext
 from openscenes.method.training import Objective, TrainConfig, train
 from openscenes.networks.click_output import ClickOutput
 from openscenes.networks.enlargement import enlarge
-from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.peers.click_sampling import (
     SamplingConfig,
     add_error_clicks,
     extreme_points,
     sample_slots,
 )
-from openscenes.peers.losses import plain_cross_entropy
 from openscenes.settings import setting
 
 ClickLoss = Callable[[ClickOutput, Tensor, Tensor, Tensor], dict[str, Tensor]]
@@ -86,33 +84,6 @@ def learn_clicks(
     return _fit(network, examples, objective, config, augmentation, clicks, context, folder, label)
 
 
-def learn_refinement(
-    network: RefinableIOG,
-    examples: Sequence[Example],
-    config: TrainConfig,
-    augmentation: crops.Augmentation,
-    context: RunContext,
-    *,
-    most_clicks: int = 3,
-    folder: Path | None = None,
-    label: str = "refinement",
-) -> list[dict[str, float]]:
-    """Train the refinement branch on clicks after the first prediction; the rest stays frozen.
-
-    IOG: one refinement click.  Ours: one to three, each on the largest error of the last mask.
-    """
-
-    def objective(module: nn.Module, batches: Sequence[Batch], _epoch: int) -> dict[str, Tensor]:
-        (batch,) = batches
-        inputs = batch.inputs(context.clicks)
-        clicks = _refinement_clicks(network, inputs, batch, most_clicks, context.fabric)
-        output = module(inputs, network.click_maps(inputs, clicks))
-        return plain_cross_entropy(output, batch.masks, batch.void, clicks)
-
-    rounds = partial(_with_rounds, most_clicks)
-    return _fit(network, examples, objective, config, augmentation, rounds, context, folder, label)
-
-
 def _fit(
     network: nn.Module, examples: Sequence[Example], objective: Objective, config: TrainConfig,
     augmentation: crops.Augmentation, clicks: Clicks, context: RunContext, folder: Path | None,
@@ -146,12 +117,6 @@ def _simulated(simulation: ClickSimulation, sample: Sample, epoch: int) -> Sampl
     return replace(sample, clicks=free, rounds=int(rng.integers(simulation.most_errors + 1)))
 
 
-def _with_rounds(most_clicks: int, sample: Sample, _epoch: int) -> Sample:
-    """The sample with one to ``most_clicks`` clicks to come on errors."""
-    rng = np.random.default_rng(sample.draw)
-    return replace(sample, rounds=1 + int(rng.integers(most_clicks)))
-
-
 def _on_errors(peer: Any, batch: Batch, fabric: Fabric) -> tuple[Tensor, Tensor]:
     """ITIS: from the given clicks on, click on the largest error as often as each object's rounds.
 
@@ -178,25 +143,3 @@ def _predicted(peer: Any, batch: Batch, clicks: Tensor, previous: Tensor, fabric
     for part in frozen:
         part.eval()
     return enlarge(logits, (size, size)) > 0
-
-
-def _refinement_clicks(
-    network: RefinableIOG, inputs: Tensor, batch: Batch, most_clicks: int, fabric: Fabric
-) -> Tensor:
-    """One to ``most_clicks`` clicks, each on the largest error of the mask before it."""
-    size = batch.images.shape[-1]
-    clicks = torch.zeros(len(batch), most_clicks, 3)
-    truths, void = batch.masks.cpu(), batch.void.cpu()
-    network.eval()
-    with torch.no_grad(), fabric.autocast():
-        stages = network.encode(inputs)
-        output = network.first(stages)
-        for done in range(max(batch.rounds)):
-            mask = enlarge(output.logits, (size, size)) > 0
-            again = [rounds > done for rounds in batch.rounds]
-            clicks = add_error_clicks(clicks, mask, truths, void, again)
-            if done + 1 < max(batch.rounds):
-                maps = network.click_maps(inputs, clicks.to(inputs.device))
-                output = network.refined(stages, maps)
-    network.train()
-    return clicks.to(inputs.device)

@@ -14,6 +14,7 @@ from openscenes.data.crops import Augmentation, CropConfig
 from openscenes.data.interactions import ClickConfig
 from openscenes.errors import InputError
 from openscenes.method.alignment import AlignmentConfig
+from openscenes.method.corrections import CorrectionConfig
 from openscenes.method.inference import InferenceConfig
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.training import TrainConfig
@@ -72,6 +73,7 @@ class Profile:
     inference: InferenceConfig = InferenceConfig()
     ipt: IPTConfig = IPTConfig()
     alignment: AlignmentConfig = AlignmentConfig()
+    corrections: CorrectionConfig = CorrectionConfig()
     class_loss_weight: float = 1.0
     initial_sets: tuple[InitialSet, ...] = ("voc", "voc+sbd")
     imagenet: bool = True
@@ -82,9 +84,7 @@ class Profile:
     devices_per_model: int = 1
     initial_weights: str = ""
     dextr_weights: str = ""
-    head_epochs: int = setting(
-        5, "Ours: a twentieth of the initial epochs, on frozen features; not measured"
-    )
+    head_epochs: int = setting(5, "Ours: a twentieth of the initial epochs; not measured")
     base: str = ""
     spelling: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """The model behind the annotator: a box and a point give a mask, further clicks correct it.
 
-The backbone runs once for an object; its stages are kept, so that a correction runs the pyramid
-pooling and the heads alone (as in ``study.scores.click_systems``, for one object at a time).
+The backbone runs once for an object; a correction runs the network's small corrector alone (as in
+``study.scores.click_systems``, for one object at a time).
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from openscenes.annotator.evolve.evolving import SEED, version_in_use
 from openscenes.annotator.store.versions import Version
@@ -22,19 +20,18 @@ from openscenes.annotator.store.workspace import Workspace
 from openscenes.data import crops, samples
 from openscenes.data.crops import Affine
 from openscenes.data.examples import Example
-from openscenes.data.pasting import Pasted, pasted
+from openscenes.data.pasting import Pasted
 from openscenes.data.records import Box, Interaction
 from openscenes.data.samples import Sample
 from openscenes.errors import InputError, WeightsError
 from openscenes.files import one_line
-from openscenes.networks.backbones import Stages
-from openscenes.networks.enlargement import enlarge
-from openscenes.networks.iog_refinement import RefinableIOG
+from openscenes.method.answers import Answers
+from openscenes.networks.openscene import OpenSceneNet
 from openscenes.prediction.predict import checked_interaction, mean_inside
 from openscenes.study.plan.on_demand import trained
 from openscenes.study.runs.data import Study
-from openscenes.study.runs.recipes import initial, refiner_of
-from openscenes.study.runs.refinement import load_refinable
+from openscenes.study.runs.models import run_context
+from openscenes.study.runs.recipes import initial
 
 Click = tuple[float, float, int]  # row, col in pixels of the image; +1 inside, -1 outside
 
@@ -63,14 +60,13 @@ class _Encoded:
     pixels: NDArray[np.uint8]
     interaction: Interaction
     sample: Sample
-    inputs: Tensor
-    stages: Stages
+    answers: Answers
 
 
 class Session:
-    """One model in use, and the stages of the object that it encoded last."""
+    """One model in use, and its answers about the object that it encoded last."""
 
-    def __init__(self, study: Study, network: RefinableIOG, label: str) -> None:
+    def __init__(self, study: Study, network: OpenSceneNet, label: str) -> None:
         """``network`` runs as the study says; ``label`` names it in the log and on the page."""
         self.study = study
         self.network = network.eval().requires_grad_(False).to(study.fabric.device)
@@ -90,7 +86,7 @@ class Session:
     ) -> ObjectPrediction:
         """The mask that box, point and all further clicks give.
 
-        Paper: Sec. 3.1 (box and point). IOG: further clicks go through its refinement branch.
+        Paper: Sec. 3.1 (box and point). Ours: each further click corrects the mask before it.
 
         Args:
             path: the image.
@@ -124,32 +120,22 @@ class Session:
         profile = self.study.profile
         example = Example(str(path), path, interaction, None, upright=True)
         sample = samples.cut(example, profile.crop, self.study.cache)
-        batch = samples.collate([sample]).to(self.study.fabric.device)
-        with torch.inference_mode(), self.study.fabric.autocast():
-            inputs = batch.inputs(profile.clicks)
-            stages = self.network.encode(inputs)
-        self._last = _Encoded(pixels, interaction, sample, inputs, stages)
+        answers = Answers(self.network, [sample], run_context(self.study))
+        self._last = _Encoded(pixels, interaction, sample, answers)
         return self._last
 
     def _window(self, seen: _Encoded, further: Sequence[Click]) -> Pasted:
-        with torch.inference_mode(), self.study.fabric.autocast():
-            if further:
-                maps = self.network.click_maps(seen.inputs, self._moved(seen, further))
-                logits = self.network.refined(seen.stages, maps).logits
-            else:
-                logits = self.network.first(seen.stages).logits
-            size = self.study.profile.crop.size
-            probability = torch.sigmoid(enlarge(logits.float(), (size, size)))[0, 0].cpu().numpy()
-        if not np.isfinite(probability).all():
+        (one,) = seen.answers.to([self._checked(seen, further)])
+        if not np.isfinite(one.sent.array).all():
             raise WeightsError(
                 f"The prediction of {self.label} is not finite; its weights are damaged, choose "
                 "another version."
             )
-        return pasted(probability, seen.sample.affine, seen.sample.shape)
+        return one.pasted()
 
-    def _moved(self, seen: _Encoded, further: Sequence[Click]) -> Tensor:
-        """Further clicks in crop pixels, (1, K, 3); those that the model cannot see are refused."""
-        given = _numbers(further)
+    def _checked(self, seen: _Encoded, further: Sequence[Click]) -> NDArray[np.float32]:
+        """Further clicks, (K, 3); those that the model cannot see are refused."""
+        given = _numbers(further) if further else np.zeros((0, 3))
         points = crops.apply(seen.sample.affine, given[:, 1::-1])
         size = self.study.profile.crop.size
         outside = ~((points >= -0.5) & (points <= size - 0.5)).all(axis=1)
@@ -160,8 +146,7 @@ class Session:
                 f"The click ({row:.0f}, {col:.0f}) lies outside the crop of this "
                 f"object, ({reach}); click nearer to the box, or draw a larger one."
             )
-        clicks = np.c_[points[:, ::-1], given[:, 2]][None].astype(np.float32)
-        return torch.from_numpy(clicks).to(seen.inputs.device)
+        return given.astype(np.float32)
 
 
 def _numbers(further: Sequence[Click]) -> NDArray[np.float64]:
@@ -182,9 +167,7 @@ def _numbers(further: Sequence[Click]) -> NDArray[np.float64]:
 def session_in_use(study: Study, workspace: Workspace) -> Session:
     """The workspace's version in use; in a new workspace, the study's initial model.
 
-    What of the initial model and its refinement branch is missing in the cache is trained, and
-    said before. The branch was trained with the initial model; it is put onto what has evolved
-    from it, as the study does.
+    Where the initial model is missing in the cache it is trained, which is said before.
 
     Raises:
         InputError: if the workspace was begun with another profile.
@@ -193,10 +176,9 @@ def session_in_use(study: Study, workspace: Workspace) -> Session:
 
 
 def session_of(study: Study, version: Version) -> Session:
-    """A version of a workspace, ready to answer, with the refinement branch as above."""
-    recipe = initial(study.profile.initial_sets[-1], SEED)
-    first, branch = trained(study, [recipe, refiner_of(recipe)])
-    return Session(study, load_refinable(study, branch, first, version.model), version.name)
+    """A version of a workspace, ready to answer."""
+    trained(study, [initial(study.profile.initial_sets[-1], SEED)])
+    return Session(study, version.model.load(study), version.name)
 
 
 def _seen(affine: Affine, size: int) -> Box:

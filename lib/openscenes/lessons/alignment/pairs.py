@@ -209,6 +209,6 @@ def _mapped(
 ) -> NetworkOutput:
     """One output, each tensor of which is made of the outputs' tensors of its name."""
     coarse = tuple(make(list(parts)) for parts in zip(*(o.coarse for o in outputs), strict=True))
-    names = [name for name in NetworkOutput._fields if name != "coarse"]
+    names = [name for name in NetworkOutput._fields if name not in ("coarse", "corrected")]
     rest = {name: make([getattr(output, name) for output in outputs]) for name in names}
     return NetworkOutput(coarse=coarse, **rest)

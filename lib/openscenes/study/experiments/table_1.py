@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 from torch import nn
 
-from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.experiments.rows import TITLES, BlockSpec, RowSpec, data_and_seeds, table_of
@@ -170,10 +169,10 @@ def parameter_table(profile: Profile) -> str:
         here, full = (_count_peer(p, name) for p in (profile, PAPER))
         published = peer_of(PAPER, name).published_parameters
         lines.append(_line(name, here, full, published, beginnings(profile)[name]))
-    (here, refined), (full, full_refined) = _count_iog(profile), _count_iog(PAPER)
+    (here, corrector), (full, full_corrector) = _count_iog(profile), _count_iog(PAPER)
     starts = beginnings(profile)["IOG"]
     lines.append(_line("IOG (with both heads on F)", here, full, PUBLISHED_IOG, starts))
-    lines.append(_line("IOG with refinement branch", refined, full_refined, None, starts))
+    lines.append(_line("its corrector, included", corrector, full_corrector, None, starts))
     head = (
         "system", "this profile", "published size, here", "published", "starts from, this profile",
     )  # fmt: skip
@@ -210,4 +209,4 @@ def _count_peer(profile: Profile, name: str) -> int:
 def _count_iog(profile: Profile) -> tuple[int, int]:
     with torch.device("meta"):
         network = OpenSceneNet(profile.network)
-        return n_parameters(network), n_parameters(RefinableIOG(network, profile.clicks))
+        return n_parameters(network), n_parameters(network.corrector)

@@ -97,13 +97,13 @@ def tasks_of(
             graph.setdefault(masks, parent)
             parent = (*parent, masks)
         graph[Training(recipe)] = parent
-    groups: dict[tuple[Recipe, ...], list[Evaluation]] = {}
+    groups: dict[Recipe, list[Evaluation]] = {}
     for evaluation in every:
-        groups.setdefault(evaluation.needs(), []).append(evaluation)
+        groups.setdefault(evaluation.recipe, []).append(evaluation)
     scored_by: dict[Evaluation, Scoring] = {}
-    for needs, group in groups.items():
+    for recipe, group in groups.items():
         scoring = Scoring(tuple(group))
-        graph[scoring] = tuple(Training(recipe) for recipe in needs)
+        graph[scoring] = (Training(recipe),)
         scored_by |= dict.fromkeys(group, scoring)
     for page, shown in pages.items():
         graph[page] = tuple(dict.fromkeys(scored_by[evaluation] for evaluation in shown))

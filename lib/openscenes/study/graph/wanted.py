@@ -140,8 +140,7 @@ def _objects(study: Study, graph: Graph) -> dict[str, int]:
 def scores_digest(study: Study, evaluations: Sequence[Evaluation]) -> str:
     """Names all that decides some scores."""
     scores = [
-        [e.where, e.kind, e.user, e.clipped, e.tta, e.obey]
-        + [find(study, recipe).digest for recipe in e.needs()]
+        [e.where, e.kind, e.user, e.clipped, e.tta, e.obey, find(study, e.recipe).digest]
         for e in evaluations
     ]
     sets = [validation(study, where).digest for where in sorted({e.where for e in evaluations})]

@@ -22,7 +22,7 @@ from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import SOURCE, Study, source
 from openscenes.study.runs.models import run_context
 from openscenes.study.runs.recipes import Recipe
-from openscenes.study.runs.shapes import OURS, REFINEMENT
+from openscenes.study.runs.shapes import CORRECTION, OURS
 from openscenes.study.runs.work import N_VIEWS, Cost, Work, counted, work_of
 from openscenes.study.scores.clicks import SWEPT, THRESHOLDS
 from openscenes.study.scores.evaluation import Evaluation
@@ -119,4 +119,4 @@ def scoring_of(
     if first in PEERS:
         swept = SWEPT * len(THRESHOLDS) if evaluation.where == SOURCE else 0
         return (Work(first, 0, n * (n_clicks + swept), first),)
-    return Work(OURS, 0, n), Work(REFINEMENT, 0, n * (n_clicks - 1), REFINEMENT)
+    return Work(OURS, 0, n), Work(CORRECTION, 0, n * (n_clicks - 1), CORRECTION)

@@ -16,7 +16,6 @@ from openscenes.study.runs.recipes import (
     finetuned,
     initial,
     peer,
-    refiner_of,
 )
 
 EMA = BEYOND_VARIANTS[-1]
@@ -34,8 +33,6 @@ def stand_in(recipe: Recipe) -> Recipe:
     root = recipe.lineage()[0]
     if recipe.kind == "initial":
         return first
-    if recipe.kind == "refiner":
-        return refiner_of(first)
     if "peer" in recipe.kind:
         alone = peer(root.name, recipe.seed)
         return alone if recipe.kind == "peer" else finetuned(alone, "coco")

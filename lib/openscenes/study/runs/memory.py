@@ -129,7 +129,7 @@ def _training(profile: Profile, recipe: Recipe) -> TrainConfig:
     first = recipe.lineage()[0]
     if first.kind == "peer":
         return peer_of(profile, first.name).train
-    if recipe.kind in ("initial", "refiner"):
+    if recipe.kind == "initial":
         return profile.initial
     return profile.evolving(recipe.scene).train
 

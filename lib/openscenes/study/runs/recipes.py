@@ -17,9 +17,7 @@ from openscenes.method.inference import InferenceConfig
 from openscenes.method.ipt import IPTConfig
 from openscenes.study.profiles import InitialSet, Profile, Scene, User
 
-Kind = Literal[
-    "initial", "evolved", "re-estimated", "fine-tuned", "peer", "fine-tuned peer", "refiner"
-]
+Kind = Literal["initial", "evolved", "re-estimated", "fine-tuned", "peer", "fine-tuned peer"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,6 @@ class Recipe:
             "fine-tuned": f"{self.name} ground truth{user}",
             "peer": f"peer {self.name}",
             "fine-tuned peer": f"{self.name} ground truth",
-            "refiner": "refinement clicks",
         }[self.kind]
         return own if self.parent is None else f"{self.parent.words()} > {own}"
 
@@ -127,12 +124,6 @@ def peer(name: str, seed: int) -> Recipe:
     return Recipe("peer", name, seed)
 
 
-def refiner_of(recipe: Recipe) -> Recipe:
-    """The refinement branch that was trained on the first model of a task sequence."""
-    first = recipe.lineage()[0]
-    return Recipe("refiner", "clicks", first.seed, first)
-
-
 def source_set(recipe: Recipe) -> InitialSet:
     """What the first model of a task sequence learned."""
     return "voc" if recipe.lineage()[0].name == "voc" else "voc+sbd"
@@ -179,6 +170,7 @@ def evolution_config(
         augmentation_old=profile.augmentation,
         augmentation_new=profile.evolving(scene).augmentation_new,
         class_loss_weight=profile.class_loss_weight,
+        corrections=profile.corrections,
     )
     full = replace(plain, ipt=profile.ipt, alignment=profile.alignment)
     if variant in TABLE_4_VARIANTS:

@@ -23,7 +23,7 @@ from openscenes.networks.weights import load_imagenet, load_published, save_weig
 from openscenes.paths import cache_dir
 from openscenes.prediction.model_files import description
 from openscenes.seeding import torch_generator
-from openscenes.study.runs import launch, peers, refinement, store
+from openscenes.study.runs import launch, peers, store
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Labelled, Study, new_scene, source
 from openscenes.study.runs.models import RUN, Model, imagenet_file, run_context
@@ -147,6 +147,7 @@ def _initial_names(study: Study, recipe: Recipe) -> dict[str, Any]:
         "train": initial_training(profile, begun),
         "augmentation": profile.augmentation,
         "class_loss_weight": profile.class_loss_weight,
+        "corrections": profile.corrections,
         "data": _labelled(study, recipe).digest,
         "code": code_digest(*_INITIAL_CODE),
         **(starts if begun is None else {"published": begun.sha256}),
@@ -163,7 +164,8 @@ def _initial(study: Study, recipe: Recipe, model: Model) -> Trained:
     step = initialise(
         network, _labelled(study, recipe).examples, initial_training(profile, begun),
         profile.augmentation, run_context(study, recipe.seed),
-        class_loss_weight=profile.class_loss_weight, folder=model.folder, label=model.label,
+        class_loss_weight=profile.class_loss_weight, corrections=profile.corrections,
+        folder=model.folder, label=model.label,
     )  # fmt: skip
     return step.network, step.history
 
@@ -222,10 +224,6 @@ def _peer(study: Study, recipe: Recipe, model: Model) -> Trained:
     return peers.trained(study, recipe, parent, model)
 
 
-def _refiner(study: Study, recipe: Recipe, model: Model) -> Trained:
-    return refinement.trained(study, recipe, _parent(study, recipe), model)
-
-
 _INITIAL_CODE = (initialise, load_imagenet)
 _EVOLVED_CODE = (evolve, Pool)
 _BN_CODE = (reestimate_bn, Pool)
@@ -238,7 +236,6 @@ _NAMES: dict[str, Callable[[Study, Recipe], dict[str, Any]]] = {
     "fine-tuned": _finetuned_names,
     "peer": peers.names,
     "fine-tuned peer": peers.names,
-    "refiner": refinement.names,
 }
 _TRAIN: dict[str, Callable[[Study, Recipe, Model], Trained]] = {
     "initial": _initial,
@@ -247,7 +244,6 @@ _TRAIN: dict[str, Callable[[Study, Recipe, Model], Trained]] = {
     "fine-tuned": _finetuned,
     "peer": _peer,
     "fine-tuned peer": _peer,
-    "refiner": _refiner,
 }
 
 

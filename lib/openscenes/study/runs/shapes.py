@@ -8,15 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from openscenes.data.told import Told
 from openscenes.networks.backbones import INPUT_CHANNELS
-from openscenes.networks.iog_refinement import CLICK_CHANNELS, RefinableIOG
-from openscenes.networks.openscene import OpenSceneNet
+from openscenes.networks.corrector import CLICK_CHANNELS, Seen
+from openscenes.networks.openscene import NetworkOutput, OpenSceneNet
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.recipes import Recipe
 
-OURS, PAIRS, REFINEMENT = "ours", "pairs", "refinement"
-NETWORKS = (OURS, PAIRS, REFINEMENT, *PEERS)
+OURS, PAIRS, CORRECTION = "ours", "pairs", "correction"
+NETWORKS = (OURS, PAIRS, *PEERS)
 COUNTED_CROPS = 2  # of one pass that is counted: BatchNorm wants two
 
 
@@ -25,12 +26,10 @@ def network_of(recipe: Recipe) -> str:
     first = recipe.lineage()[0]
     if first.kind == "peer":
         return first.name
-    if recipe.kind == "refiner":
-        return REFINEMENT
     return PAIRS if recipe.kind in ("evolved", "re-estimated") else OURS
 
 
-def shape_of(profile: Profile, name: str) -> tuple[nn.Module, tuple[Tensor, ...]]:
+def shape_of(profile: Profile, name: str) -> tuple[nn.Module, tuple[Any, ...]]:
     """One of ``NETWORKS`` on the meta device, and the inputs of ``COUNTED_CROPS`` crops."""
     size = profile.crop.size
     if name in PEERS:
@@ -42,11 +41,14 @@ def shape_of(profile: Profile, name: str) -> tuple[nn.Module, tuple[Tensor, ...]
     with torch.device("meta"):
         network = OpenSceneNet(profile.network)
         seen = torch.empty(COUNTED_CROPS, INPUT_CHANNELS, size, size)
-        if name != REFINEMENT:
-            return network, (seen,)
-        refinable = RefinableIOG(network, profile.clicks)
-        refinable.trainable_for_refinement()
-        return refinable, (seen, torch.empty(COUNTED_CROPS, CLICK_CHANNELS, size, size))
+        return network, (seen, one_click)
+
+
+def one_click(_seen: Seen, output: NetworkOutput) -> tuple[Told, Tensor]:
+    """A correction of each crop, so that its answer counts."""
+    n, size = len(output.fine), 2 * output.fine.shape[-1]
+    maps = output.fine.new_empty(n, CLICK_CHANNELS, size, size)
+    return Told(output.fine.new_empty(n, 6, 3), maps), output.fine.detach()
 
 
 def tensors_of(output: Any) -> Iterator[Tensor]:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from openscenes.networks.iog_refinement import RefinableIOG
+from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.zoo import peer_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.recipes import Recipe, evolution_config
-from openscenes.study.runs.shapes import NETWORKS, OURS, PAIRS, REFINEMENT, shape_of, tensors_of
+from openscenes.study.runs.shapes import CORRECTION, NETWORKS, OURS, PAIRS, shape_of, tensors_of
 
 N_VIEWS = 6
 N_ERRORS = 3  # ITIS runs the network up to three times before each step
@@ -62,8 +63,6 @@ def work_of(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) -> Wor
     """
     if recipe.kind == "initial":
         return Work(OURS, objects[recipe.name] * profile.initial.epochs)
-    if recipe.kind == "refiner":
-        return Work(REFINEMENT, objects["voc+sbd"] * max(1, profile.initial.epochs // 4))
     if recipe.kind == "peer":
         peer = peer_of(profile, recipe.name)
         crops = objects["voc+sbd"] * peer.train.epochs
@@ -82,22 +81,36 @@ def work_of(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) -> Wor
     return Work(PAIRS, 2 * n * epochs, n * labellings)
 
 
-def counted(profile: Profile, networks: Sequence[str] = NETWORKS) -> dict[str, Cost]:
-    """Floating-point operations per crop of networks, without building one in memory.
+def counted(profile: Profile) -> dict[str, Cost]:
+    """Floating-point operations per crop of all networks, without building one in memory.
 
-    Convolutions and matrix products, a product with its sum as two operations.
+    Convolutions and matrix products, a product with its sum as two operations. A correction is
+    counted by itself; a training simulates several of them, of which the last one learns.
     """
-    return {name: _operations_of(profile, name) for name in networks}
+    costs = {name: _operations(*shape_of(profile, name)) for name in NETWORKS}
+    correction, n = _correction(profile), profile.corrections.mean_clicks
+    for name in (OURS, PAIRS):
+        both, alone = costs[name], correction.forward
+        costs[name] = Cost(both.training + (n - 1) * alone, both.forward - correction.training)
+    return costs | {CORRECTION: correction}
 
 
-def _operations_of(profile: Profile, name: str) -> Cost:
-    network, inputs = shape_of(profile, name)
-    if isinstance(network, RefinableIOG):
-        return _refinement_operations(network, *inputs)
-    return _operations(network, *inputs)
+def _correction(profile: Profile) -> Cost:
+    """Operations of one correction; as ``training`` with what is seen once per crop."""
+    network, (inputs, simulate) = shape_of(profile, OURS)
+    network = cast(OpenSceneNet, network)
+    with torch.no_grad():
+        stages = network.encode(inputs)
+        output = network.first(stages)
+        with FlopCounterMode(display=False) as seeing:
+            seen = network.see(stages, output.fine_features)
+        with FlopCounterMode(display=False) as correcting:
+            network.correct(seen, *simulate(seen, output))
+    once = correcting.get_total_flops() / 2
+    return Cost(once + seeing.get_total_flops() / 2, once)
 
 
-def _operations(network: nn.Module, *inputs: Tensor) -> Cost:
+def _operations(network: nn.Module, inputs: Sequence[Any]) -> Cost:
     """Of one crop out of a batch of two."""
     with FlopCounterMode(display=False) as forward, torch.no_grad():
         network(*inputs)
@@ -105,15 +118,3 @@ def _operations(network: nn.Module, *inputs: Tensor) -> Cost:
         outputs = [tensor for tensor in tensors_of(network(*inputs)) if tensor.requires_grad]
         torch.stack([tensor.sum() for tensor in outputs]).sum().backward()
     return Cost(both.get_total_flops() / 2, forward.get_total_flops() / 2)
-
-
-def _refinement_operations(network: RefinableIOG, seen: Tensor, clicks: Tensor) -> Cost:
-    """A step predicts, corrects twice on average, and learns; later, forward is a correction."""
-    with FlopCounterMode(display=False) as shown, torch.no_grad():
-        stages = network.encode(seen)
-        network.first(stages)
-    with FlopCounterMode(display=False) as corrected, torch.no_grad():
-        network.refined(stages, clicks)
-    once = corrected.get_total_flops() / 2
-    learned = _operations(network, seen, clicks).training
-    return Cost(shown.get_total_flops() / 2 + 2 * once + learned, once)

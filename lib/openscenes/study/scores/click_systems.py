@@ -7,7 +7,7 @@ user clicks; clicks are in image pixels, predictions are probabilities in the pi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -18,22 +18,20 @@ from torch import Tensor
 from openscenes.data import crops, samples
 from openscenes.data.crops import CropConfig
 from openscenes.data.examples import Example, ImageCache
-from openscenes.method import click_cut
+from openscenes.method.answers import Answers, ImageClicks
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.cutting import CropMap, crop_maps, cut_in_order
 from openscenes.networks.enlargement import enlarge
-from openscenes.networks.iog_refinement import RefinableIOG
+from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.click_sampling import extreme_points
 from openscenes.peers.zoo import PEERS, Peer, peer_of
 from openscenes.pool import Pool
 from openscenes.seeding import torch_generator
-from openscenes.study.runs import peers, refinement
+from openscenes.study.runs import peers
 from openscenes.study.runs.data import Study
-from openscenes.study.runs.models import Model
-from openscenes.study.runs.recipes import Recipe, refiner_of
-from openscenes.study.runs.runs import find
+from openscenes.study.runs.models import Model, run_context
+from openscenes.study.runs.recipes import Recipe
 
-ImageClicks = Sequence[NDArray[np.float32]]  # per object (K, 3): row, col, sign in image pixels
 Thresholds = Sequence[float] | NDArray[np.float64]
 NO_CLICKS = np.zeros((0, 3), np.float32)
 
@@ -66,7 +64,7 @@ class System(Protocol):
 
 
 def system_of(study: Study, recipe: Recipe, model: Model, *, obey: bool = True) -> System:
-    """The system that a model is: a peer, or a box-and-point network with its refinement.
+    """The system that a model is: a peer, or a box-and-point network.
 
     Args:
         obey: whether a box-and-point network's corrections go through ``click_cut``.
@@ -77,10 +75,7 @@ def system_of(study: Study, recipe: Recipe, model: Model, *, obey: bool = True) 
         if peer.clicks.kind == "extremes":
             return ExtremeSystem(study, peer, network)
         return ClickSystem(study, peer, network)
-    teacher = refiner_of(recipe)
-    first = find(study, recipe.lineage()[0])
-    refinable = refinement.load_refinable(study, find(study, teacher), first, model)
-    return BoxSystem(study, refinable.to(study.fabric.device), obey)
+    return BoxSystem(study, model.load(study).to(study.fabric.device), obey)
 
 
 @dataclass(frozen=True)
@@ -160,74 +155,27 @@ class _Extreme:
 
 @dataclass(frozen=True)
 class BoxSystem:
-    """Box and point, then corrections by the refinement branch: IOG and ours."""
+    """Box and point, then corrections by the same network: IOG and ours."""
 
     study: Study
-    network: RefinableIOG
+    network: OpenSceneNet
     obey: bool = True
     protocol_clicks: int = 3
     corrects: bool = True
 
-    @torch.inference_mode()
     def look(self, chunk: Sequence[Example], pool: Pool[ImageCache] | None = None) -> Predictor:
         """Cut the user's boxes and run the backbone once."""
-        cut = _Crops(self.study, self.study.profile.crop, chunk, pool)
-        inputs = cut.batch.inputs(self.study.profile.clicks)
-        with self.study.fabric.autocast():
-            stages = self.network.encode(inputs)
-        return _Boxed(self, cut, inputs, stages)
+        study = self.study
+        cuts = [plain for (plain,) in cut_in_order(chunk, study.profile.crop, study.cache, pool)]
+        return _Boxed(Answers(self.network, cuts, run_context(study), obeyed=self.obey))
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Boxed:
-    """``answers``: (n, S, S), the last, which the users see; ``told``: clicks that led there."""
+    answers: Answers
 
-    system: BoxSystem
-    crops: _Crops
-    inputs: Tensor
-    stages: Any
-    answers: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0, 0), np.float32))
-    told: Sequence[int] = ()
-
-    @torch.inference_mode()
     def predict(self, clicks: ImageClicks, thresholds: Thresholds) -> list[CropMap]:
-        network, given = self.system.network, [len(one) for one in clicks]
-        moved = self.crops.moved(clicks)
-        with self.system.study.fabric.autocast():
-            if not any(given):
-                logits = network.first(self.stages).logits
-            else:
-                drawn = network.click_maps(self.inputs, moved)
-                logits = network.refined(self.stages, drawn).logits
-        probability = torch.sigmoid(enlarge(logits, self.crops.size))
-        if not self.system.obey:
-            return self.crops.maps(probability)
-        before, self.answers = self.answers, probability[:, 0].float().cpu().numpy()
-        if any(given):
-            told = zip(before, self._all_clicks(moved, given), self.told, thresholds, strict=True)
-            for row, (cut, one) in enumerate(zip(self.crops.cuts, told, strict=True)):
-                self.answers[row] = _obeyed(self.answers[row], cut.image, *one)
-        self.told = given
-        maps = self.crops.maps(torch.from_numpy(self.answers)[:, None])
-        return [replace(one, clicks=made) for one, made in zip(maps, clicks, strict=True)]
-
-    def _all_clicks(self, moved: Tensor, given: Sequence[int]) -> list[NDArray[np.float32]]:
-        """Each object's inside point, then its corrections, in pixels of the crop."""
-        return [
-            np.concatenate([np.array([[*cut.point, 1]], np.float32), row[:n]])
-            for cut, row, n in zip(self.crops.cuts, moved.cpu().numpy(), given, strict=True)
-        ]
-
-
-def _obeyed(
-    probability: NDArray[np.float32], image: NDArray[np.uint8], before: NDArray[np.float32],
-    clicks: NDArray[np.float32], told: int, threshold: float,
-) -> NDArray[np.float32]:  # fmt: skip
-    """The answer before where there is no new click, else what obeys all of them."""
-    n_new = len(clicks) - 1 - told
-    if n_new < 1:
-        return before
-    return click_cut.obey(probability, image, before, clicks, n_new=n_new, threshold=threshold)
+        return self.answers.to(clicks, thresholds)
 
 
 class _Crops:

@@ -19,6 +19,7 @@ from openscenes.data import pasting
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.interactions import Click, next_click
 from openscenes.method import click_cut
+from openscenes.method.answers import Answers
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.cutting import CropMap
 from openscenes.peers.click_sampling import extreme_points
@@ -29,7 +30,7 @@ from openscenes.study.profiles import LIMIT, User
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import SOURCE, Labelled, Study, validation
 from openscenes.study.runs.models import Model, run_context
-from openscenes.study.runs.recipes import Recipe, refiner_of
+from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.runs import find
 from openscenes.study.runs.store import kept_scores
 from openscenes.study.scores.click_systems import NO_CLICKS, Predictor, System, system_of
@@ -41,7 +42,7 @@ SWEPT = 3  # free clicks after which a threshold is judged
 # What decides a score beside the model; a change in ``click_systems`` itself raises "scoring".
 _SCORING_CODE = (
     *(next_click, extreme_points, box_region, simulate, refine), pasting.pasted, masks.iou,
-    *(click_cut.obey, click_cut.mark),
+    *(click_cut.mark, Answers),
 )  # fmt: skip
 SIMULATED = 32  # objects that are clicked on in lockstep
 
@@ -165,11 +166,9 @@ def _clicked(
 
 
 def _key(study: Study, recipe: Recipe, model: Model, labelled: Labelled) -> dict[str, Any]:
-    """What decides the scores: the model, its refinement branch, the objects, the code."""
-    refines = "peer" not in recipe.kind
+    """What decides the scores: the model, the objects, the code."""
     return {
         "model": model.digest, "recipe": recipe.kind, "data": labelled.digest,
-        "refiner": find(study, refiner_of(recipe)).digest if refines else "",
         "clicks": [example.interaction for example in labelled.examples],
         "code": code_digest(*_SCORING_CODE), "scoring": 3,
     }  # fmt: skip

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from openscenes.study.profiles import User
 from openscenes.study.runs.data import Study, validation
-from openscenes.study.runs.recipes import Recipe, in_order, inference_config, refiner_of
+from openscenes.study.runs.recipes import Recipe, in_order, inference_config
 from openscenes.study.runs.runs import find
 from openscenes.study.scores import clicks
 from openscenes.study.scores.masks import ipt_iou, ipt_variants, object_iou
@@ -29,7 +29,7 @@ class Evaluation:
     """How a model is scored.
 
     Attributes:
-        recipe: the model; for peers and refiners "masks" means their first prediction.
+        recipe: the model; for peers "masks" means their first prediction.
         where: "voc", "cityscapes" or "coco".
         kind: IoU of masks; IoU of every variant of IPT; IoU after each of 20 clicks.
         user: who clicks; human boxes are jittered, human corrections spread and slip.
@@ -49,16 +49,10 @@ class Evaluation:
         """The same evaluation of another training of the model."""
         return replace(self, recipe=self.recipe.with_seed(seed))
 
-    def needs(self) -> tuple[Recipe, ...]:
-        """The model, and where a box-and-point network is corrected, its refinement branch."""
-        if self.kind == "clicks" and "peer" not in self.recipe.kind:
-            return self.recipe, refiner_of(self.recipe)
-        return (self.recipe,)
-
 
 def recipes_of(evaluations: Iterable[Evaluation]) -> tuple[Recipe, ...]:
     """Every model that is scored, parents before children."""
-    return in_order(recipe for evaluation in evaluations for recipe in evaluation.needs())
+    return in_order(evaluation.recipe for evaluation in evaluations)
 
 
 def score(study: Study, evaluation: Evaluation) -> pd.DataFrame:

@@ -32,7 +32,7 @@ def objects_as_found(study: Study, evaluations: Iterable[Evaluation]) -> dict[st
 
 
 def _learned(study: Study, recipe: Recipe) -> dict[str, dict[str, Any]]:
-    if recipe.kind in ("initial", "peer", "refiner"):
+    if recipe.kind in ("initial", "peer"):
         return _described(source(study, _initial_set(recipe)).index)
     drawn = len(new_scene(study, recipe.scene).clicked)
     described = _described(study.memory["index", recipe.scene])

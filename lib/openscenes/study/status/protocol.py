@@ -43,5 +43,5 @@ What reproductions leave open; by profile and by system: [settings](settings.md)
   share of such objects is shown apart. Nobody stops early: NoC and IoU come from the same curves.
 - **NoC of systems with a box or extremes**: the paper prints what the protocol spends
   ({_SPENT}), marked *nominal*. Here it is measured: the first prediction
-  costs as much, IOG and ours are then corrected click by click by the refinement branch, and
+  costs as much, IOG and ours are then corrected click by click by the same network, and
   DEXTR, which takes no corrections, keeps its first prediction."""
