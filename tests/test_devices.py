@@ -173,7 +173,7 @@ def answers(system, chunk) -> None:
     """A first mask and a corrected one; no value is kept for a gradient."""
     seen = system.look(chunk)
     for clicks in (NO_CLICK, ONE_CLICK):
-        maps = seen.predict([clicks] * len(chunk))
+        maps = seen.predict([clicks] * len(chunk), [0.5] * len(chunk))
         assert len(maps) == len(chunk)
     kept = seen.answers.seen if isinstance(system, BoxSystem) else ()
     assert not any(maps.requires_grad for maps in kept)

@@ -75,8 +75,10 @@ def test_the_backbone_runs_once_for_an_object(world, session, monkeypatch):
     runs = counted(session, monkeypatch)
     path = world.folder / "a.png"
     first = session.predict(path, BOX, POINT)
-    corrected = session.predict(path, BOX, POINT, [(30.0, 50.0, -1)])
-    more = session.predict(path, BOX, POINT, [(30.0, 50.0, -1), (15.0, 25.0, 1)])
+    one = (30.0, 50.0, -1 if first.mask[30, 50] else 1)
+    corrected = session.predict(path, BOX, POINT, [one])
+    other = (15.0, 25.0, -1 if corrected.mask[15, 25] else 1)
+    more = session.predict(path, BOX, POINT, [one, other])
     undone = session.predict(path, BOX, POINT)
     assert [a.encoded for a in (first, corrected, more, undone)] == [True, False, False, False]
     assert len(runs) == 1

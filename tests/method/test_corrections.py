@@ -170,10 +170,14 @@ def test_corrections_of_a_resting_network_are_learned(tmp_path):
     assert after[0] == before[0] < after[1] and after[-1] > 0.9
 
 
+def unforced(network, sample, context):
+    return Answers(network.eval(), [sample], context, obeyed=False)
+
+
 def corrected(network, example, context):
     """IoU of the first answer, and after each of three clicks on its errors."""
     sample = samples.cut(example, context.crop, context.cache)
-    asked, clicks, found = Answers(network.eval(), [sample], context), np.zeros((0, 3)), []
+    asked, clicks, found = unforced(network, sample, context), np.zeros((0, 3)), []
     truth, void = context.cache.supervision(example)
     for _ in range(4):
         (one,) = asked.to([clicks.astype(np.float32)])

@@ -49,7 +49,7 @@ def truth(tiny, new_root):
 
 def test_the_initial_model_learns_masks_and_classes(tiny, initial, old_root):
     first, last = initial.history[0], initial.history[-1]
-    assert set(first) == {"epoch", "ce", "class"}
+    assert set(first) == {"epoch", "ce", "class", "corrected"}
     assert last["ce"] < 0.5 * first["ce"] and last["class"] < 0.5 * first["class"]
     assert initial.pool.examples == tuple(tiny.labelled(old_root))
     assert not initial.network.config.unknown_class
@@ -60,7 +60,7 @@ def test_without_a_class_weight_no_class_is_learned(tiny, old_root):
         tiny.network(), tiny.labelled(old_root), replace(tiny.TRAIN, epochs=1),
         tiny.AUGMENTATION, tiny.context(), class_loss_weight=0.0,
     )  # fmt: skip
-    assert set(step.history[0]) == {"epoch", "ce"}
+    assert set(step.history[0]) == {"epoch", "ce", "corrected"}
 
 
 def test_evolution_needs_no_mask_file_of_the_new_scene(tiny, evolved, tmp_path):
@@ -142,14 +142,14 @@ def test_an_interrupted_step_ends_with_the_same_bits(tiny, evolved, tmp_path, mo
 
 def test_self_training_alone_has_no_alignment_terms(evolved):
     (row,) = evolved().history
-    assert set(row) == {"epoch", "ce_old", "class_old", "ce_new"}
+    assert set(row) == {"epoch", "ce_old", "class_old", "ce_new", "corrected"}
 
 
 def test_alignment_adds_its_two_terms(tiny, evolved):
     plain = evolved()
     aligned = evolved(replace(tiny.EVOLUTION, alignment=BOTH["alignment"]))
     (row,) = aligned.history
-    assert set(row) == {"epoch", "ce_old", "class_old", "ce_new", "feat", "max"}
+    assert set(row) == {"epoch", "ce_old", "class_old", "ce_new", "feat", "max", "corrected"}
     assert row["feat"] > 0 > row["max"]
     assert aligned.pool.examples == plain.pool.examples
     assert not tiny.equal_weights(aligned.network, plain.network)
@@ -164,7 +164,7 @@ def test_ipt_changes_the_pseudo_masks(tiny, evolved):
 
 def test_without_old_data_only_the_scene_teaches(tiny, evolved):
     (row,) = evolved(replace(tiny.EVOLUTION, old_data=False)).history
-    assert set(row) == {"epoch", "ce"}
+    assert set(row) == {"epoch", "ce", "corrected"}
 
 
 def bound(tiny, initial, examples):
@@ -176,7 +176,7 @@ def bound(tiny, initial, examples):
 
 def test_the_upper_bound_learns_the_truth_alone(tiny, initial, truth):
     network, history = bound(tiny, initial, truth)
-    assert set(history[0]) == {"epoch", "ce"}
+    assert set(history[0]) == {"epoch", "ce", "corrected"}
     codes = [masks.encode(datasets.read_mask(example.supervision)) for example in truth]
     flipped = [
         replace(example, supervision=masks.encode(~masks.decode(code)))
@@ -257,7 +257,7 @@ def test_hints_add_their_two_terms(tiny, evolved):
     config = replace(tiny.EVOLUTION, augmentation_new=STILL)
     plain, hinted = evolved(config), evolved(replace(config, box_losses=HINTED))
     (row,) = hinted.history
-    assert set(row) == {"epoch", "ce_old", "class_old", "ce_new", "sides", "click"}
+    assert set(row) == {"epoch", "ce_old", "class_old", "ce_new", "sides", "click", "corrected"}
     assert row["sides"] > 0 and row["click"] > 0
     assert hinted.pool.examples == plain.pool.examples
     assert not tiny.equal_weights(hinted.network, plain.network)

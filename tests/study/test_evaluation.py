@@ -154,10 +154,10 @@ def test_ipt_answers_every_variant_at_once(study):
 
 def test_a_peer_is_asked_by_clicks_whatever_the_kind(study, monkeypatch):
     seen = []
-    monkeypatch.setattr(evaluation.clicks, "first_iou", lambda *a: seen.append(a) or "first")
-    monkeypatch.setattr(evaluation.clicks, "click_iou", lambda *a: seen.append(a) or "clicks")
+    monkeypatch.setattr(evaluation.clicks, "first_iou", lambda *a, **_: seen.append(a) or "first")
+    monkeypatch.setattr(evaluation.clicks, "click_iou", lambda *a, **_: seen.append(a) or "clicks")
     dextr = peer("DEXTR", 0)
     assert score(study, Evaluation(dextr, "coco")) == "first"
     assert score(study, Evaluation(dextr, "coco", "clicks")) == "clicks"
     assert score(study, Evaluation(FIRST, "coco", "clicks")) == "clicks"
-    assert [recipe for _, recipe, _, _ in seen] == [dextr, dextr, FIRST]
+    assert [recipe for _, recipe, *_ in seen] == [dextr, dextr, FIRST]

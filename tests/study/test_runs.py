@@ -160,7 +160,8 @@ def test_whatever_makes_a_model_changes_its_name(study: Study) -> None:
     ]  # fmt: skip
     digests = [named(study, recipe) for recipe in recipes]
     pretrained = replace(profile, imagenet=True)
-    fewer = replace(profile, corrections=replace(profile.corrections, most_clicks=3))
+    fewer = replace(profile, corrections=replace(profile.corrections, most_clicks=3),
+                    reasons={**profile.reasons, "corrections": "test"})  # fmt: skip
     others = (slower, wider, pretrained, fewer)
     digests += [named(replace(study, profile=other), FIRST) for other in others]
     assert len(set(digests)) == len(digests)
@@ -180,12 +181,14 @@ def test_a_grown_model_comes_back_grown(study: Study) -> None:
     facts = made.facts()
     assert facts["made_of"]["stage"] == "evolved"
     assert facts["made_of"]["parent"] == train(study, FIRST).digest
-    assert set(facts["history"][0]) == {"epoch", "ce_old", "class_old", "ce_new"}
+    assert set(facts["history"][0]) == {
+        "epoch", "ce_old", "class_old", "ce_new", "corrected"
+    }  # fmt: skip
 
 
 def test_a_fine_tuned_model_learned_the_scenes_truth_alone(study: Study) -> None:
     made = train(study, finetuned(FIRST, "coco"))
-    assert set(made.facts()["history"][0]) == {"epoch", "ce"}
+    assert set(made.facts()["history"][0]) == {"epoch", "ce", "corrected"}
     assert made.facts()["made_of"]["stage"] == "fine-tuned"
     assert not made.load(study).config.unknown_class
     assert not (made.folder / "pseudo.json").exists()
