@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from openscenes.errors import InputError
 from openscenes.files import one_line
 from openscenes.study.experiments import (
+    corrections,
     table_1,
     table_2,
     table_3,
@@ -55,7 +56,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     for found in (
         Experiment(
             "1", "table_1_comparison", "every system: IoU after three clicks, NoC",
-            table_1.blocks, table_1.table,
+            table_1.blocks, table_1.table, corrections.evaluations,
         ),
         Experiment(
             "2", "table_2_sequence", "a sequence of three scenes, beside fine-tuned systems",

@@ -11,6 +11,7 @@ from torch import nn
 
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.zoo import PEERS, peer_of
+from openscenes.study.experiments import corrections
 from openscenes.study.experiments.rows import TITLES, BlockSpec, RowSpec, data_and_seeds, table_of
 from openscenes.study.pages.markdown import grid
 from openscenes.study.profiles import PAPER, Profile
@@ -82,7 +83,11 @@ def table(study: Study, seeds: int) -> Table:
         "published graph cut after the network is left out here; its own mask is scored."
     )
     networks = f"## Networks\n\n{about}\n\n{parameter_table(study.profile)}"
-    return replace(made, blocks=with_noc, notes=(networks, thresholds(study, seeds)))
+    return replace(
+        made,
+        blocks=with_noc,
+        notes=(corrections.page(study, seeds), networks, thresholds(study, seeds)),
+    )
 
 
 def _with_noc(study: Study, seeds: int, row: Row, where: str) -> Row:
