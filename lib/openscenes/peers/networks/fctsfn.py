@@ -104,7 +104,8 @@ class FCTSFN(nn.Module):
 
     Ours: published, TSLFN learns as FCN-32s, 16s and 8s; here at once, as ``ifcn.IFCN``, with a
     step's loss the mean of its objects, where Caffe sums them. As published MSRN then learns above
-    a resting TSLFN; small profiles teach both together. With ``detach_coarse`` MSRN's gradient
+    a resting TSLFN; small profiles teach both together. The 20 epochs and 4 are ours, since only
+    the steps are published after which MSRN slows down. With ``detach_coarse`` MSRN's gradient
     does not reach TSLFN, which then learns what it would learn alone.
     """
 

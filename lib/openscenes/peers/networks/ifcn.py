@@ -37,7 +37,8 @@ class IFCN(nn.Module):
 
     Ours: the published training makes FCN-32s, then 16s, then 8s; here all three learn at once,
     each supervised, and the finest is shown, at the rate, momentum and skip scales of the FCN-8s
-    that its authors train at once (Shelhamer et al. 2017); a batch is of 2 objects, not of 1.
+    that its authors train at once (Shelhamer et al. 2017), for 20 epochs; a batch is of 2 objects,
+    not of 1.
     Ours: the published masks are cut along colours by a graph cut after the network; here that
     step is left out, and the network's own mask is what is scored.
     """

@@ -87,6 +87,7 @@ class LatentDiversity(nn.Module):
     with them, which changes no value (see ``enlargement``).
     Ours: the selection network sees the seven input channels and the candidates, not VGG's
     features, and sends the candidates no gradient, as the two were published to be trained apart.
+    Ours: a step averages over 2 objects, the fewest that the loop takes; the published one has 1.
     """
 
     mean: Tensor

@@ -8,6 +8,7 @@ from typing import Any
 
 from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.evolution import EvolutionConfig
+from openscenes.method.training import TrainConfig
 from openscenes.peers.zoo import PEERS, Peer, peer_of
 from openscenes.study.pages.markdown import counted, folded, grid
 from openscenes.study.plan.requirements import paper_needs
@@ -56,7 +57,14 @@ def _systems() -> str:
     peers = [peer_of(PAPER, name) for name in PEERS]
     width, offset = PAPER.clicks.heat_map_width_px, PAPER.clicks.corner_offset_px
     lines: list[tuple[str, ...]] = [
-        (p.name, _looks(p), _SEEN[p.name](p.config), _learns(p), p.loss.__name__.replace("_", " "))
+        (
+            p.name,
+            _looks(p),
+            _SEEN[p.name](p.config),
+            _learns(p),
+            p.loss.__name__.replace("_", " "),
+            _paced(p.train),
+        )
         for p in peers
     ]
     lines.append((
@@ -64,9 +72,12 @@ def _systems() -> str:
         f"Gaussians, full width at half maximum {width:g} px: one at the point, four at the box's "
         f"corners, moved out by {offset:g} px; one for each correction, positive or negative",
         "the box and the point; one to three corrections, each where the last prediction errs",
-        "binary cross entropy of all six outputs",
+        "binary cross entropy of all six outputs", _paced(PAPER.initial),
     ))  # fmt: skip
-    head = ("system", "input", "clicks in the input", "clicks in training", "loss")
+    head = (
+        "system", "input", "clicks in the input", "clicks in training", "loss",
+        "steps in profile `paper`",
+    )  # fmt: skip
     return f"{_SYSTEMS}\n\n{grid(head, lines)}"
 
 
@@ -84,6 +95,25 @@ def _learns(peer: Peer) -> str:
     within = f" (within {near:g} px)" if isfinite(near) else ""
     extra = f", then up to {clicks.most_errors} on errors" if clicks.iterative else ""
     return f"{least} to {most} random positive, negatives around it{within} and on others{extra}"
+
+
+def _paced(train: TrainConfig) -> str:
+    """Optimiser, rates of backbone and heads from each epoch on, length."""
+    kind = "Adam" if train.optimiser == "adamw" else f"SGD, momentum {train.momentum:g}"
+    rates = [
+        f"{_rates(train, *own)}" + (f" after {start:g} epochs" if start else "")
+        for start, *own in train.steps or ((0, 1, 1),)
+    ]
+    if train.steps and train.steps[0][0]:
+        rates.insert(0, _rates(train, 1, 1))
+    frozen = "; the backbone's BatchNorm statistics stay" if train.freeze_batchnorm else ""
+    length = f"{train.epochs} epochs in batches of {train.batch_size}"
+    return f"{kind}: {', '.join(rates)}; {length}{frozen}"
+
+
+def _rates(train: TrainConfig, backbone: float, heads: float) -> str:
+    both = backbone * train.learning_rate, heads * train.learning_rate * train.head_factor
+    return f"{both[0]:g}" if both[0] == both[1] else f"{both[0]:g} / {both[1]:g}"
 
 
 _SEEN: dict[str, Callable[[Any], str]] = {
