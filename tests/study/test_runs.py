@@ -279,13 +279,14 @@ def test_a_peer_is_trained_once_and_found_again(study: Study) -> None:
         load_peer(made, peer_of(study.profile, "iFCN"))
 
 
-def test_a_peer_goes_on_from_its_own_weights_a_fifth_as_fast(study: Study) -> None:
+def test_a_peer_goes_on_from_its_own_weights_as_much_slower_as_ours(study: Study) -> None:
     made = train(study, finetuned(peer("DEXTR", 0), "coco"))
     facts = made.facts()["made_of"]
     own = peer_of(study.profile, "DEXTR").train
     assert facts["stage"] == "peer tuned"
     assert facts["parent"] == named(study, peer("DEXTR", 0))
-    assert facts["train"]["learning_rate"] == pytest.approx(own.learning_rate / 5)
+    slower = study.profile.coco.train.learning_rate / study.profile.initial.learning_rate
+    assert facts["train"]["learning_rate"] == pytest.approx(own.learning_rate * slower)
     assert facts["train"]["epochs"] == study.profile.coco.train.epochs
 
 

@@ -185,7 +185,8 @@ def train(
                 if watch.add((per_object, *means.values(), norm), step, shares[step]):
                     watch.look()
                     bar.set_postfix(loss=f"{float(per_object.mean()):.3f}", refresh=False)
-                _rest(optimiser)
+                if config.steps:
+                    _rest(optimiser)
                 wrapped_optimiser.step()
                 if ema is not None:
                     ema.update_parameters(network)

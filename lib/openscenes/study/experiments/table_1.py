@@ -192,7 +192,7 @@ def _line(name: str, here: int, full: int, published: float | None, starts: str)
 def beginnings(profile: Profile) -> dict[str, str]:
     """What the first training of each system starts from; ours evolves from IOG's."""
     ours = _starts(iog_weights(profile), profile.imagenet)
-    peers = {
+    peers: dict[str, str] = {
         name: _starts(
             beginning(profile, peer(name, 0)), peer_of(profile, name).imagenet is not None
         )
