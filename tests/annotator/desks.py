@@ -32,7 +32,7 @@ class BoxModel:
     def image(self, path):
         return self.cache.image(path, upright=True)
 
-    def predict(self, path, box, point, further=()):
+    def predict(self, path, box, point, further=(), _taken=()):
         image = self.image(path)
         row0, col0, row1, col1 = map(round, checked_interaction(image, box, point).box)
         mask = np.zeros(image.shape[:2], bool)

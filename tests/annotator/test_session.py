@@ -2,11 +2,13 @@
 
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from openscenes import masks
 from openscenes.annotator.evolve.session import Session
 from openscenes.data.examples import ImageCache
 from openscenes.data.records import Box
@@ -85,6 +87,33 @@ def test_the_backbone_runs_once_for_an_object(world, session, monkeypatch):
     assert np.array_equal(first.mask, undone.mask)
     assert not np.array_equal(first.mask, corrected.mask)
     assert not np.array_equal(corrected.mask, more.mask)
+
+
+def test_every_clicked_pixel_has_its_label_also_of_two_side_by_side(world, session):
+    path, further = world.folder / "a.png", []
+    for row, col, sign in [(30, 50, 1), (30, 51, -1), (31, 50, 1), (20, 30, -1), (20, 30, 1)]:
+        further.append((float(row), float(col), sign))
+        mask = session.predict(path, BOX, POINT, further).mask
+        last = {(int(r), int(c)): s for r, c, s in further}
+        assert all(mask[place] == (sign > 0) for place, sign in last.items())
+    again = Session(world.study, world.network, "tiny").predict(path, BOX, POINT, further)
+    assert np.array_equal(again.mask, mask)
+
+
+def test_other_objects_of_the_image_are_background_until_one_is_claimed(world, session):
+    path = world.folder / "a.png"
+    mine = session.predict(path, BOX, POINT).mask
+    other = np.zeros_like(mine)
+    other[tuple(slice(at - 3, at + 4) for at in np.argwhere(mine)[mine.sum() // 3])] = True
+    assert not other[round(POINT[0]), round(POINT[1])]
+    taken = [masks.encode(other)]
+    without = session.predict(path, BOX, POINT, [], taken).mask
+    core = cv2.erode(other.view(np.uint8), np.ones((5, 5))) > 0  # a crop's pixel is wide
+    assert core.any() and (mine & core).any() and not (without & core).any()
+    row, col = np.argwhere(core)[0]
+    claimed = session.predict(path, BOX, POINT, [(float(row), float(col), 1)], taken)
+    assert claimed.mask[row, col] and not claimed.encoded
+    assert np.array_equal(session.predict(path, BOX, POINT).mask, mine)
 
 
 def test_another_point_box_or_image_is_another_object(world, session, monkeypatch):

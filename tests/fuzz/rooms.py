@@ -84,7 +84,7 @@ class BoxModel:
         """The picture, upright."""
         return read_image(path, upright=True)
 
-    def predict(self, path, box, point, further=()) -> ObjectPrediction:
+    def predict(self, path, box, point, further=(), _taken=()) -> ObjectPrediction:
         """The box's pixels; a click of the other sign takes a row away."""
         image = self.image(path)
         row0, col0, row1, col1 = map(round, checked_interaction(image, box, point).box)

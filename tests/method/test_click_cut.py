@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from openscenes.errors import InputError, OpenScenesError
-from openscenes.method.click_cut import CutConfig, mark, obey
+from openscenes.method.click_cut import CutConfig, mark, obey, still_taken
 from openscenes.method.random_walk import WalkConfig, walked
 from openscenes.seeding import numpy_generator
 
@@ -275,3 +275,11 @@ def test_clicks_are_marked_in_a_window_of_the_image_and_the_later_one_counts():
     assert np.argwhere(mask).tolist() == [[1, 1]]
     mark(mask, None)
     assert mask.sum() == 1
+
+
+def test_neighbours_of_a_first_answer_are_background_but_for_the_one_that_is_pointed_at():
+    taken = np.zeros((SIZE, SIZE), bool)
+    taken[5:9, 5:9] = taken[20:30, 20:30] = True
+    left = still_taken(taken, np.array([[24, 24]]))
+    assert left[5:9, 5:9].all() and left.sum() == 16
+    assert np.array_equal(still_taken(taken, np.array([[15, 15]])), taken)

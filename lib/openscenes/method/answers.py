@@ -12,6 +12,7 @@ from torch import Tensor
 
 from openscenes.data import crops, samples
 from openscenes.data.samples import Sample
+from openscenes.masks import BoolMask
 from openscenes.method import click_cut
 from openscenes.method.cutting import CropMap, crop_maps
 from openscenes.method.inference import RunContext
@@ -39,6 +40,7 @@ class Answers:
         context: RunContext,
         *,
         obeyed: bool = True,
+        taken: Sequence[BoolMask | None] | None = None,
     ) -> None:
         """Answer box and point of each crop.
 
@@ -47,8 +49,10 @@ class Answers:
         Args:
             network: in evaluation mode, on the context's device.
             obeyed: whether corrections go through ``click_cut``.
+            taken: for each crop the (S, S) pixels of neighbours, which are background unless a
+                positive click claims them, or None.
         """
-        self.obeyed = obeyed
+        self.obeyed, self.taken = obeyed, taken or [None] * len(cuts)
         self.network, self.cuts, self.context = network, list(cuts), context
         self.batch = samples.collate(self.cuts).to(context.fabric.device)
         with context.fabric.autocast():
@@ -56,6 +60,10 @@ class Answers:
             output = network.first(stages, fine_only=True)
             self.seen = network.see(stages, output.fine_features)
         self.first = self._probability(output.fine)
+        for i, (cut, neighbours) in enumerate(zip(self.cuts, self.taken, strict=True)):
+            if neighbours is not None:
+                point = np.clip(np.rint([cut.point]), 0, len(neighbours) - 1).astype(int)
+                self.first[i, 0][torch.from_numpy(click_cut.still_taken(neighbours, point))] = 0.0
         self.now, self.done = self.first.clone(), [_Done()] * len(self.cuts)
 
     @torch.inference_mode()
@@ -107,8 +115,9 @@ class Answers:
         clicks = np.concatenate((inside, moved[: len(self.done[i])].numpy()))
         before = self.now[i, 0].cpu().numpy()
         made = click_cut.obey(
-            answer.cpu().numpy(), self.cuts[i].image, before, clicks, threshold=threshold
-        )
+            answer.cpu().numpy(), self.cuts[i].image, before, clicks,
+            taken=self.taken[i], threshold=threshold,
+        )  # fmt: skip
         return torch.from_numpy(made)
 
     def _moved(self, behind: Sequence[int]) -> Tensor:

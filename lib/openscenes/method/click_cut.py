@@ -86,7 +86,7 @@ def obey(
         return previous
     add, remove = _own(places, signs, new, inside.shape)
     if taken is not None:
-        taken = _still_taken(taken, places[signs > 0])
+        taken = still_taken(taken, places[signs > 0])
         remove, add = remove | taken, add & ~taken
     low, high = np.where(remove, 0.0, previous), np.where(add, 1.0, previous)
     reach = _reach(inside, places, signs, config)[new]
@@ -125,7 +125,7 @@ def _put(
 
 
 def mark(
-    mask: masks.BoolMask, clicks: NDArray[np.float32] | None, row0: int = 0, col0: int = 0
+    mask: masks.BoolMask, clicks: NDArray[np.floating] | None, row0: int = 0, col0: int = 0
 ) -> None:
     """Give the pixels that were clicked their labels, in place; the later click counts.
 
@@ -170,10 +170,17 @@ def _seeds(
     return np.array(list(last)), np.array(signs), np.array(new)
 
 
-def _still_taken(taken: masks.BoolMask, claimed: NDArray[np.int64]) -> masks.BoolMask:
-    """The neighbours' pixels without the connected parts that a positive click lies in."""
+def still_taken(taken: masks.BoolMask, inside: NDArray[np.int64]) -> masks.BoolMask:
+    """The neighbours' pixels without the connected parts that a positive click lies in.
+
+    Paper: none.
+
+    Args:
+        taken: (H, W) bool.
+        inside: (N, 2) rows and columns of the positive clicks.
+    """
     _, parts = cv2.connectedComponents(taken.view(np.uint8), connectivity=4)
-    return taken & ~np.isin(parts, parts[claimed[:, 0], claimed[:, 1]])
+    return taken & ~np.isin(parts, parts[inside[:, 0], inside[:, 1]])
 
 
 def _reach(

@@ -7,13 +7,15 @@ The backbone runs once for an object; a correction runs the network's small corr
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from openscenes import masks
 from openscenes.annotator.evolve.evolving import SEED, version_in_use
 from openscenes.annotator.store.versions import Version
 from openscenes.annotator.store.workspace import Workspace
@@ -26,6 +28,7 @@ from openscenes.data.samples import Sample
 from openscenes.errors import InputError, WeightsError
 from openscenes.files import one_line
 from openscenes.method.answers import Answers
+from openscenes.method.click_cut import mark
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.prediction.predict import checked_interaction, mean_inside
 from openscenes.study.plan.on_demand import trained
@@ -33,6 +36,7 @@ from openscenes.study.runs.data import Study
 from openscenes.study.runs.models import run_context
 from openscenes.study.runs.recipes import initial
 
+Code = Mapping[str, Any]
 Click = tuple[float, float, int]  # row, col in pixels of the image; +1 inside, -1 outside
 
 
@@ -59,6 +63,7 @@ class _Encoded:
 
     pixels: NDArray[np.uint8]
     interaction: Interaction
+    taken: tuple[str, ...]
     sample: Sample
     answers: Answers
 
@@ -83,16 +88,20 @@ class Session:
         box: Sequence[float],
         point: Sequence[float],
         further: Sequence[Click] = (),
+        taken: Sequence[Code] = (),
     ) -> ObjectPrediction:
         """The mask that box, point and all further clicks give.
 
-        Paper: Sec. 3.1 (box and point). Ours: each further click corrects the mask before it.
+        Paper: Sec. 3.1 (box and point). Ours: each further click corrects the mask before it, and
+        each clicked pixel has the user's label.
 
         Args:
             path: the image.
             box: (row0, col0, row1, col1), half-open in its pixels.
             point: (row, col) inside the box.
             further: clicks after the first prediction, in their order.
+            taken: run-length codes of the image's other objects, which are background unless a
+                click claims one.
         Raises:
             DataError: if the image is missing or damaged.
             InputError: if box, point or a click cannot be used, in one sentence.
@@ -100,11 +109,12 @@ class Session:
         """
         start = time.perf_counter()
         interaction = checked_interaction(self.image(path), box, point)
-        before, now = self._last, self._encode(path, interaction)
+        before, now = self._last, self._encode(path, interaction, taken)
         window = self._window(now, further)
         threshold = self.study.profile.inference.threshold
         confidence = mean_inside(window.values, window.values > threshold)
         mask = window.within((0, 0, *now.sample.shape), "F") > threshold
+        mark(mask, _numbers(further) if further else None)
         return ObjectPrediction(mask, confidence, time.perf_counter() - start, now is not before)
 
     def reach(self, box: Box) -> Box:
@@ -112,17 +122,31 @@ class Session:
         crop = self.study.profile.crop
         return _seen(crops.window_affine(box, crop), crop.size)
 
-    def _encode(self, path: Path, interaction: Interaction) -> _Encoded:
+    def _encode(self, path: Path, interaction: Interaction, taken: Sequence[Code]) -> _Encoded:
         """The object's crop and its stages; the backbone runs where it is another object."""
         last, pixels = self._last, self.image(path)
-        if last is not None and last.pixels is pixels and last.interaction == interaction:
+        names = tuple(code["counts"] for code in taken)
+        now = interaction, names
+        if last is not None and last.pixels is pixels and (last.interaction, last.taken) == now:
             return last
         profile = self.study.profile
         example = Example(str(path), path, interaction, None, upright=True)
         sample = samples.cut(example, profile.crop, self.study.cache)
-        answers = Answers(self.network, [sample], run_context(self.study))
-        self._last = _Encoded(pixels, interaction, sample, answers)
+        neighbours = [self._neighbours(sample, taken)]
+        answers = Answers(self.network, [sample], run_context(self.study), taken=neighbours)
+        self._last = _Encoded(pixels, interaction, names, sample, answers)
         return self._last
+
+    def _neighbours(self, sample: Sample, taken: Sequence[Code]) -> masks.BoolMask | None:
+        """(S, S) bool, the crop's pixels that other objects have; None without any."""
+        size, shape = self.study.profile.crop.size, sample.shape
+        window = crops.seen_window(sample.affine, size, shape)
+        shown = np.zeros((window[2] - window[0], window[3] - window[1]), bool)
+        for code in taken:
+            shown |= masks.decode(code, window)
+        if not shown.any():
+            return None
+        return crops.warp_window(shown, window, shape, sample.affine, size)
 
     def _window(self, seen: _Encoded, further: Sequence[Click]) -> Pasted:
         (one,) = seen.answers.to([self._checked(seen, further)])

@@ -240,9 +240,11 @@ class Desk:
     def _predicted(
         self, box: Box, point: Sequence[float], further: Sequence[Click] = ()
     ) -> ObjectPrediction:
-        """The model's answer on the image that is seen."""
+        """The model's answer on the image that is seen, without its other accepted objects."""
         self._require_unchanged()
-        return self.session.predict(self.path, box, point, further)
+        others = (one for one in self.objects if one.accepted and one.object_id != self.chosen)
+        taken = [one.mask for one in others]
+        return self.session.predict(self.path, box, point, further, taken)
 
     def _require_unchanged(self) -> None:
         """The file must still be the image that is seen; DataError if it cannot be read now."""
