@@ -3,8 +3,6 @@
 The command ``openscenes`` and ``python -m openscenes`` are the same.
 """
 
-from __future__ import annotations
-
 import argparse
 import errno
 import io

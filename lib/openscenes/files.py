@@ -1,7 +1,5 @@
 """Files and text from outside, checked before they are opened or used."""
 
-from __future__ import annotations
-
 import codecs
 import json
 import math

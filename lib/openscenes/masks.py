@@ -1,7 +1,5 @@
 """Binary masks: intersection over union, tight boxes, exact distances, run-length codes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import lru_cache

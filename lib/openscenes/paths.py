@@ -1,7 +1,5 @@
 """Where things lie, and how a file is put in place whole."""
 
-from __future__ import annotations
-
 import ctypes
 import errno
 import os

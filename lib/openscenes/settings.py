@@ -1,7 +1,5 @@
 """Every number has an owner: a setting is a dataclass field that names its source."""
 
-from __future__ import annotations
-
 import dataclasses
 from numbers import Integral, Real
 from pathlib import Path

@@ -4,8 +4,6 @@ An ``ObjectRecord`` knows where its ground truth lies; a ``ClickedObject`` of a 
 image and an interaction and nothing else, so that evolution *cannot* read a mask.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple

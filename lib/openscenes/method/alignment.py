@@ -4,8 +4,6 @@ Everything is summed over pixels of the feature's grid and computed in float32, 
 precision of the network. Each loss is one number per pair, so that callers weigh and average.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

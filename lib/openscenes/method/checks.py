@@ -1,7 +1,5 @@
 """What a caller passes as a tensor is asked what it is before anything is computed with it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TypeVar
 

@@ -3,8 +3,6 @@
 A run that was interrupted anywhere ends with the same numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass

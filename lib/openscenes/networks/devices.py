@@ -7,8 +7,6 @@ may differ even then between kinds of GPU, versions of CUDA, and numbers of devi
 training, whose gradients are added in another order.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re

@@ -8,8 +8,6 @@ On a GPU the backward pass of torch's own enlargement adds up in any order. Unde
 to the last bit, and differ from torch's own in the last digits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 

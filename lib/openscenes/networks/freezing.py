@@ -1,7 +1,5 @@
 """Frozen parameters and BatchNorm statistics."""
 
-from __future__ import annotations
-
 from torch import nn
 
 from openscenes.errors import TrainingError

@@ -3,8 +3,6 @@
 Nothing is unpickled: what a .pth file holds besides tensors and plain values is refused.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import pickle

@@ -1,7 +1,5 @@
 """``make models`` and ``make table-N``: train in the open, then run the notebook that shows it."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Iterator, Sequence

@@ -3,8 +3,6 @@
 One text says all, so that notebooks and distant processes work on the same profile.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -4,8 +4,6 @@ The defaults of all configurations are the paper's (Sec. 4.1). A profile that de
 must give the reason: an unexplained difference is an error, not a habit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Who stands where: one image from a place, a choice of objects and a look."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A pen that draws one object from shaded, textured parts, supersampled, with its silhouette."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise

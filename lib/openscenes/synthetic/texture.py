@@ -1,7 +1,5 @@
 """Procedural texture: multi-octave noise and the patterns that parts of objects carry."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import cv2

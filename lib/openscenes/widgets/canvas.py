@@ -4,8 +4,6 @@ Python owns what is shown. The browser paints its guess of a gesture at once and
 gesture made while the kernel is busy waits and is not lost.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Layers over an image, (H, W, 4) uint8 RGBA with straight alpha, encoded for a browser."""
 
-from __future__ import annotations
-
 import io
 from functools import cache
 

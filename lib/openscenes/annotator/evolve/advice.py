@@ -1,7 +1,5 @@
 """From two versions' measures to a sentence of advice that names its reasons."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal

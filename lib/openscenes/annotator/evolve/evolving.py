@@ -1,7 +1,5 @@
 """One step of the paper's evolution on a person's own clicks, beside the version in use."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property

@@ -4,8 +4,6 @@ The backbone runs once for an object; its stages are kept, so that a correction 
 pooling and the heads alone (as in ``study.scores.click_systems``, for one object at a time).
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Ids may be text, numbers or missing, sizes may be missing: one object that says 
 other. What is no COCO instances file is named for what it seems to be.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote

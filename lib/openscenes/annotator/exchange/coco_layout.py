@@ -5,8 +5,6 @@
 image's path in the user's folder, since ``file_name`` is flat.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Sequence

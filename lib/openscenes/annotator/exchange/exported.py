@@ -1,7 +1,5 @@
 """What an export takes: accepted objects whose image is there, under names of their own."""
 
-from __future__ import annotations
-
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Which image of a workspace a file name of another tool means, however it is written."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import defaultdict

@@ -5,8 +5,6 @@ follows from its image and mask, and the box and point that the simulated user g
 import adds nothing.
 """
 
-from __future__ import annotations
-
 import os
 from collections import defaultdict
 from collections.abc import Sequence

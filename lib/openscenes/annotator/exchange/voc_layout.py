@@ -4,8 +4,6 @@
 masks are palette PNGs, a pixel belongs to one object at most.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from itertools import chain, count
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A folder that is put in place whole, over an older one of its kind or over nothing."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable, Iterator

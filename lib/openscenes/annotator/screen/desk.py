@@ -4,8 +4,6 @@ An image lies on the desk; on it an object is chosen, or a box is drawn that sti
 inside point.  The model predicts what an action gives; it is kept in the log, then seen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path

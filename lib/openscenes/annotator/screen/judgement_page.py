@@ -1,7 +1,5 @@
 """A judgement as figures: what changed on average, and what changed for single objects."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Sequence
 from textwrap import fill, wrap

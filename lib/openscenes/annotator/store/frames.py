@@ -1,7 +1,5 @@
 """The frame that objects lie on: their image upright, or lying as its pixels are stored."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

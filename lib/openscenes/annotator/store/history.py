@@ -1,7 +1,5 @@
 """What was decided about versions: one line each, added and never changed."""
 
-from __future__ import annotations
-
 import getpass
 import json
 import os

@@ -1,7 +1,5 @@
 """The image files below a folder, what is left out there and why, and how a file is known again."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator

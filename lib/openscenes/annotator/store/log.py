@@ -4,8 +4,6 @@ A line is one write under a lock between processes, on the disk before it is con
 crash leaves half-written is kept, marked and skipped.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ An image is known by its bytes, so that a renamed or doubled file keeps its obje
 write a new line that restores the former snapshot; nothing is ever erased.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The files of one version of a model, and what is wrong with them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ A version is a folder that is written once. Which one is in use follows from an 
 of what was decided, so that going back is one more line and no file is ever overwritten.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A folder of images and the workspace beside them: what is there, and what may be used."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Mapping

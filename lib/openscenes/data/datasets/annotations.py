@@ -4,8 +4,6 @@ The table and the run-length codes lie in the cache; the codes are mapped into m
 many loader processes share one copy.
 """
 
-from __future__ import annotations
-
 import io
 import json
 from dataclasses import fields

@@ -5,8 +5,6 @@
 ``1000 * class + number`` and a group of inseparable objects the bare class.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path

@@ -3,8 +3,6 @@
 ``annotations/instances_<split>2017.json`` and ``<split>2017/*.jpg``.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections import Counter
 from collections.abc import Iterator

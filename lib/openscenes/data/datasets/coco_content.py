@@ -4,8 +4,6 @@ Files of other tools name the same things in many ways: one entry that cannot be
 spoil the others, and what it is marked as stands in the table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from itertools import accumulate
 from pathlib import Path

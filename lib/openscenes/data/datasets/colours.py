@@ -1,7 +1,5 @@
 """The pixels of a picture file as 8-bit RGB, whatever it keeps them as."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import cv2

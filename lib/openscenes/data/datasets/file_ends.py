@@ -4,8 +4,6 @@ Other bytes may follow a whole picture: phones append a film, cameras fill up wi
 the end is looked for where the picture's own structure says that it lies.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import struct

@@ -1,7 +1,5 @@
 """Images: the pixels, and the header alone; every image of every door is read here."""
 
-from __future__ import annotations
-
 import os
 import struct
 import warnings

@@ -1,7 +1,5 @@
 """Indexes on disk: read again only while no file behind them has changed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

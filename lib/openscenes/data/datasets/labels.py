@@ -1,7 +1,5 @@
 """Label maps: one integer per pixel, one value per object."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache

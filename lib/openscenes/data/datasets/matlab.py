@@ -3,8 +3,6 @@
 SciPy's reader can end the whole process, or take minutes, where a byte has changed.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 import zlib

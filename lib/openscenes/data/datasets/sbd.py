@@ -4,8 +4,6 @@
 ``GTinst`` with ``Segmentation`` (labels 1..K, no void) and ``Categories`` (K class numbers).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial

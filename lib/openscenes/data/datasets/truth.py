@@ -1,7 +1,5 @@
 """The ground truth of one object, read when it is needed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from openscenes.data.datasets.annotations import annotation_code

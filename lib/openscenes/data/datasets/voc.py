@@ -4,8 +4,6 @@
 ImageSets/Segmentation/<split>.txt}``; label 255 of the palette PNGs is void.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What feature alignment did: to the features of pairs, and to the scores of the study."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

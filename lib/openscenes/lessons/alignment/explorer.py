@@ -3,8 +3,6 @@
 A network runs when a scene, a model or an epoch is first chosen, and at no other time.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import replace

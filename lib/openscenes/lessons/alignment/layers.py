@@ -1,7 +1,5 @@
 """Layers over a pair's new object: which map, on which scale."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """One pair under a choice of scene, model, epoch and settings, and all that follows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Task sequences over the three scenes, and the scores of every single object."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Figures of interactions: inputs, crops, outputs, clicks and boxes varied, with intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from textwrap import fill
 from typing import Any

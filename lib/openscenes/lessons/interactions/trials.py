@@ -1,7 +1,5 @@
 """The same objects by varied user inputs: other clicks, boxes, heat maps, fewer channels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """One object with its ground truth, and what a user gives for it: box, point, and their form."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal

@@ -1,7 +1,5 @@
 """The interval explorer: what a study of so many objects and seeds would have found."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import replace

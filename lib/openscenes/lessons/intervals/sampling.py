@@ -1,7 +1,5 @@
 """The bootstrap and simulated studies, on the real scores of single objects."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Layers over the crop: every map between the coarse mask and the refined one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """IPT on one predicted object under settings that sliders move, and its numbers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import torch

@@ -1,7 +1,5 @@
 """The tables and figures of the study: each with its notebook and everything that it scores."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

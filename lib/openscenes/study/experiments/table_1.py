@@ -1,7 +1,5 @@
 """Table 1: every system after three clicks, and the clicks that each needs."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

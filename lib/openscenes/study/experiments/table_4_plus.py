@@ -1,7 +1,5 @@
 """Table 4+, ours: weak supervision from the same three clicks, at inference and in training."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial

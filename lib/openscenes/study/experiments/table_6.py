@@ -1,7 +1,5 @@
 """Table 6: how much ground truth the initial model needs."""
 
-from __future__ import annotations
-
 from openscenes.errors import InputError
 from openscenes.study.experiments.rows import BlockSpec, data_and_seeds, table_of
 from openscenes.study.experiments.table_4 import row

@@ -1,7 +1,5 @@
 """``make data SETS=...``: archives fetched by pooch, unpacked in place, their images counted."""
 
-from __future__ import annotations
-
 import errno
 import os
 import re

@@ -1,7 +1,5 @@
 """What ``make data`` says: what is there, what is missing, how large it is, and what to type."""
 
-from __future__ import annotations
-
 import shlex
 import shutil
 from collections.abc import Sequence

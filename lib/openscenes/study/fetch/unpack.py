@@ -1,7 +1,5 @@
 """One folder out of an archive, put in place whole; no name in it leads elsewhere."""
 
-from __future__ import annotations
-
 import tarfile
 import zipfile
 import zlib

@@ -1,7 +1,5 @@
 """Whether a data set lies in its folder with all images that its publisher counts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 

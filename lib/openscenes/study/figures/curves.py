@@ -1,7 +1,5 @@
 """Curves: what each further click brings (Table 1), what each further quarter brings (Table 7)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from textwrap import fill

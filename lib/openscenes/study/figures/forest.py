@@ -1,7 +1,5 @@
 """Forest plots: differences with their 95 % intervals, of rows, groups of objects, and objects."""
 
-from __future__ import annotations
-
 from textwrap import fill
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The framework as a drawing (Fig. 2 and 3), with one object of a run in every place."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Images: the user's input, the network's prediction, the mask that IPT refines (Fig. 4)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Loss terms by epoch, as training logged them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Heat maps of R[i][j] for several methods, and how much each setting of the paper matters."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 

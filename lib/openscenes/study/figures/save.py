@@ -1,7 +1,5 @@
 """A figure as an image on a page: the same bytes for the same figure, and words beside it."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from pathlib import Path

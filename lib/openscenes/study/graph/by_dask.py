@@ -1,7 +1,5 @@
 """A graph of tasks on Dask workers: one bar for all of it, with what runs where."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

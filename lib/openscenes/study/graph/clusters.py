@@ -1,7 +1,5 @@
 """Where Dask workers come from: this machine, a scheduler that runs, or a cluster's queue."""
 
-from __future__ import annotations
-
 import importlib.util
 import logging
 import os

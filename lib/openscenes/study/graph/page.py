@@ -1,7 +1,5 @@
 """A table or figure as a task: its notebook is run once its scores are there."""
 
-from __future__ import annotations
-
 import os
 import time
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Every result is named by all that made it and put in place whole, so that a task
 before, by whom ever, returns at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

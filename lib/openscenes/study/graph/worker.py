@@ -1,7 +1,5 @@
 """What a worker process does: one task at a time, on a study that it opens once."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import multiprocessing

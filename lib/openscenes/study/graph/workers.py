@@ -1,7 +1,5 @@
 """How many workers a machine has room for, and what each of them is given."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ What a page may hold is listed; the rest is taken out of the parsed page, so tha
 it can lead around the list.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import re

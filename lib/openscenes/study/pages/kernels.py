@@ -1,7 +1,5 @@
 """The kernel of a notebook run: this very interpreter, called so that it cannot hang."""
 
-from __future__ import annotations
-
 import copy
 import json
 import os

@@ -6,8 +6,6 @@ error that hides inside a widget, a cell that exits early, a kernel of another e
 equal runs give equal bytes: clocks, random ids and progress lines are left out.
 """
 
-from __future__ import annotations
-
 import copy
 import re
 import tempfile

@@ -1,7 +1,5 @@
 """The site: every report as a web page that reads offline, and an index to begin at."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

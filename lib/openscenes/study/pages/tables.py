@@ -1,7 +1,5 @@
 """Tables on disk: markdown to read, csv to compute with, and where every number comes from."""
 
-from __future__ import annotations
-
 import json
 import time
 from dataclasses import asdict

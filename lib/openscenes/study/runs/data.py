@@ -1,7 +1,5 @@
 """What a study works on: the source's objects, the new scenes' clicks, the validation sets."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable

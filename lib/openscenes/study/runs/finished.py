@@ -5,8 +5,6 @@ notebooks, settings, data and packages are those that made it, and if every file
 then still has the bytes that were written. Asking takes no torch, so that it takes no seconds.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -4,8 +4,6 @@ They are started for one training and end with it. Whoever starts them holds the
 has made all that the training needs, so that nobody else takes part in what they exchange.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A trained model on disk, how it is loaded, and what the method must know of a study."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """Training the systems of Table 1: from the source's labels, then on a scene's ground truth."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

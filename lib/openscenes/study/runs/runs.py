@@ -3,8 +3,6 @@
 ``find`` says where the model of a recipe lies and never trains; ``train`` trains it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path

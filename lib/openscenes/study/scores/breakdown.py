@@ -1,7 +1,5 @@
 """IoU by object size and by class, from the scores of single objects."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """What the tables on disk reproduce: an overview, every published value, every claim."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The status pages: what was measured, what it verifies, and where we chose."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path

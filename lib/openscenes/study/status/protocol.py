@@ -1,7 +1,5 @@
 """The protocol in words: what reproductions leave open, and how it is done here."""
 
-from __future__ import annotations
-
 from openscenes.study.experiments.rows import TITLES
 from openscenes.study.experiments.table_1 import AT, FIRST_CLICKS, TARGETS
 from openscenes.study.profiles import LIMIT

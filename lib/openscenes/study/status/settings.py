@@ -1,7 +1,5 @@
 """The page of settings: by profile, by system of Table 1, with sources and departures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any

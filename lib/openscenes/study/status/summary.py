@@ -3,8 +3,6 @@
 README, the status page and the site's front page show this one text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
