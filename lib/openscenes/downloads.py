@@ -1,14 +1,11 @@
 """A file from a web address; a download that was cut off goes on where it was."""
 
-from __future__ import annotations
-
 import http.client
 import os
 import re
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -63,18 +60,6 @@ def part_of(path: Path) -> Path | None:
     """What lies there of a file that is being fetched; None where nothing does."""
     parts = path.parent.glob(f"{escape(path.name)}.*.part")
     return next((part for part in sorted(parts) if _PART.search(part.name)), None)
-
-
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """One process at a time fetches this file, where the system has locks; others wait."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as file:
-        if os.name == "posix":
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def fetch_part(url: str, path: Path, size: int | None = None) -> Path:

@@ -125,7 +125,7 @@ def start_method() -> str:
     return "forkserver"
 
 
-def begin_worker() -> None:
+def begin_worker(_number: int = 0) -> None:
     """One thread for this process, which ends with the one that started it."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

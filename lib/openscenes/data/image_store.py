@@ -5,9 +5,6 @@ copy each. Every file can be made again: one that is damaged, evicted or cannot 
 time alone.
 """
 
-from __future__ import annotations
-
-import fcntl
 import os
 import sys
 import time
@@ -22,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 from torch.utils.data import get_worker_info
 
@@ -161,23 +159,10 @@ def _files(folder: Path) -> Iterator[tuple[int, int, str]]:
 @contextmanager
 def _turn(path: Path) -> Iterator[None]:
     """Hold a lock, which the system frees when a process dies; nobody waits for ever."""
-    handle, end = None, time.monotonic() + PATIENCE_S
-    with suppress(OSError):  # read only, or a disk without locks
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        while not _locked(handle) and time.monotonic() < end:
-            time.sleep(0.002)
+    lock = FileLock(path)
+    with suppress(OSError):  # read only, a disk without locks, or patience at its end
+        lock.acquire(PATIENCE_S, poll_interval=0.002)
     try:
         yield
     finally:
-        if handle is not None:
-            with suppress(OSError):  # said aloud, since a forked process may hold it open as well
-                fcntl.flock(handle, fcntl.LOCK_UN)
-            os.close(handle)
-
-
-def _locked(handle: int) -> bool:
-    with suppress(BlockingIOError):
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
+        lock.release()

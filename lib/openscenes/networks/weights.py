@@ -3,8 +3,6 @@
 Every load is strict: a missing, unknown or misshapen tensor is an error that names it.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
-from openscenes.downloads import MIRROR, alone, fetch_part, mirrored
+from openscenes.downloads import MIRROR, fetch_part, mirrored
 from openscenes.errors import DataError, WeightsError
 from openscenes.files import one_line, reason
+from openscenes.kept import alone
 from openscenes.networks.backbones import INPUT_CHANNELS
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.tensor_files import (
@@ -113,7 +112,7 @@ def fetched_imagenet(kind: str) -> Path:
     url, path, _ = published_imagenet(kind)
     try:
         if not path.exists():
-            with alone(path):
+            with alone(path.with_name(f".{path.name}.lock"), path.name):
                 _fetch(mirrored(url), path)
         whole = _is_whole(path, path.name)
     except (OSError, DataError) as error:

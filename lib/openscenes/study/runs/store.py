@@ -17,17 +17,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
-from openscenes.kept import keep, kept
+from openscenes.kept import alone, keep, kept
 from openscenes.paths import atomic, cache_dir
-from openscenes.progress import say
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SPENT = "spent.json"  # how long killed runs worked in a folder
-_PATIENCE_S = 1.0
 
 
 def digest_of(value: Any) -> str:
@@ -50,27 +46,6 @@ def plain(value: Any) -> Any:
 def file_digest(path: Path) -> str:
     """The sha256 of a file's bytes."""
     return sha256(path.read_bytes()).hexdigest()
-
-
-@contextmanager
-def alone(lock: Path, what: str) -> Iterator[None]:
-    """One process at a time; another waits, and says what for. The system frees a dead one's lock.
-
-    Args:
-        lock: a file of its own.
-        what: is made meanwhile.
-    """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    held = FileLock(lock)
-    try:
-        held.acquire(timeout=_PATIENCE_S)
-    except Timeout:
-        say(f"waiting for another process, which makes {what}")
-        held.acquire()
-    try:
-        yield
-    finally:
-        held.release()
 
 
 @contextmanager
