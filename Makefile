@@ -18,6 +18,8 @@ DEXTR ?=
 # Where: so many processes here, or a Dask scheduler's address, or a file that describes a cluster.
 WORKERS ?=
 CLUSTER ?=
+# 1 shows in a browser what Dask does there (needs bokeh).
+DASHBOARD ?=
 # Which data `make data` fetches into DATA, such as SETS="voc sbd coco-val".
 SETS ?=
 LOG ?=
@@ -34,7 +36,7 @@ PYTHON3 ?= python3 python3.13 python3.12 python3.11
 # A value may hold anything, blanks, quotes, $(shell ...): it is taken as it is and reaches a recipe
 # by the environment, as "$$DATA", so that neither make nor the shell runs a word of it.
 $(foreach name,PROFILE DATA SEEDS DEVICE PRECISION DETERMINISTIC MICRO_BATCH DEVICES_PER_MODEL \
-	INITIAL DEXTR WORKERS CLUSTER SETS LOG LAB EVOLVE FUZZ PYTHON3,\
+	INITIAL DEXTR WORKERS CLUSTER DASHBOARD SETS LOG LAB EVOLVE FUZZ PYTHON3,\
 	$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 $(foreach name,VIRTUAL_ENV CONDA_PREFIX,$(eval override $(name) := $$(value $(name))))
 
@@ -63,7 +65,7 @@ OPTIONS = $(STUDY) --precision="$$PRECISION" --deterministic="$$DETERMINISTIC" \
 	--micro-batch="$$MICRO_BATCH" --devices-per-model="$$DEVICES_PER_MODEL" \
 	--initial="$$INITIAL" --dextr="$$DEXTR"
 
-PLACE = --workers="$$WORKERS" --cluster="$$CLUSTER"
+PLACE = --workers="$$WORKERS" --cluster="$$CLUSTER" $(if $(DASHBOARD),--dashboard)
 
 TABLES = table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures
 

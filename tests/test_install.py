@@ -99,8 +99,8 @@ def test_a_wing_imports_what_its_extra_installs(wing):
     extra = None if wing in CORE else "study" if wing == "study" else "interactive"
     known = LAW["modules"](LAW["PACKAGE"])
     used = {name: third_party(path) for name, path in known.items() if LAW["layer"](name) == wing}
-    # taken where a user of GPUs or of a cluster's queue has installed them
-    installed = needed(extra) | ({"dask-cuda", "dask-jobqueue"} if wing == "study" else set())
+    # taken where a user of a cluster's queue has installed it
+    installed = needed(extra) | ({"dask-jobqueue"} if wing == "study" else set())
     assert {name: lacks for name in used if (lacks := used[name] - installed)} == {}
 
 

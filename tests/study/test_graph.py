@@ -52,14 +52,6 @@ def test_no_more_workers_begin_than_memory_holds(study: Study, monkeypatch, time
     assert workers_here(study, [FIRST]) == n
 
 
-def test_gpus_are_named_as_cuda_names_them(monkeypatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,7")
-    assert workers.visible_gpus("auto") == ["4", "5", "7"]
-    assert workers.visible_gpus("cuda:2") == ["7"]
-    slot = workers.Slot({}, ("5", "7"))
-    assert slot.environment() == {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "5,7"}
-
-
 def test_every_task_comes_after_what_it_waits_for(study: Study) -> None:
     asked = {key: one.evaluations(study.profile, 2) for key, one in EXPERIMENTS.items()}
     pages = {Page(key): tuple(group) for key, group in asked.items()}

@@ -44,42 +44,30 @@ _SHAPE = (
 def local_workers(slots: Sequence[Slot], *, dashboard: bool = False) -> Iterator[Client]:
     """A process for each slot, on the loopback address alone; they end however this one ends.
 
-    ``dask-cuda`` starts them where it is installed and each takes one whole GPU: it also binds
-    them to the cores next to it.
+    Each is told its GPUs before CUDA starts in it. ``dask-cuda`` would set the same variable, and
+    bind workers to the cores beside their GPUs; but it gives each worker one GPU, neither a part of
+    one nor several, and wants its own version of Dask.
     """
     common: dict[str, Any] = {
         "host": "127.0.0.1", "nthreads": 1, "memory_limit": 0, "dashboard_address": _LOOPBACK,
         "silence_logs": logging.CRITICAL,
     }  # fmt: skip
-    whole = len({slot.gpus for slot in slots if len(slot.gpus) == 1}) == len(slots)
+    workers = {
+        str(number): {
+            "cls": Nanny,
+            "options": common | {"resources": dict(slot.gib), "env": slot.environment()},
+        }
+        for number, slot in enumerate(slots)
+    }
+    options = {
+        "host": "127.0.0.1", "port": 0, "dashboard": dashboard, "dashboard_address": _LOOPBACK,
+    }  # fmt: skip
     with dask.config.set(_SETTINGS), _quiet():
-        if whole and importlib.util.find_spec("dask_cuda") is not None:
-            from dask_cuda import LocalCUDACluster  # type: ignore[import-not-found]
-
-            cluster = LocalCUDACluster(
-                CUDA_VISIBLE_DEVICES=[slot.gpus[0] for slot in slots], resources=dict(slots[0].gib),
-                threads_per_worker=1, memory_limit=0, device_memory_limit=0, host="127.0.0.1",
-                dashboard_address=_LOOPBACK, env={"OMP_NUM_THREADS": "1"},
-                silence_logs=logging.CRITICAL,
-            )  # fmt: skip
-        else:
-            workers = {
-                str(number): {
-                    "cls": Nanny,
-                    "options": common | {"resources": dict(s.gib), "env": s.environment()},
-                }
-                for number, s in enumerate(slots)
-            }
-            options = {
-                "host": "127.0.0.1", "port": 0, "dashboard": dashboard,
-                "dashboard_address": _LOOPBACK,
-            }  # fmt: skip
-            cluster = SpecCluster(
-                workers, {"cls": Scheduler, "options": options}, silence_logs=logging.CRITICAL
-            )
+        cluster = SpecCluster(
+            workers, {"cls": Scheduler, "options": options}, silence_logs=logging.CRITICAL
+        )
         with _ending(cluster), Client(cluster) as client:
-            if dashboard:
-                say(f"dashboard: {client.dashboard_link}")
+            _tell(client, dashboard)
             yield client
 
 
@@ -104,11 +92,11 @@ def cluster_workers(cluster: str, *, dashboard: bool = False) -> Iterator[Client
                     "CLUSTER="
                 ) from None
             with client:
+                _tell(client, dashboard)
                 yield client
         else:
             with _ending(_queue(Path(cluster), dashboard)) as made, Client(made) as client:
-                if dashboard:
-                    say(f"dashboard: {client.dashboard_link}")
+                _tell(client, dashboard)
                 yield client
 
 
@@ -177,6 +165,12 @@ def _described(path: Path) -> dict[str, Any]:
             f"whole number from 1 to {MOST}"
         )
     return said
+
+
+def _tell(client: Client, dashboard: bool) -> None:
+    """Say where the dashboard is, where one is wanted."""
+    if dashboard:
+        say(f"dashboard: {client.dashboard_link or 'that scheduler has none'}")
 
 
 def require_dashboard() -> None:

@@ -13,6 +13,7 @@ import torch
 from openscenes.errors import OpenScenesError
 from openscenes.kept import keep
 from openscenes.paths import cache_dir
+from openscenes.progress import say
 from openscenes.study.graph.tasks import (
     Graph,
     Task,
@@ -44,6 +45,8 @@ def done(study: Study, planned: Planned, place: Place) -> Iterator[tuple[Task, s
     slots = slots_here(study, recipes, place.device, place.workers)
     slots = slots[: len(planned.graph)]
     if len(slots) < 2:
+        if place.dashboard:
+            say("dashboard: none, as one process does all; ask for more with WORKERS=2")
         yield from _told(planned, in_order(study, planned.graph))
         return
     from openscenes.study.graph.by_dask import by_dask

@@ -85,30 +85,36 @@ def slots_here(
                 f"a training shares {n} GPUs, but there are {len(visible)}; ask for fewer with "
                 "DEVICES_PER_MODEL="
             )
-        total = min(_gpu_gib(study, i) for i in range(len(visible)))
+        total = _gpu_gib(device)
         beside = max(1, min(MOST_ON_A_GPU, int(total / most[GPU]) if GPU in most else 1))
         per_gpu = 1 if n > 1 else beside
         several = [tuple(visible[i : i + n]) for i in range(0, len(visible) - n + 1, n)]
         groups = [group for _ in range(per_gpu) for group in several]
-        groups = [groups[i % len(groups)] for i in range(asked)] if asked else groups[:by_host]
-        shares = max(groups.count(group) for group in groups) if groups else 1
-        offers = {GPU: total / shares}
-    groups = groups or [()]
+        n_workers = asked or min(len(groups), max(1, by_host))
+        groups = [groups[i % len(groups)] for i in range(n_workers)]
+        offers = {GPU: total / max(groups.count(group) for group in groups)}
     return [Slot({HOST: host / len(groups), **offers}, group) for group in groups]
 
 
 def visible_gpus(device: str) -> list[str]:
-    """The GPUs that a study may take, named as ``CUDA_VISIBLE_DEVICES`` names them."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    every = named.split(",") if named else [str(i) for i in range(torch.cuda.device_count())]
+    """The GPUs that a study may take, named as ``CUDA_VISIBLE_DEVICES`` names them.
+
+    CUDA leaves out what follows a name that it does not know. Of several parts of a GPU (MIG) each
+    process sees the first alone, so that each is a worker's own.
+    """
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    parts = [name for name in named if name.startswith("MIG-")]
+    n_devices = torch.cuda.device_count()
+    every = parts or (named if named[0] else [str(i) for i in range(n_devices)])[:n_devices]
     _, _, number = device.partition(":")
     return [every[int(number)]] if number else every
 
 
-def _gpu_gib(study: Study, number: int) -> float:
-    first = study.fabric.device.index or 0
-    index = number if number < torch.cuda.device_count() else first
-    return torch.cuda.get_device_properties(index).total_memory / GIB
+def _gpu_gib(device: str) -> float:
+    """Memory of the smallest of these GPUs; all parts of a GPU are taken to be like the first."""
+    _, _, number = device.partition(":")
+    numbers = [int(number)] if number else range(torch.cuda.device_count())
+    return min(torch.cuda.get_device_properties(i).total_memory for i in numbers) / GIB
 
 
 def memory_gib() -> float:
