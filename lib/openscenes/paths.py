@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from glob import escape
 from itertools import count
 from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
 from zlib import crc32
 
 from openscenes.errors import InputError
@@ -183,6 +185,12 @@ def partial_of(path: Path) -> Path:
             with suppress(OSError):  # of another user, or another process removes it as well
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     return path.with_name(f"{start}{os.getpid()}-{next(_NUMBERS)}.partial")
+
+
+def scratch() -> dict[str, Any]:
+    """How a temporary folder begins and ends, for ``mkdtemp``: what killed processes left goes."""
+    name, process, number = partial_of(Path(gettempdir()) / "openscenes").name.rsplit("-", 2)
+    return {"prefix": f"{name}-", "suffix": f"-{process}-{number}"}
 
 
 def _is_running(process: int) -> bool:

@@ -39,7 +39,7 @@ def graph_of(study: Study, evaluations, pages=None):
 def test_workers_share_the_cores(study: Study, monkeypatch) -> None:
     monkeypatch.setattr(workers, "memory_gib", lambda: float("inf"))
     alone = replace(study, profile=replace(study.profile, cpu_threads=0))
-    assert workers_here(study) == os.cpu_count()
+    assert workers_here(study) == len(os.sched_getaffinity(0))
     assert workers_here(alone) == 1
     assert len(slots_here(study, [FIRST], asked=5)) == 5
 
@@ -48,7 +48,7 @@ def test_workers_share_the_cores(study: Study, monkeypatch) -> None:
 def test_no_more_workers_begin_than_memory_holds(study: Study, monkeypatch, times, n) -> None:
     (need,) = workers.largest_needs(study, [FIRST]).values()
     monkeypatch.setattr(workers, "memory_gib", lambda: times * need)
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(workers, "cores", lambda: 4)
     assert workers_here(study, [FIRST]) == n
 
 

@@ -5,7 +5,9 @@ copy each. Every file can be made again: one that is damaged, evicted or cannot 
 time alone.
 """
 
+import errno
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +32,7 @@ from openscenes.paths import atomic, cache_dir
 SMALL_BYTES = 1 << 18  # what is smaller is decoded faster than it is looked up
 PATIENCE_S = 30.0  # for a process that decodes the same image
 PAUSE_S = 60.0  # after a file could not be written
+SPARED_BYTES = 8 << 30  # of the disk, or a twentieth of a small one
 _DECODERS = (colours, file_ends, images, labels, matlab, orientation)
 Pixels = NDArray[Any]
 
@@ -95,7 +98,7 @@ class ImageStore:
         return pixels if mapped is None else mapped
 
     def _make_room(self, n_bytes: int) -> None:
-        """Keep the bound, which other processes fill as well.
+        """Keep the bound, which other processes fill as well, and spare disk for what is trained.
 
         All files are looked through once this process has written a share of what was free.
         """
@@ -103,8 +106,13 @@ class ImageStore:
         if self._room >= 0:
             return
         files = sorted(_files(self.folder))
-        total, most = sum(size for _, size, _ in files), self.max_bytes - n_bytes
-        wanted = total if total <= most else most - self.max_bytes // 10
+        total, disk = sum(size for _, size, _ in files), shutil.disk_usage(self.folder.parent)
+        spared = min(SPARED_BYTES, disk.total // 20)
+        bound = min(self.max_bytes, total + disk.free - spared)
+        if bound < n_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        most = bound - n_bytes
+        wanted = total if total <= most else most - bound // 10
         for _, size, path in files:
             if total <= wanted:
                 break

@@ -99,8 +99,9 @@ class Loader:
             if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
                 raise
             raise TrainingError(
-                "a process that loads crops was killed, perhaps for want of memory or of shared "
-                "memory (/dev/shm); give fewer of them, such as WORKERS=2, or WORKERS=0 for none"
+                "a process that loads crops was killed, most often for want of memory or of shared "
+                "memory (/dev/shm); train fewer models at once, such as WORKERS=1; the same "
+                "command goes on where it was"
             ) from None
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.graph.page import Page, from_notebooks, spelled_for_notebooks
 from openscenes.study.graph.prepare import FAILED, done, done_elsewhere, to_train
 from openscenes.study.graph.wanted import Place, Wanted
+from openscenes.study.graph.workers import gpu_of
 from openscenes.study.options import profile_named
 from openscenes.study.pages import notebooks
 from openscenes.study.pages.tables import reports_folder
@@ -51,7 +52,7 @@ def make_lessons(
         raise DataError(
             f"the lessons need {', '.join(absent)} in {given}; give a whole data folder"
         )
-    make_fabric(device)
+    gpu = gpu_of(device, make_fabric(device).device)
     folder = (reports or _own_folder(chosen)) / "notebooks"
     require_writable(folder, _OTHER_REPORTS)
     parameters = {
@@ -65,7 +66,7 @@ def make_lessons(
         if finished.pages(name) is not None:
             yield f"{source.stem}: finished before, see {page}"
             continue
-        notebooks.execute(source, page, parameters)
+        notebooks.execute(source, page, parameters, gpu=gpu)
         finished.remember(name, [page])
         yield f"{source.stem}: {time.monotonic() - began:.0f} s, see {page}"
 

@@ -93,6 +93,12 @@ def _micro_batch(profile: Profile, text: str) -> tuple[Profile, str]:
 
 def _devices_per_model(profile: Profile, text: str) -> tuple[Profile, str]:
     n = _whole("devices_per_model", text, 1, MOST_DEVICES)
+    trained = (profile.initial, profile.cityscapes.train, profile.coco.train)
+    if n > (least := min(train.batch_size for train in trained)):
+        raise InputError(
+            f"devices_per_model is {n}, but the smallest batch of profile {profile.kind} has "
+            f"{least} crops, and each device needs one; give at most {least}"
+        )
     return replace(profile, devices_per_model=n), f"{n}-devices"
 
 

@@ -10,6 +10,7 @@ from openscenes.errors import InputError
 from openscenes.files import one_line
 from openscenes.paths import PROJECT, cache_dir, expanded
 from openscenes.study.experiments.registry import EXPERIMENTS
+from openscenes.study.graph.workers import gpu_of
 from openscenes.study.options import spelled
 from openscenes.study.pages import notebooks
 from openscenes.study.pages.tables import reports_folder
@@ -51,7 +52,8 @@ class Page:
             "reports": "" if self.reports is None else from_notebooks(self.reports),
         }
         executed = folder / "notebooks" / f"{self.label}.ipynb"
-        notebooks.execute(PROJECT / "notebooks" / executed.name, executed, parameters)
+        gpu = gpu_of(self.device, study.fabric.device)
+        notebooks.execute(PROJECT / "notebooks" / executed.name, executed, parameters, gpu=gpu)
         finished.remember(self.name, [executed, *finished.pages_of(self.key, EXPERIMENTS, folder)])
         said = [f"{self.label} ({study.profile.name}, {time.monotonic() - began:.0f} s)"]
         if EXPERIMENTS[self.key].table is not None:

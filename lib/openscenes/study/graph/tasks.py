@@ -7,6 +7,7 @@ before, by whom ever, returns at once.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from openscenes.networks.devices import memory_told
 from openscenes.study.graph.page import Page
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import Study
@@ -27,7 +28,8 @@ class PseudoMasks:
 
     def __call__(self, study: Study) -> str:
         """Predict, or find predicted meanwhile."""
-        n = len(masks_of(study, self.step))
+        with memory_told(self.label):
+            n = len(masks_of(study, self.step))
         return f"ready: {n} pseudo masks of {self.label}"
 
     @property
@@ -61,8 +63,9 @@ class Scoring:
 
     def __call__(self, study: Study) -> str:
         """Score, or find scored meanwhile."""
-        for evaluation in self.evaluations:
-            score(study, evaluation)
+        with memory_told(self.label):
+            for evaluation in self.evaluations:
+                score(study, evaluation)
         return f"scored: {self.label}"
 
     @property

@@ -9,6 +9,7 @@ import torch
 from openscenes.errors import InputError
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import Study
+from openscenes.study.runs.machine import cores, memory_gib
 from openscenes.study.runs.memory import GIB, cpu_gib, gpu_gib, host_gib
 from openscenes.study.runs.recipes import Recipe
 
@@ -75,7 +76,7 @@ def slots_here(
     by_host = int(min(host / most[HOST], MOST)) if most.get(HOST) else MOST
     if study.fabric.device.type == "cpu":
         threads = study.profile.cpu_threads
-        by_cores = 1 if threads < 1 else (os.cpu_count() or 1) // (threads * n)
+        by_cores = 1 if threads < 1 else cores() // (threads * n)
         groups: list[tuple[str, ...]] = [()] * (asked or max(1, min(by_cores, by_host)))
         offers = {}
     else:
@@ -110,16 +111,18 @@ def visible_gpus(device: str) -> list[str]:
     return [every[int(number)]] if number else every
 
 
+def gpu_of(asked: str, device: torch.device) -> str:
+    """The GPU that a notebook's kernel may see alone, which then is its first; "" for all.
+
+    Args:
+        asked: as on the command line.
+        device: of this process, which may see that GPU alone itself.
+    """
+    return visible_gpus(asked)[0] if device.index else ""
+
+
 def _gpu_gib(device: str) -> float:
     """Memory of the smallest of these GPUs; all parts of a GPU are taken to be like the first."""
     _, _, number = device.partition(":")
     numbers = [int(number)] if number else range(torch.cuda.device_count())
     return min(torch.cuda.get_device_properties(i).total_memory for i in numbers) / GIB
-
-
-def memory_gib() -> float:
-    """What the machine has; without a limit where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
-    except (AttributeError, ValueError, OSError):
-        return float("inf")

@@ -21,7 +21,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from openscenes.errors import InputError, OpenScenesError
 from openscenes.files import one_line
-from openscenes.paths import atomic
+from openscenes.paths import atomic, scratch
 from openscenes.study.pages.inert import read_notebook
 from openscenes.study.pages.kernels import private_kernel, run
 
@@ -32,7 +32,7 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> None:
+def execute(notebook: Path, output: Path, parameters: Mapping[str, Any], *, gpu: str = "") -> None:
     """Run ``notebook`` with ``parameters`` in this interpreter's kernel; write ``output`` whole.
 
     The kernel starts in the notebook's folder, as under JupyterLab. What its cells write to
@@ -43,6 +43,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> None
         notebook: a source with one cell tagged ``parameters``.
         output: the executed copy; its folder is made, an older copy is replaced at the end.
         parameters: values by name: str, int, float, bool, None, and lists and dicts of these.
+        gpu: as for ``private_kernel``.
     Raises:
         InputError: if there is no such notebook or ``parameters`` cell, or a parameter is unknown
             or of another type.
@@ -51,7 +52,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> None
     source = _read(notebook)
     _check_parameters(source, notebook, parameters)
     failed = output.with_suffix(".failed.ipynb")
-    with tempfile.TemporaryDirectory(prefix="openscenes-") as folder, private_kernel(Path(folder)):
+    with tempfile.TemporaryDirectory(**scratch()) as folder, private_kernel(Path(folder), gpu):
         running = Path(folder) / "running.ipynb"
         try:
             executed = run(source, running, dict(parameters), notebook.parent)

@@ -1,6 +1,5 @@
 """What a study works on: the source's objects, the new scenes' clicks, the validation sets."""
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from openscenes.seeding import numpy_generator
 from openscenes.settings import folder_parameter
 from openscenes.study.profiles import SCENE_NAMES, InitialSet, Profile, Scene, User
 from openscenes.study.runs.code_digest import code_digest
+from openscenes.study.runs.machine import cores
 from openscenes.study.runs.names import folder_words
 from openscenes.study.runs.published import require_published
 from openscenes.study.runs.store import digest_of, locked
@@ -97,7 +97,7 @@ def open_study(profile: Profile, data: Path | str | None = None, device: str = "
     train, n_devices = profile.initial, profile.devices_per_model
     fabric = make_fabric(device, train.precision, deterministic=train.deterministic)
     if fabric.device.type == "cpu":
-        torch.set_num_threads(profile.cpu_threads or os.cpu_count() or 1)
+        torch.set_num_threads(profile.cpu_threads or cores())
     elif n_devices > 1 and (":" in device or n_devices > torch.cuda.device_count()):
         raise InputError(
             f"{n_devices} devices are to share each model, but device {device} has "

@@ -18,10 +18,10 @@ from openscenes.networks.freezing import freeze_first_stages, thaw
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.zoo import peer_of
 from openscenes.study.profiles import Profile
+from openscenes.study.runs.machine import GIB as GIB
 from openscenes.study.runs.recipes import Recipe, evolution_config
 from openscenes.study.runs.shapes import COUNTED_CROPS, OURS, network_of, shape_of
 
-GIB = 2**30
 RESERVE = 1.15  # gradients of activations, losses, and what an allocator leaves between blocks
 CUDA_GIB = 0.7  # kernels and handles that CUDA holds from the first operation on
 PROCESS_GIB = 0.8  # one Python with torch and the study, measured; a loader process is smaller

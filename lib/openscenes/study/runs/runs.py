@@ -15,7 +15,7 @@ from openscenes.data.examples import Example
 from openscenes.kept import keep as keep_json
 from openscenes.method.beyond.bn_adaptation import reestimate_bn
 from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, initialise
-from openscenes.networks.devices import tell
+from openscenes.networks.devices import memory_told, tell
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import load_imagenet, load_published, save_weights
 from openscenes.paths import cache_dir
@@ -85,7 +85,8 @@ def _train(study: Study, recipe: Recipe, model: Model) -> None:
     initial, kind = study.profile.initial, study.fabric.device.type
     tell(initial.precision, kind, initial.deterministic)  # another study may have been opened since
     seconds = store.stopwatch(model.folder) if study.fabric.is_global_zero else None
-    network, history = _TRAIN[recipe.kind](study, recipe, model)
+    with memory_told(model.label):
+        network, history = _TRAIN[recipe.kind](study, recipe, model)
     if seconds is not None:
         keep(study, model, network, _made_of(study, recipe), history, seconds())
 
