@@ -114,7 +114,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path, monkeypatch):
     ) as main:
         number = int(main.stdout.readline())
         main.kill()
-    for _ in range(100):
+    for _ in range(600):
         try:
             os.kill(number, 0)
         except ProcessLookupError:
