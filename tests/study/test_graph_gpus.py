@@ -160,7 +160,7 @@ def test_workers_know_their_gpus_before_cuda_starts() -> None:
 
 
 def test_a_notebook_sees_the_gpu_that_was_asked_for_alone(driver) -> None:
-    driver([80.0] * 3, "4,5,7")
-    assert workers.gpu_of("cuda:2", torch.device("cuda", 2)) == "7"
+    driver([80.0] * 3, "0,2,1")
+    assert workers.gpu_of("cuda:2", torch.device("cuda", 2)) == "1"
     assert workers.gpu_of("cuda:2", torch.device("cuda", 0)) == ""  # of a worker that sees it alone
     assert workers.gpu_of("cpu", torch.device("cpu")) == ""
