@@ -58,11 +58,7 @@ def kept(path: Path) -> dict[str, Any] | None:
 
 
 def keep_bytes(path: Path, content: bytes) -> None:
-    """The same for bytes, which their checksum follows.
-
-    Raises:
-        InputError: if the cache cannot be written.
-    """
+    """The same for bytes, which their checksum follows."""
     try:
         _move_folder_aside(path)
         with atomic(path) as partial, partial.open("wb") as file:

@@ -107,11 +107,7 @@ def decode(code: object, window: Window | None = None) -> BoolMask:
 
 
 def code_box(code: object) -> Window | None:
-    """``tight_box`` of a run-length code, which is not decoded.
-
-    Raises:
-        DataError: as ``check_code``.
-    """
+    """``tight_box`` of a run-length code, which is not decoded."""
     (height, _), ends = _ends(code)
     stops = ends[1::2]
     if stops.size == 0:

@@ -106,11 +106,7 @@ def require_writable(folder: Path, mend: str) -> None:
 
 
 def check_checkout() -> None:
-    """Refuse what needs the notebooks and reports of a checkout.
-
-    Raises:
-        InputError: if the package was installed without one.
-    """
+    """Refuse what needs the notebooks and reports of a checkout."""
     if not IN_CHECKOUT:
         raise InputError(
             "this command needs the project's notebooks and reports, which an installed package "

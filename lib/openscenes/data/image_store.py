@@ -53,11 +53,7 @@ def state(path: Path) -> tuple[int, ...]:
 
 
 class ImageStore:
-    """Files of pixels in the cache folder; what was used least recently makes room.
-
-    Args:
-        max_bytes: on the disk, of all files together.
-    """
+    """Files of pixels in the cache folder; what was used least recently makes room."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes, self.folder = max_bytes, cache_dir() / "images"
@@ -70,8 +66,6 @@ class ImageStore:
 
         Args:
             key: what tells one file, its state and the way it is decoded from all others.
-        Raises:
-            DataError: what ``decode`` raises.
         """
         name = sha256("\x1f".join([_decoders(), *map(str, key)]).encode()).hexdigest()[:40]
         path = self.folder / name[:2] / f"{name}.npy"

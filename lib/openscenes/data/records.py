@@ -62,7 +62,6 @@ class ObjectRecord:
         class_name: the class in the data set's own words.
         box: tight box of the mask.
         area: mask pixels.
-        image: path of the image.
         mask: where the ground truth lies.
     """
 

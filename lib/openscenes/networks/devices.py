@@ -139,10 +139,7 @@ def first_before_others(fabric: fabric_module.Fabric, work: Callable[[], T]) -> 
 
 
 def resolved(device: str) -> tuple[Literal["cpu", "cuda"], int]:
-    """The kind of a device and its number.
-
-    Args and Raises: as ``make_fabric``.
-    """
+    """The kind of a device and its number."""
     found = _DEVICE.fullmatch(device) if isinstance(device, str) else None
     if found is None:
         many = "; to share a training among several, give --devices-per-model N"

@@ -49,11 +49,7 @@ def resize(maps: Tensor, size: Size, *, align_corners: bool = True) -> Tensor:
 def interpolation(
     size: int, cells: int, dtype: torch.dtype, device: torch.device, align_corners: bool = True
 ) -> Tensor:
-    """(size, cells) weights of linear interpolation; row i makes position i.
-
-    Args:
-        align_corners: as for ``resize``.
-    """
+    """(size, cells) weights of linear interpolation; row i makes position i."""
     with torch.inference_mode(False):
         steps = torch.arange(size, dtype=torch.float64)
         if align_corners:

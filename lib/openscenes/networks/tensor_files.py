@@ -90,11 +90,7 @@ def read_state(path: Path) -> State:
 
 
 def check_tensors(state: State, path: Path) -> None:
-    """Refuse tensors that no network has: sparse, complex, quantised or not finite.
-
-    Raises:
-        WeightsError: naming the first one.
-    """
+    """Refuse tensors that no network has: sparse, complex, quantised or not finite."""
     for name, tensor in state.items():
         wrong = _wrong(tensor)
         if wrong:

@@ -67,8 +67,6 @@ def imagenet_state(kind: str, source: Path | None = None) -> State:
     Args:
         kind: its name there, such as "vgg16".
         source: a local .safetensors or .pth file; without one, torchvision fetches its own.
-    Raises:
-        WeightsError: if the weights cannot be had.
     """
     state = read_state(fetched_imagenet(kind) if source is None else Path(source))
     odd = [name for name in state if state[name].dtype not in FLOATS and COUNTER not in name]
@@ -104,11 +102,7 @@ def published_imagenet(kind: str) -> tuple[str, Path, int]:
 
 
 def fetched_imagenet(kind: str) -> Path:
-    """torchvision's file of weights, fetched once and compared with the digest in its name.
-
-    Raises:
-        WeightsError: if it cannot be had, or is not the one of that name.
-    """
+    """torchvision's file of weights, fetched once and compared with the digest in its name."""
     url, path, _ = published_imagenet(kind)
     try:
         if not path.exists():
@@ -151,7 +145,6 @@ def copy_tensors(state: State, targets: Mapping[str, Tensor], kind: str) -> None
     Args:
         state: tensors by torchvision's names.
         targets: the network's own tensors by the same names.
-        kind: what the weights are, for messages.
     Raises:
         WeightsError: naming the first tensor which is missing or of another size; nothing is
             written then.
@@ -217,11 +210,7 @@ def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
 
 
 def load_published(module: nn.Module, path: Path) -> None:
-    """Read a published state dict (.safetensors or .pth), IOG's into ``network.iog``.
-
-    Raises:
-        WeightsError: if the file is missing, damaged, or not exactly the module's.
-    """
+    """Read a published state dict (.safetensors or .pth), IOG's into ``network.iog``."""
     load_strictly(module, published_state(module, path), one_line(f"{path}"))
 
 
@@ -259,8 +248,6 @@ def load_strictly(module: nn.Module, state: State, source: str) -> None:
 
     Args:
         source: what the tensors are, for the message.
-    Raises:
-        WeightsError: naming what is missing, unknown, misshapen or of another type.
     """
     if wrong := misfit(module, state):
         raise WeightsError(

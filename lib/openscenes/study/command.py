@@ -40,9 +40,7 @@ def make_lessons(
     A lesson trains nothing that a table of the same profile has trained.
 
     Args:
-        profile: name of a profile.
         data: folder of the four data sets, None for the synthetic scenes.
-        device: as for ``devices.make_fabric``.
         reports: where pages go; None is the profile's own folder, or the cache where the
             images are other people's, which no report may hold.
     """
@@ -80,10 +78,7 @@ def _own_folder(profile: Profile) -> Path:
 
 
 def make_models(*, profile: str, seeds: int, place: Place) -> int:
-    """Train and score all that the tables ask, so that no process waits for another's table.
-
-    Args, Returns and Raises: as ``make_tables``.
-    """
+    """Train and score all that the tables ask, so that no process waits for another's table."""
     chosen = profile_named(profile, seeds)
     name = finished.Request(finished.MODELS, profile, place.data, seeds, place.device, None).name()
     asked = [EXPERIMENTS[key].evaluations(chosen, seeds) for key in finished.keys_of(profile)]
@@ -99,12 +94,7 @@ def make_tables(
 
     Args:
         keys: of the experiments, such as "4" (see ``registry``).
-        profile: its spelling.
-        seeds: how many trainings of each model.
-        place: where all of it runs.
         reports: where tables and executed notebooks go.
-    Returns:
-        Exit code 0.
     Raises:
         OpenScenesError: of the first task that failed, after all others were done.
     """

@@ -84,9 +84,6 @@ class Pen:
     Args:
         height_px: height of the object in image pixels.
         aspect: width over height.
-        lighting: light of the image.
-        textures: noise tiles.
-        rng: source of texture cuts.
         flip: mirror left and right.
         tilt: turn in radians around the middle of the base.
     """

@@ -110,11 +110,7 @@ class Canvas(anywidget.AnyWidget):
 def canvas(
     image: NDArray[np.uint8], *, label: str, width_px: int = 512, mode: Mode = "none"
 ) -> Canvas:
-    """A canvas that shows an (H, W, 3) uint8 RGB image; ``label`` is its text alternative.
-
-    Raises:
-        InputError: for an image of another shape or type.
-    """
+    """A canvas that shows an (H, W, 3) uint8 RGB image; ``label`` is its text alternative."""
     made = Canvas(mode=mode)
     made.show(image, label=label, width_px=width_px)
     return made

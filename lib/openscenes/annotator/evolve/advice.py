@@ -93,7 +93,6 @@ def advised(measures: Mapping[str, Measure], variant: str = "") -> tuple[Verdict
 
     Args:
         measures: one per key of ``TITLES``.
-        variant: how the new version was evolved.
     """
     verdict, reasons = _on_own(measures, TRAINED_ON.get(variant, ()))
     source = measures[SOURCE_IOU]

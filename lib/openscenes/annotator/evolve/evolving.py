@@ -98,7 +98,6 @@ def evolve_on(
     objects finds the candidate, and after a kill it goes on where it was.
 
     Args:
-        workspace: whose versions and images are meant.
         study: on whose labelled source the model began.
         accepted: objects of a log; their masks are not looked at.
         variant: a key of ``recipes.VARIANTS``.

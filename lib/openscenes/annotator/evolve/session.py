@@ -91,7 +91,6 @@ class Session:
         Paper: Sec. 3.1 (box and point). IOG: further clicks go through its refinement branch.
 
         Args:
-            path: the image.
             box: (row0, col0, row1, col1), half-open in its pixels.
             point: (row, col) inside the box.
             further: clicks after the first prediction, in their order.

@@ -43,11 +43,7 @@ _ENTRY_KEYS = {
 
 
 def read_coco(path: Path, tally: Tally) -> list[ImportedObject]:
-    """The objects of a COCO instances file; what is left out or is without class is counted.
-
-    Raises:
-        DataError: if the file cannot be read, or is no COCO instances file.
-    """
+    """The objects of a COCO instances file; what is left out or is without class is counted."""
     content = _content(path)
     images, classes = _images(content["images"]), _classes(content.get("categories"))
     found = []

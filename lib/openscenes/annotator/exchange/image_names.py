@@ -45,8 +45,6 @@ class ImageNames:
         Args:
             path: relative to the folder of images, or "".
             name: a file name of any tool, used where no image has this path.
-        Raises:
-            LeftOut: if no image, or more than one, can be meant.
         """
         for exact in (path, name):
             if exact in self._paths:

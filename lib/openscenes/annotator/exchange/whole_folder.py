@@ -16,11 +16,7 @@ FORMAT = 1
 
 
 def user_path(text: Path | str) -> Path:
-    """The absolute path that a user means, "~" at its start included.
-
-    Raises:
-        InputError: if it is empty or no path.
-    """
+    """The absolute path that a user means, "~" at its start included."""
     name = str(text)
     if not name.strip() or "\0" in name:
         raise InputError(f"{one_line(name)!r} is no path; give the path of a file or folder.")

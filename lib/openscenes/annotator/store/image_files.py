@@ -58,11 +58,7 @@ def image_files(root: Path, workspace: Path) -> ImageFiles:
 
 
 def digest_of(image: Path) -> str:
-    """First 16 hex digits of the SHA-256 of a file's bytes; cached until it changes.
-
-    Raises:
-        DataError: if it cannot be read.
-    """
+    """First 16 hex digits of the SHA-256 of a file's bytes; cached until it changes."""
     require_regular(image, "image")
     try:
         return _digest(image, *_state(image))
@@ -89,11 +85,7 @@ def pixel_digest(pixels: NDArray[np.uint8]) -> str:
 
 
 def pixel_digest_of(image: Path) -> str:
-    """The same of a file, which is decoded upright for it; cached until it changes.
-
-    Raises:
-        DataError: if it cannot be read.
-    """
+    """The same of a file, which is decoded upright for it; cached until it changes."""
     return _pixel_digest(image, *_state(image))
 
 

@@ -41,11 +41,7 @@ class Version:
 
     @property
     def initial_set(self) -> InitialSet:
-        """What the initial model of its lineage has learned.
-
-        Raises:
-            DataError: if ``about.json`` does not say it.
-        """
+        """What the initial model of its lineage has learned."""
         named = self.about.get("initial_set")
         for known in get_args(InitialSet):
             if named == known:

@@ -121,7 +121,6 @@ class Versions:
         """Take over a study's initial model; the first one is in use from then on.
 
         Args:
-            study: whose model it is.
             model: trained; its weights are copied, so that the workspace stands alone, also over
                 a copy that is damaged.
             initial_set: what it has learned, which is the pool that evolution draws from.
@@ -179,8 +178,6 @@ class Versions:
 
         Args:
             leaving: the version that the caller sees in use; None does not check it.
-        Returns:
-            The version that is in use now.
         Raises:
             InputError: if there is none before, or another window has changed it meanwhile.
         """

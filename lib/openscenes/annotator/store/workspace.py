@@ -145,11 +145,7 @@ def workspace_of(log: Path | str) -> Workspace:
 
 
 def images_of(folder: Path | str, workspace: Path | str | None = None) -> tuple[Path, ...]:
-    """All images below a folder, sorted; none of hidden folders, workspaces and exports.
-
-    Raises:
-        InputError: if it is no folder, or holds no image.
-    """
+    """All images below a folder, sorted; none of hidden folders, workspaces and exports."""
     root = _absolute(folder)
     if kind_of(root) != "folder":
         name = shown(root)

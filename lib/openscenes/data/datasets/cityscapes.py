@@ -37,9 +37,6 @@ def cityscapes(root: Path, split: str, *, min_area: int = 1) -> Index:
         root: the folder that contains ``leftImg8bit`` and ``gtFine``.
         split: ``"train"`` or ``"val"``.
         min_area: smallest object kept, in pixels.
-    Raises:
-        DataError: if a folder is missing or no object is left.
-        InputError: if ``min_area`` is below 1, or another argument of the wrong kind.
     """
     root = asked(root, split, min_area)
     images = require_folder(root, f"leftImg8bit/{split}", NAME)

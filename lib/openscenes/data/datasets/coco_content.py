@@ -36,11 +36,7 @@ _MAX_DIGITS = 9  # of a side that is text
 
 
 def read_content(path: Path) -> Annotations:
-    """The table of a COCO instances file.
-
-    Raises:
-        DataError: if it is none: no JSON, or without lists of images and annotations.
-    """
+    """The table of a COCO instances file."""
     content = read_json(path, "annotation file")
     images = _entries(content, "images", path)
     annotations = _entries(content, "annotations", path)

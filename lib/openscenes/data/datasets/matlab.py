@@ -27,11 +27,7 @@ _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13
 
 
 def read_struct(path: Path, name: str, fields: tuple[str, ...]) -> tuple[Numbers, ...]:
-    """The named fields of the struct ``name`` of a MATLAB file, arrays of numbers.
-
-    Raises:
-        DataError: if the file is missing, damaged, of another version, or has no such struct.
-    """
+    """The named fields of the struct ``name`` of a MATLAB file, arrays of numbers."""
     content = memoryview(read_bytes(path, "mask", _MAX_BYTES))
     try:
         return _fields(_variable(content, name), _order(content), fields)

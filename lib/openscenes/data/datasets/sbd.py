@@ -56,9 +56,6 @@ def sbd(
         split: ``"train"``, ``"val"``, or ``"trainval"`` for both.
         min_area: smallest object kept, in pixels.
         exclude: image ids to leave out; counted as "excluded image".
-    Raises:
-        DataError: if a folder or list is missing, or no object is left.
-        InputError: if ``min_area`` is below 1, or another argument of the wrong kind.
     """
     root = asked(root, split, min_area)
     base = require_folder(root, LAYOUT, NAME)
@@ -86,8 +83,6 @@ def voc_sbd(root: Path, *, min_area: int = 1) -> Index:
         min_area: smallest object kept, in pixels.
     Returns:
         Index of scene ``"voc+sbd/train"``, ordered by (image_id, label) over both parts.
-    Raises:
-        DataError: if a folder or list is missing, or a part has no object.
     """
     first = voc(root, "train", min_area=min_area)
     known = {*voc_image_ids(root, "train"), *voc_image_ids(root, "val")}
@@ -103,11 +98,7 @@ def voc_sbd(root: Path, *, min_area: int = 1) -> Index:
 
 
 def read_instances(path: Path) -> Instances:
-    """Decode a ``.mat``; the last few are cached, as an image's objects come together.
-
-    Raises:
-        DamagedFile: "mask missing", "unreadable mask" or "mask is not a label image".
-    """
+    """Decode a ``.mat``; the last few are cached, as an image's objects come together."""
     return _decoded(path, modified(path))
 
 

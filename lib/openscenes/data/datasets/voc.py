@@ -61,11 +61,7 @@ def voc(root: Path, split: str, *, min_area: int = 1) -> Index:
 
 
 def voc_image_ids(root: Path, split: str) -> list[str]:
-    """Image ids of a segmentation split, in the list's order.
-
-    Raises:
-        DataError: if the list is missing.
-    """
+    """Image ids of a segmentation split, in the list's order."""
     folder = require_folder(data_root(root), f"{LAYOUT}/ImageSets/Segmentation", NAME)
     return read_list(folder, split, NAME)
 

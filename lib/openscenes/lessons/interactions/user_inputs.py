@@ -61,11 +61,7 @@ class UserInput:
 
 
 def read_subject(study: Study, example: Example) -> Subject:
-    """Read image and ground truth of a labelled example.
-
-    Raises:
-        InputError: if the example has no ground truth to compare with.
-    """
+    """Read image and ground truth of a labelled example."""
     record = example.supervision
     if not isinstance(record, ObjectRecord):
         raise InputError(

@@ -143,11 +143,7 @@ def rows(measures: Measures) -> dict[str, str]:
 
 
 def with_value(settings: Settings, name: str, value: object) -> Settings:
-    """The settings with one of them moved; alpha and beta keep a sum of at most 1.
-
-    Raises:
-        InputError: if no run can mean the value.
-    """
+    """The settings with one of them moved; alpha and beta keep a sum of at most 1."""
     if name == "feature":
         return replace(settings, feature=value)  # type: ignore[arg-type]
     changes: dict[str, object] = {name: value}

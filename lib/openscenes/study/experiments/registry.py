@@ -97,11 +97,7 @@ def key_words(key: str) -> str:
 
 
 def experiment(key: str) -> Experiment:
-    """The experiment of that key.
-
-    Raises:
-        InputError: naming those that exist.
-    """
+    """The experiment of that key."""
     if key not in EXPERIMENTS:
         raise InputError(
             f'there is no table "{one_line(key_words(key))}"; choose one of '

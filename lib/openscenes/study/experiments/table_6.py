@@ -42,9 +42,6 @@ def gap_markdown(table: Table) -> str:
 
     Paper: Sec. 4.3.2 says that the gap is reduced to a comparable situation; Table 6 shows both
     columns. Here stands the difference itself, paired over the same objects and seeds.
-
-    Raises:
-        InputError: if a scene does not have one block for each of two initial sets.
     """
     lines = []
     for scene in SCENE_NAMES.values():

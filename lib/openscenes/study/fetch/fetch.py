@@ -47,8 +47,6 @@ def named_sets(words: Sequence[str]) -> list[str]:
 
     Args:
         words: each may hold several names between blanks or commas.
-    Raises:
-        InputError: for another name.
     """
     names = [name.lower() for word in words for name in re.split(r"[\s,]+", word) if name]
     choices = [*SETS, WEIGHTS]
@@ -68,7 +66,6 @@ def fetch(
     """Fetch, unpack and count what is missing of some sets; a line for each thing done.
 
     Args:
-        names: as ``named_sets`` gives them.
         data: the folder of the data sets; made where it is not there.
         keep: whether archives stay in it.
     Raises:

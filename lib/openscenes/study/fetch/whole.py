@@ -74,11 +74,7 @@ def fetched_bytes(archive: Archive, data: Path) -> int:
 
 
 def objects(name: str, data: Path, published: Mapping[str, int]) -> list[str]:
-    """A line for each split whose objects are counted in seconds, beside their published number.
-
-    Args:
-        published: ``requirements.OBJECTS``.
-    """
+    """A line for each split whose objects are counted in seconds, beside their published number."""
     lines = []
     for split, key in SETS[name].objects.items():
         if name == "voc":

@@ -38,11 +38,8 @@ def click_figure(
     Args:
         series: test set -> system -> curve; a system keeps its colour in all panels, "Ours" has
             the house's.
-        title: stands above, and should name the data.
         targets: test set -> target IoU of NoC, drawn as a line.
         max_clicks: where the axis ends.
-    Raises:
-        InputError: if a curve goes on after ``max_clicks`` or is not three-dimensional.
     """
     figure = _curve_figure(series, title, max_clicks, lambda name, iou: iou)
     for panel, name in zip(figure.axes, series, strict=True):
@@ -65,8 +62,6 @@ def noc_figure(
     Args:
         series, title, max_clicks: as for ``click_figure``.
         targets: test set -> IoU in 0-1.
-    Raises:
-        InputError: as for ``click_figure``, or if a set has no target.
     """
     missing = [name for name in series if name not in targets]
     if missing:

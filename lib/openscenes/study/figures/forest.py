@@ -144,7 +144,6 @@ def breakdown_figure(frame: pd.DataFrame, title: str) -> Figure:
 
     Args:
         frame: from ``by_size`` or ``by_class``.
-        title: stands above, and should name the data.
     Returns:
         A line of panels per block, a panel per row but the first; groups from top to bottom, the
         row's mean IoU at the right.

@@ -31,13 +31,10 @@ def matrix_figure(
 
     Args:
         methods: name -> matrix and summaries, all of one length.
-        title: stands above, and should name the data.
         names: of the sets, in the order of the steps.
     Returns:
         One panel per method, steps from top to bottom, sets from left to right, with ACC, BWT,
         FWT and forgetting below.
-    Raises:
-        InputError: if there is no method or lengths differ.
     """
     n_steps = _n_steps(methods, names)
     means = [cell.mean for found in methods.values() for cell in found.cells.values()]
@@ -126,12 +123,9 @@ def sensitivity_figure(
     Args:
         rows: (setting, option, paired difference to the default in points); a setting's options
             follow each other.
-        title: stands above, and should name data and score.
         default: what the differences are taken to.
     Returns:
         One panel per setting, options from top to bottom, numbers at the right.
-    Raises:
-        InputError: if there is no row, or a setting comes twice.
     """
     groups = [(name, list(members)) for name, members in groupby(rows, key=lambda row: row[0])]
     names = [name for name, _ in groups]

@@ -22,8 +22,6 @@ def show_figure(figure: Figure, alt: str, path: Path | None = None) -> Image:
     the bytes: pages are kept, and read over slow lines.
 
     Args:
-        figure: drawn by one of ``study.figures``.
-        alt: the text alternative.
         path: where the file goes; None keeps it on the page only.
     """
     drawn = _encoded(figure, "png", alt, path)

@@ -29,9 +29,6 @@ def by_dask(
 
     What follows from a task that failed is left out, all else is done.
 
-    Args:
-        chains: cost of each task and of the longest chain behind it.
-        needs: memory of tasks, GiB by resource.
     Raises:
         InputError: if no worker has the memory that a task needs.
         OpenScenesError: if the scheduler is lost.

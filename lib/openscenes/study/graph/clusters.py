@@ -232,11 +232,7 @@ def _tell(client: Client, dashboard: bool) -> None:
 
 
 def require_dashboard() -> None:
-    """Refuse ``--dashboard`` where Dask cannot draw one.
-
-    Raises:
-        InputError: without bokeh.
-    """
+    """Refuse ``--dashboard`` where Dask cannot draw one."""
     if importlib.util.find_spec("bokeh") is None:
         raise InputError(
             "the dashboard needs bokeh, which is not installed: pip install bokeh, or leave out "

@@ -71,11 +71,7 @@ def spelled_for_notebooks(spelling: str) -> str:
 
 
 def from_notebooks(path: Path) -> str:
-    """A path as the kernel sees it, which runs in notebooks/; no page names this machine.
-
-    Raises:
-        InputError: if it cannot stand in a notebook.
-    """
+    """A path as the kernel sees it, which runs in notebooks/; no page names this machine."""
     there = path.parent.resolve() / path.name  # a link keeps its name, which captions have
     relative = os.path.relpath(there, PROJECT / "notebooks")
     if relative.encode(errors="ignore").decode() != relative:

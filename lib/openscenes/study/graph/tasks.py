@@ -82,12 +82,7 @@ Graph = dict[Task, tuple[Task, ...]]  # task -> what must be done before it; par
 def tasks_of(
     profile: Profile, evaluations: Iterable[Evaluation], pages: Mapping[Page, Iterable[Evaluation]]
 ) -> Graph:
-    """All tasks behind evaluations and pages, whatever is done already; no data are opened.
-
-    Args:
-        evaluations: to score.
-        pages: to make, and the evaluations that each shows.
-    """
+    """All tasks behind evaluations and pages, whatever is done already; no data are opened."""
     every = list(dict.fromkeys([*evaluations, *(e for group in pages.values() for e in group)]))
     graph: Graph = {}
     shared: dict[object, PseudoMasks] = {}

@@ -37,11 +37,7 @@ class Slot:
 
 
 def needs(profile: Profile, recipe: Recipe, device: str) -> dict[str, float]:
-    """Memory that a training takes, GiB by resource.
-
-    Args:
-        device: "cpu" or "cuda".
-    """
+    """Memory that a training takes, GiB by resource."""
     if device == "cpu":
         return {HOST: cpu_gib(profile, recipe)}
     return {HOST: host_gib(profile, recipe), GPU: gpu_gib(profile, recipe)}
@@ -67,7 +63,6 @@ def slots_here(
     """The workers of this machine: as cores and memory allow, or one and more for each GPU.
 
     Args:
-        recipes: to train.
         device: as on the command line; "cuda:K" takes one GPU alone.
         asked: how many, whatever there is room for.
     """

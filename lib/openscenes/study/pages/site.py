@@ -161,9 +161,6 @@ def draw_formulas(page: BeautifulSoup) -> None:
     """Replace ``$...$`` and ``$$...$$`` by MathML, which every browser draws by itself.
 
     Code is left alone, and so is everything inside a tag (text alternatives, addresses).
-
-    Raises:
-        InputError: if a formula is no LaTeX that can be drawn.
     """
     for text in page.find_all(string=_FORMULA):
         if text.find_parent(["pre", "code", "svg", "style"]) is None:

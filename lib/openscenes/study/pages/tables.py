@@ -26,11 +26,7 @@ IN_ONE_LINE = 3  # claims of one verdict; more are told apart by what they are c
 
 
 def reports_folder(profile: Profile, given: Path | str | None = None) -> Path:
-    """Where reports go: as given, or the demo's to the top, others to a folder of their name.
-
-    Raises:
-        InputError: if what is given is neither text nor a path.
-    """
+    """Where reports go: as given, or the demo's to the top, others to a folder of their name."""
     if given is not None and given != "":
         return Path(folder_parameter("reports", given))
     top = PROJECT / "reports"
@@ -38,11 +34,7 @@ def reports_folder(profile: Profile, given: Path | str | None = None) -> Path:
 
 
 def write_table(table: Table, study: Study, folder: Path, *, wall_s: float) -> Path:
-    """Write ``table_N.md``, ``.csv``, ``.tex``, ``_objects.csv``, ``_run.json``; each whole or not.
-
-    Returns:
-        The markdown file.
-    """
+    """Write ``table_N.md``, ``.csv``, ``.tex``, ``_objects.csv``, ``_run.json``, each whole."""
     stem = folder / "tables" / f"table_{table.number}"
     _write(stem.with_suffix(".md"), markdown(table))
     _write(stem.with_suffix(".csv"), as_frame(table).to_csv(index=False))

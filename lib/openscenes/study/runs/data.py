@@ -86,9 +86,6 @@ class Labelled:
 def open_study(profile: Profile, data: Path | str | None = None, device: str = "auto") -> Study:
     """Find or generate the data of a profile; on a CPU, take as many threads as it says.
 
-    Args:
-        data: as for ``given_root``.
-        device: as for ``devices.make_fabric``.
     Raises:
         InputError: for a device, or devices that share a model, which are not there.
     """
@@ -180,8 +177,6 @@ def validation(study: Study, name: str, *, user: User | None = None) -> Labelled
 
     Args:
         user: who clicks; the profile's own user if None.
-    Raises:
-        InputError: for another name.
     """
     if name not in (SOURCE, *SCENE_NAMES):
         raise InputError(
@@ -209,8 +204,6 @@ def new_scene(
     Args:
         user: who clicks; the profile's own user if None.
         part: (i, n) takes the i-th of n random parts of the images (Table 7).
-    Raises:
-        InputError: for another scene.
     """
     if scene not in SCENE_NAMES:
         raise InputError(

@@ -50,11 +50,7 @@ class Model:
         raise AssertionError("one of the two shapes loads or raises")
 
     def load_into(self, network: Network) -> Network:
-        """The network with these weights.
-
-        Raises:
-            WeightsError: if they are not trained yet, or are those of another network.
-        """
+        """The network with these weights."""
         if not self.weights.is_file():
             raise WeightsError(self._untrained())
         try:
@@ -68,11 +64,7 @@ class Model:
         return network
 
     def facts(self) -> dict[str, Any]:
-        """What its ``run.json`` says.
-
-        Raises:
-            WeightsError: if it is not trained yet, or its file is damaged.
-        """
+        """What its ``run.json`` says."""
         if (facts := kept(self.folder / RUN)) is None:
             raise WeightsError(self._untrained())
         return facts

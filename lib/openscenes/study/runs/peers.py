@@ -49,8 +49,6 @@ def trained(
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """A peer trained on the labelled source, or from its parent on a scene's ground truth.
 
-    Args:
-        model: where its training is kept.
     Returns:
         The network, and its losses by epoch.
     """

@@ -19,11 +19,7 @@ _CODE = (pseudo_examples,)
 
 
 def pseudo_file(study: Study, step: Recipe, teacher: Model) -> Path:
-    """Where the pseudo masks of a step lie, or would lie; named by all that decides them.
-
-    Args:
-        teacher: the model that the step starts from.
-    """
+    """Where the pseudo masks of a step lie, or would lie; named by all that decides them."""
     config = step_config(study, step)
     made_of = {
         "teacher": teacher.digest,

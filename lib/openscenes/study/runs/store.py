@@ -50,11 +50,7 @@ def file_digest(path: Path) -> str:
 
 @contextmanager
 def locked(folder: Path, what: str = "") -> Iterator[None]:
-    """One process at a time in a folder, without what a killed run left half written.
-
-    Args:
-        what: is made there, for those who wait.
-    """
+    """One process at a time in a folder, without what a killed run left half written."""
     with alone(folder / "lock", what or folder.name):
         for leftover in folder.glob(".*.partial"):
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()

@@ -85,8 +85,6 @@ def difference(ours: Mapping[Cell, Values], theirs: Mapping[Cell, Values]) -> di
         ours, theirs: as for ``continual``, alike in shape.
     Returns:
         The names of ``METRICS`` -> difference in points.
-    Raises:
-        InputError: as for ``continual``, or if the two have other cells.
     """
     if set(ours) != set(theirs):
         raise InputError(

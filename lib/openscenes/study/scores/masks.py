@@ -135,9 +135,6 @@ def ipt_iou(
 
     One forward pass serves all variants; the result is kept by the digest of all that made it.
 
-    Args:
-        inference: the inference setting; the profile's if None.
-
     Returns:
         Columns object_id, class_name, area, iou, and one per variant.
     """

@@ -34,12 +34,7 @@ CLAIMS = ("table", "profile", "verdict", "column", "better", "worse", "paper", "
 
 
 def overview(reports: Sequence[Report], values: pd.DataFrame, claims: pd.DataFrame) -> str:
-    """A line for each table and profile: how much was reproduced.
-
-    Args:
-        values: of ``published_values``.
-        claims: of ``every_claim``.
-    """
+    """A line for each table and profile: how much was reproduced."""
     lines = []
     for key, found in EXPERIMENTS.items():
         mine = [report for report in reports if report.key == key]
