@@ -81,7 +81,10 @@ class Profile:
     initial_weights: str = ""
     dextr_weights: str = ""
     head_epochs: int = setting(
-        5, "Ours: a twentieth of the initial epochs, on frozen features; not measured"
+        2,
+        "Ours: on frozen features of a demo model halfway through its training, 2 epochs (108 "
+        "steps) reach predictor IoU 62.8 and class accuracy 78.3 % on source objects held out, 1 "
+        "epoch 58.9 and 76.4 %, 3 epochs 62.7 and 79.5 %; its own heads had 58.4 and 78.3 %",
     )
     base: str = ""
     spelling: str = ""
