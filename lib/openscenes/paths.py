@@ -183,9 +183,14 @@ def partial_of(path: Path) -> Path:
     return path.with_name(f"{start}{os.getpid()}-{next(_NUMBERS)}.partial")
 
 
-def scratch() -> dict[str, Any]:
-    """How a temporary folder begins and ends, for ``mkdtemp``: what killed processes left goes."""
-    name, process, number = partial_of(Path(gettempdir()) / "openscenes").name.rsplit("-", 2)
+def scratch(folder: str | Path | None = None) -> dict[str, Any]:
+    """How what lasts as long as a process is named in a folder; what killed processes left goes.
+
+    Args:
+        folder: None for the system's temporary one; ``mkdtemp`` takes the two ends.
+    """
+    place = Path(folder or gettempdir()) / "openscenes"
+    name, process, number = partial_of(place).name.rsplit("-", 2)
     return {"prefix": f"{name}-", "suffix": f"-{process}-{number}"}
 
 

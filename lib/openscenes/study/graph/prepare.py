@@ -12,7 +12,7 @@ import torch
 
 from openscenes.errors import OpenScenesError
 from openscenes.kept import keep
-from openscenes.paths import cache_dir
+from openscenes.paths import cache_dir, scratch
 from openscenes.progress import say
 from openscenes.study.graph.tasks import (
     Graph,
@@ -125,9 +125,10 @@ def where_of(spelling: str, place: Place) -> Iterator[Where]:
     """What workers must know of this command, and a file in the cache by which they know it."""
     from openscenes.study.graph.worker import Where, code_of_package  # Dask takes half a second
 
-    token = f"openscenes-{uuid.uuid4().hex}"
-    file = cache_dir() / "workers" / token
-    file.parent.mkdir(exist_ok=True)
+    folder = cache_dir() / "workers"
+    folder.mkdir(exist_ok=True)
+    token = "{prefix}{}{suffix}".format(uuid.uuid4().hex, **scratch(folder))
+    file = folder / token
     file.touch()
     data = None if place.data is None else place.data.absolute()
     try:
