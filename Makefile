@@ -145,7 +145,7 @@ test: $(ENVIRONMENT) ## run the tests; those of a real browser where Chromium is
 fuzz: $(ENVIRONMENT) ## try every malformed input on every door: FUZZ=log/tree/17 takes one
 	$(PYTHON) -m tests.fuzz "$$FUZZ"
 
-kills: $(ENVIRONMENT) ## kill training, scoring, tables, evolution, export and log 100 times each; races
+kills: $(ENVIRONMENT) ## kill training, scoring, tables, evolution, export and log 100 times each; races; Dask workers
 	$(PYTHON) tests/kills/run.py
 
 check: $(ENVIRONMENT) ## check format, lint, types and that notebooks carry no outputs

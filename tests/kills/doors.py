@@ -51,6 +51,7 @@ CACHE = "cache"
 WITHOUT_MODELS = {
     *("log writing", "export coco", "export voc", "export png"),
     *("two windows", "four windows", "four export", "two scenes into one folder"),
+    "workers killed",
 }
 
 

@@ -196,8 +196,10 @@ def _sweep(pool: Pool[ImageCache], system: System, chunk: Sequence[Example]) -> 
     """(n, 5) IoU after the protocol's clicks, or after three free ones, per threshold."""
     predictor = system.look(chunk, pool)
     if not system.protocol_clicks:
-        users = [_user(pool, chunk, copy(predictor), [t] * len(chunk)) for t in THRESHOLDS]
         nothing = _before(pool, chunk)
+        given = [[] if one.click is None else [one.click] for one in nothing]
+        first = predictor.predict(_arrays(given))
+        users = [_user(pool, chunk, copy(predictor), [t] * len(chunk), first) for t in THRESHOLDS]
         return np.stack([simulate(user, nothing, SWEPT)[:, -1] for user in users], axis=1)
     maps = predictor.predict([NO_CLICKS] * len(chunk))
     return np.array(list(pool.ordered(_swept, zip(chunk, maps, strict=True))))
@@ -212,14 +214,24 @@ def _user(
     chunk: Sequence[Example],
     predictor: Predictor,
     thresholds: Sequence[float] | NDArray[np.float64],
+    first: list[CropMap] | None = None,
 ) -> Respond:
-    """A simulated user, who sees the maps above each object's threshold."""
+    """A simulated user, who sees the maps above each object's threshold.
 
-    def respond(clicks: Sequence[Sequence[Click]], _step: int) -> list[Judged]:
-        maps = predictor.predict([np.array(c, np.float32).reshape(-1, 3) for c in clicks])
+    Args:
+        first: what is predicted from the first click, where that is known.
+    """
+
+    def respond(clicks: Sequence[Sequence[Click]], step: int) -> list[Judged]:
+        known = first if step == 0 else None
+        maps = predictor.predict(_arrays(clicks)) if known is None else known
         return list(pool.ordered(_judge, zip(chunk, maps, thresholds, clicks, strict=True)))
 
     return respond
+
+
+def _arrays(clicks: Sequence[Sequence[Click]]) -> list[NDArray[np.float32]]:
+    return [np.array(given, np.float32).reshape(-1, 3) for given in clicks]
 
 
 def _before(pool: Pool[ImageCache], chunk: Sequence[Example]) -> list[Judged]:
