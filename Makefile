@@ -103,7 +103,7 @@ plan: $(ENVIRONMENT) ## print what would be trained, how long that takes, and wh
 data: $(ENVIRONMENT) ## say which data sets DATA lacks; SETS="voc sbd coco weights" fetches those
 	@$(PYTHON) -m openscenes data --profile="$$PROFILE" --data="$$DATA" "$$SETS"
 
-dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about an hour on two cores)
+dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about 10 minutes on two cores)
 	$(PYTHON) -m openscenes dry-run --device="$$DEVICE"
 
 tables: $(ENVIRONMENT) ## train what is missing and make every table and figure below (paper: without 4+)
@@ -145,7 +145,7 @@ test: $(ENVIRONMENT) ## run the tests; those of a real browser where Chromium is
 fuzz: $(ENVIRONMENT) ## try every malformed input on every door: FUZZ=log/tree/17 takes one
 	$(PYTHON) -m tests.fuzz "$$FUZZ"
 
-kills: $(ENVIRONMENT) ## kill training, scoring, tables, evolution, export and log 100 times each; races; Dask workers
+kills: $(ENVIRONMENT) ## kill training, scoring, tables, evolution, export and log 100 times each; workers 40 times; races
 	$(PYTHON) tests/kills/run.py
 
 check: $(ENVIRONMENT) ## check format, lint, types and that notebooks carry no outputs

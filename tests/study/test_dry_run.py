@@ -39,10 +39,10 @@ SMALL = replace(
     crop=replace(PAPER.crop, size=32),
     reasons={**dry_run.DRY_RUN.reasons, "network": "a test's time", "crop": "a test's time"},
 )  # fmt: skip
-CHANGED = {"initial", "cityscapes", "coco", "imagenet", "n_clicks"}
+CHANGED = {"initial", "cityscapes", "coco", "imagenet", "n_clicks", "thresholds"}
 TIME_ONLY = {
     "epochs", "batch_size", "max_objects", "min_area",
-    "image_fraction", "imagenet", "n_clicks",
+    "image_fraction", "imagenet", "n_clicks", "thresholds",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from openscenes.settings import setting
 from openscenes.synthetic import SceneSizes
 
 LIMIT = 20  # clicks after which a user gives up
+THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 Scene = Literal["cityscapes", "coco"]
 InitialSet = Literal["voc", "voc+sbd"]
@@ -48,6 +49,7 @@ class Profile:
         initial_sets: what initial models learn; Table 4 is made for each.
         n_clicks: that a simulated user gives each object of Table 1; what has not reached its
             target by then counts 20.
+        thresholds: of Table 1's masks, of which the source chooses the best; 0.5 is one.
         cpu_threads: of each training on a CPU, so that several run side by side; 0 takes all.
         store_gib: disk for decoded images, at most, of a whole machine; the paper's take 55 GiB.
         workers, devices_per_model: processes that decode and GPUs that share, of one training.
@@ -74,6 +76,7 @@ class Profile:
     initial_sets: tuple[InitialSet, ...] = ("voc", "voc+sbd")
     imagenet: bool = True
     n_clicks: int = LIMIT
+    thresholds: tuple[float, ...] = THRESHOLDS
     store_gib: float = 2.0
     cpu_threads: int = 1
     workers: int = 0

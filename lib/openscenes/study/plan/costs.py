@@ -24,7 +24,7 @@ from openscenes.study.runs.models import run_context
 from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.shapes import OURS, REFINEMENT
 from openscenes.study.runs.work import N_VIEWS, Cost, Work, counted, work_of
-from openscenes.study.scores.clicks import SWEPT, THRESHOLDS
+from openscenes.study.scores.clicks import SWEPT
 from openscenes.study.scores.evaluation import Evaluation
 
 TERAFLOP_PER_CROP = 0.426  # forward and backward of IOG with ResNet-101 at 512 px, as published
@@ -117,6 +117,7 @@ def scoring_of(
     if first == "DEXTR":
         return (Work(first, 0, n, first),)
     if first in PEERS:
-        swept = SWEPT * len(THRESHOLDS) if evaluation.where == SOURCE else 0
+        n_swept = 1 + (SWEPT - 1) * len(profile.thresholds)
+        swept = n_swept if evaluation.where == SOURCE else 0
         return (Work(first, 0, n * (n_clicks + swept), first),)
     return Work(OURS, 0, n), Work(REFINEMENT, 0, n * (n_clicks - 1), REFINEMENT)

@@ -69,11 +69,13 @@ DRY_RUN = replace(
     imagenet=False,
     store_gib=1.0,
     n_clicks=3,  # three free ones, or a first prediction and two corrections
+    thresholds=(0.3, 0.5),
     workers=0,
     reasons={
         "initial": _TIME, "cityscapes": _TIME, "coco": _TIME,
         "imagenet": "Ours: nothing is fetched for a dry run",
         "n_clicks": "Ours: a dry run; the fourth click runs the code of the third",
+        "thresholds": "Ours: a dry run; two have a best one",
     },
 )  # fmt: skip
 

@@ -2,9 +2,8 @@
 
 from openscenes.study.experiments.rows import TITLES
 from openscenes.study.experiments.table_1 import AT, FIRST_CLICKS, TARGETS
-from openscenes.study.profiles import LIMIT
+from openscenes.study.profiles import LIMIT, THRESHOLDS
 from openscenes.study.runs.recipes import HUMAN_MARGIN
-from openscenes.study.scores.clicks import THRESHOLDS
 
 _TARGETS = ", ".join(
     f"{100 * target:.0f} % on {TITLES[where]}" for where, target in TARGETS.items()
