@@ -7,13 +7,15 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import dask
 import pytest
 import yaml
 
 from openscenes.errors import InputError
 from openscenes.paths import PROJECT
 from openscenes.study.graph import clusters
-from openscenes.study.graph.clusters import cluster_workers
+from openscenes.study.graph.clusters import cluster_workers, local_workers
+from openscenes.study.graph.workers import Slot
 
 # How each queue is given a job and told to end one; its name for the file and what it prints.
 QUEUES = {
@@ -57,6 +59,12 @@ def test_what_no_queue_takes_is_one_sentence(text, said, tmp_path, monkeypatch, 
             raise AssertionError("nobody would ever come")
     assert "\n" not in str(told.value)
     assert "Traceback" not in capfd.readouterr().err + caplog.text
+
+
+def test_a_site_that_encrypts_its_clusters_does_not_stop_workers_here():
+    site = {"distributed.comm.require-encryption": True, "distributed.comm.default-scheme": "tls"}
+    with dask.config.set(site), local_workers([Slot({})]) as client:
+        assert client.submit(int, "3").result(timeout=60) == 3
 
 
 def test_an_address_without_its_scheme_is_told_it():
