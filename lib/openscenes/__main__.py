@@ -169,7 +169,6 @@ def _add_study(command: argparse.ArgumentParser, *, seeds: bool = True) -> None:
 
 
 def _add_place(command: argparse.ArgumentParser) -> None:
-    """Where the tasks of a study run."""
     command.add_argument("--workers", default="", help="processes here; default: what fits")
     command.add_argument(
         "--cluster", default="", help="tcp://host:8786 of a Dask scheduler, or a cluster's file"

@@ -115,7 +115,6 @@ def _digest(text: str) -> str:
 
 
 def _say_damaged(path: Path) -> None:
-    """Say it once for each file."""
     if path not in _told:
         _told.add(path)
         print(f"{path} is damaged or of an older version; it is made again", file=sys.stderr)

@@ -234,7 +234,6 @@ def _set_rates(
 
 
 def _share(parts: Sequence[Sequence[Item]], fabric: Fabric) -> list[Sequence[Item]]:
-    """This device's items of each part."""
     return [part[fabric.global_rank :: fabric.world_size] for part in parts]
 
 

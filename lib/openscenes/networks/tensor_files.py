@@ -167,7 +167,6 @@ def _damaged(path: Path, error: Exception) -> WeightsError:
 
 
 def _parts(whole: NDArray[np.uint8]) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-    """Header and tensors' bytes of a safetensors file."""
     end = _LENGTH_BYTES + int.from_bytes(whole[:_LENGTH_BYTES].tobytes(), "little")
     return json.loads(whole[_LENGTH_BYTES:end].tobytes()), whole[end:]
 

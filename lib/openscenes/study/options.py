@@ -129,7 +129,6 @@ OPTIONS: dict[str, Callable[[Profile, str], tuple[Profile, str]]] = {
 
 
 def _trained(profile: Profile, **changes: Any) -> Profile:
-    """All trainings of a profile, changed alike."""
     cityscapes, coco = profile.cityscapes, profile.coco
     stages = ("initial", "cityscapes.train", "coco.train")
     reasons = {f"{stage}.{name}": _WHY for stage in stages for name in changes}

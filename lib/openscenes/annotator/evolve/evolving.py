@@ -216,7 +216,6 @@ class _Task:
 
 
 def _clicks_of(version: Version) -> tuple[ClickedObject, ...]:
-    """What a version learned on top of its parent; an initial model has no such file."""
     path = version.folder / CLICKS
     return clicks.load(path) if path.exists() else ()
 

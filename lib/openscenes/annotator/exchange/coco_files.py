@@ -121,7 +121,6 @@ def _images(entries: object) -> Rows:
 
 
 def _classes(entries: object) -> Rows:
-    """Class name, or None, by id."""
     there = _objects(entries)
     return Rows([one.get("id") for one in there], [_class_name(one.get("name")) for one in there])
 

@@ -229,7 +229,6 @@ class Desk:
         self._laid.masks[one.mask["counts"]] = self.displayed.mask_displayed(prediction.mask)
 
     def _wanted(self) -> Snapshot:
-        """The chosen object, in its newest state."""
         self.refresh()
         if self.object is None:
             raise InputError("No object is chosen; draw a box, or choose an object of the list.")

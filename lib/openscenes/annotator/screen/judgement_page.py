@@ -62,7 +62,6 @@ def judgement_figures(
 
 
 def _table(judgement: Judgement) -> str:
-    """One row per measure: objects, old, new, change with its interval, in points."""
     rows = []
     for m in judgement.measures.values():
         change = NOTHING
@@ -230,7 +229,6 @@ def window(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
 
 
 def _words(row: pd.Series) -> str:
-    """What changed for one object, in points."""
     given = row["class_name"]  # without one it is None, or NaN where others have one
     name = f"{in_figure(given)}: " if isinstance(given, str) and given else ""
     if row["corrected"]:

@@ -131,7 +131,6 @@ def _pixel_digest(image: Path, _n_bytes: int, _modified: int) -> str:
 
 
 def _verdicts(root: Path, workspace: Path) -> Iterator[tuple[Path, str]]:
-    """Each image with "", and what is left out with the reason."""
     plain, linked, entered = [root], list[Path](), set[tuple[int, int]]()
     while plain or linked:
         folder = plain.pop() if plain else linked.pop(0)

@@ -206,7 +206,6 @@ class Versions:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keep other windows from deciding; InputError where nothing can be written."""
         with writing(self.folder), locked(self.folder):
             yield
 

@@ -201,7 +201,6 @@ def _named(workspace: Workspace, name: str) -> Path | None:
 
 
 def _known_by(digest: Callable[[Path], str], image: Path) -> str | None:
-    """A file's digest; None where it cannot be read."""
     try:
         return digest(image)
     except (DataError, OSError):

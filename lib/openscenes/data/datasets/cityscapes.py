@@ -48,7 +48,6 @@ def cityscapes(root: Path, split: str, *, min_area: int = 1) -> Index:
 
 
 def _image_places(images: Path, masks: Path) -> list[str]:
-    """``<city>/<id>`` of everything that has an image or a mask."""
     places = {
         f"{path.parent.name}/{path.name.removesuffix(end)}"
         for folder, end in ((images, _IMAGE_END), (masks, _MASK_END))

@@ -123,6 +123,5 @@ def _objects(base: Path, image_id: str) -> Iterator[Found | Dropped]:
 
 
 def _with_empty(present: list[Region], n_labels: int) -> list[Region]:
-    """Add the labels that have a class but no pixel, so that they are counted."""
     missing = set(range(1, n_labels + 1)) - {region.label for region in present}
     return present + [Region(label, Box(0, 0, 0, 0), 0) for label in sorted(missing)]

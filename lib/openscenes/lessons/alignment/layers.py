@@ -72,7 +72,6 @@ def largest(values: FloatMap) -> float:
 
 
 def _weight(drawn: DrawnPair) -> FloatMap:
-    """On a logarithmic scale from 1 to 1 / floor."""
     span = max(-np.log(max(drawn.floor, 1e-6)), 1e-6)
     return (np.log(np.maximum(drawn.maps.weight, 1.0)) / span).astype(np.float32)
 

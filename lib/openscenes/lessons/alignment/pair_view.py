@@ -100,7 +100,6 @@ def view_pair(alignment: Alignment, choice: PairChoice) -> PairView:
 
 
 def _before(alignment: Alignment, choice: PairChoice) -> tuple[float, float]:
-    """The pair's A and its farthest cell before evolution."""
 
     def made() -> tuple[float, float]:
         pair = alignment.pairing(choice.epoch).pair(choice.pair)

@@ -184,7 +184,6 @@ def _curve(panel: Axes, own: pd.DataFrame, name: str, number: int) -> None:
 
 
 def _window(boxes: list[Box], shape: tuple[int, int]) -> Box:
-    """The part of the image around all boxes, with a tenth more."""
     edges = np.array(boxes)
     low, high = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
     spare = 0.1 * (high - low) + 2

@@ -65,7 +65,6 @@ def place(subject: Subject, user_input: UserInput, name: str) -> Point:
 
 
 def _drawn(region: BoolMask, *parts: object) -> Point:
-    """One pixel of a region."""
     pixels = np.argwhere(region)
     row, col = pixels[numpy_generator("explorer place", *parts).integers(len(pixels))]
     return Point(float(row), float(col))

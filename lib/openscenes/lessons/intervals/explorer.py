@@ -97,7 +97,6 @@ class StudiesPainter:
 
 
 def _drawn_frame(limits: tuple[float, float], n_studies: int) -> tuple[FigureCanvasAgg, Any]:
-    """A frame on its canvas, and its pixels."""
     figure = studies_frame(limits, n_studies)
     figure.set_dpi(DPI)
     agg = FigureCanvasAgg(figure)

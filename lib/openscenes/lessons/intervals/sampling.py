@@ -91,7 +91,6 @@ def unpaired(better: Values, worse: Values) -> Estimate:
 
 
 def _drawn(generator: np.random.Generator, n_resamples: int, n: int) -> Values:
-    """How often each of n things is drawn in each resample, (n_resamples, n)."""
     return generator.multinomial(n, np.full(n, 1 / n), n_resamples).astype(float)
 
 

@@ -64,7 +64,6 @@ def _points(refined: RefinedObject) -> Layer:
 
 
 def _changed(refined: RefinedObject) -> Layer:
-    """What the refinement added, and what it took away."""
     mask = _array(refined.refinement.mask) > 0
     coarse = _array(refined.predicted.prediction.coarse_mask) > 0
     added = overlays.tint(mask & ~coarse, PALETTE["ours"], alpha=0.9, outline=False)

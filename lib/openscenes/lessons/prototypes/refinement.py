@@ -62,7 +62,6 @@ def _same_maps(predicted: PredictedObject, settings: Settings, before: RefinedOb
 
 
 def _revoted(predicted: PredictedObject, config: IPTConfig, made: Refinement) -> Refinement:
-    """Eq. 4-6 over prototypes' confidence maps that are already there."""
     maps, parts = made.confidence, [p for p in ("center", "edge") if p in config.prototypes]
     merged = config.alpha * maps["center"] + config.beta * maps["edge"]
     return decide(

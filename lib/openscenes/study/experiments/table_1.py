@@ -95,7 +95,6 @@ def _with_noc(study: Study, seeds: int, row: Row, where: str) -> Row:
 
 
 def _in_clicks(value: Estimate) -> str:
-    """Clicks with their spread over seeds and their interval."""
     spread = "" if np.isnan(value.std) else f" ± {value.std:.1f}"
     return f"{value.mean:.1f}{spread} [{value.low:.1f}, {value.high:.1f}]"
 
@@ -182,7 +181,6 @@ def _line(name: str, here: int, full: int, published: float | None, starts: str)
 
 
 def _starts(begun: Published | None, imagenet: bool) -> str:
-    """What training starts from."""
     return begun.words if begun is not None else "ImageNet" if imagenet else "random weights"
 
 

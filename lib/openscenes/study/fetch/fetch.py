@@ -208,7 +208,6 @@ def _require_room(left: Sequence[Archive], data: Path, keep: bool) -> None:
 
 
 def _room(left: Sequence[Archive], data: Path, keep: bool) -> int:
-    """Most bytes that lie there at once, beyond those that lie there now."""
     most = lasting = 0
     for archive in left:
         fetched = 0 if given(archive, data) else archive.n_bytes - fetched_bytes(archive, data)

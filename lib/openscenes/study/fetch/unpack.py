@@ -53,7 +53,6 @@ def unpack(archive: Path, folder: str, place: Path, n_bytes: int = 0) -> None:
 
 
 def _files(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Name and content of each plain file, in the archive's order."""
     try:
         if archive.suffix == ".zip":
             with zipfile.ZipFile(archive) as zipped:

@@ -135,7 +135,6 @@ def _checked(system: str, curve: ClickCurve, max_clicks: int) -> Values:
 
 
 def _estimates(scores: Mapping[str, Values]) -> dict[str, list[Estimate]]:
-    """system -> one estimate per click, all from the same draws of objects."""
     keyed = {
         (system, i, "objects"): values[..., i]
         for system, values in scores.items()

@@ -92,7 +92,6 @@ def _write_cell(panel: Axes, step: int, number: int, cell: Estimate, ink: str) -
 
 
 def _ink(scale: ScalarMappable, value: float) -> str:
-    """Black on light, white on dark; by the luminance of Rec. 709."""
     red, green, blue, _ = scale.to_rgba(np.array([value]))[0]
     return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
 

@@ -144,8 +144,6 @@ def _outcome(future: Future) -> Any:
 
 
 class _Bar:
-    """How many tasks of all are done, and what each worker does."""
-
     def __init__(self, total: int) -> None:
         self._bar, self._doing = progress("tasks", total), dict[str, str]()
         self._shown = 0.0

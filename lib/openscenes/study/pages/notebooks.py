@@ -71,7 +71,6 @@ class _IncompleteError(Exception):
 
 
 def _read(notebook: Path) -> NotebookNode:
-    """Return the notebook, with the kernelspec that every copy carries."""
     if not notebook.is_file():
         raise InputError(f"There is no notebook at {notebook}; pass the path of an .ipynb file.")
     source = read_notebook(notebook)
@@ -146,7 +145,6 @@ def _failing_line(error: PapermillExecutionError) -> str:
 
 
 def _settled(executed: NotebookNode, parameters: Mapping[str, Any]) -> NotebookNode:
-    """Return the run without what differs between two equal runs."""
     language = executed.metadata["language_info"]
     metadata = {"kernelspec": dict(KERNELSPEC), "language_info": language}
     settled = nbformat.v4.new_notebook(metadata=metadata)
@@ -189,6 +187,5 @@ def _settle_data(data: dict[str, Any]) -> None:
 
 
 def _write(notebook: NotebookNode, path: Path) -> None:
-    """Put a notebook in place whole."""
     with atomic(path) as partial:
         partial.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")

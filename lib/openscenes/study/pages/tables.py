@@ -45,7 +45,6 @@ def write_table(table: Table, study: Study, folder: Path, *, wall_s: float) -> P
 
 
 def _by_object(table: Table) -> pd.DataFrame:
-    """One line per block, seed and object; the IoU of every row side by side."""
     names = ["block", "seed", "object_id", "class_name", "area"]
     wide = table.objects.set_index([*names, "row"])["iou"].unstack("row")
     return wide[list(table.objects["row"].unique())].reset_index()
@@ -145,7 +144,6 @@ def _run_facts(table: Table, study: Study, wall_s: float) -> dict[str, Any]:
 
 
 def _claim_facts(block: str, claim: Claim) -> dict[str, Any]:
-    """A claim as plain data, in points."""
     points = {"paper": claim.paper, "ours": claim.ours.mean, "low": claim.ours.low,
               "high": claim.ours.high}  # fmt: skip
     rounded = {name: None if x is None else round(x, 3) for name, x in points.items()}

@@ -241,7 +241,6 @@ def training_index(study: Study, scene: Scene) -> Index:
 
 
 def _part(images: list[str], kept: list[int], i: int, n: int) -> list[int]:
-    """Positions whose image fell into the i-th of n random parts."""
     names = sorted(set(images))
     order = numpy_generator("parts", len(names), n).permutation(len(names))
     chosen = {names[position] for position in order[i::n]}

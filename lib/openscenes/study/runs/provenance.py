@@ -80,7 +80,6 @@ def _git(project: Path, *arguments: str) -> str | None:
 
 
 def _versions() -> dict[str, str]:
-    """Return the versions that can move a number."""
     return {
         "python": platform.python_version(),
         "torch": str(torch.__version__),
@@ -91,7 +90,6 @@ def _versions() -> dict[str, str]:
 
 
 def _cpu_model() -> str | None:
-    """Return the processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -101,5 +99,4 @@ def _cpu_model() -> str | None:
 
 
 def _accelerators() -> list[str]:
-    """Return the names of the CUDA devices that this process can use."""
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

@@ -122,7 +122,6 @@ def keep(
 
 
 def _made_of(study: Study, recipe: Recipe) -> dict[str, Any]:
-    """All that decides a model."""
     n_devices = study.profile.devices_per_model
     return {
         "seed": recipe.seed,

@@ -59,7 +59,6 @@ def _of(frame: pd.DataFrame, report: Report) -> pd.DataFrame:
 
 
 def _of_run(report: Report, values: pd.DataFrame, claims: pd.DataFrame) -> tuple[str, ...]:
-    """The counts of one run; none where the paper has no such table."""
     published = _published(report.key)
     link = f"[{report.profile}]({report.file})"
     if not published:
@@ -158,7 +157,6 @@ def every_claim(reports: Sequence[Report]) -> pd.DataFrame:
 
 
 def _claim(report: Report, claim: Mapping[str, Any]) -> tuple[Any, ...]:
-    """A claim with its difference in each training and its interval over further trainings."""
     gains = gains_of(report, claim)
     by_seed = [] if gains is None else 100.0 * gains.mean(axis=1)
     further = repeatable(gains)
@@ -210,7 +208,6 @@ over it* is the gain of row X over this one instead. *Nominal* clicks: what the 
 
 
 def _words(claim: Any) -> tuple[str, ...]:
-    """A line of claims.csv as it is read."""
     further = "" if pd.isna(claim.further_low) else (
         f"[{claim.further_low:+.2f}, {claim.further_high:+.2f}]"
     )  # fmt: skip

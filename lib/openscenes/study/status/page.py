@@ -44,7 +44,6 @@ def write_status(folder: Path) -> Path:
 
 
 def _pages(folder: Path) -> dict[Path, str]:
-    """Every file that the reports decide, with its text."""
     reports = read_reports(folder)
     values, claims = published_values(reports), every_claim(reports)
     n_verified = int((values["verified"] == "yes").sum())

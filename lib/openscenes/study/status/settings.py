@@ -24,7 +24,6 @@ def settings_page(reports: Sequence[Report]) -> str:
 
 
 def _counts(reports: Sequence[Report]) -> str:
-    """Images and objects per split, as the runs counted them."""
     found = {
         (report.profile, split): facts
         for report in reports
@@ -113,7 +112,6 @@ def _sources() -> str:
 
 
 def _departures(profile: Profile) -> str:
-    """A profile's differences from the paper with their reasons."""
     title = f"## Profile `{profile.name}`\n\nOn {profile.data}."
     if profile is PAPER:
         return f"{title} {_PAPER_PROFILE}"
