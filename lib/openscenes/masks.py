@@ -118,15 +118,6 @@ def code_box(code: object) -> Window | None:
     return int(row0), int(starts[0] // height), int(row1) + 1, int(stops[-1] // height) + 1
 
 
-def code_size(code: object) -> tuple[int, int]:
-    """(H, W) of the mask of a run-length code.
-
-    Raises:
-        DataError: as ``check_code``.
-    """
-    return _ends(code)[0]
-
-
 def _ends(code: object) -> tuple[tuple[int, int], NDArray[np.int64]]:
     """(H, W) of a code, and where its runs end in the frame, column after column."""
     if isinstance(code, dict) and isinstance(code.get("counts"), str):

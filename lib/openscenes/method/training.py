@@ -262,9 +262,8 @@ def _gradients(
             fabric.backward(per_object.sum() * scale)
         found.append({name: loss.detach() for name, loss in losses.items()})
         sums.append(per_object.detach())
-    return {name: torch.cat([losses[name] for losses in found]) for name in found[0]}, torch.cat(
-        sums
-    )
+    whole = {name: torch.cat([losses[name] for losses in found]) for name in found[0]}
+    return whole, torch.cat(sums)
 
 
 def _means(losses: Mapping[str, Tensor], share: float, fabric: Fabric) -> dict[str, Tensor]:

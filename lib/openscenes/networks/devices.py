@@ -79,9 +79,7 @@ def make_shared_fabric(
         meeting: a file that is not there yet, where the processes find each other.
     """
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
-    warnings.filterwarnings(
-        "ignore", "Grad strides do not match bucket view strides"
-    )  # only slower
+    warnings.filterwarnings("ignore", "Grad strides do not match")  # only slower
     # Fabric then takes the processes as there, and on this machine alone.
     os.environ.update({"LOCAL_RANK": str(rank), "NODE_RANK": "0"})
     if (loopback := {"linux": "lo", "darwin": "lo0"}.get(sys.platform)) is not None:

@@ -1,6 +1,5 @@
 """``make models`` and ``make table-N``: train in the open, then run the notebook that shows it."""
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from openscenes.errors import DataError
 from openscenes.networks.devices import make_fabric
 from openscenes.paths import PROJECT, cache_dir, require_writable
+from openscenes.progress import say
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.graph.page import Page, from_notebooks, spelled_for_notebooks
 from openscenes.study.graph.prepare import FAILED, done, done_elsewhere, to_train
@@ -125,19 +125,11 @@ def _done(profile: str, seeds: int, wanted: Wanted, place: Place) -> Iterator[Pa
     else:
         study = open_study(profile_named(profile, seeds), place.data, place.device)
         planned = wanted(study)
-        _tell(to_train(planned))
+        say(to_train(planned))
         lines = done(study, planned, place)
     for task, text in lines:
         if isinstance(task, Page) and not text.startswith(FAILED):
-            _say(text)
+            print(text, flush=True)
             yield task
         else:
-            _tell(text)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stdout, flush=True)
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+            say(text)

@@ -96,7 +96,10 @@ class Versions:
 
     def is_whole(self, name: str) -> bool:
         """Whether a version's files are there and can be used."""
-        return not self._why_not(name)
+        try:
+            return bool(self.read(name))
+        except OpenScenesError:
+            return False
 
     def lineage(self, version: Version) -> list[Version]:
         """A version and all it evolved from, the oldest first; DataError if these go in a ring."""
@@ -211,14 +214,6 @@ class Versions:
 
     def _added(self) -> list[str]:
         return list(dict.fromkeys(d.version for d in self.history() if d.what == "added"))
-
-    def _why_not(self, name: str) -> str:
-        """Why a version cannot be used; "" where it can."""
-        try:
-            self.read(name)
-        except OpenScenesError as error:
-            return str(error)
-        return ""
 
     def _no_such(self, name: str, n_fitting: int) -> str:
         known = ", ".join(version.name for version in self.all()) or "none yet"

@@ -172,7 +172,11 @@ def _draw_curve(
 def _finish(panel: Axes, max_clicks: int) -> None:
     panel.set_xlim(0.4, max_clicks + 0.6)
     panel.set_xticks([1, 3, *range(5, max_clicks + 1, 5)])
-    panel.set_xlabel("clicks", fontsize=9)
+    _settle(panel, "clicks")
+
+
+def _settle(panel: Axes, about: str) -> None:
+    panel.set_xlabel(about, fontsize=9)
     panel.tick_params(labelsize=8)
     panel.grid(axis="y", color="0.92")
     panel.set_axisbelow(True)
@@ -232,11 +236,7 @@ def _draw_subsets(panel: Axes, block: Block) -> None:
             )  # fmt: skip
     labels = [f"{row.label}\n{row.ours.mean:.1f}" for row in block.rows]
     panel.set_xticks(range(len(labels)), labels)
-    panel.set_xlabel("share of the scene's images seen; our mIoU", fontsize=9)
-    panel.tick_params(labelsize=8)
-    panel.grid(axis="y", color="0.92")
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)
+    _settle(panel, "share of the scene's images seen; our mIoU")
 
 
 def _draw_seeds(panel: Axes, table: Table, block: Block) -> None:

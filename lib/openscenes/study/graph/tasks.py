@@ -4,7 +4,7 @@ Every result is named by all that made it and put in place whole, so that a task
 before, by whom ever, returns at once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from openscenes.networks.devices import memory_told
@@ -148,8 +148,3 @@ def cost(profile: Profile, task: Task, objects: Mapping[str, int]) -> float:
     if isinstance(task, PseudoMasks):
         return _FORWARD * objects[task.step.scene]
     return float(len(task.evaluations)) if isinstance(task, Scoring) else _PAGE
-
-
-def recipes_in(tasks: Iterable[Task]) -> Sequence[Recipe]:
-    """What some tasks train."""
-    return [task.recipe for task in tasks if isinstance(task, Training)]

@@ -85,17 +85,12 @@ def run_context(study: Study, seed: int = 0) -> RunContext:
     )  # fmt: skip
 
 
-def imagenet_file(study: Study, kind: str) -> Path | None:
-    """A local file of ImageNet weights near the data, or None for torchvision's own.
+def local_imagenet(root: Path, kind: str) -> Path | None:
+    """A file of ImageNet weights near the data, or None for torchvision's own.
 
     Args:
         kind: torchvision's name of the network, such as "vgg16".
     """
-    return local_imagenet(study.root, kind)
-
-
-def local_imagenet(root: Path, kind: str) -> Path | None:
-    """The same for a folder of data sets."""
     name = f"{kind}-imagenet.safetensors"
     folders = (root / "weights", root.parent / "weights", PROJECT / ".cache/weights")
     return next((folder / name for folder in folders if (folder / name).is_file()), None)

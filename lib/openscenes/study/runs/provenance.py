@@ -41,8 +41,19 @@ def provenance() -> dict[str, Any]:
         "git": git_state(PROJECT),
         "openscenes": openscenes.__version__,
         "lock_digest": file_digest(LOCK) if LOCK.is_file() else None,
-        "versions": _versions(),
-        "device": {"cpu": _cpu_model(), "accelerators": _accelerators()},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "torchvision": str(torchvision.__version__),
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+        },
+        "device": {
+            "cpu": _cpu_model(),
+            "accelerators": [
+                torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())
+            ],
+        },
         "torch": told(),
         "threads": torch.get_num_threads(),
         "platform": platform.platform(),
@@ -79,16 +90,6 @@ def _git(project: Path, *arguments: str) -> str | None:
     return run.stdout.strip() if run.returncode == 0 else None
 
 
-def _versions() -> dict[str, str]:
-    return {
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "torchvision": str(torchvision.__version__),
-        "numpy": np.__version__,
-        "opencv": cv2.__version__,
-    }
-
-
 def _cpu_model() -> str | None:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -96,7 +97,3 @@ def _cpu_model() -> str | None:
         return platform.processor() or None
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or None
-
-
-def _accelerators() -> list[str]:
-    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

@@ -24,7 +24,7 @@ from openscenes.seeding import torch_generator
 from openscenes.study.runs import launch, peers, refinement, store
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Labelled, Study, new_scene, source
-from openscenes.study.runs.models import RUN, Model, imagenet_file, run_context
+from openscenes.study.runs.models import RUN, Model, local_imagenet, run_context
 from openscenes.study.runs.provenance import peak_memory_mb, provenance
 from openscenes.study.runs.pseudo import pseudo_file, pseudo_masks, scene_data, step_config
 from openscenes.study.runs.published import beginning, initial_training
@@ -157,7 +157,7 @@ def _initial(study: Study, recipe: Recipe, model: Model) -> Trained:
     if begun is not None:
         load_published(network.iog, begun.path)
     elif profile.imagenet:
-        load_imagenet(network, imagenet_file(study, profile.network.backbone))
+        load_imagenet(network, local_imagenet(study.root, profile.network.backbone))
     step = initialise(
         network, _labelled(study, recipe).examples, initial_training(profile, begun),
         profile.augmentation, run_context(study, recipe.seed),

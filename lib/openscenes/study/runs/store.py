@@ -87,12 +87,8 @@ def stopwatch(folder: Path) -> Callable[[], float]:
 
     Of a killed run counts what lies before the state that it kept last; the rest is made again.
     """
-    note, resume, earlier, began = (
-        folder / SPENT,
-        folder / "resume.safetensors",
-        0.0,
-        time.monotonic(),
-    )
+    note, resume = folder / SPENT, folder / "resume.safetensors"
+    earlier, began = 0.0, time.monotonic()
     if resume.exists() and (spent := kept(note)) is not None:
         earlier = spent["s"] + max(0.0, resume.stat().st_mtime - spent["began"])
     keep(note, {"s": earlier, "began": time.time()})

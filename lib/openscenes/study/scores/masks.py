@@ -93,12 +93,8 @@ def sensitivity() -> dict[str, dict[str, IPTConfig]]:
     }  # fmt: skip
 
 
-_CODE = (
-    predictions,
-    refine_batch,
-    pasting.pasted,
-    masks.iou,
-)  # what decides a score beside the model
+# What decides a score beside the model.
+_CODE = (predictions, refine_batch, pasting.pasted, masks.iou)
 
 
 @dataclass(frozen=True)
