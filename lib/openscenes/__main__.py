@@ -199,10 +199,10 @@ def _table(parsed: argparse.Namespace) -> int:
 
     left = []
     for key in dict.fromkeys(parsed.keys or finished.keys_of(parsed.profile)):
-        request = finished.Request(
+        name = finished.request_name(
             key, parsed.profile, parsed.data, parsed.seeds, parsed.device, parsed.reports
         )
-        if (pages := finished.pages(request.name())) is None:
+        if (pages := finished.pages(name)) is None:
             left.append(key)
             continue
         print(f"table {key}: code, data and settings are those that made it; it stands in")
@@ -229,10 +229,10 @@ def _make_tables(keys: Sequence[str], parsed: argparse.Namespace) -> int:
 def _models(parsed: argparse.Namespace) -> int:
     from openscenes.study.runs import finished
 
-    request = finished.Request(
+    name = finished.request_name(
         finished.MODELS, parsed.profile, parsed.data, parsed.seeds, parsed.device, None
     )
-    if finished.pages(request.name()) is not None:
+    if finished.pages(name) is not None:
         return 0
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for tables
     from openscenes.study import command

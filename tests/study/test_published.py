@@ -120,7 +120,7 @@ def test_a_finished_page_knows_the_bytes_too(tmp_path):
     for content in (b"1", b"2"):
         path.write_bytes(content)
         spelling = spelled("smoke", {"initial": path})
-        names.append(finished.Request("3", spelling, None, 1, "cpu", None).name())
+        names.append(finished.request_name("3", spelling, None, 1, "cpu", None))
     assert names[0] != names[1]
 
 

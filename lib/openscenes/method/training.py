@@ -17,15 +17,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from openscenes.data import crops
-from openscenes.data.loading import (
-    Clicks,
-    CropSet,
-    Group,
-    Item,
-    Loader,
-    order,
-    plan_of_epoch,
-)
+from openscenes.data.loading import Clicks, CropSet, Group, Item, Loader, order, plan_of_epoch
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError
 from openscenes.method.finite import Watch

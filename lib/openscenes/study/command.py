@@ -60,7 +60,7 @@ def make_lessons(
     }
     for source in lesson_notebooks():
         began, page = time.monotonic(), folder / source.name
-        name = finished.Request(source.stem, profile, data, 1, device, reports).name()
+        name = finished.request_name(source.stem, profile, data, 1, device, reports)
         if finished.pages(name) is not None:
             yield f"{source.stem}: finished before, see {page}"
             continue
@@ -80,7 +80,7 @@ def _own_folder(profile: Profile) -> Path:
 def make_models(*, profile: str, seeds: int, place: Place) -> int:
     """Train and score all that the tables ask, so that no process waits for another's table."""
     chosen = profile_named(profile, seeds)
-    name = finished.Request(finished.MODELS, profile, place.data, seeds, place.device, None).name()
+    name = finished.request_name(finished.MODELS, profile, place.data, seeds, place.device, None)
     asked = [EXPERIMENTS[key].evaluations(chosen, seeds) for key in finished.keys_of(profile)]
     list(_done(profile, seeds, Wanted(tuple(e for part in asked for e in part)), place))
     finished.remember(name, [])
@@ -104,7 +104,7 @@ def make_tables(
         require_writable(folder / kind, _OTHER_REPORTS)
     data = None if place.data is None else place.data.absolute()
     for key in keys:
-        name = finished.Request(key, profile, place.data, seeds, place.device, reports).name()
+        name = finished.request_name(key, profile, place.data, seeds, place.device, reports)
         shown = experiment(key).evaluations(chosen, seeds)
         page = Page(key, seeds, place.device, data, reports and reports.absolute(), name)
         pages[page] = tuple(shown)

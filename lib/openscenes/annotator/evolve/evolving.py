@@ -18,13 +18,7 @@ from openscenes.annotator.evolve.scene import (
 )
 from openscenes.annotator.store.lines import writing
 from openscenes.annotator.store.snapshot import Snapshot
-from openscenes.annotator.store.versions import (
-    ABOUT,
-    WEIGHTS,
-    Version,
-    Versions,
-    about_initial,
-)
+from openscenes.annotator.store.versions import ABOUT, WEIGHTS, Version, Versions, about_initial
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data import clicks
 from openscenes.data.examples import Example

@@ -10,14 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from openscenes.annotator.store.history import (
-    Decision,
-    What,
-    decide,
-    decisions,
-    in_use,
-    n_unread,
-)
+from openscenes.annotator.store.history import Decision, What, decide, decisions, in_use, n_unread
 from openscenes.annotator.store.image_files import kind_of
 from openscenes.annotator.store.lines import shown, writing
 from openscenes.annotator.store.version_files import (

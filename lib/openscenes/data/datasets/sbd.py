@@ -22,13 +22,7 @@ from openscenes.data.datasets.labels import (
     objects_of,
     regions,
 )
-from openscenes.data.datasets.layout import (
-    DamagedFile,
-    asked,
-    member,
-    read_list,
-    require_folder,
-)
+from openscenes.data.datasets.layout import DamagedFile, asked, member, read_list, require_folder
 from openscenes.data.datasets.matlab import read_struct
 from openscenes.data.datasets.voc import VOC_CLASSES, voc, voc_image_ids
 from openscenes.data.records import Box, Index

@@ -14,13 +14,7 @@ from openscenes.data.datasets import index_cache
 from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble, each
 from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.labels import LabelMap, objects_of, read_labels, regions, same_size
-from openscenes.data.datasets.layout import (
-    asked,
-    data_root,
-    member,
-    read_list,
-    require_folder,
-)
+from openscenes.data.datasets.layout import asked, data_root, member, read_list, require_folder
 from openscenes.data.records import Index
 
 VOC_CLASSES = (

@@ -25,7 +25,7 @@ class Page:
     Attributes:
         key: of the experiment.
         seeds, device, data, reports: as on the command line.
-        name: of the request (``finished.Request``), named before the work: what is edited
+        name: of the request (``finished.request_name``), named before the work: what is edited
             meanwhile must not count as what was run.
     """
 

@@ -14,11 +14,7 @@ from openscenes.errors import OpenScenesError
 from openscenes.kept import keep
 from openscenes.paths import cache_dir, scratch
 from openscenes.progress import say
-from openscenes.study.graph.tasks import (
-    Graph,
-    Task,
-    Training,
-)
+from openscenes.study.graph.tasks import Graph, Task, Training
 from openscenes.study.graph.wanted import Outcome, Place, Planned, Wanted
 from openscenes.study.graph.workers import slots_here
 from openscenes.study.runs.data import Study
