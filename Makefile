@@ -22,6 +22,8 @@ CLUSTER ?=
 DASHBOARD ?=
 # Which data `make data` fetches into DATA, such as SETS="voc sbd coco-val".
 SETS ?=
+# A file that states another machine for `make plan` (lib/openscenes/study/plan/h200.json is one).
+ASSUME ?=
 LOG ?=
 # More options of JupyterLab, such as LAB="--no-browser --port 8890" on a distant machine.
 LAB ?=
@@ -36,7 +38,7 @@ PYTHON3 ?= python3 python3.13 python3.12 python3.11
 # A value may hold anything, blanks, quotes, $(shell ...): it is taken as it is and reaches a recipe
 # by the environment, as "$$DATA", so that neither make nor the shell runs a word of it.
 $(foreach name,PROFILE DATA SEEDS DEVICE PRECISION DETERMINISTIC MICRO_BATCH DEVICES_PER_MODEL \
-	INITIAL DEXTR WORKERS CLUSTER DASHBOARD SETS LOG LAB EVOLVE FUZZ PYTHON3,\
+	INITIAL DEXTR WORKERS CLUSTER DASHBOARD SETS ASSUME LOG LAB EVOLVE FUZZ PYTHON3,\
 	$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 $(foreach name,VIRTUAL_ENV CONDA_PREFIX,$(eval override $(name) := $$(value $(name))))
 
@@ -97,8 +99,8 @@ setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locke
 	$(if $(ACTIVE),$(PYTHON) $(LOCKED),@echo "The environment in .venv is complete.")
 	$(if $(ACTIVE),$(PYTHON) $(PACKAGE))
 
-plan: $(ENVIRONMENT) ## print what would be trained, how long that takes, and what data it needs
-	$(PYTHON) -m openscenes plan $(OPTIONS) --seeds="$$SEEDS"
+plan: $(ENVIRONMENT) ## print what would be done: models, scores, memory, disk, time; ASSUME=file for another machine
+	$(PYTHON) -m openscenes plan $(OPTIONS) --seeds="$$SEEDS" --assume="$$ASSUME"
 
 data: $(ENVIRONMENT) ## say which data sets DATA lacks; SETS="voc sbd coco weights" fetches those
 	@$(PYTHON) -m openscenes data --profile="$$PROFILE" --data="$$DATA" "$$SETS"

@@ -130,7 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_study(lessons, seeds=False)
     lessons.add_argument("--reports", type=folder_of, default=None, help="default: reports/")
     lessons.set_defaults(run=_lessons, extra="interactive", in_checkout=True)
-    plan = commands.add_parser("plan", help="print what would be trained, and what it needs")
+    plan = commands.add_parser("plan", help="print what would be done, and what it takes")
+    plan.add_argument("keys", nargs="*", type=_key, help="tables; those of `table` by default")
+    plan.add_argument("--assume", type=folder_of, default=None, help="file of another machine")
     _add_study(plan)
     plan.set_defaults(run=_plan, extra="study")
     dry_run = commands.add_parser("dry-run", help="run every table at the paper's size, briefly")
@@ -251,11 +253,13 @@ def _lessons(parsed: argparse.Namespace) -> int:
 
 
 def _plan(parsed: argparse.Namespace) -> int:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for tables, whose time it tells
     from openscenes.study.options import profile_named
     from openscenes.study.plan.plan import plan_text
 
     profile = profile_named(parsed.profile, parsed.seeds)
-    print(plan_text(profile, parsed.seeds, parsed.data, parsed.device))
+    where = parsed.data, parsed.device
+    print(plan_text(profile, parsed.seeds, *where, keys=parsed.keys, assume=parsed.assume))
     return 0
 
 

@@ -48,7 +48,7 @@ def gpu_gib(profile: Profile, recipe: Recipe) -> float:
     Crops of one pass count, of ``micro_batch`` where it is set, shared by
     ``devices_per_model`` devices; a pair is two crops.
     """
-    train, name = _training(profile, recipe), network_of(recipe)
+    train, name = training_of(profile, recipe), network_of(recipe)
     held = held_by(profile, name, train)
     bf16 = train.precision == "bf16-mixed" or (
         train.precision == "auto" and multiplies_bf16_fast(torch.device("cuda"))
@@ -70,7 +70,7 @@ def host_gib(profile: Profile, recipe: Recipe) -> float:
     n, workers = profile.devices_per_model, profile.workers
     crops = crops_of_pass(profile, recipe) * CROP_CHANNELS * profile.crop.size**2
     loading = workers * (LOADER_GIB + PREFETCHED * crops / GIB)
-    weights = held_by(profile, network_of(recipe), _training(profile, recipe)).weights
+    weights = held_by(profile, network_of(recipe), training_of(profile, recipe)).weights
     return n * (PROCESS_GIB + loading + 2 * weights / GIB)  # read from its file, and kept
 
 
@@ -82,7 +82,7 @@ def cpu_gib(profile: Profile, recipe: Recipe) -> float:
 
 def crops_of_pass(profile: Profile, recipe: Recipe) -> int:
     """Crops that lie on one device at once."""
-    train, pair = _training(profile, recipe), 2 if network_of(recipe) == "pairs" else 1
+    train, pair = training_of(profile, recipe), 2 if network_of(recipe) == "pairs" else 1
     share = -(-train.batch_size // profile.devices_per_model) * pair
     return min(share, train.micro_batch) if train.micro_batch else share
 
@@ -125,7 +125,8 @@ def _bytes(tensors: Sequence[Tensor]) -> float:
     return float(sum(tensor.numel() * tensor.element_size() for tensor in tensors))
 
 
-def _training(profile: Profile, recipe: Recipe) -> TrainConfig:
+def training_of(profile: Profile, recipe: Recipe) -> TrainConfig:
+    """How a recipe is trained."""
     first = recipe.lineage()[0]
     if first.kind == "peer":
         return peer_of(profile, first.name).train

@@ -49,7 +49,7 @@ def provenance() -> dict[str, Any]:
             "opencv": cv2.__version__,
         },
         "device": {
-            "cpu": _cpu_model(),
+            "cpu": cpu_model(),
             "accelerators": [
                 torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())
             ],
@@ -90,7 +90,7 @@ def _git(project: Path, *arguments: str) -> str | None:
     return run.stdout.strip() if run.returncode == 0 else None
 
 
-def _cpu_model() -> str | None:
+def cpu_model() -> str | None:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,12 +1,12 @@
-"""The work of a training: crops through networks, and the operations of a crop, counted.
+"""The work of a study's tasks, counted in units, and the operations of a network's units.
 
 Nothing is trained and no network lies in memory for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -16,104 +16,111 @@ from openscenes.networks.iog_refinement import RefinableIOG
 from openscenes.peers.zoo import peer_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.recipes import Recipe, evolution_config
-from openscenes.study.runs.shapes import NETWORKS, OURS, PAIRS, REFINEMENT, shape_of, tensors_of
+from openscenes.study.runs.shapes import (
+    NETWORKS,
+    OURS,
+    PAIRS,
+    REFINEMENT,
+    network_of,
+    shape_of,
+    tensors_of,
+)
 
 N_VIEWS = 6
 N_ERRORS = 3  # ITIS runs the network up to three times before each step
+# Units without a network: a crop cut out of its image; a map pasted into its image and compared, or
+# clicked on as well, or written as run lengths; IPT of one object; a network read from its file; a
+# training begun, and its network written.
+CUT, MASK, CLICK, CODE, IPT, LOAD, MODEL = "cut", "mask", "click", "code", "ipt", "load", "model"
+Work = Counter[str]  # how many of each unit; those of networks are ``trained`` and ``seen``
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Of one crop: forward and backward, and forward alone; in seconds or in operations."""
-
-    training: float
-    forward: float
-
-    def times(self, factor: float) -> Cost:
-        """Both, scaled."""
-        return Cost(self.training * factor, self.forward * factor)
+def trained(network: str) -> str:
+    """The unit of one crop forward and backward through one of ``NETWORKS``."""
+    return f"train {network}"
 
 
-@dataclass(frozen=True)
-class Work:
-    """How many crops go through which network, with and without a backward pass.
-
-    Attributes:
-        network: one of ``NETWORKS``, that learns.
-        teacher: the network of the forward passes.
-    """
-
-    network: str
-    crops: float
-    forwards: float = 0.0
-    teacher: str = OURS
-
-    def cost(self, costs: Mapping[str, Cost]) -> float:
-        """In the unit of ``costs``."""
-        trained = self.crops * costs[self.network].training if self.crops else 0.0
-        return trained + (self.forwards * costs[self.teacher].forward if self.forwards else 0.0)
+def seen(network: str) -> str:
+    """The unit of one crop forward through one of ``NETWORKS``."""
+    return f"forward {network}"
 
 
-def work_of(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) -> Work:
-    """The crops of one training.
+def training_work(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) -> Work:
+    """The work of one training, without the pseudo masks that it begins with (``masks_work``).
 
     Args:
         objects: to learn, by initial set and scene, as ``requirements.OBJECTS`` has them.
     """
-    if recipe.kind == "initial":
-        return Work(OURS, objects[recipe.name] * profile.initial.epochs)
-    if recipe.kind == "refiner":
-        return Work(REFINEMENT, objects["voc+sbd"] * max(1, profile.initial.epochs // 4))
+    network, work = network_of(recipe), Work({MODEL: 1})
     if recipe.kind == "peer":
         peer = peer_of(profile, recipe.name)
         crops = objects["voc+sbd"] * peer.train.epochs
-        simulated = N_ERRORS * (crops - objects["voc+sbd"]) if peer.clicks.iterative else 0
-        return Work(peer.name, crops, simulated, peer.name)
-    n = objects[recipe.scene] / (recipe.part[1] if recipe.part else 1)
-    epochs = profile.evolving(recipe.scene).train.epochs
-    if "fine-tuned" in recipe.kind:
-        first = recipe.lineage()[0]
-        return Work(first.name if first.kind == "peer" else OURS, n * epochs)
-    if recipe.kind == "re-estimated":
-        return Work(PAIRS, 0, n + 2 * n * epochs)
-    config = evolution_config(profile, recipe.scene, recipe.variant, recipe.user)
+        work[seen(network)] = N_ERRORS * (crops - objects["voc+sbd"]) * peer.clicks.iterative
+    elif recipe.kind == "refiner":
+        crops = objects["voc+sbd"] * max(1, profile.initial.epochs // 4)
+    elif recipe.kind == "initial":
+        crops = objects[recipe.name] * profile.initial.epochs
+    else:
+        epochs = profile.evolving(recipe.scene).train.epochs
+        crops = _objects(recipe, objects) * epochs * (2 if network == PAIRS else 1)
+    if recipe.kind == "evolved":
+        config = evolution_config(profile, recipe.scene, recipe.variant, recipe.user)
+        again = 0 if config.ema_decay is None else config.train.epochs - 1
+        for unit, n in masks_work(profile, recipe, objects).items():
+            work[unit] += n * again
+    work[CUT] += crops
+    work[seen(PAIRS) if recipe.kind == "re-estimated" else trained(network)] += crops
+    return +work
+
+
+def masks_work(profile: Profile, step: Recipe, objects: Mapping[str, int]) -> Work:
+    """The work of the pseudo masks of a step of evolution."""
+    config, n = (
+        evolution_config(profile, step.scene, step.variant, step.user),
+        _objects(step, objects),
+    )
     views = N_VIEWS if config.teacher is not None and config.teacher.tta == "six views" else 1
-    labellings = views * (1 if config.ema_decay is None else config.train.epochs)
-    return Work(PAIRS, 2 * n * epochs, n * labellings)
+    ipt = 0 if config.ipt is None else n
+    return +Work({seen(OURS): n * views, CUT: n * views, CODE: n, IPT: ipt, LOAD: 1})
 
 
-def counted(profile: Profile, networks: Sequence[str] = NETWORKS) -> dict[str, Cost]:
-    """Floating-point operations per crop of networks, without building one in memory.
+def _objects(step: Recipe, objects: Mapping[str, int]) -> int:
+    """That a step on a new scene learns; a part has its share."""
+    n = objects[step.scene]
+    return n if step.part is None else round(n / step.part[1])
+
+
+def counted(profile: Profile) -> dict[str, float]:
+    """Floating-point operations of every unit that is one crop through a network.
 
     Convolutions and matrix products, a product with its sum as two operations.
     """
-    return {name: _operations_of(profile, name) for name in networks}
+    found: dict[str, float] = {}
+    for name in NETWORKS:
+        network, inputs = shape_of(profile, OURS if name == PAIRS else name)
+        count = _refinement if name == REFINEMENT else _operations
+        found[trained(name)], found[seen(name)] = count(network, *inputs)
+    return found
 
 
-def _operations_of(profile: Profile, name: str) -> Cost:
-    network, inputs = shape_of(profile, name)
-    if isinstance(network, RefinableIOG):
-        return _refinement_operations(network, *inputs)
-    return _operations(network, *inputs)
-
-
-def _operations(network: nn.Module, *inputs: Tensor) -> Cost:
-    """Of one crop out of a batch of two."""
+def _operations(network: nn.Module, *inputs: Tensor) -> tuple[float, float]:
+    """Of one crop out of a batch of two: forward and backward, and forward alone."""
     with FlopCounterMode(display=False) as forward, torch.no_grad():
         network(*inputs)
     with FlopCounterMode(display=False) as both:
         outputs = [tensor for tensor in tensors_of(network(*inputs)) if tensor.requires_grad]
         torch.stack([tensor.sum() for tensor in outputs]).sum().backward()
-    return Cost(both.get_total_flops() / 2, forward.get_total_flops() / 2)
+    return both.get_total_flops() / 2, forward.get_total_flops() / 2
 
 
-def _refinement_operations(network: RefinableIOG, seen: Tensor, clicks: Tensor) -> Cost:
+def _refinement(network: nn.Module, seen: Tensor, clicks: Tensor) -> tuple[float, float]:
     """A step predicts, corrects twice on average, and learns; later, forward is a correction."""
+    assert isinstance(network, RefinableIOG)
     with FlopCounterMode(display=False) as shown, torch.no_grad():
         stages = network.encode(seen)
         network.first(stages)
     with FlopCounterMode(display=False) as corrected, torch.no_grad():
         network.refined(stages, clicks)
     once = corrected.get_total_flops() / 2
-    learned = _operations(network, seen, clicks).training
-    return Cost(shown.get_total_flops() / 2 + 2 * once + learned, once)
+    learned, _ = _operations(network, seen, clicks)
+    return shown.get_total_flops() / 2 + 2 * once + learned, once
