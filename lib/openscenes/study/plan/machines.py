@@ -7,8 +7,6 @@ by precision; ``decode_ms`` of one image, by data set; ``unit_ms`` of a core, by
 figure comes from. What it leaves out is as in ``h200.json``.
 """
 
-from __future__ import annotations
-
 import io
 import time
 from collections.abc import Callable, Mapping, Sequence

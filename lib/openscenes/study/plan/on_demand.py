@@ -1,7 +1,5 @@
 """What the lessons share: a study by its name, trained models, and objects to look at."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

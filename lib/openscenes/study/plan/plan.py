@@ -1,7 +1,5 @@
 """``make plan``: what will be done, what is there already, what it takes, and how long."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 The counts are what others found on the official files; a study recounts them on its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

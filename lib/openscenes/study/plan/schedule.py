@@ -1,7 +1,5 @@
 """How long the tasks of a graph take on a machine, one after the other and side by side."""
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Mapping
 

@@ -3,8 +3,6 @@
 Nothing is trained and no network lies in memory for it.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 
