@@ -142,17 +142,13 @@ def test_many_processes_take_as_long_as_the_longest_chain():
     assert longest_chain(graph, seconds) == 12
 
 
-def test_eight_processes_never_beat_the_chain_nor_idle_together():
+def test_eight_processes_lie_between_the_longest_chain_and_one_process():
     evaluations = [Evaluation(r, "coco") for r in recipes.in_parts(FIRST, "coco", 4, FULL)]
     graph = tasks_of(PAPER, evaluations, {})
     seconds = {task: sum(work_of(PAPER, task, OBJECTS).values()) / 1e6 for task in graph}
     bound, all_of_it = longest_chain(graph, seconds), sum(seconds.values())
-    assert (
-        bound
-        <= makespan(graph, seconds, 8)
-        <= all_of_it
-        == pytest.approx(makespan(graph, seconds, 1))
-    )
+    assert bound * 0.999 < makespan(graph, seconds, 8) < all_of_it * 1.001
+    assert makespan(graph, seconds, 1) == pytest.approx(all_of_it)
 
 
 def test_operations_are_close_to_published_counts(paper):

@@ -34,7 +34,7 @@ from openscenes.study.runs.work import CLICK, MASK, Work
 from openscenes.study.scores.evaluation import Evaluation, recipes_of
 
 Evaluations = Mapping[str, Sequence[Evaluation]]  # by the key of an experiment
-_GB, _BYTES = 1e9, 4  # of a stored pixel: its colours and its label
+_BYTES = 4  # of a stored pixel: its colours and its label
 _PAGE_BYTES = 1e6
 _KINDS: dict[type, str] = {
     Training: "training", PseudoMasks: "pseudo masks", Scoring: "scoring", Page: "pages",
@@ -264,22 +264,19 @@ def _disk(plan: Plan) -> list[str]:
     scores = dict.fromkeys(e for group in plan.evaluations.values() for e in group)
     cells = sum(plan.objects[f"val {e.where}"] * _COLUMNS[e.kind] for e in scores)
     rows = [
-        ("image store", _size(min(stored, plan.profile.store_gib * 2**30))),
-        ("weights", _size(weights)),
-        ("scores", _size(8.0 * cells)),
-        (
-            "reports",
-            _size(_PAGE_BYTES * sum(isinstance(t, Page) for t in plan.graph) + 4.0 * cells),
-        ),
+        (_size(min(stored, plan.profile.store_gib * 2**30)), "image store"),
+        (_size(weights), "weights"),
+        (_size(8.0 * cells), "scores"),
+        (_size(_PAGE_BYTES * len(plan.evaluations) + 4.0 * cells), "reports"),
     ]
-    return ["Disk", *aligned(("", "GB"), rows)]
+    return ["Disk", *aligned(("MB", ""), rows)]
 
 
 _COLUMNS = {"masks": 5, "ipt": 45, "clicks": 24}  # of a table of scores
 
 
 def _size(n_bytes: float) -> str:
-    return f"{n_bytes / _GB:.2f}"
+    return f"{n_bytes / 1e6:,.0f}"
 
 
 def _times(plan: Plan) -> list[str]:

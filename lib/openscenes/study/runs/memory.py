@@ -7,7 +7,7 @@ states. Set: a reserve for what is held for a moment, and the size of a process.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from openscenes.peers.zoo import peer_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.machine import GIB as GIB
 from openscenes.study.runs.recipes import Recipe, evolution_config
-from openscenes.study.runs.shapes import COUNTED_CROPS, OURS, network_of, shape_of
+from openscenes.study.runs.shapes import COUNTED_CROPS, OURS, kept_count, network_of, shape_of
 
 RESERVE = 1.15  # gradients of activations, losses, and what an allocator leaves between blocks
 CUDA_GIB = 0.7  # kernels and handles that CUDA holds from the first operation on
@@ -93,13 +93,18 @@ def held_by(profile: Profile, name: str, train: TrainConfig) -> Held:
     size, frozen = profile.crop.size, train.freeze_first_stages
     key = name, profile.network, size, frozen
     if key not in _counted:
-        network, inputs = shape_of(profile, name)
-        network.train()
-        thaw(network)
-        if frozen and isinstance(network, OpenSceneNet):
-            freeze_first_stages(network)
-        _counted[key] = held(network, inputs)
+        count = kept_count(held, key, lambda: asdict(_held_by(profile, name, frozen)))
+        _counted[key] = Held(**count)
     return _counted[key]
+
+
+def _held_by(profile: Profile, name: str, frozen: bool) -> Held:
+    network, inputs = shape_of(profile, name)
+    network.train()
+    thaw(network)
+    if frozen and isinstance(network, OpenSceneNet):
+        freeze_first_stages(network)
+    return held(network, inputs)
 
 
 def held(network: nn.Module, inputs: Sequence[Tensor]) -> Held:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from openscenes.kept import keep, kept
 from openscenes.networks.backbones import INPUT_CHANNELS
 from openscenes.networks.iog_refinement import CLICK_CHANNELS, RefinableIOG
 from openscenes.networks.openscene import OpenSceneNet
+from openscenes.paths import cache_dir
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.profiles import Profile
+from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.recipes import Recipe
+from openscenes.study.runs.store import digest_of
 
 OURS, PAIRS, REFINEMENT = "ours", "pairs", "refinement"
 NETWORKS = (OURS, PAIRS, REFINEMENT, *PEERS)
@@ -47,6 +51,17 @@ def shape_of(profile: Profile, name: str) -> tuple[nn.Module, tuple[Tensor, ...]
         refinable = RefinableIOG(network, profile.clicks)
         refinable.trainable_for_refinement()
         return refinable, (seen, torch.empty(COUNTED_CROPS, CLICK_CHANNELS, size, size))
+
+
+def kept_count(
+    of: Callable[..., Any], made_of: Sequence[object], count: Callable[[], dict[str, float]]
+) -> dict[str, float]:
+    """What ``count`` finds of the networks, once for what makes it and the code of ``of``."""
+    name = digest_of([*made_of, str(torch.__version__), code_digest(of, shape_of)])
+    path = cache_dir() / "counted" / f"{name}.json"
+    if (found := kept(path)) is None:
+        keep(path, found := count())
+    return found
 
 
 def tensors_of(output: Any) -> Iterator[Tensor]:

@@ -19,6 +19,7 @@ from openscenes.study.runs.shapes import (
     OURS,
     PAIRS,
     REFINEMENT,
+    kept_count,
     network_of,
     shape_of,
     tensors_of,
@@ -93,6 +94,11 @@ def counted(profile: Profile) -> dict[str, float]:
 
     Convolutions and matrix products, a product with its sum as two operations.
     """
+    made_of = profile.network, profile.crop, profile.initial
+    return kept_count(counted, made_of, lambda: _counted(profile))
+
+
+def _counted(profile: Profile) -> dict[str, float]:
     found: dict[str, float] = {}
     for name in NETWORKS:
         network, inputs = shape_of(profile, OURS if name == PAIRS else name)
