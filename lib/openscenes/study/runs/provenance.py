@@ -91,6 +91,7 @@ def _git(project: Path, *arguments: str) -> str | None:
 
 
 def cpu_model() -> str | None:
+    """The processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
