@@ -18,8 +18,12 @@ DEXTR ?=
 # Where: so many processes here, or a Dask scheduler's address, or a file that describes a cluster.
 WORKERS ?=
 CLUSTER ?=
+# 1 shows in a browser what Dask does there (needs bokeh).
+DASHBOARD ?=
 # Which data `make data` fetches into DATA, such as SETS="voc sbd coco-val".
 SETS ?=
+# A file that states another machine for `make plan` (lib/openscenes/study/plan/h200.json is one).
+ASSUME ?=
 LOG ?=
 # More options of JupyterLab, such as LAB="--no-browser --port 8890" on a distant machine.
 LAB ?=
@@ -34,7 +38,7 @@ PYTHON3 ?= python3 python3.13 python3.12 python3.11
 # A value may hold anything, blanks, quotes, $(shell ...): it is taken as it is and reaches a recipe
 # by the environment, as "$$DATA", so that neither make nor the shell runs a word of it.
 $(foreach name,PROFILE DATA SEEDS DEVICE PRECISION DETERMINISTIC MICRO_BATCH DEVICES_PER_MODEL \
-	INITIAL DEXTR WORKERS CLUSTER SETS LOG LAB EVOLVE FUZZ PYTHON3,\
+	INITIAL DEXTR WORKERS CLUSTER DASHBOARD SETS ASSUME LOG LAB EVOLVE FUZZ PYTHON3,\
 	$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 $(foreach name,VIRTUAL_ENV CONDA_PREFIX,$(eval override $(name) := $$(value $(name))))
 
@@ -63,7 +67,7 @@ OPTIONS = $(STUDY) --precision="$$PRECISION" --deterministic="$$DETERMINISTIC" \
 	--micro-batch="$$MICRO_BATCH" --devices-per-model="$$DEVICES_PER_MODEL" \
 	--initial="$$INITIAL" --dextr="$$DEXTR"
 
-PLACE = --workers="$$WORKERS" --cluster="$$CLUSTER"
+PLACE = --workers="$$WORKERS" --cluster="$$CLUSTER" $(if $(DASHBOARD),--dashboard)
 
 TABLES = table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures
 
@@ -95,13 +99,13 @@ setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locke
 	$(if $(ACTIVE),$(PYTHON) $(LOCKED),@echo "The environment in .venv is complete.")
 	$(if $(ACTIVE),$(PYTHON) $(PACKAGE))
 
-plan: $(ENVIRONMENT) ## print what would be trained, how long that takes, and what data it needs
-	$(PYTHON) -m openscenes plan $(OPTIONS) --seeds="$$SEEDS"
+plan: $(ENVIRONMENT) ## print what would be done: models, scores, memory, disk, time; ASSUME=file for another machine
+	$(PYTHON) -m openscenes plan $(OPTIONS) --seeds="$$SEEDS" --assume="$$ASSUME"
 
 data: $(ENVIRONMENT) ## say which data sets DATA lacks; SETS="voc sbd coco weights" fetches those
 	@$(PYTHON) -m openscenes data --profile="$$PROFILE" --data="$$DATA" "$$SETS"
 
-dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about an hour on two cores)
+dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about 10 minutes on two cores)
 	$(PYTHON) -m openscenes dry-run --device="$$DEVICE"
 
 tables: $(ENVIRONMENT) ## train what is missing and make every table and figure below (paper: without 4+)
@@ -143,7 +147,7 @@ test: $(ENVIRONMENT) ## run the tests; those of a real browser where Chromium is
 fuzz: $(ENVIRONMENT) ## try every malformed input on every door: FUZZ=log/tree/17 takes one
 	$(PYTHON) -m tests.fuzz "$$FUZZ"
 
-kills: $(ENVIRONMENT) ## kill training, scoring, tables, evolution, export and log 100 times each; races
+kills: $(ENVIRONMENT) ## kill training, scoring, tables, evolution, export and log 100 times each; workers 40 times; races
 	$(PYTHON) tests/kills/run.py
 
 check: $(ENVIRONMENT) ## check format, lint, types and that notebooks carry no outputs

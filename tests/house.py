@@ -304,7 +304,7 @@ def _from_command(ways: Ways, folder: Path) -> None:
 
     ways.before = []
     options = ["--profile", "smoke", "--seeds", "1", "--device", "cpu", "--reports", str(folder)]
-    with patch("os.cpu_count", return_value=1), redirect_stdout(sys.stderr):
+    with patch("openscenes.study.graph.workers.cores", return_value=1), redirect_stdout(sys.stderr):
         traced(lambda: openscenes(["table", "4", *options]), ways)
 
 

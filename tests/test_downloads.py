@@ -87,6 +87,14 @@ def test_a_server_without_ranges_sends_all_again(server, tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_server_without_end_fills_no_disk(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(downloads, "_CHUNK_BYTES", 100)
+    server.lengths = False
+    with pytest.raises(DataError, match=r"a\.zip has more bytes, and the published file has 3,000"):
+        fetched(server, tmp_path / "a.zip", 3000)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_server_that_names_no_length_is_believed_the_published_one(server, tmp_path):
     path = tmp_path / "a.zip"
     server.lengths = False

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,21 @@ def test_a_table_that_is_none_gets_the_words_of_the_help(key, capsys):
     assert main(["table", key]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "4+, 5, 6, 7, figures" in said and "_plus" not in said
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_command_that_is_told_to_end_tidies_up(sent):
+    code = (
+        "import time; from openscenes import __main__ as m\n"
+        "m._site = lambda parsed: (print('on', flush=True), time.sleep(60))\n"
+        "raise SystemExit(m.main(['site']))"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout.readline() == "on\n"
+        run.send_signal(sent)
+        assert run.communicate(timeout=30)[1].startswith("openscenes: stopped; the same command")
+    assert run.returncode == 130

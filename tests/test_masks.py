@@ -71,7 +71,6 @@ def test_a_window_of_a_code_is_that_part_of_the_frame():
         shown = masks.decode(code, (row0, col0, row1, col1))
         assert np.array_equal(shown, drawn[row0:row1, col0:col1]) and shown.flags.c_contiguous
         assert masks.code_box(code) == masks.tight_box(drawn)
-        assert masks.code_size(code) == drawn.shape
 
 
 def test_a_code_with_empty_runs_or_in_a_list_has_its_windows_too():

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,17 @@ def test_an_empty_name_is_the_usual_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "PROJECT", tmp_path)
     monkeypatch.setenv("OPENSCENES_CACHE", "")
     assert paths.cache_dir() == tmp_path / ".cache" / "openscenes"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="asks whether a process runs")
+def test_what_a_killed_process_left_in_the_temporary_folder_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = (
+        "import os, tempfile; from openscenes.paths import scratch\n"
+        "tempfile.mkdtemp(**scratch()); os.kill(os.getpid(), 9)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    own = [Path(tempfile.mkdtemp(**paths.scratch())) for _ in range(2)]
+    assert sorted(tmp_path.iterdir()) == sorted(own)

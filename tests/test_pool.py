@@ -77,7 +77,9 @@ def test_an_error_arrives_as_its_sentence(workers):
 
 def test_a_killed_process_is_said():
     with (
-        pytest.raises(TrainingError, match=r"was killed, perhaps for want of memory.*WORKERS=2"),
+        pytest.raises(
+            TrainingError, match=r"was killed, most often for want of memory.*WORKERS=1; the same"
+        ),
         Pool(1, None) as pool,
     ):
         list(pool.ordered(killed, range(4)))
@@ -112,7 +114,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path, monkeypatch):
     ) as main:
         number = int(main.stdout.readline())
         main.kill()
-    for _ in range(100):
+    for _ in range(600):
         try:
             os.kill(number, 0)
         except ProcessLookupError:

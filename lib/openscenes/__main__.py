@@ -3,12 +3,11 @@
 The command ``openscenes`` and ``python -m openscenes`` are the same.
 """
 
-from __future__ import annotations
-
 import argparse
 import errno
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -31,6 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     So does what the system refuses; everything else is a fault of ours and shows its traceback.
     """
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        with suppress(ValueError):  # not in the main thread
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, signal.default_int_handler)  # as Ctrl-C: all is tidied up
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")  # a name of bytes must not stop a line
@@ -127,7 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_study(lessons, seeds=False)
     lessons.add_argument("--reports", type=folder_of, default=None, help="default: reports/")
     lessons.set_defaults(run=_lessons, extra="interactive", in_checkout=True)
-    plan = commands.add_parser("plan", help="print what would be trained, and what it needs")
+    plan = commands.add_parser("plan", help="print what would be done, and what it takes")
+    plan.add_argument("keys", nargs="*", type=_key, help="tables; those of `table` by default")
+    plan.add_argument("--assume", type=folder_of, default=None, help="file of another machine")
     _add_study(plan)
     plan.set_defaults(run=_plan, extra="study")
     dry_run = commands.add_parser("dry-run", help="run every table at the paper's size, briefly")
@@ -166,7 +171,6 @@ def _add_study(command: argparse.ArgumentParser, *, seeds: bool = True) -> None:
 
 
 def _add_place(command: argparse.ArgumentParser) -> None:
-    """Where the tasks of a study run."""
     command.add_argument("--workers", default="", help="processes here; default: what fits")
     command.add_argument(
         "--cluster", default="", help="tcp://host:8786 of a Dask scheduler, or a cluster's file"
@@ -197,10 +201,10 @@ def _table(parsed: argparse.Namespace) -> int:
 
     left = []
     for key in dict.fromkeys(parsed.keys or finished.keys_of(parsed.profile)):
-        request = finished.Request(
+        name = finished.request_name(
             key, parsed.profile, parsed.data, parsed.seeds, parsed.device, parsed.reports
         )
-        if (pages := finished.pages(request.name())) is None:
+        if (pages := finished.pages(name)) is None:
             left.append(key)
             continue
         print(f"table {key}: code, data and settings are those that made it; it stands in")
@@ -227,10 +231,10 @@ def _make_tables(keys: Sequence[str], parsed: argparse.Namespace) -> int:
 def _models(parsed: argparse.Namespace) -> int:
     from openscenes.study.runs import finished
 
-    request = finished.Request(
+    name = finished.request_name(
         finished.MODELS, parsed.profile, parsed.data, parsed.seeds, parsed.device, None
     )
-    if finished.pages(request.name()) is not None:
+    if finished.pages(name) is not None:
         return 0
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for tables
     from openscenes.study import command
@@ -249,11 +253,13 @@ def _lessons(parsed: argparse.Namespace) -> int:
 
 
 def _plan(parsed: argparse.Namespace) -> int:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for tables, whose time it tells
     from openscenes.study.options import profile_named
     from openscenes.study.plan.plan import plan_text
 
     profile = profile_named(parsed.profile, parsed.seeds)
-    print(plan_text(profile, parsed.seeds, parsed.data, parsed.device))
+    where = parsed.data, parsed.device
+    print(plan_text(profile, parsed.seeds, *where, keys=parsed.keys, assume=parsed.assume))
     return 0
 
 

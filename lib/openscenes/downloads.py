@@ -1,14 +1,11 @@
 """A file from a web address; a download that was cut off goes on where it was."""
 
-from __future__ import annotations
-
 import http.client
 import os
 import re
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -65,18 +62,6 @@ def part_of(path: Path) -> Path | None:
     return next((part for part in sorted(parts) if _PART.search(part.name)), None)
 
 
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """One process at a time fetches this file, where the system has locks; others wait."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as file:
-        if os.name == "posix":
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def fetch_part(url: str, path: Path, size: int | None = None) -> Path:
     """Fetch a file whole into a part beside ``path``, which the caller checks and renames.
 
@@ -113,10 +98,7 @@ def _continued(url: str, path: Path, size: int | None) -> Path:
         start, length = _start(answer), int(answer.headers.get("Content-Length") or 0)
         total = start + length if length else size or 0
         if size is not None and total != size:
-            raise DataError(
-                f"{one_line(url)} has {total:,} bytes, and the published file has {size:,}: it is "
-                f"another file; name a mirror that has the published one: {MIRROR}=address"
-            )
+            raise _another(url, f"{total:,}", size)
         own = path.with_name(f"{path.name}.{total}-{_version(answer):08x}.part")
         goes_on = own == part and start == _size(part)
         if goes_on or not start:
@@ -126,9 +108,19 @@ def _continued(url: str, path: Path, size: int | None) -> Path:
     if start and not goes_on:  # the file has changed
         own.unlink(missing_ok=True)
         return _continued(url, path, size)
+    if total and _size(own) > total:
+        own.unlink()
+        raise _another(url, "more", total)
     if total and _size(own) != total:
         raise _CutOff("the server ended the transfer")
     return own
+
+
+def _another(url: str, n_bytes: str, size: int) -> DataError:
+    return DataError(
+        f"{one_line(url)} has {n_bytes} bytes, and the published file has {size:,}: it is another "
+        f"file; name a mirror that has the published one: {MIRROR}=address"
+    )
 
 
 def _opened(url: str, part: Path | None) -> Any:
@@ -175,6 +167,8 @@ def _write(answer: Any, part: Path, start: int, total: int) -> None:
         for chunk in _chunks(answer):
             file.write(chunk)
             bar.update(len(chunk))
+            if total and file.tell() > total:  # of a server that named no length
+                break
 
 
 def _chunks(answer: Any) -> Iterator[bytes]:

@@ -1,7 +1,5 @@
 """Files and text from outside, checked before they are opened or used."""
 
-from __future__ import annotations
-
 import codecs
 import json
 import math
@@ -29,8 +27,6 @@ def as_path(value: object, what: str = "file") -> Path:
 def require_regular(path: Path | str, what: str = "file") -> None:
     """Refuse what is no file to read: to open a named pipe would wait for ever.
 
-    Args:
-        what: the file's purpose, for the message.
     Raises:
         DataError: if it is missing, no regular file, or may not be read.
     """
@@ -75,9 +71,6 @@ def read_text(path: Path | str, what: str = "file", limit: int = MAX_BYTES) -> s
     r"""The text of a file in UTF-8, or in UTF-16 with its mark, lines ended by ``\n`` alone.
 
     Editors of other systems put a byte order mark in front; it is no part of the text.
-
-    Raises:
-        DataError: if it cannot be read, or is no such text.
     """
     content = read_bytes(path, what, limit)
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -90,11 +83,7 @@ def read_text(path: Path | str, what: str = "file", limit: int = MAX_BYTES) -> s
 
 
 def read_json(path: Path | str, what: str = "file", limit: int = MAX_BYTES) -> Any:
-    """What a JSON file says.
-
-    Raises:
-        DataError: if it cannot be read, is no JSON, or is nested too deeply.
-    """
+    """What a JSON file says."""
     text = read_text(path, what, limit)
     try:
         return json.loads(text)

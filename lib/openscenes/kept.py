@@ -4,26 +4,28 @@ A flipped digit would otherwise pass for a result. A damaged file counts as miss
 said once, and the file is made again.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from openscenes.errors import DataError, InputError
 from openscenes.files import one_line, reason, require_regular
 from openscenes.paths import atomic
+from openscenes.progress import say
 
 _CHECKSUM = '{"sha256": "%s"'
 _HEAD = len(_CHECKSUM % ("0" * 64))
 _TAIL_BYTES = 65  # a line end and the checksum, behind plain bytes
+_PATIENCE_S = 1.0  # before one says that it waits
 _told: set[Path] = set()
 
 
@@ -56,11 +58,7 @@ def kept(path: Path) -> dict[str, Any] | None:
 
 
 def keep_bytes(path: Path, content: bytes) -> None:
-    """The same for bytes, which their checksum follows.
-
-    Raises:
-        InputError: if the cache cannot be written.
-    """
+    """The same for bytes, which their checksum follows."""
     try:
         _move_folder_aside(path)
         with atomic(path) as partial, partial.open("wb") as file:
@@ -89,6 +87,24 @@ def kept_bytes(path: Path) -> NDArray[np.uint8] | None:
     return None
 
 
+@contextmanager
+def alone(lock: Path, what: str) -> Iterator[None]:
+    """One process at a time makes ``what``; another waits, and says what for.
+
+    ``lock`` is a file of its own, which the system frees when its process dies.
+    """
+    held = FileLock(lock)
+    try:
+        held.acquire(timeout=_PATIENCE_S)
+    except Timeout:
+        say(f"waiting for another process, which makes {what}")
+        held.acquire()
+    try:
+        yield
+    finally:
+        held.release()
+
+
 def _move_folder_aside(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         path.rename(path.with_name(f"{path.name}.damaged"))
@@ -99,7 +115,6 @@ def _digest(text: str) -> str:
 
 
 def _say_damaged(path: Path) -> None:
-    """Say it once for each file."""
     if path not in _told:
         _told.add(path)
         print(f"{path} is damaged or of an older version; it is made again", file=sys.stderr)

@@ -1,7 +1,5 @@
 """Binary masks: intersection over union, tight boxes, exact distances, run-length codes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import lru_cache
@@ -109,11 +107,7 @@ def decode(code: object, window: Window | None = None) -> BoolMask:
 
 
 def code_box(code: object) -> Window | None:
-    """``tight_box`` of a run-length code, which is not decoded.
-
-    Raises:
-        DataError: as ``check_code``.
-    """
+    """``tight_box`` of a run-length code, which is not decoded."""
     (height, _), ends = _ends(code)
     stops = ends[1::2]
     if stops.size == 0:
@@ -122,15 +116,6 @@ def code_box(code: object) -> Window | None:
     over = (starts // height < stops // height).any()  # goes on in the next column
     row0, row1 = (0, height - 1) if over else ((starts % height).min(), (stops % height).max())
     return int(row0), int(starts[0] // height), int(row1) + 1, int(stops[-1] // height) + 1
-
-
-def code_size(code: object) -> tuple[int, int]:
-    """(H, W) of the mask of a run-length code.
-
-    Raises:
-        DataError: as ``check_code``.
-    """
-    return _ends(code)[0]
 
 
 def _ends(code: object) -> tuple[tuple[int, int], NDArray[np.int64]]:

@@ -4,8 +4,6 @@ A test holds that every name exists in the module that is given for it, and that
 eleven equations are all there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Where things lie, and how a file is put in place whole."""
 
-from __future__ import annotations
-
 import ctypes
 import errno
 import os
@@ -13,6 +11,8 @@ from contextlib import contextmanager, suppress
 from glob import escape
 from itertools import count
 from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
 from zlib import crc32
 
 from openscenes.errors import InputError
@@ -106,11 +106,7 @@ def require_writable(folder: Path, mend: str) -> None:
 
 
 def check_checkout() -> None:
-    """Refuse what needs the notebooks and reports of a checkout.
-
-    Raises:
-        InputError: if the package was installed without one.
-    """
+    """Refuse what needs the notebooks and reports of a checkout."""
     if not IN_CHECKOUT:
         raise InputError(
             "this command needs the project's notebooks and reports, which an installed package "
@@ -185,6 +181,17 @@ def partial_of(path: Path) -> Path:
             with suppress(OSError):  # of another user, or another process removes it as well
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     return path.with_name(f"{start}{os.getpid()}-{next(_NUMBERS)}.partial")
+
+
+def scratch(folder: str | Path | None = None) -> dict[str, Any]:
+    """How what lasts as long as a process is named in a folder; what killed processes left goes.
+
+    Args:
+        folder: None for the system's temporary one; ``mkdtemp`` takes the two ends.
+    """
+    place = Path(folder or gettempdir()) / "openscenes"
+    name, process, number = partial_of(place).name.rsplit("-", 2)
+    return {"prefix": f"{name}-", "suffix": f"-{process}-{number}"}
 
 
 def _is_running(process: int) -> bool:

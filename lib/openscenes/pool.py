@@ -27,6 +27,7 @@ import torch
 from numpy.typing import NDArray
 
 from openscenes.errors import OpenScenesError, TrainingError
+from openscenes.paths import scratch
 
 Shared = TypeVar("Shared")
 Task = TypeVar("Task")
@@ -111,7 +112,7 @@ def _received(path: str, dtype: str, shape: tuple[int, ...]) -> Sent:
 @cache
 def _spool() -> str:
     """Where this process puts arrays for others; removed when it ends."""
-    folder = mkdtemp(prefix="openscenes-")
+    folder = mkdtemp(**scratch())
     atexit.register(rmtree, folder, ignore_errors=True)
     return folder
 
@@ -125,7 +126,7 @@ def start_method() -> str:
     return "forkserver"
 
 
-def begin_worker() -> None:
+def begin_worker(_number: int = 0) -> None:
     """One thread for this process, which ends with the one that started it."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
@@ -171,6 +172,6 @@ def _alive() -> Iterator[None]:
         yield
     except BrokenProcessPool:
         raise TrainingError(
-            "a process that cuts and scores was killed, perhaps for want of memory; give fewer of "
-            "them, such as WORKERS=2, or WORKERS=0 for none"
+            "a process that cuts and scores was killed, most often for want of memory; train fewer "
+            "models at once, such as WORKERS=1; the same command goes on where it was"
         ) from None

@@ -1,7 +1,5 @@
 """One progress bar: lively in a terminal, one plain line now and then in a log."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar

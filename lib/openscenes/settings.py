@@ -1,7 +1,5 @@
 """Every number has an owner: a setting is a dataclass field that names its source."""
 
-from __future__ import annotations
-
 import dataclasses
 from numbers import Integral, Real
 from pathlib import Path
@@ -18,7 +16,6 @@ def setting(default: T, source: str) -> T:
     """A dataclass field with a default and the place where that default comes from.
 
     Args:
-        default: the value; it must be immutable, as for any dataclass field.
         source: ``"Sec. 4.1.2"`` or ``"Ours: ..."``.
     """
     return dataclasses.field(default=default, metadata={"source": source})
@@ -34,11 +31,7 @@ def sources(config_or_class: Any) -> dict[str, str]:
 
 
 def require_between(config: object, low: float, high: float, *names: str) -> None:
-    """Check low <= value <= high for the named fields.
-
-    Raises:
-        InputError: naming the field, its value and the range.
-    """
+    """Check low <= value <= high for the named fields."""
     for name in names:
         value = getattr(config, name)
         real = isinstance(value, Real) and not isinstance(value, bool)
@@ -50,11 +43,7 @@ def require_between(config: object, low: float, high: float, *names: str) -> Non
 
 
 def require_whole(config: object, low: int, high: int, *names: str) -> None:
-    """Check that the named fields are whole numbers from low to high.
-
-    Raises:
-        InputError: naming the field, its value and the range.
-    """
+    """Check that the named fields are whole numbers from low to high."""
     for name in names:
         value = getattr(config, name)
         whole = isinstance(value, Integral) and not isinstance(value, bool)
@@ -66,22 +55,14 @@ def require_whole(config: object, low: int, high: int, *names: str) -> None:
 
 
 def require_kind(value: Any, kind: type[T], name: str) -> T:
-    """The value, where it is of a kind.
-
-    Raises:
-        InputError: naming its own kind and the wanted one.
-    """
+    """The value, where it is of a kind."""
     if not isinstance(value, kind):
         raise InputError(f"{name} is a {type(value).__name__}; give a {kind.__name__}.")
     return value
 
 
 def require_one_of(config: object, name: str, choices: tuple[str, ...]) -> None:
-    """Check that the named field is one of the choices.
-
-    Raises:
-        InputError: naming the field, its value and the choices.
-    """
+    """Check that the named field is one of the choices."""
     value = getattr(config, name)
     if not isinstance(value, str) or value not in choices:
         raise InputError(

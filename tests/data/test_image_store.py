@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -176,6 +177,27 @@ def test_the_bound_holds_and_the_image_used_last_stays(folder, tmp_path, monkeyp
     for path, pixels in zip(images, mapped, strict=True):  # evicted, but still open
         assert np.array_equal(pixels, datasets.read_image(path))
     assert ImageStore(1000).pixels(("b",), lambda: np.ones(SHAPE, np.uint8)).sum() == 360_000
+
+
+def test_a_disk_that_is_nearly_full_is_left_to_what_is_trained(
+    folder, tmp_path, monkeypatch, capsys
+):
+    spare = 1_000_000
+
+    def usage(_folder):
+        taken = sum(path.stat().st_size for path in files(folder))
+        return SimpleNamespace(total=1 << 40, free=image_store.SPARED_BYTES + spare - taken)
+
+    monkeypatch.setattr(image_store.shutil, "disk_usage", usage)
+    cache = ImageCache(GIB)
+    images = [drawn(tmp_path / f"{seed}.png", seed) for seed in range(6)]
+    for path in images:
+        assert np.array_equal(cache.image(path), datasets.read_image(path))
+        assert 0 < sum(path.stat().st_size for path in files(folder)) <= spare
+    assert capsys.readouterr().err == ""
+    spare, last = 0, drawn(tmp_path / "b.png", 9)
+    assert np.array_equal(ImageCache(GIB).image(last), datasets.read_image(last))
+    assert "No space left on device" in capsys.readouterr().err
 
 
 def test_small_images_and_those_of_a_user_are_not_stored(folder, tmp_path):

@@ -50,6 +50,7 @@ CACHE = "cache"
 WITHOUT_MODELS = {
     *("log writing", "export coco", "export voc", "export png"),
     *("two windows", "four windows", "four export", "two scenes into one folder"),
+    "workers killed",
 }
 
 
@@ -141,22 +142,22 @@ def table_writing(template: Path) -> Door:
 
     def work(place: Path) -> None:
         study, folder = study_in(place), place / "reports"
-        request = finished.Request("4", "smoke", None, 1, "cpu", folder)
+        name = finished.request_name("4", "smoke", None, 1, "cpu", folder)
         table = EXPERIMENTS["4"].table(study, 1)
         show_figure(forest.table_figure(table), "words", folder / "figures" / "table_4.png")
         sizes = breakdown.by_size(table.objects, breakdown.size_limits(study.profile))
         tables.write_frame(sizes, folder, "table_4_by_size")
         tables.write_frame(breakdown.by_class(table.objects), folder, "table_4_by_class")
         tables.write_table(table, study, folder, wall_s=0.0)
-        finished.remember(request.name(), finished.pages_of("4", EXPERIMENTS, folder))
+        finished.remember(name, finished.pages_of("4", EXPERIMENTS, folder))
 
     def result(place: Path) -> object:
         reports = place / "reports"
         page = contents(reports)
         run = json.loads(page.pop("tables/table_4_run.json"))
-        name = finished.Request("4", "smoke", None, 1, "cpu", reports)
+        name = finished.request_name("4", "smoke", None, 1, "cpu", reports)
         os.environ["OPENSCENES_CACHE"] = str(place / CACHE)
-        whole = finished.pages(name.name())
+        whole = finished.pages(name)
         return page, run["claims"], run["models"], whole is not None and len(whole)
 
     def intact(place: Path) -> list[str]:

@@ -9,9 +9,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from openscenes.errors import InputError
+from openscenes.errors import InputError, TrainingError
 from openscenes.networks import devices
-from openscenes.networks.devices import chosen_precision, make_fabric, tell, told, why_no_gpu
+from openscenes.networks.devices import (
+    chosen_precision,
+    make_fabric,
+    memory_told,
+    tell,
+    told,
+    why_no_gpu,
+)
 
 FLAGS = (
     (torch.backends.cuda.matmul, "fp32_precision"), (torch.backends.cudnn.conv, "fp32_precision"),
@@ -64,6 +71,43 @@ def test_without_a_gpu_cuda_is_refused_with_the_reason(monkeypatch):
     with pytest.raises(InputError, match='"cuda:1" was asked for, but torch sees no GPU; give'):
         make_fabric("cuda:1")
     assert make_fabric("auto").device == torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "sweep"},
+        {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"},
+        {"SLURM_NTASKS": "1", "SLURM_NNODES": "2"},
+        {"LSB_JOBID": "1", "LSB_DJOB_RANKFILE": "gone", "JSM_NAMESPACE_SIZE": "2",
+         "JSM_NAMESPACE_LOCAL_RANK": "0"},
+        {"TORCHELASTIC_RUN_ID": "1", "RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"},
+    ],
+)  # fmt: skip
+def test_variables_of_a_job_change_nothing(monkeypatch, job):
+    for name, value in job.items():
+        monkeypatch.setenv(name, value)
+    made = make_fabric("cpu")
+    assert (made.world_size, made.is_global_zero) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "whose"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate\n2 GiB"), "the GPU"),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't"),
+            "this machine",
+        ),
+    ],
+    ids=["gpu", "cpu"],
+)
+def test_too_little_memory_is_one_sentence(error, whose):
+    said = f"^the memory of {whose} does not suffice for a model; hold fewer .* WORKERS=$"
+    with pytest.raises(TrainingError, match=said), memory_told("a model"):
+        raise error
+    with pytest.raises(RuntimeError, match="^other$"), memory_told("a model"):
+        raise RuntimeError("other")
 
 
 def too_old():

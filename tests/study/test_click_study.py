@@ -12,14 +12,13 @@ from openscenes.method.cutting import CropMap
 from openscenes.paths import cache_dir
 from openscenes.pool import Pool, Sent
 from openscenes.study.options import profile_named
-from openscenes.study.profiles import LIMIT
+from openscenes.study.profiles import LIMIT, THRESHOLDS
 from openscenes.study.runs import store
 from openscenes.study.runs.data import open_study, validation
 from openscenes.study.runs.recipes import evolved, inference_config, initial, peer
 from openscenes.study.runs.runs import find, train, train_all
 from openscenes.study.scores import clicks as click_study
 from openscenes.study.scores.clicks import (
-    THRESHOLDS,
     best_threshold,
     click_iou,
     first_iou,
@@ -226,15 +225,16 @@ def test_each_object_has_its_own_threshold(study, chunk):
     assert curves.tolist() == [[1.0] * LIMIT, [0.0] * LIMIT]
 
 
-def test_a_sweep_asks_free_clicks_three_times_and_others_once(study, chunk):
+def test_a_sweep_asks_for_the_first_click_once_and_for_more_at_each_threshold(study, chunk):
     free = painter(study, chunk, 0)
-    sweep = click_study._sweep(alone(study), free, chunk)
+    sweep = click_study._sweep(alone(study), free, chunk, THRESHOLDS)
     # two clicks give 0.65: right below that, nothing above
     assert sweep.tolist() == [[1.0] * 3 + [0.0] * 2] * 2
     # at 0.1 and 0.3 the first answer is right, at 0.5 the second: then no further click is given
-    assert len(free.seen) == 1 + 1 + 2 + 3 + 3
+    assert free.seen == [[1, 1], *[[2, 2]], *[[2, 2], [3, 3]] * 2]
     box = painter(study, chunk, 3)
-    assert click_study._sweep(alone(study), box, chunk).tolist() == [[1.0] * 2 + [0.0] * 3] * 2
+    swept_once = click_study._sweep(alone(study), box, chunk, THRESHOLDS)
+    assert swept_once.tolist() == [[1.0] * 2 + [0.0] * 3] * 2
     assert box.seen == [[0, 0]]
 
 

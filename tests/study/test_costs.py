@@ -1,25 +1,29 @@
-"""Crops per recipe by hand, operations against published counts, seconds that can be measured."""
+"""Units of work by hand, operations against published counts, schedules, a smoke run counted."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from openscenes.peers.zoo import PEERS
+from openscenes.data import samples
+from openscenes.networks.openscene import OpenSceneNet
+from openscenes.study.graph.page import Page
+from openscenes.study.graph.tasks import PseudoMasks, Training, tasks_of
 from openscenes.study.options import profile_named
-from openscenes.study.plan.costs import (
-    TERAFLOP_PER_CROP,
-    measured,
-    scoring_of,
-)
-from openscenes.study.plan.requirements import OBJECTS
+from openscenes.study.plan.costs import Machine, Time, scoring_work, time_of, training_time
+from openscenes.study.plan.requirements import OBJECTS, TERAFLOP_PER_CROP
+from openscenes.study.plan.schedule import longest_chain, makespan, work_of
 from openscenes.study.profiles import DEMO, PAPER
 from openscenes.study.runs import recipes
-from openscenes.study.runs.data import open_study
-from openscenes.study.runs.shapes import CORRECTION, OURS, PAIRS
-from openscenes.study.runs.work import Cost, Work, counted, work_of
-from openscenes.study.scores.evaluation import Evaluation
+from openscenes.study.runs.data import new_scene, open_study, source, validation
+from openscenes.study.runs.recipes import FULL
+from openscenes.study.runs.runs import masks_of, train
+from openscenes.study.runs.shapes import CORRECTION, NETWORKS
+from openscenes.study.runs.work import Work, counted, masks_work, training_work
+from openscenes.study.scores.evaluation import Evaluation, score
 
 FIRST = recipes.initial("voc+sbd", 0)
+EVOLVED = recipes.evolved(FIRST, "cityscapes", FULL)
 
 
 @pytest.fixture(scope="module")
@@ -28,87 +32,172 @@ def paper():
 
 
 def work(recipe):
-    return work_of(PAPER, recipe, OBJECTS)
+    return dict(training_work(PAPER, recipe, OBJECTS))
 
 
-def test_crops_by_hand():
-    assert work(FIRST) == Work(OURS, 25_832 * 100)
-    assert work(recipes.finetuned(FIRST, "coco")) == Work(OURS, 83_070 * 10)
-    pairs = work(recipes.evolved(FIRST, "cityscapes", recipes.FULL))
-    assert pairs == Work(PAIRS, 2 * 52_004 * 20, 52_004)
-    part = recipes.in_parts(FIRST, "cityscapes", 4, recipes.FULL)[2]
-    assert work(part) == Work(PAIRS, 2 * 13_001 * 20, 13_001)
+def learning(network, crops):
+    return {"model": 1, "cut": crops, f"train {network}": crops}
 
 
-def test_six_views_and_moving_averages_label_more_often():
+def test_trainings_by_hand():
+    assert work(FIRST) == learning("ours", 25_832 * 100)
+    assert work(recipes.finetuned(FIRST, "coco")) == learning("ours", 83_070 * 10)
+    assert work(EVOLVED) == learning("pairs", 2 * 52_004 * 20)
+    part = recipes.in_parts(FIRST, "cityscapes", 4, FULL)[2]
+    assert work(part) == learning("pairs", 2 * 13_001 * 20)
+
+
+def test_pseudo_masks_by_hand():
     n = OBJECTS["coco"]
-    assert work(recipes.evolved(FIRST, "coco", "TTA")).forwards == 6 * n
-    assert work(recipes.evolved(FIRST, "coco", "EMA teacher")).forwards == 10 * n
+
+    def masks(variant):
+        return dict(masks_work(PAPER, recipes.evolved(FIRST, "coco", variant), OBJECTS))
+
+    plain = {"forward ours": n, "cut": n, "code": n, "load": 1}
+    assert masks("st") == plain
+    assert masks("st+ipt") == plain | {"ipt": n}
+    assert masks("TTA") == {"forward ours": 6 * n, "cut": 6 * n, "code": n, "load": 1}
+
+
+def test_a_moving_average_labels_anew_in_each_further_epoch():
+    n = OBJECTS["coco"]
+    found = work(recipes.evolved(FIRST, "coco", "EMA teacher"))
+    assert (found["forward ours"], found["code"], found["cut"]) == (9 * n, 9 * n, (20 + 9) * n)
 
 
 def test_the_control_is_shown_everything_and_learns_nothing():
+    shown = 2 * 52_004 * 20
     control = work(recipes.evolved(FIRST, "cityscapes", recipes.BN_ONLY))
-    assert control == Work(PAIRS, 0, 52_004 + 2 * 52_004 * 20)
+    assert control == {"model": 1, "cut": shown, "forward pairs": shown}
 
 
 def test_peers_by_hand():
     dextr = recipes.peer("DEXTR", 0)
-    assert work(dextr) == Work("DEXTR", 25_832 * 100, 0, "DEXTR")
-    tuned = recipes.finetuned(dextr, "cityscapes")
-    assert work(tuned) == Work("DEXTR", 52_004 * 20)
-    assert work(recipes.peer("ITIS", 0)) == Work("ITIS", 25_832 * 20, 3 * 25_832 * 19, "ITIS")
+    assert work(dextr) == learning("DEXTR", 25_832 * 100)
+    assert work(recipes.finetuned(dextr, "cityscapes")) == learning("DEXTR", 52_004 * 20)
+    errors = {"forward ITIS": 3 * 25_832 * 49}
+    assert work(recipes.peer("ITIS", 0)) == learning("ITIS", 25_832 * 50) | errors
 
 
-def test_answers_by_hand():
-    seen = {"val coco": 10}
-    assert scoring_of(PAPER, Evaluation(FIRST, "coco", tta=True), seen) == (Work(OURS, 0, 60),)
-    ours, corrections = scoring_of(PAPER, Evaluation(FIRST, "coco", "clicks"), seen)
-    assert (ours.forwards, corrections.network, corrections.forwards) == (10, CORRECTION, 190)
-    (free,) = scoring_of(PAPER, Evaluation(recipes.peer("iFCN", 0), "coco", "clicks"), seen)
-    assert (free.teacher, free.forwards) == ("iFCN", 200)
-    at_home = Evaluation(recipes.peer("iFCN", 0), "voc", "clicks")
-    (swept,) = scoring_of(PAPER, at_home, {"val voc": 10})
-    assert swept.forwards == 10 * (20 + 5 * 3)  # five thresholds, three clicks
-    (extreme,) = scoring_of(PAPER, Evaluation(recipes.peer("DEXTR", 0), "coco", "clicks"), seen)
-    assert extreme.forwards == 10
+def test_scores_by_hand():
+    objects = {"val coco": 10, "val voc": 10}
+
+    def units(recipe, where, kind="masks", **more):
+        return dict(scoring_work(PAPER, Evaluation(recipe, where, kind, **more), objects))
+
+    views = {"load": 1, "cut": 60, "forward ours": 60, "mask": 10}
+    assert units(FIRST, "coco", tta=True) == views
+    assert units(FIRST, "coco", "clicks") == {
+        "load": 1, "cut": 10, "forward ours": 10, "forward correction": 190, "click": 200,
+    }  # fmt: skip
+    free = recipes.peer("iFCN", 0)
+    assert units(free, "coco", "clicks") == {
+        "load": 1, "cut": 10, "forward iFCN": 200, "click": 210,
+    }  # fmt: skip
+    asked, judged = 10 * (1 + 5 * 2), 10 * (1 + 5 * 3)  # five thresholds share one first answer
+    assert units(free, "voc", "clicks") == {
+        "load": 2, "cut": 20, "forward iFCN": 200 + asked, "click": 210 + judged,
+    }  # fmt: skip
+    assert units(recipes.peer("DEXTR", 0), "voc", "clicks") == {
+        "load": 2, "cut": 20, "forward DEXTR": 20, "click": 10, "mask": 50,
+    }  # fmt: skip
 
 
-def test_a_cost_is_a_product():
-    costs = {OURS: Cost(3.0, 1.0), "DEXTR": Cost(6.0, 2.0)}
-    assert Work(OURS, 10, 4).cost(costs) == 34.0
-    assert Work("DEXTR", 0, 4, "DEXTR").cost(costs) == 8.0
-    assert Cost(3.0, 1.0).times(2.0) == Cost(6.0, 2.0)
+def machine(**changes):
+    units = ("cut", "mask", "click", "code", "ipt", "load", "model", "page", "start")
+    networks = {f"{kind} {name}": 2.0 for name in NETWORKS for kind in ("train", "forward")}
+    return replace(Machine("", dict.fromkeys(units, 1.0) | networks, ""), **changes)
+
+
+def test_a_cpu_does_one_after_the_other_and_a_gpu_what_takes_longer():
+    units = Work({"train ours": 8, "cut": 80, "model": 3})
+    assert time_of(PAPER, units, machine()) == Time(16, 83, 99)
+    assert time_of(PAPER, units, machine(on_gpus=True, cores=4)) == Time(16, 83, 20 + 3)
+    assert time_of(PAPER, units, machine(on_gpus=True, cores=64)) == Time(
+        16, 83, 16 + 3
+    )  # 8 workers
+
+
+def test_a_training_takes_as_long_as_the_last_one():
+    objects = {"voc+sbd": 10}
+    plain = training_time(PAPER, FIRST, objects, machine())
+    assert plain == Time(2000, 1001, 3001)
+    kept = training_time(PAPER, FIRST, objects, machine(recorded={"initial voc+sbd": 600.2}))
+    assert (round(kept.network), round(kept.beside), kept.wall) == (400, 200, 600.2)
+
+
+def chain():
+    first, masks, step = Training(FIRST), PseudoMasks(EVOLVED), Training(EVOLVED)
+    other, page = Training(recipes.peer("ITIS", 0)), Page("1")
+    graph = {first: (), masks: (first,), step: (first, masks), other: (), page: (step, other)}
+    return graph, dict(zip(graph, (5.0, 2.0, 4.0, 3.0, 1.0), strict=True))
+
+
+def test_many_processes_take_as_long_as_the_longest_chain():
+    graph, seconds = chain()
+    assert makespan(graph, seconds, 1) == 15
+    assert makespan(graph, seconds, 2) == makespan(graph, seconds, 8) == 12
+    assert longest_chain(graph, seconds) == 12
+
+
+def test_eight_processes_lie_between_the_longest_chain_and_one_process():
+    evaluations = [Evaluation(r, "coco") for r in recipes.in_parts(FIRST, "coco", 4, FULL)]
+    graph = tasks_of(PAPER, evaluations, {})
+    seconds = {task: sum(work_of(PAPER, task, OBJECTS).values()) / 1e6 for task in graph}
+    bound, all_of_it = longest_chain(graph, seconds), sum(seconds.values())
+    assert bound * 0.999 < makespan(graph, seconds, 8) < all_of_it * 1.001
+    assert makespan(graph, seconds, 1) == pytest.approx(all_of_it)
 
 
 def test_operations_are_close_to_published_counts(paper):
     """A tenth less than IOG's and DEXTR's own code, as products come before enlargements here."""
-    assert paper[OURS].training == pytest.approx(TERAFLOP_PER_CROP * 1e12, rel=0.12)
-    assert paper[OURS].forward == pytest.approx(142.6e9, rel=0.12)
-    assert paper["DEXTR"].training == pytest.approx(1112.5e9, rel=0.05)
-    assert paper["DEXTR"].forward == pytest.approx(371.4e9, rel=0.05)
+    assert paper["train ours"] == pytest.approx(TERAFLOP_PER_CROP * 1e12, rel=0.12)
+    assert paper["forward ours"] == pytest.approx(142.6e9, rel=0.12)
+    assert paper["train DEXTR"] == pytest.approx(1112.5e9, rel=0.05)
+    assert paper["forward DEXTR"] == pytest.approx(371.4e9, rel=0.05)
 
 
 def test_every_network_is_counted_and_learning_costs_more_than_asking(paper):
-    assert set(paper) == {OURS, PAIRS, CORRECTION, *PEERS}
-    assert all(cost.training > cost.forward > 0 for cost in paper.values())
-    assert paper[CORRECTION].forward < paper[OURS].forward / 2
+    assert {unit.partition(" ")[2] for unit in paper} == {*NETWORKS, CORRECTION}
+    assert all(paper[f"train {name}"] > paper[f"forward {name}"] > 0 for name in NETWORKS)
+    assert paper["forward correction"] < paper["forward ours"] / 2
     small = counted(DEMO)
-    assert all(small[name].training < paper[name].training / 50 for name in paper)
+    assert all(small[unit] < paper[unit] / 50 for unit in paper if unit.startswith("train"))
 
 
-def test_operations_grow_with_the_crop():
-    def at(size):
-        network = replace(PAPER.network, crop_size=size)
-        profile = replace(PAPER, network=network, crop=replace(PAPER.crop, size=size))
-        return counted(profile)[OURS].forward
+def test_a_smoke_run_does_what_was_counted(tmp_path, monkeypatch):
+    """Crops that are cut, and crops that our network sees, in every kind of our own tasks."""
+    monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path))
+    study, done = open_study(profile_named("smoke"), None, "cpu"), Counter()
+    cut, forward = samples.cut, OpenSceneNet.forward
 
-    assert at(256) == pytest.approx(4 * at(128), rel=0.02)
+    def cut_and_count(*parts, **named):
+        done["cut"] += 1
+        return cut(*parts, **named)
 
+    def forward_and_count(self, inputs, *more, **named):
+        done["forward" if named.get("fine_only") else "train"] += len(inputs)
+        return forward(self, inputs, *more, **named)
 
-def test_seconds_are_operations_at_the_speed_of_a_short_training():
-    study = open_study(profile_named("smoke"), None, "cpu")
-    seconds, operations = measured(study), counted(study.profile)
-    assert set(seconds) == {OURS, PAIRS, CORRECTION, *PEERS}
-    assert all(10.0 > cost.training > cost.forward > 0 for cost in seconds.values())
-    speeds = [operations[name].training / cost.training for name, cost in seconds.items()]
-    assert speeds == pytest.approx([speeds[0]] * len(speeds))
+    monkeypatch.setattr(samples, "cut", cut_and_count)
+    monkeypatch.setattr(OpenSceneNet, "forward", forward_and_count)
+    objects = {
+        "voc+sbd": len(source(study, "voc+sbd").examples),
+        "coco": len(new_scene(study, "coco").clicked),
+        "val coco": len(validation(study, "coco").examples),
+    }
+    step, seen = recipes.evolved(FIRST, "coco", FULL), Evaluation(FIRST, "coco", tta=True)
+    ema = recipes.evolved(FIRST, "coco", "EMA teacher")
+    for made, units in (
+        (lambda: train(study, FIRST), training_work(study.profile, FIRST, objects)),
+        (lambda: masks_of(study, step), masks_work(study.profile, step, objects)),
+        (lambda: train(study, step), training_work(study.profile, step, objects)),
+        (lambda: masks_of(study, ema), masks_work(study.profile, ema, objects)),
+        (lambda: train(study, ema), training_work(study.profile, ema, objects)),
+        (lambda: score(study, seen), scoring_work(study.profile, seen, objects)),
+    ):
+        done.clear()
+        made()
+        assert done["train"] == units["train ours"] + units["train pairs"]
+        assert done["forward"] == units["forward ours"]
+        assert done["cut"] == units["cut"]

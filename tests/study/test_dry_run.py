@@ -3,19 +3,32 @@
 The published sizes are walked by ``python -m openscenes dry-run``.
 """
 
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
+from typing import get_args
 
 import pandas as pd
 import pytest
 
 from openscenes.__main__ import main
 from openscenes.peers.zoo import PEERS, peer_of
+from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.plan import dry_run
 from openscenes.study.plan.options_tried import TRIALS
+from openscenes.study.plan.stand_ins import stands_in_for
 from openscenes.study.profiles import PAPER, differences
 from openscenes.study.runs.data import open_study
-from openscenes.study.runs.recipes import BN_ONLY, VARIANTS, evolution_config, evolved, initial
+from openscenes.study.runs.recipes import (
+    BN_ONLY,
+    VARIANTS,
+    Kind,
+    evolution_config,
+    evolved,
+    in_order,
+    initial,
+    peer,
+)
 from openscenes.study.runs.runs import train
+from openscenes.study.scores.evaluation import recipes_of
 
 SMALL = replace(
     dry_run.DRY_RUN,
@@ -26,10 +39,10 @@ SMALL = replace(
     crop=replace(PAPER.crop, size=32),
     reasons={**dry_run.DRY_RUN.reasons, "network": "a test's time", "crop": "a test's time"},
 )  # fmt: skip
-CHANGED = {"initial", "cityscapes", "coco", "imagenet", "n_clicks"}
+CHANGED = {"initial", "cityscapes", "coco", "imagenet", "n_clicks", "thresholds"}
 TIME_ONLY = {
     "epochs", "batch_size", "max_objects", "min_area",
-    "image_fraction", "imagenet", "n_clicks",
+    "image_fraction", "imagenet", "n_clicks", "thresholds",
 }  # fmt: skip
 
 
@@ -45,7 +58,7 @@ def test_peers_keep_their_published_size_on_a_short_schedule():
     for name in PEERS:
         published, short = peer_of(PAPER, name), peer_of(dry_run.DRY_RUN, name)
         assert short.config == published.config
-        assert (short.train.epochs, short.train.batch_size) == (2, 2)
+        assert (short.train.epochs, short.train.batch_size) == (1, 2)
         assert short.train.optimiser == published.train.optimiser
     assert peer_of(PAPER, "DEXTR").train.epochs == 100
     assert peer_of(PAPER, "ITIS").train.epochs == 20
@@ -58,6 +71,64 @@ def test_every_variant_fits_the_papers_settings(scene, user):
         config = evolution_config(PAPER, scene, variant, user)
         turned = PAPER.evolving(scene).augmentation_new.rotation_deg
         assert config.augmentation_new.rotation_deg == (0.0 if config.box_losses else turned)
+
+
+def ways(recipe):
+    """Names of the ways through the code that a training goes."""
+    found = {("kind", recipe.kind)}
+    if recipe.kind == "peer":
+        found.add(("peer", recipe.name))
+    if recipe.kind == "evolved":
+        config = evolution_config(PAPER, recipe.scene, recipe.variant, recipe.user)
+        found |= {("scene", recipe.scene), ("user", recipe.user), ("after", recipe.parent.kind)}
+        found.add(("later part", recipe.part is not None and recipe.part[0] > 0))
+        found |= switches("", config)
+    return found
+
+
+def switches(prefix, config):
+    """What a configuration switches on and off, and chooses by name."""
+    found = set()
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if is_dataclass(value):
+            found |= {(prefix + item.name, True)} | switches(f"{prefix}{item.name}.", value)
+        elif value is None or isinstance(value, bool | str):
+            found.add((prefix + item.name, value or False))
+    return found
+
+
+# Both switches of Eq. 8 choose between terms that are computed in any case.
+SAME_CODE = {
+    ("alignment.class_agnostic_pixel_term", True), ("alignment.class_agnostic_proto_term", False),
+}  # fmt: skip
+
+
+def test_every_way_of_training_is_gone_by_a_stand_in():
+    asked = in_order(recipes_of(
+        e for one in EXPERIMENTS.values() for e in one.evaluations(dry_run.DRY_RUN, 1)
+    ))  # fmt: skip
+    made = list(stands_in_for(asked))
+    assert {recipe.kind for recipe in made} == set(get_args(Kind))
+    assert {recipe.name for recipe in made if recipe.kind == "peer"} == set(PEERS)
+    gone, wanted = ({way for r in group for way in ways(r)} for group in (made, asked))
+    assert wanted - gone <= SAME_CODE
+    assert {recipe.seed for recipe in made} == {0}
+    assert len(made) == 16
+
+
+def test_options_that_no_table_takes_are_tried_once():
+    changes = [{**trial.initial, **trial.coco} for trial in TRIALS]
+    assert {one.get("precision") for one in changes} == {"bf16-mixed", "tf32", None}
+    assert [one.get("deterministic", False) for one in changes].count(True) == 1
+    assert sum("micro_batch" in one for one in changes) == 1
+    assert [trial.n_devices for trial in TRIALS].count(2) == 1
+    assert sum(trial.stops for trial in TRIALS) == 1
+    again = {trial.recipe for trial, one in zip(TRIALS, changes, strict=True) if one.get("epochs")}
+    iterative = [name for name in PEERS if peer_of(PAPER, name).clicks.iterative]
+    assert {peer(name, 0) for name in iterative} <= again
+    relabels = [r for r in again if r.kind == "evolved"]
+    assert [evolution_config(PAPER, r.scene, r.variant).ema_decay for r in relabels] == [0.98]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +150,7 @@ def test_tables_are_made_and_a_second_run_only_writes_them(cache):
     tried = [
         line.split(" (")[0].removeprefix("tried: ") for line in lines if line.startswith("tried")
     ]
-    assert tried == list(TRIALS)
+    assert tried == [trial.words for trial in TRIALS]
     again = list(dry_run.dry_run(SMALL, cache, "cpu", keys=keys))
     assert len(again) == len(keys)
 

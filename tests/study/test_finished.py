@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from openscenes.paths import PROJECT
-from openscenes.study.runs.finished import Request, pages, pages_of, remember
+from openscenes.study.runs.finished import pages, pages_of, remember, request_name
 
 KEYS = ("4", "4_plus", "figures")
 
@@ -32,8 +32,8 @@ def reports(tmp_path: Path) -> Path:
     return folder
 
 
-def request(data: Path | None = None, seeds: int = 1, key: str = "4") -> Request:
-    return Request(key, "demo", data, seeds, "auto", None)
+def request(data: Path | None = None, seeds: int = 1, key: str = "4") -> str:
+    return request_name(key, "demo", data, seeds, "auto", None)
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_each_page_belongs_to_one_experiment(reports: Path, key: str, names: lis
 
 
 def test_what_was_written_is_found_again(reports: Path) -> None:
-    name = request().name()
+    name = request()
     assert pages(name) is None
     written = pages_of("4", KEYS, reports)
     remember(name, written)
-    assert pages(request().name()) == [path.resolve() for path in written]
+    assert pages(request()) == [path.resolve() for path in written]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"page.md": 1}', "\0"])
@@ -76,14 +76,14 @@ def test_settings_and_data_change_the_name(tmp_path: Path) -> None:
     images = data / "coco" / "val2017"
     images.mkdir(parents=True)
     (images / "image.png").write_text("one")
-    names = [request().name(), request(seeds=2).name(), request(key="3").name()]
-    names.append(request(data).name())
+    names = [request(), request(seeds=2), request(key="3")]
+    names.append(request(data))
     os.utime(images / "image.png", (1, 1))
-    names.append(request(data).name())
+    names.append(request(data))
     (images / "more.png").write_text("two")
-    names.append(request(data).name())
+    names.append(request(data))
     assert len(set(names)) == len(names)
-    assert request(data).name() == names[-1]
+    assert request(data) == names[-1]
 
 
 def test_code_changes_the_name_and_widgets_do_not(
@@ -93,12 +93,12 @@ def test_code_changes_the_name_and_widgets_do_not(
     for wing in ("widgets", "lessons", "annotator"):
         (tmp_path / wing).mkdir()
     monkeypatch.setattr("openscenes.__file__", str(tmp_path / "__init__.py"))
-    before = request().name()
+    before = request()
     for wing in ("widgets", "lessons", "annotator"):
         (tmp_path / wing / "page.py").write_text("1")
-    assert request().name() == before
+    assert request() == before
     (tmp_path / "study" / "tables.py").write_text("1")
-    assert request().name() != before
+    assert request() != before
 
 
 def test_asking_imports_no_torch() -> None:

@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from openscenes.errors import OpenScenesError
 from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.graph import tasks, wanted, worker, workers
 from openscenes.study.graph.page import Page
-from openscenes.study.graph.prepare import FAILED, in_order, prepare
+from openscenes.study.graph.prepare import FAILED, in_order, prepare, where_of
 from openscenes.study.graph.tasks import PseudoMasks, Scoring, Training, chain_costs, tasks_of
 from openscenes.study.graph.wanted import Place, Wanted, scores_digest
 from openscenes.study.graph.workers import slots_here, workers_here
@@ -39,7 +41,7 @@ def graph_of(study: Study, evaluations, pages=None):
 def test_workers_share_the_cores(study: Study, monkeypatch) -> None:
     monkeypatch.setattr(workers, "memory_gib", lambda: float("inf"))
     alone = replace(study, profile=replace(study.profile, cpu_threads=0))
-    assert workers_here(study) == os.cpu_count()
+    assert workers_here(study) == len(os.sched_getaffinity(0))
     assert workers_here(alone) == 1
     assert len(slots_here(study, [FIRST], asked=5)) == 5
 
@@ -48,16 +50,8 @@ def test_workers_share_the_cores(study: Study, monkeypatch) -> None:
 def test_no_more_workers_begin_than_memory_holds(study: Study, monkeypatch, times, n) -> None:
     (need,) = workers.largest_needs(study, [FIRST]).values()
     monkeypatch.setattr(workers, "memory_gib", lambda: times * need)
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(workers, "cores", lambda: 4)
     assert workers_here(study, [FIRST]) == n
-
-
-def test_gpus_are_named_as_cuda_names_them(monkeypatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,7")
-    assert workers.visible_gpus("auto") == ["4", "5", "7"]
-    assert workers.visible_gpus("cuda:2") == ["7"]
-    slot = workers.Slot({}, ("5", "7"))
-    assert slot.environment() == {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "5,7"}
 
 
 def test_every_task_comes_after_what_it_waits_for(study: Study) -> None:
@@ -233,3 +227,19 @@ def test_a_worker_that_is_another_refuses(in_a_worker, change, said) -> None:
 def test_a_place_counts_its_workers() -> None:
     with pytest.raises(OpenScenesError, match="workers is 0; give a whole number"):
         Place(workers=0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="asks whether a process runs")
+def test_what_a_killed_command_told_its_workers_goes_with_the_next(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path))
+    code = (
+        "import os; from openscenes.study.graph.prepare import Place, where_of\n"
+        "with where_of('smoke', Place()): os.kill(os.getpid(), 9)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+    (left,) = (tmp_path / "workers").iterdir()
+    with where_of("smoke", Place()) as first, where_of("smoke", Place()) as second:
+        there = {path.name for path in (tmp_path / "workers").iterdir()}
+        assert there == {first.token, second.token} and left.name not in there
+    assert not list((tmp_path / "workers").iterdir())

@@ -5,11 +5,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import dask
 import pytest
 import yaml
 
+from openscenes.errors import InputError
 from openscenes.paths import PROJECT
+from openscenes.study.graph import clusters
+from openscenes.study.graph.clusters import cluster_workers, local_workers
+from openscenes.study.graph.workers import Slot
 
 # How each queue is given a job and told to end one; its name for the file and what it prints.
 QUEUES = {
@@ -28,6 +34,58 @@ CANCEL = """#!/bin/bash
 for job in "$@"; do kill -- "-${job%%.*}" 2> /dev/null; done
 true
 """
+
+
+SLURM = "class: SLURMCluster\njobs: 1\narguments: {cores: 1, memory: 4GB, %s}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (SLURM % "interface: lo", r"takes no job \(.*sbatch.*\); call this command where jobs are"),
+        (SLURM % "interface: nope0", "refuses the cluster file .*'nope0' is not a valid network"),
+        (SLURM % "processes: 0", "refuses the cluster file .*: division by zero; write the class"),
+        (SLURM % "job_script_prologue: module load x", "prologue is a text instead of a list"),
+        ("class: SLURMCluster\narguments: none", "refuses the cluster file .*; write the class"),
+    ],
+    ids=["no sbatch", "interface", "processes", "prologue", "arguments"],
+)
+def test_what_no_queue_takes_is_one_sentence(text, said, tmp_path, monkeypatch, caplog, capfd):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    path = tmp_path / "cluster.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said) as told:
+        with cluster_workers(str(path)):
+            raise AssertionError("nobody would ever come")
+    assert "\n" not in str(told.value)
+    assert "Traceback" not in capfd.readouterr().err + caplog.text
+
+
+def test_a_site_that_encrypts_its_clusters_does_not_stop_workers_here():
+    site = {"distributed.comm.require-encryption": True, "distributed.comm.default-scheme": "tls"}
+    with dask.config.set(site), local_workers([Slot({})]) as client:
+        assert client.submit(int, "3").result(timeout=60) == 3
+
+
+def test_an_address_without_its_scheme_is_told_it():
+    with pytest.raises(InputError, match="write the address of a scheduler as tcp://node7:8786$"):
+        with cluster_workers("node7:8786"):
+            raise AssertionError("there is no such file")
+
+
+@pytest.mark.parametrize("who", ["scheduler", "tcp://127.0.0.1:1"])
+def test_another_version_of_dask_is_refused(who):
+    host = {"host": {"python": "3.11.2.final.0"}}
+    ours = host | {"packages": {"dask": "2026.8.0", "distributed": "2026.8.0"}}
+    theirs = host | {"packages": {"dask": "2026.8.0", "distributed": "2025.1.0"}}
+    found = {"client": ours, "scheduler": ours, "workers": {"tcp://127.0.0.1:1": ours}}
+    if who == "scheduler":
+        found["scheduler"] = theirs
+    else:
+        found["workers"][who] = theirs
+    client = SimpleNamespace(get_versions=lambda: found)
+    with pytest.raises(InputError, match=f"{who} of tcp://x:1 has distributed 2025.1.0 and this"):
+        clusters._require_versions(client, "tcp://x:1")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="runs jobs by bash")

@@ -11,12 +11,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 
 from openscenes.paths import PROJECT
 
 HERE = Path(__file__).parent
 N_MODELS = 6
+N_LISTENING = 6  # the scheduler, two nannies, two workers, and what they serve by HTTP
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills processes by their numbers")
 
 
@@ -62,6 +64,17 @@ def waited_for(condition, process):
     raise AssertionError("it never came")
 
 
+def listening(process):
+    """Addresses that a command and all its processes listen on."""
+    command = psutil.Process(process.pid)
+    return [
+        connection.laddr.ip
+        for one in (command, *command.children(recursive=True))
+        for connection in one.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """All of it in one process."""
@@ -82,6 +95,9 @@ def test_a_killed_worker_costs_one_task_which_goes_on_elsewhere(alone, tmp_path)
     cache = fresh(tmp_path / "killed", alone)
     process = begun(cache, 2, slow_s=0.3)
     waited_for(lambda: len(steps(cache)) >= 3, process)
+    addresses = listening(process)
+    assert len(addresses) >= N_LISTENING
+    assert set(addresses) == {"127.0.0.1"}
     killed = steps(cache)[-1][0]
     os.kill(int(killed), signal.SIGKILL)
     ended(process)

@@ -224,7 +224,8 @@ def test_a_table_on_the_command_line(tmp_path):
     ]  # fmt: skip
     environment = {
         **os.environ, "PYTHONPATH": os.pathsep.join(sys.path),
-        "OPENSCENES_CACHE": f"{tmp_path / 'cache'}",
+        "OPENSCENES_CACHE": f"{tmp_path / 'cache'}", "SLURM_NTASKS": "4", "NODE_RANK": "1",
+        "MASTER_PORT": "none",
     }  # fmt: skip
     made = subprocess.run(
         [sys.executable, "-m", "openscenes", *words],

@@ -1,5 +1,6 @@
 """A notebook run is whole or nothing, says why, and equal runs are equal bytes."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -152,8 +153,10 @@ def test_the_environment_is_left_as_it_was(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", "mine")
     monkeypatch.delenv("JUPYTER_RUNTIME_DIR", raising=False)
     before = dict(os.environ)
-    with kernels.private_kernel(tmp_path):
+    with kernels.private_kernel(tmp_path, "7"):
         assert os.environ["JUPYTER_PATH"] == str(tmp_path)
+        spec = json.loads((tmp_path / "kernels" / kernels.KERNEL / "kernel.json").read_text())
+        assert spec["env"]["CUDA_VISIBLE_DEVICES"] == "7"
     assert dict(os.environ) == before
 
 

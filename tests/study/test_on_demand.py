@@ -1,14 +1,14 @@
 """Which models a lesson finds, which it announces and trains."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from openscenes.errors import InputError
 from openscenes.study.options import profile_named
-from openscenes.study.plan import costs
 from openscenes.study.plan import on_demand as module
-from openscenes.study.plan.costs import SUSTAINED_FLOPS, Cost
+from openscenes.study.plan.costs import Machine
 from openscenes.study.plan.on_demand import (
     announcement,
     lesson_study,
@@ -42,11 +42,13 @@ def shelf(monkeypatch):
     monkeypatch.setattr(module, "train", train)
     monkeypatch.setattr(module, "source", lambda *_: SimpleNamespace(examples=range(30)))
     monkeypatch.setattr(module, "new_scene", lambda *_: SimpleNamespace(clicked=range(50)))
-    monkeypatch.setattr(module, "measured", lambda _: dict.fromkeys(NETWORKS, Cost(0.03, 0.01)))
-    monkeypatch.setattr(module, "recorded", lambda _: {})
+    monkeypatch.setattr(module, "here", lambda _: MACHINE)
     return made
 
 
+UNITS = ("cut", "code", "ipt", "load", "model")
+MACHINE = Machine("", dict.fromkeys(UNITS, 0.0) | {f"train {n}": 0.03 for n in NETWORKS}
+                  | {f"forward {n}": 0.01 for n in NETWORKS}, "")  # fmt: skip
 STUDY = SimpleNamespace(profile=profile_named("demo"))
 
 
@@ -77,15 +79,21 @@ def test_the_announcement_counts_crops_times_seconds(shelf):
 
 
 def test_the_announcement_knows_what_an_earlier_training_took(shelf, monkeypatch):
-    monkeypatch.setattr(module, "recorded", lambda _: {"initial voc": 41.0})
+    known = replace(MACHINE, recorded={"initial voc": 41.0})
+    monkeypatch.setattr(module, "here", lambda _: known)
     assert "training takes about 41 s, once" in announcement(STUDY, [INITIAL])
 
 
-def test_a_network_of_the_papers_size_is_counted_and_not_measured(shelf, monkeypatch):
-    a_teraflop = dict.fromkeys(NETWORKS, Cost(1e12, 1e12))
-    monkeypatch.setattr(module, "measured", lambda *_: pytest.fail("measured"))
-    monkeypatch.setattr(costs, "counted", lambda _: a_teraflop)
-    seconds = 30 * PAPER.initial.epochs * 1e12 / SUSTAINED_FLOPS
+def test_an_announced_evolution_takes_its_pseudo_masks_too(shelf):
+    n, epochs = 50, STUDY.profile.cityscapes.train.epochs
+    seconds = round(2 * n * epochs * 0.03 + n * 0.01)
+    assert f"training takes about {seconds} s" in announcement(STUDY, [EVOLVED])
+
+
+def test_a_network_of_the_papers_size_is_assumed_and_not_measured(shelf, monkeypatch):
+    monkeypatch.setattr(module, "here", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(module, "assumed", lambda *_: MACHINE)
+    seconds = 30 * PAPER.initial.epochs * 0.03
     said = announcement(SimpleNamespace(profile=PAPER), [INITIAL])
     assert f"training takes about {round(seconds)} s" in said
 

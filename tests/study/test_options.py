@@ -43,6 +43,7 @@ def test_a_departure_has_a_reason():
         ("demo?micro_batch=1", "from 2 to"),
         ("demo?micro_batch=-3", "whole number"),
         ("demo?devices_per_model=65", "from 1 to 64"),
+        ("demo?devices_per_model=9", "has 8 crops, and each device needs one; give at most 8"),
         ("demo?colour=red", 'no option "colour"'),
     ],
     ids=lambda word: word.split()[0],

@@ -1,19 +1,29 @@
 """What the plan says with everything there, with nothing there, and without any data."""
 
+import json
+
 import pytest
 
+from openscenes.errors import InputError
 from openscenes.kept import keep
-from openscenes.study.experiments.registry import EXPERIMENTS
+from openscenes.study.experiments.registry import EXPERIMENTS, key_words
 from openscenes.study.fetch.catalogue import SETS
+from openscenes.study.graph.page import Page
+from openscenes.study.graph.tasks import tasks_of
 from openscenes.study.options import profile_named
-from openscenes.study.plan import plan
-from openscenes.study.plan.plan import plan_text
+from openscenes.study.plan import machines
+from openscenes.study.plan.costs import duration
+from openscenes.study.plan.machines import _UNITS, DEFAULT, assumed
+from openscenes.study.plan.plan import plan_text, short_words
 from openscenes.study.plan.requirements import NEEDS, OBJECTS, missing
+from openscenes.study.plan.schedule import longest_chain, makespan, task_time
 from openscenes.study.profiles import PAPER, STUDY
+from openscenes.study.runs import recipes
 from openscenes.study.runs.data import open_study
-from openscenes.study.runs.recipes import initial
+from openscenes.study.runs.recipes import BN_ONLY, LOW_RATE, initial
 from openscenes.study.runs.runs import find
-from openscenes.study.runs.work import Cost
+from openscenes.study.runs.shapes import NETWORKS
+from openscenes.study.runs.work import counted
 
 SMOKE = profile_named("smoke")
 
@@ -21,9 +31,9 @@ SMOKE = profile_named("smoke")
 @pytest.fixture
 def empty(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path / "cache"))
-    costs = dict.fromkeys(("ours", "pairs", "refinement", "iFCN", "Latent diversity", "ITIS",
-                           "FCTSFN", "DEXTR"), Cost(3.0, 1.0))  # fmt: skip
-    monkeypatch.setattr(plan, "measured", lambda _study: costs)
+    seconds = {f"{kind} {name}": 3.0 for name in NETWORKS for kind in ("train", "forward")}
+    seconds |= dict.fromkeys((*_UNITS,), 0.0)
+    monkeypatch.setattr(machines, "_measured", lambda _study: seconds)
     return tmp_path
 
 
@@ -41,23 +51,38 @@ def test_nothing_is_there_then_one_model_is(empty):
     assert "To train: 75 models" in after
 
 
-def test_every_table_has_a_line_and_shares_what_those_above_have(empty):
+def section(text, head):
+    return text.split(head)[1].split("\n\n")[0].splitlines()[1:]
+
+
+def test_every_table_has_a_line_and_counts_what_those_above_lack(empty):
     text = plan_text(SMOKE, 2, None, "cpu")
-    lines = text.split("Tables: ")[1].split("\n\n")[0].splitlines()
-    for key, found in EXPERIMENTS.items():
-        assert any(line.split()[:1] == [key] and found.about in line for line in lines)
-    assert "  3         1 models,  0 new" in text
-    assert "of 1: initial voc+sbd" in text
+    lines = section(text, "What each table adds")[1:]
+    rows = {line.split()[0]: line for line in lines}
+    assert list(rows) == [key_words(key) for key in EXPERIMENTS]
+    assert all(rows[key_words(key)].endswith(found.about) for key, found in EXPERIMENTS.items())
+    models = [int(row.split()[1]) for row in rows.values()]
+    assert models[2] == 0 and sum(models) == 152
+    scores = [e for found in EXPERIMENTS.values() for e in found.evaluations(SMOKE, 2)]
+    assert sum(int(row.split()[3]) for row in rows.values()) == len(set(scores))
     assert "To train: 152 models" in text
-    assert "initial voc+sbd (2 seeds)" in text
+    assert "initial voc+sbd (2 models)" in text
+
+
+def test_tables_asked_by_name_are_counted_alone(empty):
+    text = plan_text(SMOKE, 1, None, "cpu", keys=["3"])
+    assert "To train: 1 models" in text
+    assert [line.split()[0] for line in section(text, "What each table adds")[1:]] == ["3"]
 
 
 def test_a_parent_is_trained_before_its_children(empty):
-    text = plan_text(SMOKE, 1, None, "cpu").split("To train")[1].split("\n\n")[0]
-    words = [line.split("  ")[-1] for line in text.splitlines()[2:]]
+    lines = section(plan_text(SMOKE, 1, None, "cpu"), "To train")[1:]
+    words = [line.split("  ")[-1] for line in lines]
+    assert max(map(len, words)) < 160
     for name in words:
         parent = name.rpartition(" > ")[0]
-        assert not parent or words.index(parent) < words.index(name)
+        if "parts" not in name:
+            assert not parent or words.index(parent) < words.index(name)
 
 
 def test_time_is_crops_times_cost(empty):
@@ -66,7 +91,7 @@ def test_time_is_crops_times_cost(empty):
         if line.endswith("  initial voc")
     )  # fmt: skip
     crops = int(line.split()[0])
-    assert line.split()[2:4] == [f"{3 * crops}", "s"]
+    assert line.split()[3:5] == [f"{3 * crops}", "s"]
 
 
 def test_what_was_trained_before_takes_as_long_again(empty):
@@ -81,12 +106,13 @@ def test_what_was_trained_before_takes_as_long_again(empty):
             run = empty / "cache" / "runs" / f"{device}{n}" / "run.json"
             keep(run, {"label": label, "wall_s": seconds, "made_of": {"device": device}})
     lines = plan_text(SMOKE, 1, None, "cpu").splitlines()
-    took = {line[36:]: line.split()[2:4] for line in lines if line.endswith((" voc", "st", "ITIS"))}
+    ends = (" voc", "st", "ITIS")
+    took = {line.split("  ")[-1]: line.split()[3:5] for line in lines if line.endswith(ends)}
     assert took["initial voc"] == ["6", "s"]  # 6.5, to even
     assert took["initial voc > coco st"] == took["initial voc+sbd > coco st"] == ["77", "s"]
     assert took["peer ITIS"] == ["33", "s"]
     (tuned,) = (line for line in lines if line.endswith("peer DEXTR > cityscapes ground truth"))
-    assert tuned.split()[2:4] != ["21", "s"]  # another network
+    assert tuned.split()[3:5] != ["21", "s"]  # another network
     assert any("earlier trainings in this cache" in line for line in lines)
 
 
@@ -95,8 +121,11 @@ def test_the_papers_profile_without_data_says_what_is_needed():
     for need in NEEDS:
         assert need.name in text and all(line in text for line in need.contents)
     for word in ("DATA/cityscapes/gtFine/val", "md5", "resnet101-imagenet.safetensors",
-                 "make data DATA=folder", "To train: 84 models", "40 %", "float32"):  # fmt: skip
+                 "make data DATA=folder", "To train: 54 models", "not measured (h200.json)",
+                 "with 1 GPU.", "with 8 GPUs.", "longest chain"):  # fmt: skip
         assert word in text
+    assert "\n    4+" not in text
+    assert "To train: 84 models" in plan_text(PAPER, 1, None, "cpu", keys=list(EXPERIMENTS))
     assert "[there]" not in text and "[missing]" not in text
 
 
@@ -109,7 +138,6 @@ def test_folders_that_are_there_are_told_from_those_that_are_not(tmp_path):
 
 def test_a_study_without_data_has_models_but_no_estimate(tmp_path):
     text = plan_text(STUDY, 1, tmp_path / "nowhere", "cpu")
-    assert "To train: 76 models" in text
     assert "No estimate" in text
     assert "3,507" not in text
 
@@ -130,3 +158,72 @@ def test_official_files_are_those_that_are_fetched():
 
 def test_counts_of_the_paper():
     assert (OBJECTS["cityscapes"], OBJECTS["coco"]) == (52_004, 83_070)
+
+
+def test_a_folded_chain_has_one_line():
+    chain = recipes.in_parts(initial("voc", 0), "cityscapes", 4, BN_ONLY, LOW_RATE)
+    words = {short_words(step) for recipe in chain for step in recipe.lineage()[2:]}
+    assert words == {
+        "initial voc > cityscapes BN re-estimation > cityscapes st+ipt+fa, low rate, in 4 parts"
+    }
+
+
+def assuming(folder, stated):
+    file = folder / "mine.json"
+    file.write_text(stated if isinstance(stated, str) else json.dumps(stated))
+    return assumed(file, PAPER)
+
+
+def test_an_assumed_machine_is_the_default_with_what_is_stated(tmp_path):
+    plain, mine = (
+        assumed(None, PAPER),
+        assuming(
+            tmp_path,
+            {"name": "ours", "tflops": {"32-true": 74}, "unit_ms": {"cut": 7}, "gpus": [2]},
+        ),
+    )
+    operations = counted(PAPER)["train ours"]
+    assert mine.seconds["train ours"] == pytest.approx(operations / 74e12)
+    assert (mine.seconds["cut"], mine.sides, mine.name) == (0.007, (2,), "ours")
+    assert mine.seconds["click"] == plain.seconds["click"]
+    half = assumed(None, profile_named("paper?precision=bf16-mixed")).seconds["train ours"]
+    assert half == pytest.approx(operations / 120e12)
+
+
+def test_every_default_has_a_source():
+    stated = json.loads(DEFAULT.read_text())
+    assert {*stated["sources"], "name", "sources"} == set(stated)
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        ("{", "is no JSON"),
+        ([], "an object with keys of name, gpus"),
+        ({"gpu": 1}, "unknown key 'gpu'"),
+        ({"gpus": 2}, "a list of whole numbers"),
+        ({"gpus": [0]}, "a list of whole numbers"),
+        ({"name": 3}, "give a text"),
+        ({"cores": True}, "cores .* is True; give a number"),
+        ({"gpu_gib": "80"}, "gpu_gib .* is '80'; give a number"),
+        ({"tflops": {"fp8": 1}}, "an object with keys of 32-true, tf32, bf16-mixed"),
+        ({"tflops": {"tf32": 0}}, "tflops.tf32 .* is 0; give a number above 0"),
+        ({"decode_ms": {"voc": None}}, "decode_ms.voc .* is None"),
+        ({"sources": {"cores": 1}}, "sources.cores .* is 1; give a text"),
+    ],
+)
+def test_what_no_machine_can_be_is_said_in_one_sentence(tmp_path, stated, said):
+    with pytest.raises(InputError, match=said) as error:
+        assuming(tmp_path, stated)
+    assert "\n" not in str(error.value)
+
+
+def test_eight_gpus_are_bounded_by_the_longest_chain(monkeypatch):
+    """Table 7 is one chain: four parts, of which each starts from the one before."""
+    text = plan_text(PAPER, 1, None, "cpu", keys=["7"])
+    graph = tasks_of(PAPER, (), {Page("7"): tuple(EXPERIMENTS["7"].evaluations(PAPER, 1))})
+    machine = assumed(None, PAPER)
+    seconds = {task: task_time(PAPER, task, OBJECTS, machine).wall for task in graph}
+    bound, most = longest_chain(graph, seconds), makespan(graph, seconds, 8)
+    assert most == pytest.approx(bound, rel=0.01)
+    assert f"the longest chain of models takes {duration(bound)}" in text

@@ -120,7 +120,7 @@ def test_a_finished_page_knows_the_bytes_too(tmp_path):
     for content in (b"1", b"2"):
         path.write_bytes(content)
         spelling = spelled("smoke", {"initial": path})
-        names.append(finished.Request("3", spelling, None, 1, "cpu", None).name())
+        names.append(finished.request_name("3", spelling, None, 1, "cpu", None))
     assert names[0] != names[1]
 
 
@@ -129,7 +129,7 @@ def test_captions_say_what_models_start_from(study, files):
     sha256 = {name: finished.file_digest(Path(path))[:12] for name, path in files.items()}
     said = sentences(profile, [evolved(LARGER, "coco", "st"), SMALLER, peer("DEXTR", 1)])
     assert f"VOC+SBD starts from iog_smoke.pth (sha256 {sha256['initial']}), published" in said
-    assert "for 5 epochs" in said and "on VOC was trained here" in said
+    assert "for 2 epochs" in said and "on VOC was trained here" in said
     assert f"DEXTR starts from dextr.safetensors (sha256 {sha256['dextr']})" in said
     assert sentences(profile, [SMALLER]) == sentences(SMOKE, [LARGER]) == ""
     table = parameter_table(profile)

@@ -5,8 +5,6 @@ the crop, pixel centres at integers, as OpenCV has it. Flip, rotation, zoom, cro
 composed before a single source pixel is read.
 """
 
-from __future__ import annotations
-
 import threading
 from dataclasses import dataclass
 from typing import Literal

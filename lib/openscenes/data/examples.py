@@ -34,7 +34,6 @@ class Example:
 
     Attributes:
         object_id: unique in the study, such as ``"coco/train2017:42/7"``.
-        image: path of the image.
         interaction: the user's box and point, made once.
         supervision: ground truth to be read (``ObjectRecord``), a pseudo mask (run-length code),
             or None where there is only the interaction.
@@ -171,11 +170,7 @@ class ImageCache:
         return self._pixels(path, UPRIGHT if upright else "image", decode)
 
     def box(self, example: Example | ObjectRecord) -> masks.Window | None:
-        """The tight box of an example's or a labelled object's mask; None where that is empty.
-
-        Raises:
-            ValueError: as ``supervision``.
-        """
+        """The tight box of an example's or a labelled object's mask; None where that is empty."""
         given = _given(example)
         if isinstance(given, dict):
             return masks.code_box(given)

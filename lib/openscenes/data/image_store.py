@@ -5,10 +5,9 @@ copy each. Every file can be made again: one that is damaged, evicted or cannot 
 time alone.
 """
 
-from __future__ import annotations
-
-import fcntl
+import errno
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 from torch.utils.data import get_worker_info
 
@@ -32,6 +32,7 @@ from openscenes.paths import atomic, cache_dir
 SMALL_BYTES = 1 << 18  # what is smaller is decoded faster than it is looked up
 PATIENCE_S = 30.0  # for a process that decodes the same image
 PAUSE_S = 60.0  # after a file could not be written
+SPARED_BYTES = 8 << 30  # of the disk, or a twentieth of a small one
 _DECODERS = (colours, file_ends, images, labels, matlab, orientation)
 Pixels = NDArray[Any]
 
@@ -52,11 +53,7 @@ def state(path: Path) -> tuple[int, ...]:
 
 
 class ImageStore:
-    """Files of pixels in the cache folder; what was used least recently makes room.
-
-    Args:
-        max_bytes: on the disk, of all files together.
-    """
+    """Files of pixels in the cache folder; what was used least recently makes room."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes, self.folder = max_bytes, cache_dir() / "images"
@@ -69,8 +66,6 @@ class ImageStore:
 
         Args:
             key: what tells one file, its state and the way it is decoded from all others.
-        Raises:
-            DataError: what ``decode`` raises.
         """
         name = sha256("\x1f".join([_decoders(), *map(str, key)]).encode()).hexdigest()[:40]
         path = self.folder / name[:2] / f"{name}.npy"
@@ -97,7 +92,7 @@ class ImageStore:
         return pixels if mapped is None else mapped
 
     def _make_room(self, n_bytes: int) -> None:
-        """Keep the bound, which other processes fill as well.
+        """Keep the bound, which other processes fill as well, and spare disk for what is trained.
 
         All files are looked through once this process has written a share of what was free.
         """
@@ -105,8 +100,13 @@ class ImageStore:
         if self._room >= 0:
             return
         files = sorted(_files(self.folder))
-        total, most = sum(size for _, size, _ in files), self.max_bytes - n_bytes
-        wanted = total if total <= most else most - self.max_bytes // 10
+        total, disk = sum(size for _, size, _ in files), shutil.disk_usage(self.folder.parent)
+        spared = min(SPARED_BYTES, disk.total // 20)
+        bound = min(self.max_bytes, total + disk.free - spared)
+        if bound < n_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        most = bound - n_bytes
+        wanted = total if total <= most else most - bound // 10
         for _, size, path in files:
             if total <= wanted:
                 break
@@ -161,23 +161,10 @@ def _files(folder: Path) -> Iterator[tuple[int, int, str]]:
 @contextmanager
 def _turn(path: Path) -> Iterator[None]:
     """Hold a lock, which the system frees when a process dies; nobody waits for ever."""
-    handle, end = None, time.monotonic() + PATIENCE_S
-    with suppress(OSError):  # read only, or a disk without locks
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        while not _locked(handle) and time.monotonic() < end:
-            time.sleep(0.002)
+    lock = FileLock(path)
+    with suppress(OSError):  # read only, a disk without locks, or patience at its end
+        lock.acquire(PATIENCE_S, poll_interval=0.002)
     try:
         yield
     finally:
-        if handle is not None:
-            with suppress(OSError):  # said aloud, since a forked process may hold it open as well
-                fcntl.flock(handle, fcntl.LOCK_UN)
-            os.close(handle)
-
-
-def _locked(handle: int) -> bool:
-    with suppress(BlockingIOError):
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
+        lock.release()

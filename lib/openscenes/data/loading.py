@@ -1,23 +1,18 @@
 """Loading: crops of an epoch in their order, made in processes that serve a whole training."""
 
-from __future__ import annotations
-
-import multiprocessing
-import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
-import cv2
 import torch
 
 from openscenes.data import crops, samples
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.samples import Batch, Sample
 from openscenes.errors import InputError, OpenScenesError, TrainingError
+from openscenes.pool import begin_worker, start_method
 from openscenes.seeding import numpy_generator
 
 Group = tuple[Example, ...]
@@ -78,8 +73,8 @@ class Loader:
         """``workers``: how many processes; 0 cuts here.  ``pinned``: for copies to a GPU."""
         self._batches: list[Sequence[Item]] = []
         several: dict[str, Any] = {
-            "multiprocessing_context": _context(), "persistent_workers": True,
-            "prefetch_factor": AHEAD, "worker_init_fn": _begin,
+            "multiprocessing_context": start_method(), "persistent_workers": True,
+            "prefetch_factor": AHEAD, "worker_init_fn": begin_worker,
         }  # fmt: skip
         self._loader: Any = torch.utils.data.DataLoader(
             cast(Any, crop_set), batch_sampler=cast(Any, self._batches), num_workers=workers,
@@ -104,35 +99,15 @@ class Loader:
             if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
                 raise
             raise TrainingError(
-                "a process that loads crops was killed, perhaps for want of memory or of shared "
-                "memory (/dev/shm); give fewer of them, such as WORKERS=2, or WORKERS=0 for none"
+                "a process that loads crops was killed, most often for want of memory or of shared "
+                "memory (/dev/shm); train fewer models at once, such as WORKERS=1; the same "
+                "command goes on where it was"
             ) from None
 
     def close(self) -> None:
         """End the processes, also where a traceback still holds this object."""
         if (running := self._loader._iterator) is not None:
             running._shutdown_workers()
-
-
-def _context() -> str:
-    """How processes start: safe beside threads and CUDA, and quick where there is a fork server."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return "spawn"
-    multiprocessing.set_forkserver_preload([__name__])
-    return "forkserver"
-
-
-def _begin(_number: int) -> None:
-    """One thread for each process, which ends when the one that reads from it does."""
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """PyTorch watches the process id of the parent, which is the fork server."""
-    if (parent := multiprocessing.parent_process()) is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _as_it_is(loaded: Any) -> Any:

@@ -1,7 +1,5 @@
 """A crop's map comes back into its image: only the window that it covers is computed."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, NamedTuple
 
 import cv2

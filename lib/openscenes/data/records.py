@@ -4,8 +4,6 @@ An ``ObjectRecord`` knows where its ground truth lies; a ``ClickedObject`` of a 
 image and an interaction and nothing else, so that evolution *cannot* read a mask.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -64,7 +62,6 @@ class ObjectRecord:
         class_name: the class in the data set's own words.
         box: tight box of the mask.
         area: mask pixels.
-        image: path of the image.
         mask: where the ground truth lies.
     """
 

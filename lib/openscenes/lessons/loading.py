@@ -1,7 +1,5 @@
 """Networks that a lesson runs: each is read from its file once."""
 
-from __future__ import annotations
-
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.models import Model

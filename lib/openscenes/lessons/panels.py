@@ -1,7 +1,5 @@
 """What the lessons' figures share: images under layers, plain axes, a legend of errors."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Literal

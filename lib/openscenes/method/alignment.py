@@ -4,8 +4,6 @@ Everything is summed over pixels of the feature's grid and computed in float32, 
 precision of the network. Each loss is one number per pair, so that callers weigh and average.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,7 +76,6 @@ def feature_alignment_loss(
         foreground_b: (B, 1, H, W) bool or weights; the pixels of b's mask.
         probability_b: (B, 1, h, w) in [0, 1]; predictor output, not binarised.
         known: (B,) bool; b's class is one of the old ones.
-        config: settings.
     Returns:
         (B,) float32 (float64 for float64 features), times ``feature_weight``.
     Raises:
@@ -117,7 +114,6 @@ def maximum_squares_loss(
         foreground_probability: (B, 1, h, w) in [0, 1]; predictor output, M'_b.
         class_probability: (B, K, h, w) summing to one over K, or None.
         known: (B,) bool.
-        config: settings.
     Returns:
         (B,) float32 (float64 for float64 maps), times ``max_square_weight``; never positive.
     Raises:

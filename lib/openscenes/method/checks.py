@@ -1,7 +1,5 @@
 """What a caller passes as a tensor is asked what it is before anything is computed with it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -20,11 +18,7 @@ _ABOVE_ONE = 1e-4  # what rounding may add to a probability
 
 
 def require_tensor(values: object, name: str, device: torch.device | None = None) -> None:
-    """Refuse what is no dense tensor of real numbers, or lies elsewhere.
-
-    Raises:
-        InputError: naming what was given.
-    """
+    """Refuse what is no dense tensor of real numbers, or lies elsewhere."""
     if not isinstance(values, Tensor):
         raise InputError(
             f"{name} is a {type(values).__name__}; give a torch.Tensor, such as "
@@ -44,8 +38,6 @@ def require_features(features: Tensor) -> None:
 
     Args:
         features: (B, C, h, w) float.
-    Raises:
-        InputError: if a side is 0 or a value is not finite or too large.
     """
     if 0 in features.shape:
         raise InputError(f"features have shape {tuple(features.shape)}; give none that is empty.")
@@ -58,11 +50,7 @@ def require_features(features: Tensor) -> None:
 
 
 def require_weights(weights: Tensor, name: str, most: float = 1.0) -> None:
-    """Refuse weights or probabilities outside [0, ``most``]; a bool mask is always fine.
-
-    Raises:
-        InputError: naming their range.
-    """
+    """Refuse weights or probabilities outside [0, ``most``]; a bool mask is always fine."""
     if weights.dtype == torch.bool or weights.numel() == 0:
         return
     low, high = torch.aminmax(weights.detach())

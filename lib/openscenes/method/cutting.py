@@ -1,7 +1,5 @@
 """Crops of objects in their order, and the way of a crop's map back into its image."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby

@@ -1,7 +1,5 @@
 """Losses and gradients that are no finite numbers stop a training, without a wait at each step."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import chain
 

@@ -1,7 +1,5 @@
 """The one forward path of Sec. 3.2: crop, network, masks M_p and M_b, feature F, pasted back."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace

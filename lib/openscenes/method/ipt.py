@@ -1,7 +1,5 @@
 """IPT, the interactive-prototype module (Sec. 3.2): Eq. 1-3 by prototypes, Eq. 4-6 by voting."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """The objective, Eq. 11: losses of labelled batches and of batches of pairs, one per object."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

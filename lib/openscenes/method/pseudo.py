@@ -1,7 +1,5 @@
 """Pseudo masks of a new scene, made offline (Sec. 3.2), and their predicted classes (Sec. 3.3)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path

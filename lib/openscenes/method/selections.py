@@ -3,8 +3,6 @@
 Every mask is (B, 1, H, W) bool on one device.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -3,8 +3,6 @@
 A run that was interrupted anywhere ends with the same numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,15 +17,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from openscenes.data import crops
-from openscenes.data.loading import (
-    Clicks,
-    CropSet,
-    Group,
-    Item,
-    Loader,
-    order,
-    plan_of_epoch,
-)
+from openscenes.data.loading import Clicks, CropSet, Group, Item, Loader, order, plan_of_epoch
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError
 from openscenes.method.finite import Watch
@@ -251,7 +241,6 @@ def _rest(optimiser: torch.optim.Optimizer) -> None:
 
 
 def _share(parts: Sequence[Sequence[Item]], fabric: Fabric) -> list[Sequence[Item]]:
-    """This device's items of each part."""
     return [part[fabric.global_rank :: fabric.world_size] for part in parts]
 
 
@@ -280,9 +269,8 @@ def _gradients(
             fabric.backward(per_object.sum() * scale)
         found.append({name: loss.detach() for name, loss in losses.items()})
         sums.append(per_object.detach())
-    return {name: torch.cat([losses[name] for losses in found]) for name in found[0]}, torch.cat(
-        sums
-    )
+    whole = {name: torch.cat([losses[name] for losses in found]) for name in found[0]}
+    return whole, torch.cat(sums)
 
 
 def _means(losses: Mapping[str, Tensor], share: float, fabric: Fabric) -> dict[str, Tensor]:

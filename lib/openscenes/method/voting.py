@@ -1,7 +1,5 @@
 """Confidence maps to a mask: thresholds (Eq. 4), votes (Eq. 5-6), weighted sums (Table 3)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

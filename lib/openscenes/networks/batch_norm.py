@@ -4,8 +4,6 @@ Ours: the paper trains on one GPU. torch's SyncBatchNorm refuses tensors on a CP
 only a GPU can run is tested here, so that this one serves both.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

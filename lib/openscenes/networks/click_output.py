@@ -1,7 +1,5 @@
 """The output of every click network of Table 1."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from torch import Tensor

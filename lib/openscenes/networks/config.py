@@ -1,7 +1,5 @@
 """What fixes a network's shape."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

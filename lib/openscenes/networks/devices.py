@@ -7,14 +7,13 @@ may differ even then between kinds of GPU, versions of CUDA, and numbers of devi
 training, whose gradients are added in another order.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from multiprocessing import parent_process
@@ -27,7 +26,7 @@ import torch.distributed as dist
 from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.strategies import DDPStrategy
 
-from openscenes.errors import InputError
+from openscenes.errors import InputError, TrainingError
 from openscenes.files import one_line
 
 _DEVICE = re.compile(r"auto|cpu|cuda(?::([0-9]{1,2}))?")
@@ -57,6 +56,7 @@ def make_fabric(
         accelerator=kind,
         devices=1 if kind == "cpu" else [number],
         precision=_in_fabric(precision, kind),
+        plugins=[LightningEnvironment()],  # a job of Slurm or LSF starts no process of ours
     )
 
 
@@ -79,10 +79,9 @@ def make_shared_fabric(
         meeting: a file that is not there yet, where the processes find each other.
     """
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
-    warnings.filterwarnings(
-        "ignore", "Grad strides do not match bucket view strides"
-    )  # only slower
-    os.environ["LOCAL_RANK"] = str(rank)  # tells Fabric that the processes are there
+    warnings.filterwarnings("ignore", "Grad strides do not match")  # only slower
+    # Fabric then takes the processes as there, and on this machine alone.
+    os.environ.update({"LOCAL_RANK": str(rank), "NODE_RANK": "0"})
     if (loopback := {"linux": "lo", "darwin": "lo0"}.get(sys.platform)) is not None:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback)
         os.environ.setdefault("NCCL_SOCKET_IFNAME", loopback)
@@ -102,6 +101,28 @@ def make_shared_fabric(
     return fabric
 
 
+@contextmanager
+def memory_told(what: str) -> Iterator[None]:
+    """Say in one sentence where a device has too little memory.
+
+    Args:
+        what: is done in the block.
+    Raises:
+        TrainingError: in place of torch's own error.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        on_gpu = isinstance(error, torch.OutOfMemoryError)
+        if not on_gpu and "DefaultCPUAllocator" not in str(error):
+            raise
+        raise TrainingError(
+            f"the memory of {'the GPU' if on_gpu else 'this machine'} does not suffice for {what}; "
+            "hold fewer crops at once with MICRO_BATCH=, share each model among GPUs with "
+            "DEVICES_PER_MODEL=, or train fewer models at once with WORKERS="
+        ) from None
+
+
 def first_before_others(fabric: fabric_module.Fabric, work: Callable[[], T]) -> T:
     """What ``work`` gives in each process; the first is done with it before the others begin.
 
@@ -116,10 +137,7 @@ def first_before_others(fabric: fabric_module.Fabric, work: Callable[[], T]) -> 
 
 
 def resolved(device: str) -> tuple[Literal["cpu", "cuda"], int]:
-    """The kind of a device and its number.
-
-    Args and Raises: as ``make_fabric``.
-    """
+    """The kind of a device and its number."""
     found = _DEVICE.fullmatch(device) if isinstance(device, str) else None
     if found is None:
         many = "; to share a training among several, give --devices-per-model N"

@@ -8,8 +8,6 @@ On a GPU the backward pass of torch's own enlargement adds up in any order. Unde
 to the last bit, and differ from torch's own in the last digits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -51,11 +49,7 @@ def resize(maps: Tensor, size: Size, *, align_corners: bool = True) -> Tensor:
 def interpolation(
     size: int, cells: int, dtype: torch.dtype, device: torch.device, align_corners: bool = True
 ) -> Tensor:
-    """(size, cells) weights of linear interpolation; row i makes position i.
-
-    Args:
-        align_corners: as for ``resize``.
-    """
+    """(size, cells) weights of linear interpolation; row i makes position i."""
     with torch.inference_mode(False):
         steps = torch.arange(size, dtype=torch.float64)
         if align_corners:

@@ -1,7 +1,5 @@
 """Frozen parameters and BatchNorm statistics."""
 
-from __future__ import annotations
-
 from torch import nn
 
 from openscenes.errors import InputError, TrainingError
@@ -57,9 +55,6 @@ def require_gradients(network: nn.Module) -> None:
 
     Processes that share a training would wait for that gradient, and exchange none that lies in
     memory beside it.
-
-    Raises:
-        TrainingError: naming the first such parameter.
     """
     trained = ((n, p) for n, p in network.named_parameters() if p.requires_grad)
     missing = next((name for name, parameter in trained if parameter.grad is None), None)

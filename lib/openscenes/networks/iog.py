@@ -1,7 +1,5 @@
 """Inside-Outside Guidance: the interactive network that the framework evolves (Sec. 3.1)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, cast

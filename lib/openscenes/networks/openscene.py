@@ -188,11 +188,7 @@ class OpenSceneNet(nn.Module):
 
 
 def check_inputs(inputs: Tensor, channels: int, meaning: str, *, alone_fails: bool = False) -> None:
-    """Refuse what is not (B, ``channels``, S, S), and a single crop where ``alone_fails``.
-
-    Raises:
-        InputError: saying what the channels mean.
-    """
+    """Refuse what is not (B, ``channels``, S, S), and a single crop where ``alone_fails``."""
     if inputs.dim() != 4 or inputs.shape[1] != channels:
         raise InputError(
             f"The input has shape {tuple(inputs.shape)}; give (B, {channels}, S, S): {meaning}."

@@ -3,8 +3,6 @@
 Nothing is unpickled: what a .pth file holds besides tensors and plain values is refused.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import pickle
@@ -92,11 +90,7 @@ def read_state(path: Path) -> State:
 
 
 def check_tensors(state: State, path: Path) -> None:
-    """Refuse tensors that no network has: sparse, complex, quantised or not finite.
-
-    Raises:
-        WeightsError: naming the first one.
-    """
+    """Refuse tensors that no network has: sparse, complex, quantised or not finite."""
     for name, tensor in state.items():
         wrong = _wrong(tensor)
         if wrong:
@@ -173,7 +167,6 @@ def _damaged(path: Path, error: Exception) -> WeightsError:
 
 
 def _parts(whole: NDArray[np.uint8]) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-    """Header and tensors' bytes of a safetensors file."""
     end = _LENGTH_BYTES + int.from_bytes(whole[:_LENGTH_BYTES].tobytes(), "little")
     return json.loads(whole[_LENGTH_BYTES:end].tobytes()), whole[end:]
 

@@ -3,8 +3,6 @@
 Every load is strict: a missing, unknown or misshapen tensor is an error that names it.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
-from openscenes.downloads import MIRROR, alone, fetch_part, mirrored
+from openscenes.downloads import MIRROR, fetch_part, mirrored
 from openscenes.errors import DataError, WeightsError
 from openscenes.files import one_line, reason
+from openscenes.kept import alone
 from openscenes.networks.backbones import INPUT_CHANNELS
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.tensor_files import (
@@ -68,8 +67,6 @@ def imagenet_state(kind: str, source: Path | None = None) -> State:
     Args:
         kind: its name there, such as "vgg16".
         source: a local .safetensors or .pth file; without one, torchvision fetches its own.
-    Raises:
-        WeightsError: if the weights cannot be had.
     """
     state = read_state(fetched_imagenet(kind) if source is None else Path(source))
     odd = [name for name in state if state[name].dtype not in FLOATS and COUNTER not in name]
@@ -105,15 +102,11 @@ def published_imagenet(kind: str) -> tuple[str, Path, int]:
 
 
 def fetched_imagenet(kind: str) -> Path:
-    """torchvision's file of weights, fetched once and compared with the digest in its name.
-
-    Raises:
-        WeightsError: if it cannot be had, or is not the one of that name.
-    """
+    """torchvision's file of weights, fetched once and compared with the digest in its name."""
     url, path, _ = published_imagenet(kind)
     try:
         if not path.exists():
-            with alone(path):
+            with alone(path.with_name(f".{path.name}.lock"), path.name):
                 _fetch(mirrored(url), path)
         whole = _is_whole(path, path.name)
     except (OSError, DataError) as error:
@@ -152,7 +145,6 @@ def copy_tensors(state: State, targets: Mapping[str, Tensor], kind: str) -> None
     Args:
         state: tensors by torchvision's names.
         targets: the network's own tensors by the same names.
-        kind: what the weights are, for messages.
     Raises:
         WeightsError: naming the first tensor which is missing or of another size; nothing is
             written then.
@@ -218,11 +210,7 @@ def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
 
 
 def load_published(module: nn.Module, path: Path) -> None:
-    """Read a published state dict (.safetensors or .pth), IOG's into ``network.iog``.
-
-    Raises:
-        WeightsError: if the file is missing, damaged, or not exactly the module's.
-    """
+    """Read a published state dict (.safetensors or .pth), IOG's into ``network.iog``."""
     load_strictly(module, published_state(module, path), one_line(f"{path}"))
 
 
@@ -260,8 +248,6 @@ def load_strictly(module: nn.Module, state: State, source: str) -> None:
 
     Args:
         source: what the tensors are, for the message.
-    Raises:
-        WeightsError: naming what is missing, unknown, misshapen or of another type.
     """
     if wrong := misfit(module, state):
         raise WeightsError(

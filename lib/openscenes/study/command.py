@@ -1,8 +1,5 @@
 """``make models`` and ``make table-N``: train in the open, then run the notebook that shows it."""
 
-from __future__ import annotations
-
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,10 +7,12 @@ from pathlib import Path
 from openscenes.errors import DataError
 from openscenes.networks.devices import make_fabric
 from openscenes.paths import PROJECT, cache_dir, require_writable
+from openscenes.progress import say
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.graph.page import Page, from_notebooks, spelled_for_notebooks
 from openscenes.study.graph.prepare import FAILED, done, done_elsewhere, to_train
 from openscenes.study.graph.wanted import Place, Wanted
+from openscenes.study.graph.workers import gpu_of
 from openscenes.study.options import profile_named
 from openscenes.study.pages import notebooks
 from openscenes.study.pages.tables import reports_folder
@@ -41,9 +40,7 @@ def make_lessons(
     A lesson trains nothing that a table of the same profile has trained.
 
     Args:
-        profile: name of a profile.
         data: folder of the four data sets, None for the synthetic scenes.
-        device: as for ``devices.make_fabric``.
         reports: where pages go; None is the profile's own folder, or the cache where the
             images are other people's, which no report may hold.
     """
@@ -53,7 +50,7 @@ def make_lessons(
         raise DataError(
             f"the lessons need {', '.join(absent)} in {given}; give a whole data folder"
         )
-    make_fabric(device)
+    gpu = gpu_of(device, make_fabric(device).device)
     folder = (reports or _own_folder(chosen)) / "notebooks"
     require_writable(folder, _OTHER_REPORTS)
     parameters = {
@@ -63,11 +60,11 @@ def make_lessons(
     }
     for source in lesson_notebooks():
         began, page = time.monotonic(), folder / source.name
-        name = finished.Request(source.stem, profile, data, 1, device, reports).name()
+        name = finished.request_name(source.stem, profile, data, 1, device, reports)
         if finished.pages(name) is not None:
             yield f"{source.stem}: finished before, see {page}"
             continue
-        notebooks.execute(source, page, parameters)
+        notebooks.execute(source, page, parameters, gpu=gpu)
         finished.remember(name, [page])
         yield f"{source.stem}: {time.monotonic() - began:.0f} s, see {page}"
 
@@ -81,12 +78,9 @@ def _own_folder(profile: Profile) -> Path:
 
 
 def make_models(*, profile: str, seeds: int, place: Place) -> int:
-    """Train and score all that the tables ask, so that no process waits for another's table.
-
-    Args, Returns and Raises: as ``make_tables``.
-    """
+    """Train and score all that the tables ask, so that no process waits for another's table."""
     chosen = profile_named(profile, seeds)
-    name = finished.Request(finished.MODELS, profile, place.data, seeds, place.device, None).name()
+    name = finished.request_name(finished.MODELS, profile, place.data, seeds, place.device, None)
     asked = [EXPERIMENTS[key].evaluations(chosen, seeds) for key in finished.keys_of(profile)]
     list(_done(profile, seeds, Wanted(tuple(e for part in asked for e in part)), place))
     finished.remember(name, [])
@@ -100,12 +94,7 @@ def make_tables(
 
     Args:
         keys: of the experiments, such as "4" (see ``registry``).
-        profile: its spelling.
-        seeds: how many trainings of each model.
-        place: where all of it runs.
         reports: where tables and executed notebooks go.
-    Returns:
-        Exit code 0.
     Raises:
         OpenScenesError: of the first task that failed, after all others were done.
     """
@@ -115,7 +104,7 @@ def make_tables(
         require_writable(folder / kind, _OTHER_REPORTS)
     data = None if place.data is None else place.data.absolute()
     for key in keys:
-        name = finished.Request(key, profile, place.data, seeds, place.device, reports).name()
+        name = finished.request_name(key, profile, place.data, seeds, place.device, reports)
         shown = experiment(key).evaluations(chosen, seeds)
         page = Page(key, seeds, place.device, data, reports and reports.absolute(), name)
         pages[page] = tuple(shown)
@@ -136,19 +125,11 @@ def _done(profile: str, seeds: int, wanted: Wanted, place: Place) -> Iterator[Pa
     else:
         study = open_study(profile_named(profile, seeds), place.data, place.device)
         planned = wanted(study)
-        _tell(to_train(planned))
+        say(to_train(planned))
         lines = done(study, planned, place)
     for task, text in lines:
         if isinstance(task, Page) and not text.startswith(FAILED):
-            _say(text)
+            print(text, flush=True)
             yield task
         else:
-            _tell(text)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stdout, flush=True)
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+            say(text)

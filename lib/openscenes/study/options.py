@@ -3,8 +3,6 @@
 One text says all, so that notebooks and distant processes work on the same profile.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -95,6 +93,12 @@ def _micro_batch(profile: Profile, text: str) -> tuple[Profile, str]:
 
 def _devices_per_model(profile: Profile, text: str) -> tuple[Profile, str]:
     n = _whole("devices_per_model", text, 1, MOST_DEVICES)
+    trained = (profile.initial, profile.cityscapes.train, profile.coco.train)
+    if n > (least := min(train.batch_size for train in trained)):
+        raise InputError(
+            f"devices_per_model is {n}, but the smallest batch of profile {profile.kind} has "
+            f"{least} crops, and each device needs one; give at most {least}"
+        )
     return replace(profile, devices_per_model=n), f"{n}-devices"
 
 
@@ -125,7 +129,6 @@ OPTIONS: dict[str, Callable[[Profile, str], tuple[Profile, str]]] = {
 
 
 def _trained(profile: Profile, **changes: Any) -> Profile:
-    """All trainings of a profile, changed alike."""
     cityscapes, coco = profile.cityscapes, profile.coco
     stages = ("initial", "cityscapes.train", "coco.train")
     reasons = {f"{stage}.{name}": _WHY for stage in stages for name in changes}

@@ -4,8 +4,6 @@ The defaults of all configurations are the paper's (Sec. 4.1). A profile that de
 must give the reason: an unexplained difference is an error, not a habit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
@@ -23,6 +21,7 @@ from openscenes.settings import setting
 from openscenes.synthetic import SceneSizes
 
 LIMIT = 20  # clicks after which a user gives up
+THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 Scene = Literal["cityscapes", "coco"]
 InitialSet = Literal["voc", "voc+sbd"]
@@ -51,6 +50,7 @@ class Profile:
         initial_sets: what initial models learn; Table 4 is made for each.
         n_clicks: that a simulated user gives each object of Table 1; what has not reached its
             target by then counts 20.
+        thresholds: of Table 1's masks, of which the source chooses the best; 0.5 is one.
         cpu_threads: of each training on a CPU, so that several run side by side; 0 takes all.
         store_gib: disk for decoded images, at most, of a whole machine; the paper's take 55 GiB.
         workers, devices_per_model: processes that decode and GPUs that share, of one training.
@@ -78,13 +78,19 @@ class Profile:
     initial_sets: tuple[InitialSet, ...] = ("voc", "voc+sbd")
     imagenet: bool = True
     n_clicks: int = LIMIT
+    thresholds: tuple[float, ...] = THRESHOLDS
     store_gib: float = 2.0
     cpu_threads: int = 1
     workers: int = 0
     devices_per_model: int = 1
     initial_weights: str = ""
     dextr_weights: str = ""
-    head_epochs: int = setting(5, "Ours: a twentieth of the initial epochs; not measured")
+    head_epochs: int = setting(
+        2,
+        "Ours: on frozen features of a demo model halfway through its training, 2 epochs (108 "
+        "steps) reach predictor IoU 62.8 and class accuracy 78.3 % on source objects held out, 1 "
+        "epoch 58.9 and 76.4 %, 5 epochs 63.5 and 83.9 %; its own heads had 58.4 and 78.3 %",
+    )
     base: str = ""
     spelling: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)

@@ -1,7 +1,5 @@
 """The places: street, meadow, water, sky, room, table, and a road seen from a car."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal
 

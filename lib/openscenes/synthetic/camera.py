@@ -1,7 +1,5 @@
 """The camera: what lens, sensor and developing do to a finished scene."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

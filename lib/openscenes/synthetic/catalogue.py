@@ -1,7 +1,5 @@
 """Which objects exist: drawing, proportions, true size, habitat, and official class names."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Writes images in the official layout of COCO 2017 instances."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Colours of coats, skins, tyres and glass, and the materials made of them."""
 
-from __future__ import annotations
-
 import colorsys
 
 import numpy as np

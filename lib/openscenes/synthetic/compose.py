@@ -1,7 +1,5 @@
 """Who stands where: one image from a place, a choice of objects and a look."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -99,9 +97,6 @@ def everyday(
 
     Args:
         templates: what may appear.
-        look: weather and camera.
-        textures: noise tiles.
-        rng: source of chance.
         crowd: expected number of objects beyond the first.
         gathering: chance of a far group of people that is one crowd region.
         shape: (H, W) of the image.

@@ -1,7 +1,5 @@
 """What rolls on two wheels with an engine, flies or floats."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from openscenes.synthetic.colours import (

@@ -1,7 +1,5 @@
 """Unlabelled things in front of objects: poles, railings, grass, branches."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from openscenes.synthetic.colours import CHROME, lacquer, tint, vary

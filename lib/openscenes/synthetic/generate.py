@@ -1,7 +1,5 @@
 """Generates the four synthetic data sets in the official layouts: same seed, same bytes."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What every background is built from: skies, noisy ground, trees, house fronts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

@@ -1,7 +1,5 @@
 """People and animals from parametric bodies; one four-legged body makes many animals."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from openscenes.synthetic.colours import DARK, SKINS, lacquer, pick, tint

@@ -1,7 +1,5 @@
 """Writes images in the official layouts of PASCAL VOC 2012 segmentation and of SBD."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from pathlib import Path

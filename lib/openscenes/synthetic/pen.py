@@ -1,7 +1,5 @@
 """A pen that draws one object from shaded, textured parts, supersampled, with its silhouette."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -86,9 +84,6 @@ class Pen:
     Args:
         height_px: height of the object in image pixels.
         aspect: width over height.
-        lighting: light of the image.
-        textures: noise tiles.
-        rng: source of texture cuts.
         flip: mirror left and right.
         tilt: turn in radians around the middle of the base.
     """

@@ -1,7 +1,5 @@
 """Objects on a background, far ones first: colours, shadows, haze, and who hides whom."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Writes images in the official layout of Cityscapes fine annotations."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2

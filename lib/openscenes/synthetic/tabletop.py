@@ -1,7 +1,5 @@
 """Small things never seen in the source: fruit, pastry, tools, toys, rackets."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from openscenes.synthetic.colours import CHROME, DARK, WOODS, lacquer, pick, tint, vary

@@ -1,7 +1,5 @@
 """Procedural texture: multi-octave noise and the patterns that parts of objects carry."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import cv2
@@ -26,7 +24,6 @@ def octaves(rng: Rng, stretch: tuple[int, int], decay: float) -> Field:
     """A (512, 512) noise field of about [-1, 1]; octave k weighs ``decay ** k``.
 
     Args:
-        rng: source of the noise.
         stretch: how many times coarser than square the grain is along (row, col).
         decay: below 1 the coarse octaves dominate (clouds), above 1 the fine (grain).
     """
@@ -71,11 +68,9 @@ class Textures:
         """How much of the second colour shows, (H, W) in [0, 1].
 
         Args:
-            kind: which pattern.
             grid: row and column coordinates, broadcastable to (H, W), in the unit of ``period``.
             period: repeat length.
             angle: direction in radians.
-            rng: source of where noise is cut.
         """
         rows, cols = grid
         along = (cols * np.cos(angle) + rows * np.sin(angle)) * (2 * np.pi / period)

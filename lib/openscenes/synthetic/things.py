@@ -1,7 +1,5 @@
 """Things in rooms, on tables and in parks, with the holes and thin parts that they really have."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from openscenes.synthetic.colours import CHROME, DARK, WOODS, lacquer, pick, tint

@@ -1,7 +1,5 @@
 """The second scene: traffic and people seen from a car, far and near, parked rows, poles."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from openscenes.synthetic.camera import capture

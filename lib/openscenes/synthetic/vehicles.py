@@ -1,7 +1,5 @@
 """Vehicles from parametric parts: cars, buses, trucks, trains, two-wheelers, planes, boats."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from openscenes.synthetic.colours import CHROME, DARK, GLASS, LAMP, TAIL_LAMP, TYRE, lacquer, tint

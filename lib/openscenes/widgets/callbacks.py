@@ -5,8 +5,6 @@ default. Here one lock stands around all callbacks of a widget, what the user ca
 one sentence, and anything else becomes an error in the page, which also fails the notebook's run.
 """
 
-from __future__ import annotations
-
 import threading
 import traceback
 from collections.abc import Callable

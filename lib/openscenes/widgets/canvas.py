@@ -4,8 +4,6 @@ Python owns what is shown. The browser paints its guess of a gesture at once and
 gesture made while the kernel is busy waits and is not lost.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -112,11 +110,7 @@ class Canvas(anywidget.AnyWidget):
 def canvas(
     image: NDArray[np.uint8], *, label: str, width_px: int = 512, mode: Mode = "none"
 ) -> Canvas:
-    """A canvas that shows an (H, W, 3) uint8 RGB image; ``label`` is its text alternative.
-
-    Raises:
-        InputError: for an image of another shape or type.
-    """
+    """A canvas that shows an (H, W, 3) uint8 RGB image; ``label`` is its text alternative."""
     made = Canvas(mode=mode)
     made.show(image, label=label, width_px=width_px)
     return made

@@ -1,7 +1,5 @@
 """Sliders, menus and buttons of an explorer, made from what the fields of its state declare."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field, fields

@@ -1,7 +1,5 @@
 """Undo and redo over anything that can be kept."""
 
-from __future__ import annotations
-
 from typing import Generic, TypeVar
 
 T = TypeVar("T")

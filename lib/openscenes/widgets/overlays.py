@@ -1,7 +1,5 @@
 """Layers over an image, (H, W, 4) uint8 RGBA with straight alpha, encoded for a browser."""
 
-from __future__ import annotations
-
 import io
 from functools import cache
 
@@ -126,7 +124,6 @@ def rgb(colour: str) -> tuple[int, int, int]:
 
 @cache
 def _cividis(opacity: int) -> Layer:
-    """Its table, (256, 4)."""
     table = matplotlib.colormaps["cividis"](np.arange(256), bytes=True)
     table[:, 3] = opacity
     return np.ascontiguousarray(table, np.uint8)

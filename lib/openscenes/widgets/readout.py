@@ -1,7 +1,5 @@
 """What stands beside an image: a table of numbers with the time they took, a caption."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from openscenes.study.pages.foreign_text import in_html

@@ -23,7 +23,7 @@ from openscenes.seeding import torch_generator
 from openscenes.study.options import profile_named
 from openscenes.study.profiles import Profile, with_literal_clicks
 from openscenes.study.runs.data import open_study, source
-from openscenes.study.runs.models import imagenet_file, run_context
+from openscenes.study.runs.models import local_imagenet, run_context
 
 HUMAN_JITTER = ClickConfig().box_jitter
 
@@ -43,7 +43,7 @@ def trained(profile: Profile, seed: int, data: Path | None) -> pd.DataFrame:
     study = open_study(profile, data)
     network = OpenSceneNet(profile.network, generator=torch_generator("network", seed))
     if profile.imagenet:
-        load_imagenet(network, imagenet_file(study, profile.network.backbone))
+        load_imagenet(network, local_imagenet(study.root, profile.network.backbone))
     initialise(
         network, source(study, profile.initial_sets[0]).examples, profile.initial,
         profile.augmentation, run_context(study, seed),

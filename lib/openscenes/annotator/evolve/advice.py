@@ -1,7 +1,5 @@
 """From two versions' measures to a sentence of advice that names its reasons."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -95,7 +93,6 @@ def advised(measures: Mapping[str, Measure], variant: str = "") -> tuple[Verdict
 
     Args:
         measures: one per key of ``TITLES``.
-        variant: how the new version was evolved.
     """
     verdict, reasons = _on_own(measures, TRAINED_ON.get(variant, ()))
     source = measures[SOURCE_IOU]

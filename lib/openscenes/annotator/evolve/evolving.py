@@ -1,7 +1,5 @@
 """One step of the paper's evolution on a person's own clicks, beside the version in use."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,13 +18,7 @@ from openscenes.annotator.evolve.scene import (
 )
 from openscenes.annotator.store.lines import writing
 from openscenes.annotator.store.snapshot import Snapshot
-from openscenes.annotator.store.versions import (
-    ABOUT,
-    WEIGHTS,
-    Version,
-    Versions,
-    about_initial,
-)
+from openscenes.annotator.store.versions import ABOUT, WEIGHTS, Version, Versions, about_initial
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data import clicks
 from openscenes.data.examples import Example
@@ -100,7 +92,6 @@ def evolve_on(
     objects finds the candidate, and after a kill it goes on where it was.
 
     Args:
-        workspace: whose versions and images are meant.
         study: on whose labelled source the model began.
         accepted: objects of a log; their masks are not looked at.
         variant: a key of ``recipes.VARIANTS``.
@@ -219,7 +210,6 @@ class _Task:
 
 
 def _clicks_of(version: Version) -> tuple[ClickedObject, ...]:
-    """What a version learned on top of its parent; an initial model has no such file."""
     path = version.folder / CLICKS
     return clicks.load(path) if path.exists() else ()
 

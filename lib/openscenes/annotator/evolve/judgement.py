@@ -86,12 +86,10 @@ class Judgement:
     """What is known of a candidate beside the version in use.
 
     Attributes:
-        old, new: names of the versions.
         objects: a row per held-out object: object, class_name, corrected, then for each measure
             "<measure> old" and "<measure> new" in 0-1, and change: that of the IoU with the
             accepted mask where it was corrected, of the label-free measures' mean elsewhere.
         measures: by name, a key of ``TITLES``.
-        verdict: in a word.
         advice: in a sentence that gives the reasons.
     """
 

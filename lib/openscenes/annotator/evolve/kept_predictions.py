@@ -4,8 +4,6 @@ Predictions are kept in the workspace by version and object: a second judgement,
 objects were accepted, runs the network only for what it has not predicted yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """A person's accepted objects as a scene to evolve on, without masks, and those to judge with."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace

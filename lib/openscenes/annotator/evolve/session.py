@@ -4,8 +4,6 @@ The backbone runs once for an object; a correction runs the network's small corr
 ``study.scores.click_systems``, for one object at a time).
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -96,7 +94,6 @@ class Session:
         each clicked pixel has the user's label.
 
         Args:
-            path: the image.
             box: (row0, col0, row1, col1), half-open in its pixels.
             point: (row, col) inside the box.
             further: clicks after the first prediction, in their order.

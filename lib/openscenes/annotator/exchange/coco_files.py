@@ -4,8 +4,6 @@ Ids may be text, numbers or missing, sizes may be missing: one object that says 
 other. What is no COCO instances file is named for what it seems to be.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -45,11 +43,7 @@ _ENTRY_KEYS = {
 
 
 def read_coco(path: Path, tally: Tally) -> list[ImportedObject]:
-    """The objects of a COCO instances file; what is left out or is without class is counted.
-
-    Raises:
-        DataError: if the file cannot be read, or is no COCO instances file.
-    """
+    """The objects of a COCO instances file; what is left out or is without class is counted."""
     content = _content(path)
     images, classes = _images(content["images"]), _classes(content.get("categories"))
     found = []
@@ -127,7 +121,6 @@ def _images(entries: object) -> Rows:
 
 
 def _classes(entries: object) -> Rows:
-    """Class name, or None, by id."""
     there = _objects(entries)
     return Rows([one.get("id") for one in there], [_class_name(one.get("name")) for one in there])
 

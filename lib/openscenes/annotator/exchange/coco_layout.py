@@ -5,8 +5,6 @@
 image's path in the user's folder, since ``file_name`` is flat.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Sequence
@@ -116,7 +114,6 @@ def _annotation(number: int, image_id: int, category: int, one: Snapshot) -> dic
 
 
 def _with_outlines(content: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The same content with polygons, and in how many of them a hole is filled."""
     outlined, n_filled = [], 0
     for annotation in content["annotations"]:
         mask = decode(annotation["segmentation"])

@@ -1,7 +1,5 @@
 """Accepted objects as files that others read: COCO, the layout of PASCAL VOC, or plain PNGs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

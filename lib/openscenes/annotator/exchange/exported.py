@@ -1,7 +1,5 @@
 """What an export takes: accepted objects whose image is there, under names of their own."""
 
-from __future__ import annotations
-
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -36,7 +34,6 @@ class ExportedImage:
 
     Attributes:
         name: unique in the export, without suffix, blanks and folders.
-        path: where the image lies.
         facts: its size is that of the upright image, on which the masks lie.
         objects: its accepted objects in the order of acceptance; none has an empty mask.
     """

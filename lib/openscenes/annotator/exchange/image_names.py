@@ -1,7 +1,5 @@
 """Which image of a workspace a file name of another tool means, however it is written."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import defaultdict
@@ -47,8 +45,6 @@ class ImageNames:
         Args:
             path: relative to the folder of images, or "".
             name: a file name of any tool, used where no image has this path.
-        Raises:
-            LeftOut: if no image, or more than one, can be meant.
         """
         for exact in (path, name):
             if exact in self._paths:

@@ -1,7 +1,5 @@
 """What an import finds: objects not yet assigned to an image, and why others are left out."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ follows from its image and mask, and the box and point that the simulated user g
 import adds nothing.
 """
 
-from __future__ import annotations
-
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -90,7 +88,6 @@ def import_objects(
 
 
 def _read(path: Path, tally: Tally) -> tuple[list[ImportedObject], str]:
-    """The objects of a source, and its kind."""
     name = one_line(str(path))
     if not os.path.lexists(path):
         raise InputError(f"There is no {name}; give an export's folder or a COCO annotation file.")

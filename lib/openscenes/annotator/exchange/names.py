@@ -1,7 +1,5 @@
 """File names that every system takes, one for each image or mask of an export."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter

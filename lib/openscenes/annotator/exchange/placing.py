@@ -1,7 +1,5 @@
 """On which image of a workspace an imported object lies, and its mask on that image, upright."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property

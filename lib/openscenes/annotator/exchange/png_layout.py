@@ -1,7 +1,5 @@
 """One black and white PNG for each object."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -4,8 +4,6 @@
 masks are palette PNGs, a pixel belongs to one object at most.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from itertools import chain, count
 from pathlib import Path
@@ -73,11 +71,7 @@ def write_voc(images: Sequence[ExportedImage], folder: Path) -> tuple[Described,
 
 
 def read_voc(folder: Path, described: Described) -> tuple[list[ImportedObject], int]:
-    """The objects of an export of ours, and how many lie wholly under others.
-
-    Raises:
-        DataError: if an entry or a mask file is missing, damaged, or leads out of the folder.
-    """
+    """The objects of an export of ours, and how many lie wholly under others."""
     found = []
     for entry in described:
         label = whole_number(entry.get("label"), 1, VOID - 1)
@@ -108,9 +102,6 @@ def class_numbers(names: Sequence[str]) -> dict[str, int]:
     """A number for each class: VOC's own for its classes, for others the free ones from 1 on.
 
     Readers know the numbers 1 to 20 only, so these are used up first.
-
-    Raises:
-        InputError: if there are more classes than a palette has colours.
     """
     own = {name: number for number, name in enumerate(VOC_CLASSES, start=1)}
     wanted = set(names)

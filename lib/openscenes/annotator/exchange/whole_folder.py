@@ -1,7 +1,5 @@
 """A folder that is put in place whole, over an older one of its kind or over nothing."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -18,11 +16,7 @@ FORMAT = 1
 
 
 def user_path(text: Path | str) -> Path:
-    """The absolute path that a user means, "~" at its start included.
-
-    Raises:
-        InputError: if it is empty or no path.
-    """
+    """The absolute path that a user means, "~" at its start included."""
     name = str(text)
     if not name.strip() or "\0" in name:
         raise InputError(f"{one_line(name)!r} is no path; give the path of a file or folder.")

@@ -3,8 +3,6 @@
 Progress is read from the bars that the method draws on standard error; the rest passes through.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 import threading

@@ -1,7 +1,5 @@
 """What a workspace holds, as tables on a page: the log's objects, the exports, the judgement."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -4,8 +4,6 @@ An image lies on the desk; on it an object is chosen, or a box is drawn that sti
 inside point.  The model predicts what an action gives; it is kept in the log, then seen.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -231,7 +229,6 @@ class Desk:
         self._laid.masks[one.mask["counts"]] = self.displayed.mask_displayed(prediction.mask)
 
     def _wanted(self) -> Snapshot:
-        """The chosen object, in its newest state."""
         self.refresh()
         if self.object is None:
             raise InputError("No object is chosen; draw a box, or choose an object of the list.")

@@ -1,7 +1,5 @@
 """An image as the canvas shows it, and how its own pixels and the shown ones correspond."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

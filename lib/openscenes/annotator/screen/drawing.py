@@ -1,7 +1,5 @@
 """What the canvas shows of a desk: the masks of all objects, the marks of one, and words for it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

@@ -1,7 +1,5 @@
 """The panel *Evolve*: learn from the accepted objects, judge, then accept, refuse or roll back."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from ipywidgets import HTML, HBox, IntProgress, Layout, VBox

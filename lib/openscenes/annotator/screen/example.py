@@ -1,7 +1,5 @@
 """A place to try the annotator at: some of the study's own images, in a scratch workspace."""
 
-from __future__ import annotations
-
 import shutil
 from contextlib import suppress
 from pathlib import Path

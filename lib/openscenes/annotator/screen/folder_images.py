@@ -1,7 +1,5 @@
 """The images of a folder: one is read whole before it is shown, and what cannot be is left out."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A judgement as figures: what changed on average, and what changed for single objects."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Sequence
 from textwrap import fill, wrap
@@ -64,7 +62,6 @@ def judgement_figures(
 
 
 def _table(judgement: Judgement) -> str:
-    """One row per measure: objects, old, new, change with its interval, in points."""
     rows = []
     for m in judgement.measures.values():
         change = NOTHING
@@ -232,7 +229,6 @@ def window(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
 
 
 def _words(row: pd.Series) -> str:
-    """What changed for one object, in points."""
     given = row["class_name"]  # without one it is None, or NaN where others have one
     name = f"{in_figure(given)}: " if isinstance(given, str) and given else ""
     if row["corrected"]:

@@ -1,7 +1,5 @@
 """The annotator as figures: the whole loop as a drawing, and the desk as it stands."""
 
-from __future__ import annotations
-
 from copy import copy
 from typing import NamedTuple
 

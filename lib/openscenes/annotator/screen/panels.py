@@ -1,7 +1,5 @@
 """Lists and buttons beside the image: its objects with their classes, exports and imports."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The buttons beside the canvas: accept, undo, redo, delete, and from image to image."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from ipywidgets import HTML, Button, HBox, Layout

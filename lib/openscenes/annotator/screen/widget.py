@@ -1,7 +1,5 @@
 """The annotator: one call shows it, and after a restart of the kernel shows it again."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The frame that objects lie on: their image upright, or lying as its pixels are stored."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,11 +49,6 @@ def fitting(objects: Sequence[Snapshot], facts: ImageFacts) -> tuple[tuple[Snaps
 
     Earlier versions showed an image as its pixels are stored, whatever its EXIF orientation says:
     their objects have another size, or lie mirrored or upside down where the size is the same.
-
-    Args:
-        facts: of the image, with its orientation.
-    Returns:
-        The objects to draw or export, in their order, and a sentence; "" where all fit.
     """
     fits = tuple(
         one for one in objects

@@ -1,7 +1,5 @@
 """What was decided about versions: one line each, added and never changed."""
 
-from __future__ import annotations
-
 import getpass
 import json
 import os
@@ -32,22 +30,14 @@ class Decision:
 
 
 def append_line(path: Path, entry: Mapping[str, Any]) -> None:
-    """Add one JSON line and wait until it lies on the disk; what was cut short stays apart.
-
-    Raises:
-        InputError: if nothing can be written there.
-    """
+    """Add one JSON line and wait until it lies on the disk; what was cut short stays apart."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         append_whole(path, json.dumps(entry).encode() + b"\n", lambda tail: b"\n" * bool(tail))
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The entries of a file of JSON lines; what is no entry was cut short and is passed over.
-
-    Raises:
-        DataError: if no file can be read there.
-    """
+    """The entries of a file of JSON lines; what is no entry was cut short and is passed over."""
     for line in _lines(path):
         try:
             entry = json.loads(line)

@@ -1,7 +1,5 @@
 """The image files below a folder, what is left out there and why, and how a file is known again."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator
@@ -60,11 +58,7 @@ def image_files(root: Path, workspace: Path) -> ImageFiles:
 
 
 def digest_of(image: Path) -> str:
-    """First 16 hex digits of the SHA-256 of a file's bytes; cached until it changes.
-
-    Raises:
-        DataError: if it cannot be read.
-    """
+    """First 16 hex digits of the SHA-256 of a file's bytes; cached until it changes."""
     require_regular(image, "image")
     try:
         return _digest(image, *_state(image))
@@ -91,11 +85,7 @@ def pixel_digest(pixels: NDArray[np.uint8]) -> str:
 
 
 def pixel_digest_of(image: Path) -> str:
-    """The same of a file, which is decoded upright for it; cached until it changes.
-
-    Raises:
-        DataError: if it cannot be read.
-    """
+    """The same of a file, which is decoded upright for it; cached until it changes."""
     return _pixel_digest(image, *_state(image))
 
 
@@ -141,7 +131,6 @@ def _pixel_digest(image: Path, _n_bytes: int, _modified: int) -> str:
 
 
 def _verdicts(root: Path, workspace: Path) -> Iterator[tuple[Path, str]]:
-    """Each image with "", and what is left out with the reason."""
     plain, linked, entered = [root], list[Path](), set[tuple[int, int]]()
     while plain or linked:
         folder = plain.pop() if plain else linked.pop(0)

@@ -1,7 +1,5 @@
 """Lines added to the end of a file: all of them and on the disk, or none."""
 
-from __future__ import annotations
-
 import errno
 import os
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@ A line is one write under a lock between processes, on the disk before it is con
 crash leaves half-written is kept, marked and skipped.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator
@@ -119,7 +117,6 @@ class Log:
         return f"In {shown(self.path)}, {said}" if parts else ""
 
     def _new_lines(self) -> list[bytes | int]:
-        """Lines with their end; of those too long to be one, the length in bytes."""
         n_bytes = self._n_bytes()
         self._check_same(n_bytes)
         return list(whole_lines(self.path, self._read_to)) if n_bytes else []
@@ -141,7 +138,6 @@ class Log:
         return self.path.stat().st_size
 
     def _count(self, lines: list[bytes | int], read: list[Snapshot | None]) -> None:
-        """Note the numbers of the lines that are no snapshot."""
         pairs = zip(lines, read, strict=True)
         for number, (line, snapshot) in enumerate(pairs, start=self._n_lines + 1):
             if snapshot is not None:
@@ -163,7 +159,6 @@ def _line(snapshot: Snapshot) -> bytes:
 
 
 def _read(line: bytes | int) -> Snapshot | None:
-    """The snapshot of a line; None where it is none."""
     try:
         return None if isinstance(line, int) else from_json(json.loads(line))
     except (ValueError, RecursionError):  # no JSON, nested too deeply, or no snapshot

@@ -4,8 +4,6 @@ An image is known by its bytes, so that a renamed or doubled file keeps its obje
 write a new line that restores the former snapshot; nothing is ever erased.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -92,9 +90,6 @@ class Annotations:
         """Objects on other content of the same file and size, by the digest of that content.
 
         The file was replaced or edited; ``rebind`` puts them onto the image that is there now.
-
-        Args:
-            facts: as ``recognised`` gives them.
         """
         others: dict[str, tuple[Snapshot, ...]] = {}
         for one in self.objects():
@@ -106,9 +101,6 @@ class Annotations:
     def rebind(self, digest: str, facts: ImageFacts) -> tuple[Snapshot, ...]:
         """Put all objects of an image whose file is gone onto another one; lines are added.
 
-        Args:
-            digest: of the image that they were made on.
-            facts: of the image to take for it.
         Raises:
             InputError: if no object lies on that image, or the other has another size.
         """

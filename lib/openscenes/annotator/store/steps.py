@@ -1,7 +1,5 @@
 """What undo can take back of one window, and redo bring back."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The files of one version of a model, and what is wrong with them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,11 +41,7 @@ class Version:
 
     @property
     def initial_set(self) -> InitialSet:
-        """What the initial model of its lineage has learned.
-
-        Raises:
-            DataError: if ``about.json`` does not say it.
-        """
+        """What the initial model of its lineage has learned."""
         named = self.about.get("initial_set")
         for known in get_args(InitialSet):
             if named == known:

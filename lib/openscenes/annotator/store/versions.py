@@ -4,22 +4,13 @@ A version is a folder that is written once. Which one is in use follows from an 
 of what was decided, so that going back is one more line and no file is ever overwritten.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from openscenes.annotator.store.history import (
-    Decision,
-    What,
-    decide,
-    decisions,
-    in_use,
-    n_unread,
-)
+from openscenes.annotator.store.history import Decision, What, decide, decisions, in_use, n_unread
 from openscenes.annotator.store.image_files import kind_of
 from openscenes.annotator.store.lines import shown, writing
 from openscenes.annotator.store.version_files import (
@@ -98,7 +89,10 @@ class Versions:
 
     def is_whole(self, name: str) -> bool:
         """Whether a version's files are there and can be used."""
-        return not self._why_not(name)
+        try:
+            return bool(self.read(name))
+        except OpenScenesError:
+            return False
 
     def lineage(self, version: Version) -> list[Version]:
         """A version and all it evolved from, the oldest first; DataError if these go in a ring."""
@@ -123,7 +117,6 @@ class Versions:
         """Take over a study's initial model; the first one is in use from then on.
 
         Args:
-            study: whose model it is.
             model: trained; its weights are copied, so that the workspace stands alone, also over
                 a copy that is damaged.
             initial_set: what it has learned, which is the pool that evolution draws from.
@@ -181,8 +174,6 @@ class Versions:
 
         Args:
             leaving: the version that the caller sees in use; None does not check it.
-        Returns:
-            The version that is in use now.
         Raises:
             InputError: if there is none before, or another window has changed it meanwhile.
         """
@@ -211,20 +202,11 @@ class Versions:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keep other windows from deciding; InputError where nothing can be written."""
         with writing(self.folder), locked(self.folder):
             yield
 
     def _added(self) -> list[str]:
         return list(dict.fromkeys(d.version for d in self.history() if d.what == "added"))
-
-    def _why_not(self, name: str) -> str:
-        """Why a version cannot be used; "" where it can."""
-        try:
-            self.read(name)
-        except OpenScenesError as error:
-            return str(error)
-        return ""
 
     def _no_such(self, name: str, n_fitting: int) -> str:
         known = ", ".join(version.name for version in self.all()) or "none yet"

@@ -1,7 +1,5 @@
 """A folder of images and the workspace beside them: what is there, and what may be used."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -147,11 +145,7 @@ def workspace_of(log: Path | str) -> Workspace:
 
 
 def images_of(folder: Path | str, workspace: Path | str | None = None) -> tuple[Path, ...]:
-    """All images below a folder, sorted; none of hidden folders, workspaces and exports.
-
-    Raises:
-        InputError: if it is no folder, or holds no image.
-    """
+    """All images below a folder, sorted; none of hidden folders, workspaces and exports."""
     root = _absolute(folder)
     if kind_of(root) != "folder":
         name = shown(root)
@@ -207,7 +201,6 @@ def _named(workspace: Workspace, name: str) -> Path | None:
 
 
 def _known_by(digest: Callable[[Path], str], image: Path) -> str | None:
-    """A file's digest; None where it cannot be read."""
     try:
         return digest(image)
     except (DataError, OSError):

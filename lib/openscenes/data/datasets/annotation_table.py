@@ -1,7 +1,5 @@
 """What is known of the annotations of a COCO file, as compact arrays, and how one is drawn."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The table and the run-length codes lie in the cache; the codes are mapped into m
 many loader processes share one copy.
 """
 
-from __future__ import annotations
-
 import io
 import json
 from dataclasses import fields
@@ -30,11 +28,7 @@ _NAMES = ("image_names", "class_names")
 
 
 def read_annotations(path: Path) -> Annotations:
-    """The annotations of a COCO instances file, from the cache where it is up to date.
-
-    Raises:
-        DataError: if the file is missing or is no COCO instances file.
-    """
+    """The annotations of a COCO instances file, from the cache where it is up to date."""
     try:
         status = path.stat()
     except OSError:
@@ -47,10 +41,7 @@ def annotation_code(path: Path, annotation_id: int, image: Path) -> dict[str, An
     """The run-length code of one annotation's mask.
 
     Args:
-        annotation_id: as ``Table`` numbers them.
         image: the annotation's image, which is asked for its size where the file has none.
-    Raises:
-        DataError: if the file has no usable annotation of this id.
     """
     annotations = read_annotations(path)
     table = annotations.table

@@ -1,7 +1,5 @@
 """From what a reader finds to an ``Index``: order, counts of what was left out, digest."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import Counter

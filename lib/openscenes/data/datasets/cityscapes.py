@@ -5,8 +5,6 @@
 ``1000 * class + number`` and a group of inseparable objects the bare class.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -39,9 +37,6 @@ def cityscapes(root: Path, split: str, *, min_area: int = 1) -> Index:
         root: the folder that contains ``leftImg8bit`` and ``gtFine``.
         split: ``"train"`` or ``"val"``.
         min_area: smallest object kept, in pixels.
-    Raises:
-        DataError: if a folder is missing or no object is left.
-        InputError: if ``min_area`` is below 1, or another argument of the wrong kind.
     """
     root = asked(root, split, min_area)
     images = require_folder(root, f"leftImg8bit/{split}", NAME)
@@ -53,7 +48,6 @@ def cityscapes(root: Path, split: str, *, min_area: int = 1) -> Index:
 
 
 def _image_places(images: Path, masks: Path) -> list[str]:
-    """``<city>/<id>`` of everything that has an image or a mask."""
     places = {
         f"{path.parent.name}/{path.name.removesuffix(end)}"
         for folder, end in ((images, _IMAGE_END), (masks, _MASK_END))

@@ -3,8 +3,6 @@
 ``annotations/instances_<split>2017.json`` and ``<split>2017/*.jpg``.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -18,13 +16,7 @@ from openscenes.data.datasets.annotation_table import REASONS, SEVERAL, Annotati
 from openscenes.data.datasets.annotations import read_annotations
 from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble, each
 from openscenes.data.datasets.images import read_header
-from openscenes.data.datasets.layout import (
-    DamagedFile,
-    asked,
-    member,
-    require_file,
-    require_folder,
-)
+from openscenes.data.datasets.layout import DamagedFile, asked, member, require_file, require_folder
 from openscenes.data.records import Box, Index, MaskSource
 from openscenes.errors import InputError
 from openscenes.files import number, one_line

@@ -4,8 +4,6 @@ Files of other tools name the same things in many ways: one entry that cannot be
 spoil the others, and what it is marked as stands in the table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from itertools import accumulate
 from pathlib import Path
@@ -38,11 +36,7 @@ _MAX_DIGITS = 9  # of a side that is text
 
 
 def read_content(path: Path) -> Annotations:
-    """The table of a COCO instances file.
-
-    Raises:
-        DataError: if it is none: no JSON, or without lists of images and annotations.
-    """
+    """The table of a COCO instances file."""
     content = read_json(path, "annotation file")
     images = _entries(content, "images", path)
     annotations = _entries(content, "annotations", path)

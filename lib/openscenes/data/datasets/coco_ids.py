@@ -1,7 +1,5 @@
 """Ids of COCO files: whole numbers in the official ones, anything in those of other tools."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The pixels of a picture file as 8-bit RGB, whatever it keeps them as."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import cv2
@@ -20,9 +18,6 @@ def rgb_of(image: Image.Image) -> NDArray[np.uint8]:
     8 bits, as Pillow does for colours. Grey values of 32 bits and floating-point numbers, which
     name no range, are stretched from their 0.5 to their 99.5 percentile; what is no number is
     black.
-
-    Raises:
-        ValueError, OSError: by Pillow, where the file is damaged.
     """
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return np.repeat(_grey(image)[:, :, None], 3, axis=2)

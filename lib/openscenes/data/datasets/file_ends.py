@@ -4,8 +4,6 @@ Other bytes may follow a whole picture: phones append a film, cameras fill up wi
 the end is looked for where the picture's own structure says that it lies.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import struct
@@ -24,10 +22,8 @@ _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 def seems_whole(file: IO[bytes], image: Image.Image, n_bytes: int) -> bool:
     """Whether the structure of an open picture reaches its end; False is worth a closer look."""
-    if image.format in ("JPEG", "MPO"):
-        return bool(getattr(image, "tile", ())) and _jpeg_ends(
-            file, n_bytes
-        )  # Pillow has found the first scan
+    if image.format in ("JPEG", "MPO"):  # with a tile Pillow has found the first scan
+        return bool(getattr(image, "tile", ())) and _jpeg_ends(file, n_bytes)
     if image.format == "PNG":
         file.seek(max(0, n_bytes - len(_PNG_END)))
         return file.read() == _PNG_END or any(kind == b"IEND" for kind, _ in png_chunks(file))

@@ -1,7 +1,5 @@
 """Images: the pixels, and the header alone; every image of every door is read here."""
 
-from __future__ import annotations
-
 import os
 import struct
 import warnings
@@ -81,8 +79,6 @@ def read_header(path: Path, *, upright: bool = False) -> Header:
 
     Args:
         upright: the size of the image as ``read_image`` turns it.
-    Raises:
-        DamagedFile: "image missing", "unreadable image" or "image too large".
     """
     with opened(path) as (file, image):
         tiff, (width, height) = image.format == "TIFF", image.size
@@ -96,11 +92,7 @@ def read_header(path: Path, *, upright: bool = False) -> Header:
 
 
 def orientation(path: Path) -> int:
-    """The orientation tag of an image file, 1 to 8; 1 where there is none, or a damaged one.
-
-    Raises:
-        DamagedFile: as ``read_header``.
-    """
+    """The orientation tag of an image file, 1 to 8; 1 where there is none, or a damaged one."""
     with opened(path) as (file, image):
         return orientation_of(file, image)
 

@@ -1,7 +1,5 @@
 """Indexes on disk: read again only while no file behind them has changed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -24,11 +22,9 @@ def cached(
     """Return the index that was built from the same files before, or build and keep it.
 
     Args:
-        name: the reader's name.
         root: absolute root of the data set; every path of the index lies below it.
         options: whatever else decides the index; must be JSON-able.
         sources: files and folders (with all below them) that the index depends on.
-        build: makes the index.
     Raises:
         InputError: if the cache cannot be written.
         DataError: if a source cannot be listed, or what ``build`` raises.
@@ -49,11 +45,7 @@ def digest_of(value: object) -> str:
 
 
 def fingerprint(sources: Iterable[Path]) -> str:
-    """Digest of names, sizes and times of the files, folders followed to the bottom, each once.
-
-    Raises:
-        DataError: if a folder cannot be listed.
-    """
+    """Digest of names, sizes and times of the files, folders followed to the bottom, each once."""
     digest = hashlib.sha256()
     for source in sources:
         for entry in _entries(source):

@@ -1,7 +1,5 @@
 """Label maps: one integer per pixel, one value per object."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -41,11 +39,7 @@ def read_labels(path: Path) -> LabelMap:
 
 
 def modified(path: Path) -> int:
-    """Time of the last change in ns: what a cached mask is checked against.
-
-    Raises:
-        DamagedFile: "mask missing".
-    """
+    """Time of the last change in ns: what a cached mask is checked against."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -63,11 +57,7 @@ def _decoded(path: Path, _modified: int) -> LabelMap:
 
 
 def checked_labels(labels: NDArray[Any], path: Path) -> LabelMap:
-    """A label map, read-only, of labels of 16 bits at most, as all data sets have.
-
-    Raises:
-        DamagedFile: "mask is not a label image".
-    """
+    """A label map, read-only, of labels of 16 bits at most, as all data sets have."""
     if labels.ndim != 2 or labels.dtype.kind not in "ui":
         found = f"{labels.dtype} of the shape {labels.shape}"
     elif labels.size and (labels.min() < 0 or labels.max() > MAX_LABEL):
@@ -80,11 +70,7 @@ def checked_labels(labels: NDArray[Any], path: Path) -> LabelMap:
 
 
 def same_size(labels: LabelMap | BoolMask, size: tuple[int, int], path: Path) -> None:
-    """Refuse a label map that does not lie on its image.
-
-    Raises:
-        DamagedFile: "mask differs in size from its image".
-    """
+    """Refuse a label map that does not lie on its image."""
     if labels.shape != size:
         detail = f"mask {labels.shape}, image {size}, both (height, width)"
         raise DamagedFile("mask differs in size from its image", path, detail)
@@ -115,11 +101,7 @@ def objects_of(
     image_id: str, image: Header, kind: MaskKind, path: Path, labels: LabelMap,
     regions: Iterable[Region], name_of: Callable[[int], str | None], *, nameless: str = "no class",
 ) -> Iterator[Found | Dropped]:  # fmt: skip
-    """The objects of one label map; a label without class name is counted under ``nameless``.
-
-    Raises:
-        DamagedFile: "mask differs in size from its image".
-    """
+    """The objects of one label map; a label without class name is counted under ``nameless``."""
     same_size(labels, image.size, path)
     checksum = zlib.crc32(labels.astype("<i4").tobytes())  # the same on every machine
     for label, box, area in regions:

@@ -30,11 +30,7 @@ class DamagedFile(DataError):
 
 
 def data_root(root: Path | str) -> Path:
-    """The root as an absolute path, so that records outlive a change of folder.
-
-    Raises:
-        InputError: if it is no path.
-    """
+    """The root as an absolute path, so that records outlive a change of folder."""
     try:
         return Path(root).expanduser().absolute()
     except (TypeError, RuntimeError, OSError) as error:  # no home, or no current folder
@@ -66,11 +62,7 @@ def require_file(path: Path, name: str, choices: Iterable[str] = ()) -> Path:
 
 
 def read_list(folder: Path, split: str, name: str) -> list[str]:
-    """Image ids of ``folder/<split>.txt``, in order, each once.
-
-    Raises:
-        DataError: if there is no such list, or it is no text in UTF-8 or UTF-16.
-    """
+    """Image ids of ``folder/<split>.txt``, in order, each once."""
     splits = (path.stem for path in folder.glob("*.txt"))
     path = require_file(folder / f"{split}.txt", name, splits)
     lines = read_text(path, "image list").splitlines()
@@ -90,12 +82,7 @@ def member(folder: Path, name: str) -> Path:
 
 
 def asked(root: Path | str, split: str, min_area: int) -> Path:
-    """The absolute root of what is asked of a reader.
-
-    Raises:
-        InputError: if the root is no path, the split no text, or the smallest area below one
-            pixel: an empty object is no object.
-    """
+    """The absolute root of what is asked of a reader."""
     require_kind(split, str, "split")
     if whole_number(min_area, 1, MAX_PIXELS) is None:
         raise InputError(

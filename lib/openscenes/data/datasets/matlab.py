@@ -3,8 +3,6 @@
 SciPy's reader can end the whole process, or take minutes, where a byte has changed.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 import zlib
@@ -29,11 +27,7 @@ _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13
 
 
 def read_struct(path: Path, name: str, fields: tuple[str, ...]) -> tuple[Numbers, ...]:
-    """The named fields of the struct ``name`` of a MATLAB file, arrays of numbers.
-
-    Raises:
-        DataError: if the file is missing, damaged, of another version, or has no such struct.
-    """
+    """The named fields of the struct ``name`` of a MATLAB file, arrays of numbers."""
     content = memoryview(read_bytes(path, "mask", _MAX_BYTES))
     try:
         return _fields(_variable(content, name), _order(content), fields)
@@ -43,7 +37,6 @@ def read_struct(path: Path, name: str, fields: tuple[str, ...]) -> tuple[Numbers
 
 
 def _order(content: memoryview) -> str:
-    """Order of bytes, "<" or ">"."""
     mark = bytes(content[_HEADER_BYTES - 2 : _HEADER_BYTES])
     if mark not in (b"IM", b"MI") or bytes(content[:10]) == b"MATLAB 7.3":
         raise ValueError("its header is another one")
@@ -51,7 +44,6 @@ def _order(content: memoryview) -> str:
 
 
 def _variable(content: memoryview, name: str) -> memoryview:
-    """The matrix of this name."""
     order = _order(content)
     for kind, data in _elements(content[_HEADER_BYTES:], order):
         if kind == _COMPRESSED:
@@ -105,7 +97,6 @@ def _parts(data: memoryview, order: str, at_least: int = 3) -> list[memoryview]:
 
 
 def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
-    """Type and bytes of the elements that follow each other."""
     at = 0
     while at + 8 <= len(data):
         kind, n_bytes = struct.unpack_from(order + "II", data, at)

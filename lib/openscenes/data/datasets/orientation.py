@@ -1,7 +1,5 @@
 """The orientation tag of a picture (EXIF): how to turn the stored pixels upright."""
 
-from __future__ import annotations
-
 import struct
 from typing import IO, Any
 

@@ -4,8 +4,6 @@
 ``GTinst`` with ``Segmentation`` (labels 1..K, no void) and ``Categories`` (K class numbers).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -24,13 +22,7 @@ from openscenes.data.datasets.labels import (
     objects_of,
     regions,
 )
-from openscenes.data.datasets.layout import (
-    DamagedFile,
-    asked,
-    member,
-    read_list,
-    require_folder,
-)
+from openscenes.data.datasets.layout import DamagedFile, asked, member, read_list, require_folder
 from openscenes.data.datasets.matlab import read_struct
 from openscenes.data.datasets.voc import VOC_CLASSES, voc, voc_image_ids
 from openscenes.data.records import Box, Index
@@ -58,9 +50,6 @@ def sbd(
         split: ``"train"``, ``"val"``, or ``"trainval"`` for both.
         min_area: smallest object kept, in pixels.
         exclude: image ids to leave out; counted as "excluded image".
-    Raises:
-        DataError: if a folder or list is missing, or no object is left.
-        InputError: if ``min_area`` is below 1, or another argument of the wrong kind.
     """
     root = asked(root, split, min_area)
     base = require_folder(root, LAYOUT, NAME)
@@ -88,8 +77,6 @@ def voc_sbd(root: Path, *, min_area: int = 1) -> Index:
         min_area: smallest object kept, in pixels.
     Returns:
         Index of scene ``"voc+sbd/train"``, ordered by (image_id, label) over both parts.
-    Raises:
-        DataError: if a folder or list is missing, or a part has no object.
     """
     first = voc(root, "train", min_area=min_area)
     known = {*voc_image_ids(root, "train"), *voc_image_ids(root, "val")}
@@ -105,11 +92,7 @@ def voc_sbd(root: Path, *, min_area: int = 1) -> Index:
 
 
 def read_instances(path: Path) -> Instances:
-    """Decode a ``.mat``; the last few are cached, as an image's objects come together.
-
-    Raises:
-        DamagedFile: "mask missing", "unreadable mask" or "mask is not a label image".
-    """
+    """Decode a ``.mat``; the last few are cached, as an image's objects come together."""
     return _decoded(path, modified(path))
 
 
@@ -134,6 +117,5 @@ def _objects(base: Path, image_id: str) -> Iterator[Found | Dropped]:
 
 
 def _with_empty(present: list[Region], n_labels: int) -> list[Region]:
-    """Add the labels that have a class but no pixel, so that they are counted."""
     missing = set(range(1, n_labels + 1)) - {region.label for region in present}
     return present + [Region(label, Box(0, 0, 0, 0), 0) for label in sorted(missing)]

@@ -1,7 +1,5 @@
 """The ground truth of one object, read when it is needed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from openscenes.data.datasets.annotations import annotation_code
@@ -50,8 +48,6 @@ def mask_box(record: ObjectRecord, labels: Labels = label_map) -> Window:
     """A box around the object's mask, half-open in whole pixels; tight unless the record is not.
 
     The record's own box is taken where it holds as many pixels as the record counts.
-
-    Args and Raises: as ``read_mask``.
     """
     source = record.mask
     if source.kind == "coco":
@@ -73,12 +69,8 @@ def read_void(
     Ours: only VOC has them (label 255, the borders); the classes that Cityscapes leaves out of its
     evaluation count as background.
 
-    Args: as ``read_mask``.
-
     Returns:
         (H, W) bool, or the window of it, or None where the data set has no void.
-    Raises:
-        DataError: if the mask file is missing or unreadable.
     """
     kind = record.mask.kind
     return _shown(labels(record.mask), window) == VOID if kind == "voc" else None

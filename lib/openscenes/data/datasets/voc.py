@@ -4,8 +4,6 @@
 ImageSets/Segmentation/<split>.txt}``; label 255 of the palette PNGs is void.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,13 +14,7 @@ from openscenes.data.datasets import index_cache
 from openscenes.data.datasets.assembly import Dropped, Found, Split, assemble, each
 from openscenes.data.datasets.images import read_header
 from openscenes.data.datasets.labels import LabelMap, objects_of, read_labels, regions, same_size
-from openscenes.data.datasets.layout import (
-    asked,
-    data_root,
-    member,
-    read_list,
-    require_folder,
-)
+from openscenes.data.datasets.layout import asked, data_root, member, read_list, require_folder
 from openscenes.data.records import Index
 
 VOC_CLASSES = (
@@ -63,11 +55,7 @@ def voc(root: Path, split: str, *, min_area: int = 1) -> Index:
 
 
 def voc_image_ids(root: Path, split: str) -> list[str]:
-    """Image ids of a segmentation split, in the list's order.
-
-    Raises:
-        DataError: if the list is missing.
-    """
+    """Image ids of a segmentation split, in the list's order."""
     folder = require_folder(data_root(root), f"{LAYOUT}/ImageSets/Segmentation", NAME)
     return read_list(folder, split, NAME)
 

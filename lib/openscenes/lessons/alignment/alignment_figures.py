@@ -1,7 +1,5 @@
 """Figures of feature alignment, drawn from the explorer's own layers and clouds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

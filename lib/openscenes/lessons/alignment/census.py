@@ -1,7 +1,5 @@
 """Which objects are paired, how often the predicted class is right, what each term weighs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

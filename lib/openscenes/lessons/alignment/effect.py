@@ -1,7 +1,5 @@
 """What feature alignment did: to the features of pairs, and to the scores of the study."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,7 +57,6 @@ def _shifts(alignment: Alignment) -> list[dict[str, object]]:
 
 
 def _measured(alignment: Alignment, name: str) -> tuple[dict[str, NDArray[np.float64]], float]:
-    """Each measure of the pairs that have prototypes, and the variance of the cells."""
     pairing, outputs = alignment.pairing(), alignment.outputs(name)
     found, cloud = terms(outputs, pairing, alignment.config), clouds_of(alignment, name)
     proto, pixel = (t.double().numpy()[~cloud.empty] for t in (found.proto, found.pixel))

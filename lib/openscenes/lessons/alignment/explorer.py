@@ -3,8 +3,6 @@
 A network runs when a scene, a model or an epoch is first chosen, and at no other time.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -177,6 +175,5 @@ class AlignmentExplorer:
 
 
 def _canvas(side: int, width_px: int, name: str, **how: Any) -> Canvas:
-    """A white square until the first drawing."""
     blank = np.full((side, side, 3), 255, np.uint8)
     return canvas(blank, label="", width_px=width_px, **how).add_class(f"os-alignment-{name}")

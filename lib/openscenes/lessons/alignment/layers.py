@@ -1,7 +1,5 @@
 """Layers over a pair's new object: which map, on which scale."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -74,7 +72,6 @@ def largest(values: FloatMap) -> float:
 
 
 def _weight(drawn: DrawnPair) -> FloatMap:
-    """On a logarithmic scale from 1 to 1 / floor."""
     span = max(-np.log(max(drawn.floor, 1e-6)), 1e-6)
     return (np.log(np.maximum(drawn.maps.weight, 1.0)) / span).astype(np.float32)
 

@@ -1,7 +1,5 @@
 """What feature alignment computes for a pair, by the functions that train: terms, maps, clouds."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One pair under a choice of scene, model, epoch and settings, and all that follows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -102,7 +100,6 @@ def view_pair(alignment: Alignment, choice: PairChoice) -> PairView:
 
 
 def _before(alignment: Alignment, choice: PairChoice) -> tuple[float, float]:
-    """The pair's A and its farthest cell before evolution."""
 
     def made() -> tuple[float, float]:
         pair = alignment.pairing(choice.epoch).pair(choice.pair)

@@ -1,7 +1,5 @@
 """Figures of task sequences: one object after every step, what is kept, Table 7's four steps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from textwrap import fill

@@ -1,7 +1,5 @@
 """The evolution explorer: the mask and score of one object along two task sequences."""
 
-from __future__ import annotations
-
 import time
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """The same object along several task sequences: its score and its mask after every step."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Task sequences over the three scenes, and the scores of every single object."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
@@ -61,11 +59,7 @@ def scores_of(study: Study, sequence: TaskSequence, where: str) -> Scores:
 
 
 def cells_of(study: Study, name: str, seeds: int = 1) -> Cells:
-    """R before the mean: (step, set) -> (n_seeds, n_objects), for ``continual.continual``.
-
-    Raises:
-        InputError: if the sequence ends before t = 2.
-    """
+    """R before the mean: (step, set) -> (n_seeds, n_objects), for ``continual.continual``."""
     if name in ONE_STEP:
         raise InputError(
             f'the sequence "{name}" has no second step; choose "{OURS}" or "{FINE_TUNED}"'
@@ -96,8 +90,6 @@ def ranking(order: str, left: Scores, right: Scores) -> NDArray[np.intp]:
 
     Args:
         left, right: (n_times, n_objects) scores; ``AHEAD`` compares them at the last common time.
-    Raises:
-        InputError: if there is no such order.
     """
     last = min(len(left), len(right)) - 1
     keys = {

@@ -1,7 +1,5 @@
 """How much the place of the click matters: IoU for a whole grid of clicks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The interaction explorer: move the point or the box, and see the network's mask change."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

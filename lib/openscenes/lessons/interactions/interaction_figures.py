@@ -1,7 +1,5 @@
 """Figures of interactions: inputs, crops, outputs, clicks and boxes varied, with intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
@@ -186,7 +184,6 @@ def _curve(panel: Axes, own: pd.DataFrame, name: str, number: int) -> None:
 
 
 def _window(boxes: list[Box], shape: tuple[int, int]) -> Box:
-    """The part of the image around all boxes, with a tenth more."""
     edges = np.array(boxes)
     low, high = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
     spare = 0.1 * (high - low) + 2

@@ -3,8 +3,6 @@
 Layers are (H, W, 4) uint8 RGBA, tiles are square, (S, S, 3) uint8 RGB.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 
 import cv2

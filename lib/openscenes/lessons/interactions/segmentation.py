@@ -1,7 +1,5 @@
 """Segmentations of one object by many user inputs at a time."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

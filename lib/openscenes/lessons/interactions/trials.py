@@ -1,7 +1,5 @@
 """The same objects by varied user inputs: other clicks, boxes, heat maps, fewer channels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -67,7 +65,6 @@ def place(subject: Subject, user_input: UserInput, name: str) -> Point:
 
 
 def _drawn(region: BoolMask, *parts: object) -> Point:
-    """One pixel of a region."""
     pixels = np.argwhere(region)
     row, col = pixels[numpy_generator("explorer place", *parts).integers(len(pixels))]
     return Point(float(row), float(col))

@@ -1,7 +1,5 @@
 """One object with its ground truth, and what a user gives for it: box, point, and their form."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -63,11 +61,7 @@ class UserInput:
 
 
 def read_subject(study: Study, example: Example) -> Subject:
-    """Read image and ground truth of a labelled example.
-
-    Raises:
-        InputError: if the example has no ground truth to compare with.
-    """
+    """Read image and ground truth of a labelled example."""
     record = example.supervision
     if not isinstance(record, ObjectRecord):
         raise InputError(

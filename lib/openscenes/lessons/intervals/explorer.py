@@ -1,7 +1,5 @@
 """The interval explorer: what a study of so many objects and seeds would have found."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -99,7 +97,6 @@ class StudiesPainter:
 
 
 def _drawn_frame(limits: tuple[float, float], n_studies: int) -> tuple[FigureCanvasAgg, Any]:
-    """A frame on its canvas, and its pixels."""
     figure = studies_frame(limits, n_studies)
     figure.set_dpi(DPI)
     agg = FigureCanvasAgg(figure)

@@ -1,7 +1,5 @@
 """Figures of intervals: all resamples, paired and unpaired, simulated studies, power."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the paper's own tables mix, by the arithmetic of its printed values."""
 
-from __future__ import annotations
-
 from openscenes.study.pages.markdown import grid
 from openscenes.study.scores.results import paper_value
 

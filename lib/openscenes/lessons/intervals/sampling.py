@@ -1,7 +1,5 @@
 """The bootstrap and simulated studies, on the real scores of single objects."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,11 +25,7 @@ SIZES = (10, 20, 50, 100, 200, 500, 1000, 2000)
 
 
 def scores_file(number: str, profile: Profile, folder: Path | None = None) -> Path:
-    """Where the scores behind a table lie: the profile's reports, or the demo's where it has none.
-
-    Raises:
-        InputError: if there are no such scores.
-    """
+    """Where a table's scores lie: the profile's reports, or the demo's where it has none."""
     folders = [folder] if folder else [reports_folder(profile), reports_folder(PROFILES["demo"])]
     paths = [place / "tables" / f"table_{number}_objects.csv" for place in folders]
     found = next((path for path in paths if path.is_file()), None)
@@ -49,11 +43,7 @@ def report_scores(number: str, profile: Profile, folder: Path | None = None) -> 
 
 
 def scores_in(frame: pd.DataFrame, block: str, row: str) -> Values:
-    """(n_seeds, n_objects) IoU in 0-1 of one row of the block whose title begins so.
-
-    Raises:
-        InputError: if there is no such block or row.
-    """
+    """(n_seeds, n_objects) IoU in 0-1 of one row of the block whose title begins so."""
     mine = frame[frame["block"].str.startswith(block)]
     if mine.empty or row not in mine or mine[row].isna().any():
         blocks = ", ".join(frame["block"].unique())
@@ -71,11 +61,7 @@ def differences_in(frame: pd.DataFrame, block: str, better: str, worse: str) -> 
 
 
 def every_resample(values: Sequence[float]) -> Values:
-    """The mean of each of the n^n ways to draw n of n values with replacement.
-
-    Raises:
-        InputError: if there are more than six values.
-    """
+    """The mean of each of the n^n ways to draw n of n values with replacement."""
     n = len(values)
     if not 1 <= n <= MOST_BY_HAND:
         raise InputError(
@@ -105,7 +91,6 @@ def unpaired(better: Values, worse: Values) -> Estimate:
 
 
 def _drawn(generator: np.random.Generator, n_resamples: int, n: int) -> Values:
-    """How often each of n things is drawn in each resample, (n_resamples, n)."""
     return generator.multinomial(n, np.full(n, 1 / n), n_resamples).astype(float)
 
 

@@ -3,8 +3,6 @@
 The network runs when an object is chosen, clicked or boxed, and at no other time.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Layers over the crop: every map between the coarse mask and the refined one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -66,7 +64,6 @@ def _points(refined: RefinedObject) -> Layer:
 
 
 def _changed(refined: RefinedObject) -> Layer:
-    """What the refinement added, and what it took away."""
     mask = _array(refined.refinement.mask) > 0
     coarse = _array(refined.predicted.prediction.coarse_mask) > 0
     added = overlays.tint(mask & ~coarse, PALETTE["ours"], alpha=0.9, outline=False)

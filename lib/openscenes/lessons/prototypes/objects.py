@@ -1,7 +1,5 @@
 """One object and the network's prediction for it: one run per object, click and box."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Figures of prototypes and IPT: layers of one object, equations by hand, thresholds, ranks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """IPT on one predicted object under settings that sliders move, and its numbers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import torch
@@ -64,7 +62,6 @@ def _same_maps(predicted: PredictedObject, settings: Settings, before: RefinedOb
 
 
 def _revoted(predicted: PredictedObject, config: IPTConfig, made: Refinement) -> Refinement:
-    """Eq. 4-6 over prototypes' confidence maps that are already there."""
     maps, parts = made.confidence, [p for p in ("center", "edge") if p in config.prototypes]
     merged = config.alpha * maps["center"] + config.beta * maps["edge"]
     return decide(
@@ -145,11 +142,7 @@ def rows(measures: Measures) -> dict[str, str]:
 
 
 def with_value(settings: Settings, name: str, value: object) -> Settings:
-    """The settings with one of them moved; alpha and beta keep a sum of at most 1.
-
-    Raises:
-        InputError: if no run can mean the value.
-    """
+    """The settings with one of them moved; alpha and beta keep a sum of at most 1."""
     if name == "feature":
         return replace(settings, feature=value)  # type: ignore[arg-type]
     changes: dict[str, object] = {name: value}

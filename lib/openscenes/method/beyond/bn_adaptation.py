@@ -3,8 +3,6 @@
 Ours: all of it; the paper has no such control.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -4,8 +4,6 @@ Ours: the paper uses the interaction as input only.  But outside the user's box 
 background, each side of the box touches the object, and the click lies on it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -4,8 +4,6 @@ Ours: the paper predicts a coarse mask from one view.  The same three clicks hol
 the image.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

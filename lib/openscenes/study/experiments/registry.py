@@ -1,7 +1,5 @@
 """The tables and figures of the study: each with its notebook and everything that it scores."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -100,11 +98,7 @@ def key_words(key: str) -> str:
 
 
 def experiment(key: str) -> Experiment:
-    """The experiment of that key.
-
-    Raises:
-        InputError: naming those that exist.
-    """
+    """The experiment of that key."""
     if key not in EXPERIMENTS:
         raise InputError(
             f'there is no table "{one_line(key_words(key))}"; choose one of '

@@ -1,7 +1,5 @@
 """From specifications of rows to blocks of a table: scores, differences, published values."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """Table 1: every system after three clicks, and the clicks that each needs."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -105,7 +103,6 @@ def _with_noc(study: Study, seeds: int, row: Row, where: str) -> Row:
 
 
 def _in_clicks(value: Estimate) -> str:
-    """Clicks with their spread over seeds and their interval."""
     spread = "" if np.isnan(value.std) else f" ± {value.std:.1f}"
     return f"{value.mean:.1f}{spread} [{value.low:.1f}, {value.high:.1f}]"
 
@@ -202,7 +199,6 @@ def beginnings(profile: Profile) -> dict[str, str]:
 
 
 def _starts(begun: Published | None, imagenet: bool) -> str:
-    """What training starts from."""
     return begun.words if begun is not None else "ImageNet" if imagenet else "random weights"
 
 

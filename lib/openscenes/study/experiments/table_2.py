@@ -1,7 +1,5 @@
 """Table 2: a sequence of three scenes, beside two systems fine-tuned with ground truth."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from openscenes.study.experiments.rows import TITLES, BlockSpec, RowSpec, data_and_seeds, table_of

@@ -1,7 +1,5 @@
 """Table 3: which prototypes refine a pseudo mask, and how robust the paper's settings are."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

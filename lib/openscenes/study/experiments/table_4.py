@@ -1,7 +1,5 @@
 """Table 4: self-training, IPT, feature alignment, both, and the bound of ground truth."""
 
-from __future__ import annotations
-
 from openscenes.study.experiments.rows import BlockSpec, RowSpec, data_and_seeds, table_of
 from openscenes.study.profiles import SCENE_NAMES, InitialSet, Profile, Scene
 from openscenes.study.runs.data import Study

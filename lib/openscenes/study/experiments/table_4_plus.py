@@ -1,7 +1,5 @@
 """Table 4+, ours: weak supervision from the same three clicks, at inference and in training."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -138,9 +136,6 @@ def transfers(table: Table) -> list[Transfer]:
 
     Measured on the validation set, so that the teacher's masks stand for those that it gave on
     the training images, whose ground truth is withheld.
-
-    Raises:
-        InputError: if a block lacks a row.
     """
     students = {steps[0]: label for label, steps in TRAINED["iog"].items() if len(steps) == 1}
     pairs = [(students[variant], teacher) for variant, teacher in TEACHERS.items()]

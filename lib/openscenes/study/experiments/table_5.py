@@ -1,7 +1,5 @@
 """Table 5: which terms align an object of unseen class; and how far 1/M' may grow."""
 
-from __future__ import annotations
-
 from openscenes.study.experiments.rows import BlockSpec, data_and_seeds, table_of
 from openscenes.study.experiments.table_4 import row
 from openscenes.study.profiles import Profile

@@ -1,7 +1,5 @@
 """Table 6: how much ground truth the initial model needs."""
 
-from __future__ import annotations
-
 from openscenes.errors import InputError
 from openscenes.study.experiments.rows import BlockSpec, data_and_seeds, table_of
 from openscenes.study.experiments.table_4 import row
@@ -44,9 +42,6 @@ def gap_markdown(table: Table) -> str:
 
     Paper: Sec. 4.3.2 says that the gap is reduced to a comparable situation; Table 6 shows both
     columns. Here stands the difference itself, paired over the same objects and seeds.
-
-    Raises:
-        InputError: if a scene does not have one block for each of two initial sets.
     """
     lines = []
     for scene in SCENE_NAMES.values():

@@ -1,7 +1,5 @@
 """Table 7: a task sequence inside one scene, a quarter of its images at a time."""
 
-from __future__ import annotations
-
 from openscenes.study.experiments.rows import BlockSpec, RowSpec, data_and_seeds, table_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import Study

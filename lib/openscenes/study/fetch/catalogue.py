@@ -6,8 +6,6 @@ download page, which only a login shows. Sizes are those that servers and listin
 folder takes unpacked is about that, and was not measured.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

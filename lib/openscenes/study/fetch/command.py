@@ -1,7 +1,5 @@
 """``openscenes data``: says what of the official data sets is there, and fetches what is named."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

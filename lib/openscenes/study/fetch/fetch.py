@@ -1,7 +1,5 @@
 """``make data SETS=...``: archives fetched by pooch, unpacked in place, their images counted."""
 
-from __future__ import annotations
-
 import errno
 import os
 import re
@@ -49,8 +47,6 @@ def named_sets(words: Sequence[str]) -> list[str]:
 
     Args:
         words: each may hold several names between blanks or commas.
-    Raises:
-        InputError: for another name.
     """
     names = [name.lower() for word in words for name in re.split(r"[\s,]+", word) if name]
     choices = [*SETS, WEIGHTS]
@@ -70,7 +66,6 @@ def fetch(
     """Fetch, unpack and count what is missing of some sets; a line for each thing done.
 
     Args:
-        names: as ``named_sets`` gives them.
         data: the folder of the data sets; made where it is not there.
         keep: whether archives stay in it.
     Raises:
@@ -213,7 +208,6 @@ def _require_room(left: Sequence[Archive], data: Path, keep: bool) -> None:
 
 
 def _room(left: Sequence[Archive], data: Path, keep: bool) -> int:
-    """Most bytes that lie there at once, beyond those that lie there now."""
     most = lasting = 0
     for archive in left:
         fetched = 0 if given(archive, data) else archive.n_bytes - fetched_bytes(archive, data)

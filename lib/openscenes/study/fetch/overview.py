@@ -1,7 +1,5 @@
 """What ``make data`` says: what is there, what is missing, how large it is, and what to type."""
 
-from __future__ import annotations
-
 import shlex
 import shutil
 from collections.abc import Sequence
@@ -56,11 +54,7 @@ def free_bytes(data: Path) -> int:
 
 
 def sums(left: Sequence[Archive], data: Path | None, more: int = 0) -> str:
-    """How much is still to be fetched and unpacked, and how long that takes.
-
-    Args:
-        more: bytes to fetch besides the archives.
-    """
+    """How much is still to be fetched and unpacked, and how long that takes."""
     n_bytes = more + sum(
         archive.n_bytes - (fetched_bytes(archive, data) if data else 0)
         for archive in dict.fromkeys(left)

@@ -1,7 +1,5 @@
 """One folder out of an archive, put in place whole; no name in it leads elsewhere."""
 
-from __future__ import annotations
-
 import tarfile
 import zipfile
 import zlib
@@ -55,7 +53,6 @@ def unpack(archive: Path, folder: str, place: Path, n_bytes: int = 0) -> None:
 
 
 def _files(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Name and content of each plain file, in the archive's order."""
     try:
         if archive.suffix == ".zip":
             with zipfile.ZipFile(archive) as zipped:

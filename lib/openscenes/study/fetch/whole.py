@@ -1,7 +1,5 @@
 """Whether a data set lies in its folder with all images that its publisher counts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -18,11 +16,8 @@ WORK = ".fetch"  # below the data folder: parts, and archives until they are unp
 
 def present(name: str, data: Path) -> bool:
     """Whether anything lies where an archive of the set goes."""
-    return any(
-        is_folder(place) and any(place.iterdir())
-        for place in (data / archive.place for archive in SETS[name].archives)
-        if place.name != "annotations"  # which two sets share
-    )
+    places = [data / archive.place for archive in SETS[name].archives]
+    return any(_filled(place) for place in places if place.name != "annotations")  # of two sets
 
 
 def lacking(name: str, data: Path) -> str:
@@ -41,9 +36,9 @@ def lacking(name: str, data: Path) -> str:
 
 def state_of(name: str, data: Path | None) -> tuple[str, list[Archive]]:
     """In words, and which archives are still to be unpacked."""
-    if data is None:
-        return "", left_of(name, data)
     left = left_of(name, data)
+    if data is None:
+        return "", left
     if not present(name, data):
         parts = sum(fetched_bytes(archive, data) for archive in left)
         return (f"missing; {gigabytes(parts)} fetched" if parts else "missing"), left
@@ -55,11 +50,12 @@ def state_of(name: str, data: Path | None) -> tuple[str, list[Archive]]:
 
 def left_of(name: str, data: Path | None) -> list[Archive]:
     """Archives of a set whose place is empty."""
-    archives = () if name not in SETS else SETS[name].archives
-    places = [(archive, data / archive.place) for archive in archives] if data else []
-    if data is None:
-        return list(archives)
-    return [a for a, place in places if not place.is_dir() or not any(place.iterdir())]
+    archives = SETS[name].archives if name in SETS else ()
+    return [one for one in archives if data is None or not _filled(data / one.place)]
+
+
+def _filled(place: Path) -> bool:
+    return is_folder(place) and any(place.iterdir())
 
 
 def given(archive: Archive, data: Path) -> Path | None:
@@ -76,11 +72,7 @@ def fetched_bytes(archive: Archive, data: Path) -> int:
 
 
 def objects(name: str, data: Path, published: Mapping[str, int]) -> list[str]:
-    """A line for each split whose objects are counted in seconds, beside their published number.
-
-    Args:
-        published: ``requirements.OBJECTS``.
-    """
+    """A line for each split whose objects are counted in seconds, beside their published number."""
     lines = []
     for split, key in SETS[name].objects.items():
         if name == "voc":

@@ -1,7 +1,5 @@
 """Curves: what each further click brings (Table 1), what each further quarter brings (Table 7)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from textwrap import fill
@@ -41,12 +39,9 @@ def click_figure(
     Args:
         series: test set -> system -> curve; a system keeps its colour in all panels, "Ours" has
             the house's.
-        title: stands above, and should name the data.
         targets: test set -> target IoU of NoC, drawn as a line.
         max_clicks: where the axis ends.
         beginnings: system -> what its training starts from, for the legend.
-    Raises:
-        InputError: if a curve goes on after ``max_clicks`` or is not three-dimensional.
     """
     figure = _curve_figure(series, title, max_clicks, beginnings, lambda name, iou: iou)
     for panel, name in zip(figure.axes, series, strict=True):
@@ -70,8 +65,6 @@ def noc_figure(
     Args:
         series, title, max_clicks, beginnings: as for ``click_figure``.
         targets: test set -> IoU in 0-1.
-    Raises:
-        InputError: as for ``click_figure``, or if a set has no target.
     """
     missing = [name for name in series if name not in targets]
     if missing:
@@ -148,7 +141,6 @@ def _checked(system: str, curve: ClickCurve, max_clicks: int) -> Values:
 
 
 def _estimates(scores: Mapping[str, Values]) -> dict[str, list[Estimate]]:
-    """system -> one estimate per click, all from the same draws of objects."""
     keyed = {
         (system, i, "objects"): values[..., i]
         for system, values in scores.items()
@@ -186,7 +178,11 @@ def _draw_curve(
 def _finish(panel: Axes, max_clicks: int) -> None:
     panel.set_xlim(0.4, max_clicks + 0.6)
     panel.set_xticks([1, 3, *range(5, max_clicks + 1, 5)])
-    panel.set_xlabel("clicks", fontsize=9)
+    _settle(panel, "clicks")
+
+
+def _settle(panel: Axes, about: str) -> None:
+    panel.set_xlabel(about, fontsize=9)
     panel.tick_params(labelsize=8)
     panel.grid(axis="y", color="0.92")
     panel.set_axisbelow(True)
@@ -251,11 +247,7 @@ def _draw_subsets(panel: Axes, block: Block) -> None:
             )  # fmt: skip
     labels = [f"{row.label}\n{row.ours.mean:.1f}" for row in block.rows]
     panel.set_xticks(range(len(labels)), labels)
-    panel.set_xlabel("share of the scene's images seen; our mIoU", fontsize=9)
-    panel.tick_params(labelsize=8)
-    panel.grid(axis="y", color="0.92")
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)
+    _settle(panel, "share of the scene's images seen; our mIoU")
 
 
 def _draw_seeds(panel: Axes, table: Table, block: Block) -> None:

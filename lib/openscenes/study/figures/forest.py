@@ -1,7 +1,5 @@
 """Forest plots: differences with their 95 % intervals, of rows, groups of objects, and objects."""
 
-from __future__ import annotations
-
 from textwrap import fill
 
 import numpy as np
@@ -146,7 +144,6 @@ def breakdown_figure(frame: pd.DataFrame, title: str) -> Figure:
 
     Args:
         frame: from ``by_size`` or ``by_class``.
-        title: stands above, and should name the data.
     Returns:
         A line of panels per block, a panel per row but the first; groups from top to bottom, the
         row's mean IoU at the right.

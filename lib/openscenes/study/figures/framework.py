@@ -1,7 +1,5 @@
 """The framework as a drawing (Fig. 2 and 3), with one object of a run in every place."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -157,12 +155,10 @@ def _middle(row: int) -> float:
 
 
 def _map(values: Tensor) -> Pixels:
-    """(1, 1, H, W) on any device to (H, W)."""
     return values[0, 0].float().cpu().numpy()
 
 
 def _masked(image: Pixels, mask: Pixels, colour: str = "mask") -> Pixels:
-    """A mask's pixels in its colour on a grey crop."""
     grey = np.repeat(image.mean(2, keepdims=True), 3, 2)
     painted = 0.25 * grey + 191 * np.array(to_rgb(PALETTE[colour]))
     return np.where(mask[..., None] > 0, painted, 0.6 * grey + 60).astype(np.uint8)

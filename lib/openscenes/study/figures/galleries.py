@@ -1,7 +1,5 @@
 """Images: the user's input, the network's prediction, the mask that IPT refines (Fig. 4)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -184,11 +182,6 @@ def scene_sheet(study: Study, name: str, n: int = 6) -> Figure:
     """Images of a validation scene with the objects' outlines, boxes and clicks.
 
     Images are taken evenly from the scene's list, not chosen.
-
-    Args:
-        study: where the images are.
-        name: "voc", "cityscapes" or "coco".
-        n: how many images.
     """
     labelled = validation(study, name)
     groups = _by_image(labelled)

@@ -1,7 +1,5 @@
 """Loss terms by epoch, as training logged them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -82,7 +80,6 @@ def _stage_and_variant(model: Model) -> tuple[str, str]:
 
 
 def _data_of(model: Model) -> str:
-    """What its images were, as its run says."""
     return str(model.facts().get("images", model.label.split(" ")[0]))
 
 

@@ -1,7 +1,5 @@
 """Heat maps of R[i][j] for several methods, and how much each setting of the paper matters."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
@@ -33,13 +31,10 @@ def matrix_figure(
 
     Args:
         methods: name -> matrix and summaries, all of one length.
-        title: stands above, and should name the data.
         names: of the sets, in the order of the steps.
     Returns:
         One panel per method, steps from top to bottom, sets from left to right, with ACC, BWT,
         FWT and forgetting below.
-    Raises:
-        InputError: if there is no method or lengths differ.
     """
     n_steps = _n_steps(methods, names)
     means = [cell.mean for found in methods.values() for cell in found.cells.values()]
@@ -97,7 +92,6 @@ def _write_cell(panel: Axes, step: int, number: int, cell: Estimate, ink: str) -
 
 
 def _ink(scale: ScalarMappable, value: float) -> str:
-    """Black on light, white on dark; by the luminance of Rec. 709."""
     red, green, blue, _ = scale.to_rgba(np.array([value]))[0]
     return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
 
@@ -128,12 +122,9 @@ def sensitivity_figure(
     Args:
         rows: (setting, option, paired difference to the default in points); a setting's options
             follow each other.
-        title: stands above, and should name data and score.
         default: what the differences are taken to.
     Returns:
         One panel per setting, options from top to bottom, numbers at the right.
-    Raises:
-        InputError: if there is no row, or a setting comes twice.
     """
     groups = [(name, list(members)) for name, members in groupby(rows, key=lambda row: row[0])]
     names = [name for name, _ in groups]

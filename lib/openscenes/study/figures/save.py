@@ -1,7 +1,5 @@
 """A figure as an image on a page: the same bytes for the same figure, and words beside it."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +22,6 @@ def show_figure(figure: Figure, alt: str, path: Path | None = None) -> Image:
     the bytes: pages are kept, and read over slow lines.
 
     Args:
-        figure: drawn by one of ``study.figures``.
-        alt: the text alternative.
         path: where the file goes; None keeps it on the page only.
     """
     drawn = _encoded(figure, "png", alt, path)

@@ -1,10 +1,8 @@
 """A graph of tasks on Dask workers: one bar for all of it, with what runs where."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from typing import Any
 
 import dask
@@ -31,16 +29,13 @@ def by_dask(
 
     What follows from a task that failed is left out, all else is done.
 
-    Args:
-        chains: cost of each task and of the longest chain behind it.
-        needs: memory of tasks, GiB by resource.
     Raises:
         InputError: if no worker has the memory that a task needs.
         OpenScenesError: if the scheduler is lost.
     """
     futures = _futures(client, where, graph, chains, _restrictions(client, needs))
     pending, failed = dict(zip(graph, futures, strict=True)), set[Task]()
-    with _bar_of_all(client, where, len(graph)) as bar:
+    with closing(_Bar(client, where, len(graph))) as bar:
         while pending:
             time.sleep(_POLL_S)
             bar.show()
@@ -149,14 +144,12 @@ def _outcome(future: Future) -> Any:
 
 
 class _Bar:
-    """How many tasks of all are done, and what each worker does."""
-
-    def __init__(self, total: int) -> None:
+    def __init__(self, client: Client, where: Where, total: int) -> None:
         self._bar, self._doing = progress("tasks", total), dict[str, str]()
         self._shown = 0.0
+        client.subscribe_topic(where.token, self._told)
 
-    def told(self, event: tuple[float, tuple[str, str, int, int]]) -> None:
-        """What a worker says of its progress."""
+    def _told(self, event: tuple[float, tuple[str, str, int, int]]) -> None:
         _, (worker, label, done, total) = event
         share = f" {done}/{total}" if total else ""
         self._doing[worker] = f"{label[-_SHOWN:]}{share}" if label else ""
@@ -178,13 +171,3 @@ class _Bar:
     def close(self) -> None:
         """The end."""
         self._bar.close()
-
-
-@contextmanager
-def _bar_of_all(client: Client, where: Where, total: int) -> Iterator[_Bar]:
-    bar = _Bar(total)
-    client.subscribe_topic(where.token, bar.told)
-    try:
-        yield bar
-    finally:
-        bar.close()

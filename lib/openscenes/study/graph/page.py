@@ -1,7 +1,5 @@
 """A table or figure as a task: its notebook is run once its scores are there."""
 
-from __future__ import annotations
-
 import os
 import time
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from openscenes.errors import InputError
 from openscenes.files import one_line
 from openscenes.paths import PROJECT, cache_dir, expanded
 from openscenes.study.experiments.registry import EXPERIMENTS
+from openscenes.study.graph.workers import gpu_of
 from openscenes.study.options import spelled
 from openscenes.study.pages import notebooks
 from openscenes.study.pages.tables import reports_folder
@@ -26,7 +25,7 @@ class Page:
     Attributes:
         key: of the experiment.
         seeds, device, data, reports: as on the command line.
-        name: of the request (``finished.Request``), named before the work: what is edited
+        name: of the request (``finished.request_name``), named before the work: what is edited
             meanwhile must not count as what was run.
     """
 
@@ -53,7 +52,8 @@ class Page:
             "reports": "" if self.reports is None else from_notebooks(self.reports),
         }
         executed = folder / "notebooks" / f"{self.label}.ipynb"
-        notebooks.execute(PROJECT / "notebooks" / executed.name, executed, parameters)
+        gpu = gpu_of(self.device, study.fabric.device)
+        notebooks.execute(PROJECT / "notebooks" / executed.name, executed, parameters, gpu=gpu)
         finished.remember(self.name, [executed, *finished.pages_of(self.key, EXPERIMENTS, folder)])
         said = [f"{self.label} ({study.profile.name}, {time.monotonic() - began:.0f} s)"]
         if EXPERIMENTS[self.key].table is not None:
@@ -71,11 +71,7 @@ def spelled_for_notebooks(spelling: str) -> str:
 
 
 def from_notebooks(path: Path) -> str:
-    """A path as the kernel sees it, which runs in notebooks/; no page names this machine.
-
-    Raises:
-        InputError: if it cannot stand in a notebook.
-    """
+    """A path as the kernel sees it, which runs in notebooks/; no page names this machine."""
     there = path.parent.resolve() / path.name  # a link keeps its name, which captions have
     relative = os.path.relpath(there, PROJECT / "notebooks")
     if relative.encode(errors="ignore").decode() != relative:

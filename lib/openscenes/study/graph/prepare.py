@@ -12,12 +12,9 @@ import torch
 
 from openscenes.errors import OpenScenesError
 from openscenes.kept import keep
-from openscenes.paths import cache_dir
-from openscenes.study.graph.tasks import (
-    Graph,
-    Task,
-    Training,
-)
+from openscenes.paths import cache_dir, scratch
+from openscenes.progress import say
+from openscenes.study.graph.tasks import Graph, Task, Training
 from openscenes.study.graph.wanted import Outcome, Place, Planned, Wanted
 from openscenes.study.graph.workers import slots_here
 from openscenes.study.runs.data import Study
@@ -44,6 +41,8 @@ def done(study: Study, planned: Planned, place: Place) -> Iterator[tuple[Task, s
     slots = slots_here(study, recipes, place.device, place.workers)
     slots = slots[: len(planned.graph)]
     if len(slots) < 2:
+        if place.dashboard:
+            say("dashboard: none, as one process does all; ask for more with WORKERS=2")
         yield from _told(planned, in_order(study, planned.graph))
         return
     from openscenes.study.graph.by_dask import by_dask
@@ -122,9 +121,10 @@ def where_of(spelling: str, place: Place) -> Iterator[Where]:
     """What workers must know of this command, and a file in the cache by which they know it."""
     from openscenes.study.graph.worker import Where, code_of_package  # Dask takes half a second
 
-    token = f"openscenes-{uuid.uuid4().hex}"
-    file = cache_dir() / "workers" / token
-    file.parent.mkdir(exist_ok=True)
+    folder = cache_dir() / "workers"
+    folder.mkdir(exist_ok=True)
+    token = "{prefix}{}{suffix}".format(uuid.uuid4().hex, **scratch(folder))
+    file = folder / token
     file.touch()
     data = None if place.data is None else place.data.absolute()
     try:

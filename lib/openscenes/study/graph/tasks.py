@@ -4,17 +4,16 @@ Every result is named by all that made it and put in place whole, so that a task
 before, by whom ever, returns at once.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from openscenes.networks.devices import memory_told
 from openscenes.study.graph.page import Page
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.recipes import Recipe, evolution_config
 from openscenes.study.runs.runs import find, masks_of, train
-from openscenes.study.runs.work import work_of
+from openscenes.study.runs.work import masks_work, training_work
 from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
 
 _FORWARD = 1 / 3  # of a training's crop, which is run forward and backward
@@ -29,7 +28,8 @@ class PseudoMasks:
 
     def __call__(self, study: Study) -> str:
         """Predict, or find predicted meanwhile."""
-        n = len(masks_of(study, self.step))
+        with memory_told(self.label):
+            n = len(masks_of(study, self.step))
         return f"ready: {n} pseudo masks of {self.label}"
 
     @property
@@ -63,8 +63,9 @@ class Scoring:
 
     def __call__(self, study: Study) -> str:
         """Score, or find scored meanwhile."""
-        for evaluation in self.evaluations:
-            score(study, evaluation)
+        with memory_told(self.label):
+            for evaluation in self.evaluations:
+                score(study, evaluation)
         return f"scored: {self.label}"
 
     @property
@@ -81,12 +82,7 @@ Graph = dict[Task, tuple[Task, ...]]  # task -> what must be done before it; par
 def tasks_of(
     profile: Profile, evaluations: Iterable[Evaluation], pages: Mapping[Page, Iterable[Evaluation]]
 ) -> Graph:
-    """All tasks behind evaluations and pages, whatever is done already; no data are opened.
-
-    Args:
-        evaluations: to score.
-        pages: to make, and the evaluations that each shows.
-    """
+    """All tasks behind evaluations and pages, whatever is done already; no data are opened."""
     every = list(dict.fromkeys([*evaluations, *(e for group in pages.values() for e in group)]))
     graph: Graph = {}
     shared: dict[object, PseudoMasks] = {}
@@ -137,23 +133,27 @@ def chain_costs(profile: Profile, graph: Graph, objects: Mapping[str, int]) -> d
     Args:
         objects: to learn, by initial set and scene.
     """
-    chains = {task: cost(profile, task, objects) for task in graph}
+    return chains(graph, {task: cost(profile, task, objects) for task in graph})
+
+
+def chains(graph: Graph, costs: Mapping[Task, float]) -> dict[Task, float]:
+    """Of each task: its cost and that of the longest chain behind it."""
+    found = {task: costs[task] for task in graph}
     for task, before in reversed(graph.items()):  # heirs come before their parents
         for parent in before:
-            chains[parent] = max(chains[parent], cost(profile, parent, objects) + chains[task])
-    return chains
+            found[parent] = max(found[parent], costs[parent] + found[task])
+    return found
 
 
 def cost(profile: Profile, task: Task, objects: Mapping[str, int]) -> float:
     """What a task costs beside others, in crops that are trained, whatever the network."""
+    if isinstance(task, Scoring):
+        return float(len(task.evaluations))
+    if isinstance(task, Page):
+        return _PAGE
     if isinstance(task, Training):
-        work = work_of(profile, task.recipe, objects)
-        return work.crops + _FORWARD * work.forwards
-    if isinstance(task, PseudoMasks):
-        return _FORWARD * objects[task.step.scene]
-    return float(len(task.evaluations)) if isinstance(task, Scoring) else _PAGE
-
-
-def recipes_in(tasks: Iterable[Task]) -> Sequence[Recipe]:
-    """What some tasks train."""
-    return [task.recipe for task in tasks if isinstance(task, Training)]
+        work = training_work(profile, task.recipe, objects)
+    else:
+        work = masks_work(profile, task.step, objects)
+    share = {"train": 1.0, "forward": _FORWARD}
+    return sum(n * share.get(unit.partition(" ")[0], 0.0) for unit, n in work.items())

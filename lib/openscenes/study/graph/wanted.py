@@ -63,6 +63,11 @@ class Place:
     def __post_init__(self) -> None:
         if self.workers is not None:
             count_parameter("workers", self.workers, 1, MOST)
+            if self.cluster:
+                raise InputError(
+                    "workers counts processes on this machine, and cluster names others; give one "
+                    "of the two"
+                )
         if self.dashboard:
             from openscenes.study.graph.clusters import require_dashboard
 

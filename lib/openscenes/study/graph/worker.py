@@ -1,7 +1,5 @@
 """What a worker process does: one task at a time, on a study that it opens once."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import multiprocessing
@@ -55,10 +53,6 @@ def in_worker(where: Where, task: Callable[[Study], T], *_before: object) -> T:
     """Do a task in a Dask worker, which tells its progress to the command.
 
     A mistake that the user can mend comes back as its sentence alone, which every process reads.
-
-    Args:
-        task: on the study.
-        _before: what the tasks before it gave.
     """
     worker = get_worker()
 

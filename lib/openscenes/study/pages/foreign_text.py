@@ -3,8 +3,6 @@
 It stays plain text: it can make no tag, no link, no formula and no line break.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from functools import cache

@@ -4,8 +4,6 @@ What a page may hold is listed; the rest is taken out of the parsed page, so tha
 it can lead around the list.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 import re
@@ -93,11 +91,7 @@ def _kept(tag: Tag, key: str) -> bool:
 
 
 def read_notebook(path: Path) -> NotebookNode:
-    """A notebook of a reports folder.
-
-    Raises:
-        DataError: if it is damaged.
-    """
+    """A notebook of a reports folder."""
     text = read_text(path, "notebook")
     try:
         notebook = nbformat.reads(text, as_version=4)

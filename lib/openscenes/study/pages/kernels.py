@@ -1,12 +1,10 @@
 """The kernel of a notebook run: this very interpreter, called so that it cannot hang."""
 
-from __future__ import annotations
-
 import copy
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,13 +59,16 @@ papermill_engines.register(KERNEL, _Engine)
 
 
 @contextmanager
-def private_kernel(folder: Path) -> Iterator[None]:
+def private_kernel(folder: Path, gpu: str = "") -> Iterator[None]:
     """Let Jupyter see, before all others, a kernel that is this very interpreter.
 
     ``python3`` may be another environment's kernel, and a user's IPython start-up files would
     run inside a study's notebook.
+
+    Args:
+        gpu: the only one that the kernel sees, as ``CUDA_VISIBLE_DEVICES`` names it; "" for all.
     """
-    _write_kernelspec(folder)
+    _write_kernelspec(folder, {"CUDA_VISIBLE_DEVICES": gpu} if gpu else {})
     changed = {"JUPYTER_PATH": str(folder), "JUPYTER_RUNTIME_DIR": str(folder / "runtime")}
     before = {name: os.environ.get(name) for name in changed}
     os.environ.update(changed)
@@ -78,7 +79,7 @@ def private_kernel(folder: Path) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def _write_kernelspec(folder: Path) -> None:
+def _write_kernelspec(folder: Path, more: Mapping[str, str]) -> None:
     """Write ``kernels/openscenes/kernel.json`` into a folder of JUPYTER_PATH."""
     path = folder / "kernels" / KERNEL
     path.mkdir(parents=True)
@@ -91,6 +92,7 @@ def _write_kernelspec(folder: Path) -> None:
         "GOMP_SPINCOUNT": "0",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "IPYTHONDIR": str(folder / "ipython"),
+        **more,
     }
     if os.environ.get("OPENSCENES_CACHE"):  # a relative path means another folder there
         spec["env"]["OPENSCENES_CACHE"] = str(cache_dir())

@@ -1,7 +1,5 @@
 r"""Tables as LaTeX for a paper: ``\usepackage{booktabs}`` is all that they need."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Pieces of a markdown page: tables whose bars are escaped, folds, and a marked block."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any

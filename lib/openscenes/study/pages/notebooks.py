@@ -6,8 +6,6 @@ error that hides inside a widget, a cell that exits early, a kernel of another e
 equal runs give equal bytes: clocks, random ids and progress lines are left out.
 """
 
-from __future__ import annotations
-
 import copy
 import re
 import tempfile
@@ -23,7 +21,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from openscenes.errors import InputError, OpenScenesError
 from openscenes.files import one_line
-from openscenes.paths import atomic
+from openscenes.paths import atomic, scratch
 from openscenes.study.pages.inert import read_notebook
 from openscenes.study.pages.kernels import private_kernel, run
 
@@ -34,7 +32,7 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> None:
+def execute(notebook: Path, output: Path, parameters: Mapping[str, Any], *, gpu: str = "") -> None:
     """Run ``notebook`` with ``parameters`` in this interpreter's kernel; write ``output`` whole.
 
     The kernel starts in the notebook's folder, as under JupyterLab. What its cells write to
@@ -45,6 +43,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> None
         notebook: a source with one cell tagged ``parameters``.
         output: the executed copy; its folder is made, an older copy is replaced at the end.
         parameters: values by name: str, int, float, bool, None, and lists and dicts of these.
+        gpu: as for ``private_kernel``.
     Raises:
         InputError: if there is no such notebook or ``parameters`` cell, or a parameter is unknown
             or of another type.
@@ -53,7 +52,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> None
     source = _read(notebook)
     _check_parameters(source, notebook, parameters)
     failed = output.with_suffix(".failed.ipynb")
-    with tempfile.TemporaryDirectory(prefix="openscenes-") as folder, private_kernel(Path(folder)):
+    with tempfile.TemporaryDirectory(**scratch()) as folder, private_kernel(Path(folder), gpu):
         running = Path(folder) / "running.ipynb"
         try:
             executed = run(source, running, dict(parameters), notebook.parent)
@@ -72,7 +71,6 @@ class _IncompleteError(Exception):
 
 
 def _read(notebook: Path) -> NotebookNode:
-    """Return the notebook, with the kernelspec that every copy carries."""
     if not notebook.is_file():
         raise InputError(f"There is no notebook at {notebook}; pass the path of an .ipynb file.")
     source = read_notebook(notebook)
@@ -147,7 +145,6 @@ def _failing_line(error: PapermillExecutionError) -> str:
 
 
 def _settled(executed: NotebookNode, parameters: Mapping[str, Any]) -> NotebookNode:
-    """Return the run without what differs between two equal runs."""
     language = executed.metadata["language_info"]
     metadata = {"kernelspec": dict(KERNELSPEC), "language_info": language}
     settled = nbformat.v4.new_notebook(metadata=metadata)
@@ -190,6 +187,5 @@ def _settle_data(data: dict[str, Any]) -> None:
 
 
 def _write(notebook: NotebookNode, path: Path) -> None:
-    """Put a notebook in place whole."""
     with atomic(path) as partial:
         partial.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")

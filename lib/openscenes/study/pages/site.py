@@ -1,7 +1,5 @@
 """The site: every report as a web page that reads offline, and an index to begin at."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -120,7 +118,6 @@ def _exporter() -> HTMLExporter:
 
 
 def _place(path: Path, reports: Path) -> Path:
-    """Where a file of the project lies in the site."""
     inside = path.is_relative_to(reports)
     place = path.relative_to(reports) if inside else "project" / path.relative_to(reports.parent)
     return place.with_suffix(_SUFFIXES.get(path.suffix, path.suffix))
@@ -140,7 +137,6 @@ def _notebook(source: Path, reports: Path) -> NotebookNode:
 
 
 def _prose(notebook: NotebookNode) -> str:
-    """The first markdown cell of a notebook."""
     return next((str(c.source) for c in notebook.cells if c.cell_type == "markdown"), "")
 
 
@@ -150,7 +146,6 @@ def _title(notebook: NotebookNode, source: Path) -> str:
 
 
 def _downloads(source: Path) -> str:
-    """Links to the files that belong to a table."""
     if source.parent.name != "tables":
         return ""
     mine = re.compile(rf"{re.escape(source.stem)}(?!_plus)(_[a-z]\w*)?\.(csv|json|tex)")
@@ -163,9 +158,6 @@ def draw_formulas(page: BeautifulSoup) -> None:
     """Replace ``$...$`` and ``$$...$$`` by MathML, which every browser draws by itself.
 
     Code is left alone, and so is everything inside a tag (text alternatives, addresses).
-
-    Raises:
-        InputError: if a formula is no LaTeX that can be drawn.
     """
     for text in page.find_all(string=_FORMULA):
         if text.find_parent(["pre", "code", "svg", "style"]) is None:
@@ -212,7 +204,6 @@ def _lead(page: BeautifulSoup, source: Path, reports: Path) -> list[Path]:
 
 
 def _known(target: Path, source: Path, reports: Path) -> bool:
-    """Whether the site has a place for what a page links to."""
     missing = target.is_relative_to(reports) and not target.exists()
     if missing and not (reports.parent / "notebooks" / target.name).is_file():
         raise DataError(
@@ -274,7 +265,6 @@ def _line(source: Path, reports: Path) -> str:
 
 
 def _card(source: Path, reports: Path) -> str:
-    """Title, claim and first image of a notebook."""
     notebook = read_notebook(source)
     head = f"{thumbnail(notebook)}<h3>{escape(_title(notebook, source))}</h3>"
     link = f'<a href="{_address(source, reports)}">{head}</a>'
@@ -282,7 +272,6 @@ def _card(source: Path, reports: Path) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    """The first sentence below the heading."""
     paragraphs = [part.strip() for part in text.split("\n\n")]
     first = next((part for part in paragraphs if part and not part.startswith("#")), "")
     found = _SENTENCE.match(first)

@@ -1,7 +1,5 @@
 """Tables on disk: markdown to read, csv to compute with, and where every number comes from."""
 
-from __future__ import annotations
-
 import json
 import time
 from dataclasses import asdict
@@ -28,11 +26,7 @@ IN_ONE_LINE = 3  # claims of one verdict; more are told apart by what they are c
 
 
 def reports_folder(profile: Profile, given: Path | str | None = None) -> Path:
-    """Where reports go: as given, or the demo's to the top, others to a folder of their name.
-
-    Raises:
-        InputError: if what is given is neither text nor a path.
-    """
+    """Where reports go: as given, or the demo's to the top, others to a folder of their name."""
     if given is not None and given != "":
         return Path(folder_parameter("reports", given))
     top = PROJECT / "reports"
@@ -40,11 +34,7 @@ def reports_folder(profile: Profile, given: Path | str | None = None) -> Path:
 
 
 def write_table(table: Table, study: Study, folder: Path, *, wall_s: float) -> Path:
-    """Write ``table_N.md``, ``.csv``, ``.tex``, ``_objects.csv``, ``_run.json``; each whole or not.
-
-    Returns:
-        The markdown file.
-    """
+    """Write ``table_N.md``, ``.csv``, ``.tex``, ``_objects.csv``, ``_run.json``, each whole."""
     stem = folder / "tables" / f"table_{table.number}"
     _write(stem.with_suffix(".md"), markdown(table))
     _write(stem.with_suffix(".csv"), as_frame(table).to_csv(index=False))
@@ -55,7 +45,6 @@ def write_table(table: Table, study: Study, folder: Path, *, wall_s: float) -> P
 
 
 def _by_object(table: Table) -> pd.DataFrame:
-    """One line per block, seed and object; the IoU of every row side by side."""
     names = ["block", "seed", "object_id", "class_name", "area"]
     wide = table.objects.set_index([*names, "row"])["iou"].unstack("row")
     return wide[list(table.objects["row"].unique())].reset_index()
@@ -155,7 +144,6 @@ def _run_facts(table: Table, study: Study, wall_s: float) -> dict[str, Any]:
 
 
 def _claim_facts(block: str, claim: Claim) -> dict[str, Any]:
-    """A claim as plain data, in points."""
     points = {"paper": claim.paper, "ours": claim.ours.mean, "low": claim.ours.low,
               "high": claim.ours.high}  # fmt: skip
     rounded = {name: None if x is None else round(x, 3) for name, x in points.items()}

@@ -1,73 +1,147 @@
-"""What training costs: times recorded in the cache, else counted work at this machine's speed.
+"""What a study costs: its tasks' work in units, and seconds per unit of a machine.
 
-The paper reports no cost. Work is counted in crops, a crop in floating-point operations.
+The paper reports no cost. A unit's seconds were measured here (``rates``), or are stated for
+another machine (``assumed``); times of earlier trainings in the cache go first.
 """
 
 from __future__ import annotations
 
-import io
-import time
-from collections.abc import Iterable, Mapping
-from contextlib import redirect_stderr
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import mean
 
 from openscenes.kept import kept
-from openscenes.method.evolution import initialise
-from openscenes.networks.openscene import OpenSceneNet
 from openscenes.paths import cache_dir
 from openscenes.peers.zoo import PEERS
-from openscenes.seeding import torch_generator
 from openscenes.study.profiles import Profile
-from openscenes.study.runs.data import SOURCE, Study, source
-from openscenes.study.runs.models import run_context
+from openscenes.study.runs.data import SOURCE, Study
 from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.shapes import CORRECTION, OURS
-from openscenes.study.runs.work import N_VIEWS, Cost, Work, counted, work_of
-from openscenes.study.scores.clicks import SWEPT, THRESHOLDS
+from openscenes.study.runs.work import (
+    CLICK,
+    CUT,
+    IPT,
+    LOAD,
+    MASK,
+    MODEL,
+    N_VIEWS,
+    Work,
+    masks_work,
+    seen,
+    training_work,
+)
+from openscenes.study.scores.clicks import SWEPT
 from openscenes.study.scores.evaluation import Evaluation
+from openscenes.study.scores.masks import ipt_variants
 
-TERAFLOP_PER_CROP = 0.426  # forward and backward of IOG with ResNet-101 at 512 px, as published
-SUSTAINED_FLOPS = 0.4 * 989e12  # 40 % of what one H200 can multiply in bfloat16
-N_CROPS = 8  # of the short training that tells this machine's speed
+PAGE, START = "page", "start"  # a page; a process begun
+_ONCE = (LOAD, MODEL, PAGE)
 
 
 @dataclass(frozen=True)
-class Times:
-    """What trainings take, in seconds of one process.
+class Machine:
+    """A machine, by the seconds that one process takes for each unit of work.
 
     Attributes:
-        objects: to learn and to test on, as ``requirements.OBJECTS``; empty where unknown.
-        costs: seconds per crop by network; empty where there is nothing to measure on.
-        recorded: seconds by ``step_of`` a recipe's words.
-        source: where the seconds come from, one sentence.
+        name: in words.
+        seconds: per unit; those of networks on its device, all others on one core.
+        source: where the seconds come from, in sentences.
+        decode: seconds to decode one image of "voc", "cityscapes" or "coco", once.
+        recorded: seconds by ``step_of`` a recipe's words, of trainings that were timed here.
+        sides: numbers of processes, or of GPUs, that a plan is made for.
+        on_gpus: whether networks run on GPUs; gpu_gib is of each, cores and host_gib beside each.
     """
 
-    objects: Mapping[str, int] = field(default_factory=dict)
-    costs: Mapping[str, Cost] = field(default_factory=dict)
+    name: str
+    seconds: Mapping[str, float]
+    source: str
+    decode: Mapping[str, float] = field(default_factory=dict)
     recorded: Mapping[str, float] = field(default_factory=dict)
-    source: str = "No estimate: it needs the data."
+    sides: tuple[int, ...] = (1,)
+    on_gpus: bool = False
+    cores: int = 1
+    gpu_gib: float = 0.0
+    host_gib: float = 0.0
 
-    def training(self, profile: Profile, recipes: Iterable[Recipe]) -> float:
-        """How long these take, one after the other: as recorded, else by their work."""
-        return sum(
-            self.recorded[step]
-            if (step := step_of(recipe.words())) in self.recorded
-            else work_of(profile, recipe, self.objects).cost(self.costs)
-            for recipe in recipes
+
+@dataclass(frozen=True)
+class Time:
+    """Seconds of a task: in networks, beside them (images, masks, pages), and from start to end."""
+
+    network: float = 0.0
+    beside: float = 0.0
+    wall: float = 0.0
+
+    def __add__(self, other: Time) -> Time:
+        """One after the other."""
+        return Time(
+            self.network + other.network, self.beside + other.beside, self.wall + other.wall
         )
+
+
+def time_of(profile: Profile, work: Work, machine: Machine) -> Time:
+    """Seconds of a task by its units.
+
+    On a GPU images and masks are others' work, whose processes share the cores: the longer of both
+    counts.
+    """
+    seconds = {unit: n * machine.seconds[unit] for unit, n in work.items()}
+    network = sum(s for unit, s in seconds.items() if " " in unit or unit == IPT)
+    beside, once = sum(seconds.values()) - network, sum(seconds.get(unit, 0.0) for unit in _ONCE)
+    if not machine.on_gpus:
+        return Time(network, beside, network + beside)
+    helpers = max(1, min(profile.workers, machine.cores))
+    return Time(network, beside, max(network, (beside - once) / helpers) + once)
+
+
+def training_time(
+    profile: Profile, recipe: Recipe, objects: Mapping[str, int], machine: Machine
+) -> Time:
+    """Seconds of one training: as an earlier one took, else by its units."""
+    time = time_of(profile, training_work(profile, recipe, objects), machine)
+    took = machine.recorded.get(step_of(recipe.words()))
+    if took is None:
+        return time
+    share = took / time.wall
+    return Time(time.network * share, time.beside * share, took)
+
+
+def with_masks(
+    profile: Profile, recipes: Sequence[Recipe], objects: Mapping[str, int], machine: Machine
+) -> float:
+    """Seconds of trainings one after the other, each with the pseudo masks that it begins with."""
+    took = [training_time(profile, recipe, objects, machine) for recipe in recipes]
+    masks = [masks_work(profile, step, objects) for step in recipes if step.learns_masks]
+    return sum(time.wall for time in [*took, *(time_of(profile, m, machine) for m in masks)])
+
+
+def scoring_work(profile: Profile, evaluation: Evaluation, objects: Mapping[str, int]) -> Work:
+    """The units of one score; that of all clicks on the source also chooses a threshold."""
+    n, first = objects[f"val {evaluation.where}"], evaluation.recipe.lineage()[0].name
+    if first not in PEERS and evaluation.kind != "clicks":
+        views = n * (N_VIEWS if evaluation.tta else 1)
+        variants = len(ipt_variants(profile)) if evaluation.kind == "ipt" else 0
+        return +Work(
+            {LOAD: 1, CUT: views, seen(OURS): views, MASK: n * (1 + variants), IPT: n * variants}
+        )
+    n_clicks = profile.n_clicks if evaluation.kind == "clicks" else 1
+    sweep = n if evaluation.kind == "clicks" and evaluation.where == SOURCE else 0
+    n_thresholds = len(profile.thresholds)
+    boxed = first not in PEERS or first == "DEXTR"
+    work = Work({LOAD: 1 + (sweep > 0), CUT: n + sweep})
+    if boxed:  # one prediction for all thresholds; only ours is corrected
+        further = 0 if first == "DEXTR" else n * (n_clicks - 1)
+        network = OURS if first not in PEERS else first
+        work += Work({seen(network): n + sweep, CLICK: n + further, MASK: sweep * n_thresholds})
+        return +(work + Work({seen(CORRECTION): further}))
+    asked = sweep * (1 + (SWEPT - 1) * n_thresholds)  # thresholds share the first answer
+    clicked = n * (1 + n_clicks) + sweep * (1 + SWEPT * n_thresholds)
+    return work + Work({seen(first): n * n_clicks + asked, CLICK: clicked})
 
 
 def step_of(words: str) -> str:
     """The last step of a recipe's words, which costs the same whatever it starts from."""
     return words if words.startswith("peer") else words.rpartition(" > ")[2]
-
-
-def duration(seconds: float) -> str:
-    """Seconds, minutes or hours, rounded."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def recorded(study: Study) -> dict[str, float]:
@@ -84,39 +158,8 @@ def recorded(study: Study) -> dict[str, float]:
     return {step: mean(seconds) for step, seconds in found.items()}
 
 
-def measured(study: Study) -> dict[str, Cost]:
-    """Seconds per crop of every network: counted operations at the speed of a short training."""
-    profile = study.profile
-    operations, examples = counted(profile), source(study, "voc+sbd").examples[:N_CROPS]
-    network = OpenSceneNet(profile.network, generator=torch_generator("timing"))
-    train = replace(profile.initial, epochs=1, batch_size=N_CROPS)
-    seconds = []
-    for _ in range(2):  # the first warms up
-        began = time.perf_counter()
-        with redirect_stderr(io.StringIO()):
-            initialise(network, examples, train, profile.augmentation, run_context(study, 0))
-        seconds.append(time.perf_counter() - began)
-    speed = len(examples) * operations[OURS].training / seconds[-1]
-    return {name: cost.times(1 / speed) for name, cost in operations.items()}
-
-
-def on_a_gpu(profile: Profile) -> dict[str, Cost]:
-    """Seconds per crop of every network by what an H200 can sustain, where nothing is measured."""
-    return {name: cost.times(1 / SUSTAINED_FLOPS) for name, cost in counted(profile).items()}
-
-
-def scoring_of(
-    profile: Profile, evaluation: Evaluation, objects: Mapping[str, int]
-) -> tuple[Work, ...]:
-    """The forward passes of one score; pasting and counting pixels are left out."""
-    n, n_clicks = objects[f"val {evaluation.where}"], profile.n_clicks
-    first = evaluation.recipe.lineage()[0].name
-    if evaluation.kind != "clicks":
-        network = first if first in PEERS else OURS
-        return (Work(network, 0, n * (N_VIEWS if evaluation.tta else 1), network),)
-    if first == "DEXTR":
-        return (Work(first, 0, n, first),)
-    if first in PEERS:
-        swept = SWEPT * len(THRESHOLDS) if evaluation.where == SOURCE else 0
-        return (Work(first, 0, n * (n_clicks + swept), first),)
-    return Work(OURS, 0, n), Work(CORRECTION, 0, n * (n_clicks - 1), CORRECTION)
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, rounded."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,7 +1,5 @@
 """What the lessons share: a study by its name, trained models, and objects to look at."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -12,7 +10,8 @@ import numpy as np
 
 from openscenes.settings import folder_parameter, text_parameter
 from openscenes.study.options import profile_named
-from openscenes.study.plan.costs import Times, duration, measured, on_a_gpu, recorded
+from openscenes.study.plan.costs import duration, with_masks
+from openscenes.study.plan.machines import assumed, here
 from openscenes.study.profiles import with_literal_clicks
 from openscenes.study.runs.data import Study, new_scene, open_study, source
 from openscenes.study.runs.models import Model
@@ -67,20 +66,20 @@ def announcement(study: Study, recipes: Sequence[Recipe]) -> str:
     """Which models will be trained and about how long that takes."""
     names = "\n".join(f"  {recipe.words()}, seed {recipe.seed}" for recipe in recipes)
     plural = "model is" if len(recipes) == 1 else "models are"
-    took = duration(_times(study, recipes).training(study.profile, recipes))
+    machine = assumed(None, study.profile) if study.profile.kind == "paper" else here(study)
+    took = duration(with_masks(study.profile, recipes, _objects(study, recipes), machine))
     return f"{len(recipes)} {plural} not trained yet; training takes about {took}, once:\n{names}"
 
 
-def _times(study: Study, recipes: Sequence[Recipe]) -> Times:
-    """With the objects of these recipes alone; of the paper's size as on a GPU."""
+def _objects(study: Study, recipes: Sequence[Recipe]) -> dict[str, int]:
+    """Of these recipes alone."""
     objects = {"voc+sbd": len(source(study, "voc+sbd").examples)}
     for recipe in recipes:
         if recipe.name == "voc":
             objects["voc"] = len(source(study, "voc").examples)
         elif recipe.name in ("cityscapes", "coco"):
             objects[recipe.name] = len(new_scene(study, recipe.scene).clicked)
-    costs = on_a_gpu(study.profile) if study.profile.kind == "paper" else measured(study)
-    return Times(objects, costs, recorded(study))
+    return objects
 
 
 def n_objects_evenly(items: Sequence[Item], n: int) -> list[Item]:

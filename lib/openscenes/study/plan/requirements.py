@@ -3,25 +3,34 @@
 The counts are what others found on the official files; a study recounts them on its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from PIL import Image
+
 from openscenes.downloads import gigabytes
 from openscenes.paths import is_folder
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.fetch.catalogue import SETS
-from openscenes.study.plan.costs import TERAFLOP_PER_CROP
-from openscenes.study.profiles import PAPER, Profile
+from openscenes.study.profiles import PAPER, InitialSet, Profile, Scene
+from openscenes.study.runs.data import SOURCE, Study, new_scene, source, validation
 
+INITIAL_SETS: tuple[InitialSet, ...] = ("voc", "voc+sbd")
+SCENES: tuple[Scene, ...] = ("cityscapes", "coco")
+_SAMPLED = 20  # images that are asked for their size
+TERAFLOP_PER_CROP = 0.426  # forward and backward of IOG with ResNet-101 at 512 px, as published
 # Objects to learn: VOC and SBD as IOG's code counts them, the scenes as Sec. 4.1.1 does.
 OBJECTS: Mapping[str, int] = {
     "voc": 3_507, "voc+sbd": 25_832, "cityscapes": 52_004, "coco": 83_070,
     # to be tested on: IOG's code, about 10,000, which is not stated, and COCO's own, without crowds
     "val voc": 3_427, "val cityscapes": 10_000, "val coco": 36_335,
+}  # fmt: skip
+# Images to learn and to test on, and the pixels of a usual one.
+IMAGES: Mapping[str, tuple[int, int]] = {
+    "voc": (10_582 + 1_449, 500 * 375), "cityscapes": (2_975 + 500, 2048 * 1024),
+    "coco": (11_901 + 5_000, 640 * 480),
 }  # fmt: skip
 
 
@@ -121,6 +130,29 @@ def requirements(profile: Profile, data: Path | None) -> list[str]:
     typed = "DATA=folder" if data is None else f"DATA={quote(place)}"
     lines.append(f"  `make data {typed}` says how large what is missing is, and fetches it.")
     return lines
+
+
+def objects_of(study: Study) -> dict[str, int]:
+    """What ``OBJECTS`` counts, in a study's own data."""
+    found: dict[str, int] = {name: len(source(study, name).examples) for name in INITIAL_SETS}
+    found |= {scene: len(new_scene(study, scene).clicked) for scene in SCENES}
+    return found | {f"val {w}": len(validation(study, w).examples) for w in (SOURCE, *SCENES)}
+
+
+def images_of(study: Study) -> dict[str, tuple[int, int]]:
+    """How many images each data set has here, and the mean pixels of some."""
+    learned = {SOURCE: source(study, "voc+sbd").examples}
+    learned |= {scene: new_scene(study, scene).truth for scene in SCENES}
+    found = {}
+    for name, examples in learned.items():
+        paths = sorted({e.image for e in (*examples, *validation(study, name).examples)})
+        some = paths[:: -(-len(paths) // _SAMPLED)]
+        pixels = 0
+        for path in some:
+            with Image.open(path) as image:
+                pixels += image.width * image.height
+        found[name] = len(paths), pixels // len(some)
+    return found
 
 
 def imagenet_kinds(profile: Profile) -> dict[str, str]:

@@ -38,11 +38,7 @@ def _package() -> Sources:
 
 
 class Sources:
-    """The definitions of one package; each file is read once, when it is first reached.
-
-    Args:
-        folder: the package, named like the folder.
-    """
+    """The definitions of one package; each file is read once, when it is first reached."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,11 +46,7 @@ class Sources:
         self._read: dict[Definition, Writer] = {}
 
     def digest(self, *names: str) -> str:
-        """The sha256 of what dotted names of the package reach.
-
-        Raises:
-            ValueError: for a name that is no definition of the package.
-        """
+        """The sha256 of what dotted names of the package reach."""
         entries = [self._entry(name) for name in names]
         labels = self._labels(self.reached(*names))
         told = [sorted(labels[entry] for entry in entries), sorted(set(labels.values()))]

@@ -233,7 +233,6 @@ def _bound(nodes: Iterable[ast.AST]) -> dict[str, str | None]:
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str | None]:
-    """Dotted text by the name that an import binds."""
     if isinstance(node, ast.ImportFrom):
         return {alias.asname or alias.name: f"{node.module}:{alias.name}" for alias in node.names}
     plain = [alias.name.split(".")[0] for alias in node.names if not alias.asname]

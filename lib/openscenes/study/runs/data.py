@@ -1,8 +1,5 @@
 """What a study works on: the source's objects, the new scenes' clicks, the validation sets."""
 
-from __future__ import annotations
-
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -26,6 +23,7 @@ from openscenes.seeding import numpy_generator
 from openscenes.settings import folder_parameter
 from openscenes.study.profiles import SCENE_NAMES, InitialSet, Profile, Scene, User
 from openscenes.study.runs.code_digest import code_digest
+from openscenes.study.runs.machine import cores
 from openscenes.study.runs.names import folder_words
 from openscenes.study.runs.published import require_published
 from openscenes.study.runs.store import digest_of, locked
@@ -88,9 +86,6 @@ class Labelled:
 def open_study(profile: Profile, data: Path | str | None = None, device: str = "auto") -> Study:
     """Find or generate the data of a profile; on a CPU, take as many threads as it says.
 
-    Args:
-        data: as for ``given_root``.
-        device: as for ``devices.make_fabric``.
     Raises:
         InputError: for a device, or devices that share a model, which are not there.
     """
@@ -99,7 +94,7 @@ def open_study(profile: Profile, data: Path | str | None = None, device: str = "
     train, n_devices = profile.initial, profile.devices_per_model
     fabric = make_fabric(device, train.precision, deterministic=train.deterministic)
     if fabric.device.type == "cpu":
-        torch.set_num_threads(profile.cpu_threads or os.cpu_count() or 1)
+        torch.set_num_threads(profile.cpu_threads or cores())
     elif n_devices > 1 and (":" in device or n_devices > torch.cuda.device_count()):
         raise InputError(
             f"{n_devices} devices are to share each model, but device {device} has "
@@ -182,8 +177,6 @@ def validation(study: Study, name: str, *, user: User | None = None) -> Labelled
 
     Args:
         user: who clicks; the profile's own user if None.
-    Raises:
-        InputError: for another name.
     """
     if name not in (SOURCE, *SCENE_NAMES):
         raise InputError(
@@ -211,8 +204,6 @@ def new_scene(
     Args:
         user: who clicks; the profile's own user if None.
         part: (i, n) takes the i-th of n random parts of the images (Table 7).
-    Raises:
-        InputError: for another scene.
     """
     if scene not in SCENE_NAMES:
         raise InputError(
@@ -250,7 +241,6 @@ def training_index(study: Study, scene: Scene) -> Index:
 
 
 def _part(images: list[str], kept: list[int], i: int, n: int) -> list[int]:
-    """Positions whose image fell into the i-th of n random parts."""
     names = sorted(set(images))
     order = numpy_generator("parts", len(names), n).permutation(len(names))
     chosen = {names[position] for position in order[i::n]}

@@ -5,14 +5,11 @@ notebooks, settings, data and packages are those that made it, and if every file
 then still has the bytes that were written. Asking takes no torch, so that it takes no seconds.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import platform
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -34,42 +31,30 @@ FILES = ("initial", "dextr")  # options of a profile that name files
 _ABOVE_STUDY = {"widgets", "lessons", "annotator"}
 
 
-@dataclass(frozen=True)
-class Request:
-    """One call of ``python -m openscenes table``.
+def request_name(
+    key: str, profile: str, data: Path | None, seeds: int, device: str, reports: Path | None
+) -> str:
+    """Twenty hex digits that change with whatever could change what a command writes.
 
-    Attributes:
-        key: of the experiment, or the stem of a lesson's notebook.
-        profile, seeds, device: as on the command line.
-        data: folder of the four data sets, or None.
-        reports: the folder where the pages go, or None for the project's own.
+    Data sets count by names, sizes and times of their files, since reading them takes minutes;
+    their contents name the models and scores.
+
+    Args:
+        key: of the experiment, or the stem of a lesson's notebook; the rest as on the command line.
     """
-
-    key: str
-    profile: str
-    data: Path | None
-    seeds: int
-    device: str
-    reports: Path | None
-
-    def name(self) -> str:
-        """Twenty hex digits that change with whatever could change the pages.
-
-        Data sets count by names, sizes and times of their files, since reading them takes
-        minutes; their contents name the models and scores.
-        """
-        told = {field: str(value) for field, value in asdict(self).items()}
-        told |= {package: _version(package) for package in _PACKAGES}
-        told |= {"python": platform.python_version(), "project": str(PROJECT)}
-        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-        for path in _sources(self.key):
-            digest.update(f"{path.name} {file_digest(path)}\n".encode())
-        for folder in [] if self.data is None else _folders_of(self.data):
-            for line in _listing(folder, set()):
-                digest.update(line.encode(errors="surrogateescape"))
-        for path in _weights_of(self.profile):
-            digest.update(file_digest(path).encode())
-        return digest.hexdigest()[:20]
+    asked = {"key": key, "profile": profile, "data": data, "seeds": seeds, "device": device}
+    told = {field: str(value) for field, value in (asked | {"reports": reports}).items()}
+    told |= {package: _version(package) for package in _PACKAGES}
+    told |= {"python": platform.python_version(), "project": str(PROJECT)}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for path in _sources(key):
+        digest.update(f"{path.name} {file_digest(path)}\n".encode())
+    for folder in [] if data is None else _folders_of(data):
+        for line in _listing(folder, set()):
+            digest.update(line.encode(errors="surrogateescape"))
+    for path in _weights_of(profile):
+        digest.update(file_digest(path).encode())
+    return digest.hexdigest()[:20]
 
 
 def keys_of(spelling: str) -> tuple[str, ...]:

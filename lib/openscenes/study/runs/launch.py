@@ -4,8 +4,6 @@ They are started for one training and end with it. Whoever starts them holds the
 has made all that the training needs, so that nobody else takes part in what they exchange.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +24,7 @@ from torch.multiprocessing.spawn import (
 
 from openscenes.errors import OpenScenesError, TrainingError
 from openscenes.networks.devices import make_shared_fabric
+from openscenes.paths import scratch
 from openscenes.pool import end_with_parent
 from openscenes.study.runs.data import Study
 
@@ -44,7 +43,7 @@ def on_devices(study: Study, work: Callable[..., None], *arguments: object) -> N
     n_devices, told = study.profile.devices_per_model, get_context("spawn").SimpleQueue()
     threads = max(1, torch.get_num_threads() // n_devices)
     sent = replace(study, fabric=cast(Fabric, None), memory={})
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(**scratch()) as folder:
         where = (study.fabric.device.type, n_devices, threads, Path(folder) / "meeting")
         try:
             start_processes(

@@ -7,7 +7,7 @@ states. Set: a reserve for what is held for a moment, and the size of a process.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +18,10 @@ from openscenes.networks.freezing import freeze_first_stages, thaw
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.zoo import peer_of
 from openscenes.study.profiles import Profile
+from openscenes.study.runs.machine import GIB as GIB
 from openscenes.study.runs.recipes import Recipe, evolution_config
-from openscenes.study.runs.shapes import COUNTED_CROPS, OURS, network_of, shape_of
+from openscenes.study.runs.shapes import COUNTED_CROPS, OURS, kept_count, network_of, shape_of
 
-GIB = 2**30
 RESERVE = 1.15  # gradients of activations, losses, and what an allocator leaves between blocks
 CUDA_GIB = 0.7  # kernels and handles that CUDA holds from the first operation on
 PROCESS_GIB = 0.8  # one Python with torch and the study, measured; a loader process is smaller
@@ -48,7 +48,7 @@ def gpu_gib(profile: Profile, recipe: Recipe) -> float:
     Crops of one pass count, of ``micro_batch`` where it is set, shared by
     ``devices_per_model`` devices; a pair is two crops.
     """
-    train, name = _training(profile, recipe), network_of(recipe)
+    train, name = training_of(profile, recipe), network_of(recipe)
     held = held_by(profile, name, train)
     bf16 = train.precision == "bf16-mixed" or (
         train.precision == "auto" and multiplies_bf16_fast(torch.device("cuda"))
@@ -70,7 +70,7 @@ def host_gib(profile: Profile, recipe: Recipe) -> float:
     n, workers = profile.devices_per_model, profile.workers
     crops = crops_of_pass(profile, recipe) * CROP_CHANNELS * profile.crop.size**2
     loading = workers * (LOADER_GIB + PREFETCHED * crops / GIB)
-    weights = held_by(profile, network_of(recipe), _training(profile, recipe)).weights
+    weights = held_by(profile, network_of(recipe), training_of(profile, recipe)).weights
     return n * (PROCESS_GIB + loading + 2 * weights / GIB)  # read from its file, and kept
 
 
@@ -82,7 +82,7 @@ def cpu_gib(profile: Profile, recipe: Recipe) -> float:
 
 def crops_of_pass(profile: Profile, recipe: Recipe) -> int:
     """Crops that lie on one device at once."""
-    train, pair = _training(profile, recipe), 2 if network_of(recipe) == "pairs" else 1
+    train, pair = training_of(profile, recipe), 2 if network_of(recipe) == "pairs" else 1
     share = -(-train.batch_size // profile.devices_per_model) * pair
     return min(share, train.micro_batch) if train.micro_batch else share
 
@@ -93,13 +93,18 @@ def held_by(profile: Profile, name: str, train: TrainConfig) -> Held:
     size, frozen = profile.crop.size, train.freeze_first_stages
     key = name, profile.network, size, frozen
     if key not in _counted:
-        network, inputs = shape_of(profile, name)
-        network.train()
-        thaw(network)
-        if frozen and isinstance(network, OpenSceneNet):
-            freeze_first_stages(network)
-        _counted[key] = held(network, inputs)
+        count = kept_count(held, key, lambda: asdict(_held_by(profile, name, frozen)))
+        _counted[key] = Held(**count)
     return _counted[key]
+
+
+def _held_by(profile: Profile, name: str, frozen: bool) -> Held:
+    network, inputs = shape_of(profile, name)
+    network.train()
+    thaw(network)
+    if frozen and isinstance(network, OpenSceneNet):
+        freeze_first_stages(network)
+    return held(network, inputs)
 
 
 def held(network: nn.Module, inputs: Sequence[Tensor]) -> Held:
@@ -125,7 +130,8 @@ def _bytes(tensors: Sequence[Tensor]) -> float:
     return float(sum(tensor.numel() * tensor.element_size() for tensor in tensors))
 
 
-def _training(profile: Profile, recipe: Recipe) -> TrainConfig:
+def training_of(profile: Profile, recipe: Recipe) -> TrainConfig:
+    """How a recipe is trained."""
     first = recipe.lineage()[0]
     if first.kind == "peer":
         return peer_of(profile, first.name).train

@@ -1,7 +1,5 @@
 """A trained model on disk, how it is loaded, and what the method must know of a study."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,11 +50,7 @@ class Model:
         raise AssertionError("one of the two shapes loads or raises")
 
     def load_into(self, network: Network) -> Network:
-        """The network with these weights.
-
-        Raises:
-            WeightsError: if they are not trained yet, or are those of another network.
-        """
+        """The network with these weights."""
         if not self.weights.is_file():
             raise WeightsError(self._untrained())
         try:
@@ -70,11 +64,7 @@ class Model:
         return network
 
     def facts(self) -> dict[str, Any]:
-        """What its ``run.json`` says.
-
-        Raises:
-            WeightsError: if it is not trained yet, or its file is damaged.
-        """
+        """What its ``run.json`` says."""
         if (facts := kept(self.folder / RUN)) is None:
             raise WeightsError(self._untrained())
         return facts
@@ -95,17 +85,12 @@ def run_context(study: Study, seed: int = 0) -> RunContext:
     )  # fmt: skip
 
 
-def imagenet_file(study: Study, kind: str) -> Path | None:
-    """A local file of ImageNet weights near the data, or None for torchvision's own.
+def local_imagenet(root: Path, kind: str) -> Path | None:
+    """A file of ImageNet weights near the data, or None for torchvision's own.
 
     Args:
         kind: torchvision's name of the network, such as "vgg16".
     """
-    return local_imagenet(study.root, kind)
-
-
-def local_imagenet(root: Path, kind: str) -> Path | None:
-    """The same for a folder of data sets."""
     name = f"{kind}-imagenet.safetensors"
     folders = (root / "weights", root.parent / "weights", PROJECT / ".cache/weights")
     return next((folder / name for folder in folders if (folder / name).is_file()), None)

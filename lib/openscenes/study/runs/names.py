@@ -1,7 +1,5 @@
 """What files and folders of users are called on pages, which hold no path of this machine."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

@@ -1,14 +1,10 @@
 """Training the systems of Table 1: from the source's labels, then on a scene's ground truth."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
-from openscenes.data.examples import Example
 from openscenes.method.training import TrainConfig
 from openscenes.networks.weights import load_published
 from openscenes.peers.training import learn_clicks
@@ -17,8 +13,8 @@ from openscenes.seeding import torch_generator
 from openscenes.study.profiles import InitialSet
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Study, new_scene, source, with_others
-from openscenes.study.runs.models import Model, imagenet_file, run_context
-from openscenes.study.runs.published import INITIAL_SET, Published, beginning
+from openscenes.study.runs.models import Model, local_imagenet, run_context
+from openscenes.study.runs.published import INITIAL_SET, beginning
 from openscenes.study.runs.recipes import Recipe
 
 SOURCE_SET: InitialSet = INITIAL_SET
@@ -29,7 +25,9 @@ def names(study: Study, recipe: Recipe) -> dict[str, Any]:
     """What names a peer, beside what names every model."""
     peer, on_source = _peer(study, recipe), recipe.kind == "peer"
     if (begun := beginning(study.profile, recipe)) is not None:
-        return {"stage": "peer", "peer": peer.name, "network": peer.config, **_from(begun)}
+        # nothing is drawn for weights that are taken as they are: all seeds share one model
+        begins = {"published": begun.sha256, "seed": 0}
+        return {"stage": "peer", "peer": peer.name, "network": peer.config, **begins}
     data = source(study, SOURCE_SET) if on_source else new_scene(study, recipe.scene)
     return {
         "stage": "peer" if on_source else "peer tuned",
@@ -51,8 +49,6 @@ def trained(
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """A peer trained on the labelled source, or from its parent on a scene's ground truth.
 
-    Args:
-        model: where its training is kept.
     Returns:
         The network, and its losses by epoch.
     """
@@ -61,9 +57,16 @@ def trained(
         network = peer.build()
         load_published(network, begun.path)
         return network, []
-    network = _new(study, recipe, peer) if parent is None else load_peer(parent, peer)
+    if parent is None:
+        network = peer.build(torch_generator("peer", peer.name, recipe.seed))
+        if peer.imagenet is not None:
+            peer.load_imagenet(network, local_imagenet(study.root, peer.imagenet))
+        examples = with_others(source(study, SOURCE_SET))
+    else:
+        network = load_peer(parent, peer)
+        examples = new_scene(study, recipe.scene).truth
     history = learn_clicks(
-        network, _examples(study, recipe), _training(study, recipe, peer),
+        network, examples, _training(study, recipe, peer),
         study.profile.augmentation, peer.clicks, peer.loss,
         replace(run_context(study, recipe.seed), crop=peer.crop),
         folder=model.folder, label=model.label,
@@ -77,26 +80,8 @@ def load_peer(model: Model, peer: Peer) -> nn.Module:
     return model.load_into(network).eval()
 
 
-def _from(begun: Published) -> dict[str, Any]:
-    """Nothing is drawn for weights that are taken as they are: all seeds share one model."""
-    return {"published": begun.sha256, "seed": 0}
-
-
 def _peer(study: Study, recipe: Recipe) -> Peer:
     return peer_of(study.profile, recipe.lineage()[0].name)
-
-
-def _new(study: Study, recipe: Recipe, peer: Peer) -> Any:
-    network = peer.build(torch_generator("peer", peer.name, recipe.seed))
-    if peer.imagenet is not None:
-        peer.load_imagenet(network, imagenet_file(study, peer.imagenet))
-    return network
-
-
-def _examples(study: Study, recipe: Recipe) -> Sequence[Example]:
-    if recipe.kind == "peer":
-        return with_others(source(study, SOURCE_SET))
-    return new_scene(study, recipe.scene).truth
 
 
 def _training(study: Study, recipe: Recipe, peer: Peer) -> TrainConfig:

@@ -1,7 +1,5 @@
 """Where a number comes from: commit, versions, machine and clock of one run."""
 
-from __future__ import annotations
-
 import os
 import platform
 import resource
@@ -43,8 +41,19 @@ def provenance() -> dict[str, Any]:
         "git": git_state(PROJECT),
         "openscenes": openscenes.__version__,
         "lock_digest": file_digest(LOCK) if LOCK.is_file() else None,
-        "versions": _versions(),
-        "device": {"cpu": _cpu_model(), "accelerators": _accelerators()},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "torchvision": str(torchvision.__version__),
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+        },
+        "device": {
+            "cpu": cpu_model(),
+            "accelerators": [
+                torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())
+            ],
+        },
         "torch": told(),
         "threads": torch.get_num_threads(),
         "platform": platform.platform(),
@@ -81,27 +90,11 @@ def _git(project: Path, *arguments: str) -> str | None:
     return run.stdout.strip() if run.returncode == 0 else None
 
 
-def _versions() -> dict[str, str]:
-    """Return the versions that can move a number."""
-    return {
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "torchvision": str(torchvision.__version__),
-        "numpy": np.__version__,
-        "opencv": cv2.__version__,
-    }
-
-
-def _cpu_model() -> str | None:
-    """Return the processor's name."""
+def cpu_model() -> str | None:
+    """The processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or None
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or None
-
-
-def _accelerators() -> list[str]:
-    """Return the names of the CUDA devices that this process can use."""
-    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

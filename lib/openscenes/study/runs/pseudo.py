@@ -1,13 +1,11 @@
 """Pseudo masks of a new scene: one file for all variants that learn from the same masks."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch
 
 from openscenes.data.examples import Example, from_clicks
-from openscenes.kept import kept
+from openscenes.kept import alone, kept
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.method.pseudo import kept_pseudo_masks, pseudo_examples
 from openscenes.paths import cache_dir
@@ -21,11 +19,7 @@ _CODE = (pseudo_examples,)
 
 
 def pseudo_file(study: Study, step: Recipe, teacher: Model) -> Path:
-    """Where the pseudo masks of a step lie, or would lie; named by all that decides them.
-
-    Args:
-        teacher: the model that the step starts from.
-    """
+    """Where the pseudo masks of a step lie, or would lie; named by all that decides them."""
     config = step_config(study, step)
     made_of = {
         "teacher": teacher.digest,
@@ -52,7 +46,7 @@ def pseudo_masks(study: Study, step: Recipe, teacher: Model) -> list[Example]:
     file, config = pseudo_file(study, step, teacher), step_config(study, step)
     clicked, label = scene_data(study, step).clicked, f"{teacher.label}: {step.scene} pseudo masks"
     if kept(file) is None:
-        with store.alone(file.with_suffix(".lock"), label):
+        with alone(file.with_suffix(".lock"), label):
             pseudo_examples(
                 teacher.load(study), [from_clicks(one) for one in clicked],
                 run_context(study, step.seed), config.ipt, config.teacher, file=file, label=label,

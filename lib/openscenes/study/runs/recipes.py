@@ -107,8 +107,6 @@ def finetuned(parent: Recipe, scene: Scene) -> Recipe:
 def in_parts(parent: Recipe, scene: Scene, n_parts: int, *variants: str) -> tuple[Recipe, ...]:
     """The task sequence of Table 7: n random parts of a scene, one after the other.
 
-    Args:
-        variants: of the steps that each part sees.
     Returns:
         The model after each part.
     """

@@ -3,8 +3,6 @@
 ``find`` says where the model of a recipe lies and never trains; ``train`` trains it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +15,7 @@ from openscenes.data.examples import Example
 from openscenes.kept import keep as keep_json
 from openscenes.method.beyond.bn_adaptation import reestimate_bn
 from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, initialise
-from openscenes.networks.devices import tell
+from openscenes.networks.devices import memory_told, tell
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import load_imagenet, load_published, save_weights
 from openscenes.paths import cache_dir
@@ -26,7 +24,7 @@ from openscenes.seeding import torch_generator
 from openscenes.study.runs import launch, peers, store
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Labelled, Study, new_scene, source
-from openscenes.study.runs.models import RUN, Model, imagenet_file, run_context
+from openscenes.study.runs.models import RUN, Model, local_imagenet, run_context
 from openscenes.study.runs.provenance import peak_memory_mb, provenance
 from openscenes.study.runs.pseudo import pseudo_file, pseudo_masks, scene_data, step_config
 from openscenes.study.runs.published import beginning, initial_training
@@ -87,7 +85,8 @@ def _train(study: Study, recipe: Recipe, model: Model) -> None:
     initial, kind = study.profile.initial, study.fabric.device.type
     tell(initial.precision, kind, initial.deterministic)  # another study may have been opened since
     seconds = store.stopwatch(model.folder) if study.fabric.is_global_zero else None
-    network, history = _TRAIN[recipe.kind](study, recipe, model)
+    with memory_told(model.label):
+        network, history = _TRAIN[recipe.kind](study, recipe, model)
     if seconds is not None:
         keep(study, model, network, _made_of(study, recipe), history, seconds())
 
@@ -123,7 +122,6 @@ def keep(
 
 
 def _made_of(study: Study, recipe: Recipe) -> dict[str, Any]:
-    """All that decides a model."""
     n_devices = study.profile.devices_per_model
     return {
         "seed": recipe.seed,
@@ -160,7 +158,7 @@ def _initial(study: Study, recipe: Recipe, model: Model) -> Trained:
     if begun is not None:
         load_published(network.iog, begun.path)
     elif profile.imagenet:
-        load_imagenet(network, imagenet_file(study, profile.network.backbone))
+        load_imagenet(network, local_imagenet(study.root, profile.network.backbone))
     step = initialise(
         network, _labelled(study, recipe).examples, initial_training(profile, begun),
         profile.augmentation, run_context(study, recipe.seed),

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from openscenes.data.told import Told
+from openscenes.kept import keep, kept
 from openscenes.networks.backbones import INPUT_CHANNELS
 from openscenes.networks.corrector import CLICK_CHANNELS, Seen
 from openscenes.networks.openscene import NetworkOutput, OpenSceneNet
+from openscenes.paths import cache_dir
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.profiles import Profile
+from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.recipes import Recipe
+from openscenes.study.runs.store import digest_of
 
 OURS, PAIRS, CORRECTION = "ours", "pairs", "correction"
 NETWORKS = (OURS, PAIRS, *PEERS)
@@ -49,6 +53,17 @@ def one_click(_seen: Seen, output: NetworkOutput) -> tuple[Told, Tensor]:
     n, size = len(output.fine), 2 * output.fine.shape[-1]
     maps = output.fine.new_empty(n, CLICK_CHANNELS, size, size)
     return Told(output.fine.new_empty(n, 6, 3), maps), output.fine.detach()
+
+
+def kept_count(
+    of: Callable[..., Any], made_of: Sequence[object], count: Callable[[], dict[str, float]]
+) -> dict[str, float]:
+    """What ``count`` finds of the networks, once for what makes it and the code of ``of``."""
+    name = digest_of([*made_of, str(torch.__version__), code_digest(of, shape_of)])
+    path = cache_dir() / "counted" / f"{name}.json"
+    if (found := kept(path)) is None:
+        keep(path, found := count())
+    return found
 
 
 def tensors_of(output: Any) -> Iterator[Tensor]:

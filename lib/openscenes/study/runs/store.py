@@ -17,17 +17,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
-from openscenes.kept import keep, kept
+from openscenes.kept import alone, keep, kept
 from openscenes.paths import atomic, cache_dir
-from openscenes.progress import say
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SPENT = "spent.json"  # how long killed runs worked in a folder
-_PATIENCE_S = 1.0
 
 
 def digest_of(value: Any) -> str:
@@ -53,33 +49,8 @@ def file_digest(path: Path) -> str:
 
 
 @contextmanager
-def alone(lock: Path, what: str) -> Iterator[None]:
-    """One process at a time; another waits, and says what for. The system frees a dead one's lock.
-
-    Args:
-        lock: a file of its own.
-        what: is made meanwhile.
-    """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    held = FileLock(lock)
-    try:
-        held.acquire(timeout=_PATIENCE_S)
-    except Timeout:
-        say(f"waiting for another process, which makes {what}")
-        held.acquire()
-    try:
-        yield
-    finally:
-        held.release()
-
-
-@contextmanager
 def locked(folder: Path, what: str = "") -> Iterator[None]:
-    """One process at a time in a folder, without what a killed run left half written.
-
-    Args:
-        what: is made there, for those who wait.
-    """
+    """One process at a time in a folder, without what a killed run left half written."""
     with alone(folder / "lock", what or folder.name):
         for leftover in folder.glob(".*.partial"):
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
@@ -116,12 +87,8 @@ def stopwatch(folder: Path) -> Callable[[], float]:
 
     Of a killed run counts what lies before the state that it kept last; the rest is made again.
     """
-    note, resume, earlier, began = (
-        folder / SPENT,
-        folder / "resume.safetensors",
-        0.0,
-        time.monotonic(),
-    )
+    note, resume = folder / SPENT, folder / "resume.safetensors"
+    earlier, began = 0.0, time.monotonic()
     if resume.exists() and (spent := kept(note)) is not None:
         earlier = spent["s"] + max(0.0, resume.stat().st_mtime - spent["began"])
     keep(note, {"s": earlier, "began": time.time()})

@@ -1,12 +1,10 @@
-"""The work of a training: crops through networks, and the operations of a crop, counted.
+"""The work of a study's tasks, counted in units, and the operations of a network's units.
 
 Nothing is trained and no network lies in memory for it.
 """
 
-from __future__ import annotations
-
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -17,104 +15,121 @@ from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.zoo import peer_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.recipes import Recipe, evolution_config
-from openscenes.study.runs.shapes import CORRECTION, NETWORKS, OURS, PAIRS, shape_of, tensors_of
+from openscenes.study.runs.shapes import (
+    CORRECTION,
+    NETWORKS,
+    OURS,
+    PAIRS,
+    kept_count,
+    network_of,
+    shape_of,
+    tensors_of,
+)
 
 N_VIEWS = 6
 N_ERRORS = 3  # ITIS runs the network up to three times before each step
+# Units without a network: a crop cut out of its image; a map pasted into its image and compared, or
+# clicked on as well, or written as run lengths; IPT of one object; a network read from its file; a
+# training begun, and its network written.
+CUT, MASK, CLICK, CODE, IPT, LOAD, MODEL = "cut", "mask", "click", "code", "ipt", "load", "model"
+Work = Counter[str]  # how many of each unit; those of networks are ``trained`` and ``seen``
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Of one crop: forward and backward, and forward alone; in seconds or in operations."""
-
-    training: float
-    forward: float
-
-    def times(self, factor: float) -> Cost:
-        """Both, scaled."""
-        return Cost(self.training * factor, self.forward * factor)
+def trained(network: str) -> str:
+    """The unit of one crop forward and backward through one of ``NETWORKS``."""
+    return f"train {network}"
 
 
-@dataclass(frozen=True)
-class Work:
-    """How many crops go through which network, with and without a backward pass.
-
-    Attributes:
-        network: one of ``NETWORKS``, that learns.
-        teacher: the network of the forward passes.
-    """
-
-    network: str
-    crops: float
-    forwards: float = 0.0
-    teacher: str = OURS
-
-    def cost(self, costs: Mapping[str, Cost]) -> float:
-        """In the unit of ``costs``."""
-        trained = self.crops * costs[self.network].training if self.crops else 0.0
-        return trained + (self.forwards * costs[self.teacher].forward if self.forwards else 0.0)
+def seen(network: str) -> str:
+    """The unit of one crop forward through one of ``NETWORKS``."""
+    return f"forward {network}"
 
 
-def work_of(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) -> Work:
-    """The crops of one training.
+def training_work(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) -> Work:
+    """The work of one training, without the pseudo masks that it begins with (``masks_work``).
 
     Args:
         objects: to learn, by initial set and scene, as ``requirements.OBJECTS`` has them.
     """
-    if recipe.kind == "initial":
-        return Work(OURS, objects[recipe.name] * profile.initial.epochs)
+    network, work = network_of(recipe), Work({MODEL: 1})
     if recipe.kind == "peer":
         peer = peer_of(profile, recipe.name)
         crops = objects["voc+sbd"] * peer.train.epochs
-        simulated = N_ERRORS * (crops - objects["voc+sbd"]) if peer.clicks.iterative else 0
-        return Work(peer.name, crops, simulated, peer.name)
-    n = objects[recipe.scene] / (recipe.part[1] if recipe.part else 1)
-    epochs = profile.evolving(recipe.scene).train.epochs
-    if "fine-tuned" in recipe.kind:
-        first = recipe.lineage()[0]
-        return Work(first.name if first.kind == "peer" else OURS, n * epochs)
-    if recipe.kind == "re-estimated":
-        return Work(PAIRS, 0, n + 2 * n * epochs)
-    config = evolution_config(profile, recipe.scene, recipe.variant, recipe.user)
+        work[seen(network)] = N_ERRORS * (crops - objects["voc+sbd"]) * peer.clicks.iterative
+    elif recipe.kind == "initial":
+        crops = objects[recipe.name] * profile.initial.epochs
+    else:
+        epochs = profile.evolving(recipe.scene).train.epochs
+        crops = _objects(recipe, objects) * epochs * (2 if network == PAIRS else 1)
+    if recipe.kind == "evolved":
+        config = evolution_config(profile, recipe.scene, recipe.variant, recipe.user)
+        again = 0 if config.ema_decay is None else config.train.epochs - 1
+        for unit, n in masks_work(profile, recipe, objects).items():
+            work[unit] += n * again
+    work[CUT] += crops
+    work[seen(PAIRS) if recipe.kind == "re-estimated" else trained(network)] += crops
+    return +work
+
+
+def masks_work(profile: Profile, step: Recipe, objects: Mapping[str, int]) -> Work:
+    """The work of the pseudo masks of a step of evolution."""
+    config, n = (
+        evolution_config(profile, step.scene, step.variant, step.user),
+        _objects(step, objects),
+    )
     views = N_VIEWS if config.teacher is not None and config.teacher.tta == "six views" else 1
-    labellings = views * (1 if config.ema_decay is None else config.train.epochs)
-    return Work(PAIRS, 2 * n * epochs, n * labellings)
+    ipt = 0 if config.ipt is None else n
+    return +Work({seen(OURS): n * views, CUT: n * views, CODE: n, IPT: ipt, LOAD: 1})
 
 
-def counted(profile: Profile) -> dict[str, Cost]:
-    """Floating-point operations per crop of all networks, without building one in memory.
+def _objects(step: Recipe, objects: Mapping[str, int]) -> int:
+    """That a step on a new scene learns; a part has its share."""
+    n = objects[step.scene]
+    return n if step.part is None else round(n / step.part[1])
+
+
+def counted(profile: Profile) -> dict[str, float]:
+    """Floating-point operations of every unit that is one crop through a network.
 
     Convolutions and matrix products, a product with its sum as two operations. A correction is
     counted by itself; a training simulates several of them, of which the last one learns.
     """
-    costs = {name: _operations(*shape_of(profile, name)) for name in NETWORKS}
-    correction, n = _correction(profile), profile.corrections.mean_clicks
+    made_of = profile.network, profile.crop, profile.initial, profile.corrections
+    return kept_count(counted, made_of, lambda: _counted(profile))
+
+
+def _counted(profile: Profile) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name in NETWORKS:
+        network, inputs = shape_of(profile, OURS if name == PAIRS else name)
+        found[trained(name)], found[seen(name)] = _operations(network, inputs)
+    once, with_sight = _correction(profile)
     for name in (OURS, PAIRS):
-        both, alone = costs[name], correction.forward
-        costs[name] = Cost(both.training + (n - 1) * alone, both.forward - correction.training)
-    return costs | {CORRECTION: correction}
+        found[trained(name)] += (profile.corrections.mean_clicks - 1) * once
+        found[seen(name)] -= with_sight
+    return found | {seen(CORRECTION): once}
 
 
-def _correction(profile: Profile) -> Cost:
-    """Operations of one correction; as ``training`` with what is seen once per crop."""
+def _correction(profile: Profile) -> tuple[float, float]:
+    """Operations of one correction, and of it with what is seen once per crop."""
     network, (inputs, simulate) = shape_of(profile, OURS)
     network = cast(OpenSceneNet, network)
     with torch.no_grad():
         stages = network.encode(inputs)
         output = network.first(stages)
         with FlopCounterMode(display=False) as seeing:
-            seen = network.see(stages, output.fine_features)
+            looked = network.see(stages, output.fine_features)
         with FlopCounterMode(display=False) as correcting:
-            network.correct(seen, *simulate(seen, output))
+            network.correct(looked, *simulate(looked, output))
     once = correcting.get_total_flops() / 2
-    return Cost(once + seeing.get_total_flops() / 2, once)
+    return once, once + seeing.get_total_flops() / 2
 
 
-def _operations(network: nn.Module, inputs: Sequence[Any]) -> Cost:
-    """Of one crop out of a batch of two."""
+def _operations(network: nn.Module, inputs: Sequence[Any]) -> tuple[float, float]:
+    """Of one crop out of a batch of two: forward and backward, and forward alone."""
     with FlopCounterMode(display=False) as forward, torch.no_grad():
         network(*inputs)
     with FlopCounterMode(display=False) as both:
         outputs = [tensor for tensor in tensors_of(network(*inputs)) if tensor.requires_grad]
         torch.stack([tensor.sum() for tensor in outputs]).sum().backward()
-    return Cost(both.get_total_flops() / 2, forward.get_total_flops() / 2)
+    return both.get_total_flops() / 2, forward.get_total_flops() / 2

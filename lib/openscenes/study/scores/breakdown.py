@@ -1,7 +1,5 @@
 """IoU by object size and by class, from the scores of single objects."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
@@ -53,12 +51,9 @@ def by_class(objects: pd.DataFrame, min_objects: int = MIN_OBJECTS) -> pd.DataFr
     comes first, the pool last.
 
     Args:
-        objects: as for ``by_size``.
         min_objects: classes with fewer objects in a block are "others" there.
     Returns:
         As for ``by_size``, a group being a class.
-    Raises:
-        InputError: if a row of a block lacks scores.
     """
     return _by_block(objects, partial(_classes, min_objects=min_objects))
 
@@ -130,12 +125,7 @@ def _change(means: Means, key: tuple[Hashable, Hashable], first: Hashable) -> Va
 
 
 def breakdown_markdown(frame: pd.DataFrame, word: str) -> str:
-    """One table per block, a line per group, and how to read it.
-
-    Args:
-        frame: from ``by_size`` or ``by_class``.
-        word: what a group is, such as "size".
-    """
+    """One table per block, a line per group, and how to read it."""
     shown = in_markdown if word == "class" else str  # a class is named by somebody else
     parts = []
     for title, block in frame.groupby("block", sort=False):
@@ -167,11 +157,7 @@ def _cell(mean: float, change: float, low: float, high: float) -> str:
 
 
 def rows_of(objects: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
-    """Some rows of a long per-object table, in this order; the first is what others are held to.
-
-    Raises:
-        InputError: if there is no such row.
-    """
+    """Some rows of a long per-object table, in this order; the first is what others are held to."""
     missing = [label for label in labels if label not in set(objects["row"])]
     if missing:
         raise InputError(

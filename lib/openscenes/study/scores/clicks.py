@@ -37,7 +37,6 @@ from openscenes.study.scores.click_systems import NO_CLICKS, Predictor, System, 
 from openscenes.study.scores.masks import compared, identity, map_iou
 from openscenes.study.scores.noc import Judged, Respond, refine, simulate
 
-THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 SWEPT = 3  # free clicks after which a threshold is judged
 # What decides a score beside the model; a change in ``click_systems`` itself raises "scoring".
 _SCORING_CODE = (
@@ -84,7 +83,7 @@ def source_thresholds(
 ) -> NDArray[np.float64]:
     """The probability above which a system's map is a mask, (n_objects,), fixed where labels exist.
 
-    The best of five on the source's validation set, of the first model of a task sequence, so that
+    The best on the source's validation set, of the first model of a task sequence, so that
     no new scene chooses it; DEXTR and IOG print nine values on the test set itself.  Where that
     set is itself reported, each half of its images has the threshold that is best on the
     other half, so that no object chooses its own.
@@ -103,8 +102,8 @@ def best_threshold(swept: pd.DataFrame, half: int | None = None) -> float:
         half: of the images that may choose; all of them if None.
     """
     chosen = swept if half is None else swept[swept["half"] == half]
-    means = chosen[[f"{t:g}" for t in THRESHOLDS]].mean().to_numpy()
-    close = [t for t, mean in zip(THRESHOLDS, means, strict=True) if mean >= means.max() - 1e-9]
+    means = chosen.drop(columns=["object_id", "half"], errors="ignore").mean()
+    close = [float(str(t)) for t, mean in means.items() if mean >= means.max() - 1e-9]
     return min(close, key=lambda t: abs(t - 0.5))
 
 
@@ -114,21 +113,22 @@ def threshold_sweep(study: Study, recipe: Recipe, model: Model) -> pd.DataFrame:
     The simulated user clicks on the masks that the threshold itself makes.
 
     Returns:
-        Columns object_id, half (of the images, every second one), 0.1 ... 0.9.
+        Columns object_id, half (of the images, every second one), and the profile's thresholds.
     """
     first = recipe.lineage()[0]
     scored = model if first is recipe else find(study, first)
     labelled = validation(study, SOURCE)
-    key = _key(study, first, scored, labelled) | {"kind": "thresholds", "thresholds": THRESHOLDS}
+    thresholds = study.profile.thresholds
+    key = _key(study, first, scored, labelled) | {"kind": "thresholds", "thresholds": thresholds}
 
     def score() -> pd.DataFrame:
         system = system_of(study, first, scored)
         with run_context(study).pool() as pool:
             rows = [
-                _sweep(pool, system, chunk)
+                _sweep(pool, system, chunk, thresholds)
                 for chunk in _chunks(labelled, f"thresholds of {scored.label}")
             ]
-        columns = [f"{t:g}" for t in THRESHOLDS]
+        columns = [f"{t:g}" for t in thresholds]
         return _halves(labelled).join(pd.DataFrame(np.concatenate(rows).round(5), columns=columns))
 
     return kept_scores(key, score)
@@ -193,7 +193,7 @@ def _curves(
     user: User = "iog",
 ) -> NDArray[np.float64]:
     """(n, n_clicks) IoU: the first prediction, then corrections."""
-    respond = _user(pool, chunk, system.look(chunk, pool), thresholds, user)
+    respond = _user(pool, chunk, system.look(chunk, pool), thresholds, user=user)
     if not system.protocol_clicks:
         return simulate(respond, _before(pool, chunk, user), n_clicks)
     first = respond([()] * len(chunk), 0)
@@ -202,19 +202,25 @@ def _curves(
     return refine(respond, first, n_clicks - 1)
 
 
-def _sweep(pool: Pool[ImageCache], system: System, chunk: Sequence[Example]) -> NDArray[np.float64]:
-    """(n, 5) IoU after the protocol's clicks, or after three free ones, per threshold."""
+def _sweep(
+    pool: Pool[ImageCache], system: System, chunk: Sequence[Example], thresholds: Sequence[float]
+) -> NDArray[np.float64]:
+    """(n, n_thresholds) IoU after the protocol's clicks, or three free ones, per threshold."""
     predictor = system.look(chunk, pool)
     if not system.protocol_clicks:
-        users = [_user(pool, chunk, copy(predictor), [t] * len(chunk)) for t in THRESHOLDS]
         nothing = _before(pool, chunk)
+        given = [[] if one.click is None else [one.click] for one in nothing]
+        first = predictor.predict(_arrays(given), [0.5] * len(chunk))
+        users = [_user(pool, chunk, copy(predictor), [t] * len(chunk), first) for t in thresholds]
         return np.stack([simulate(user, nothing, SWEPT)[:, -1] for user in users], axis=1)
     maps = predictor.predict([NO_CLICKS] * len(chunk), [0.5] * len(chunk))
-    return np.array(list(pool.ordered(_swept, zip(chunk, maps, strict=True))))
+    tasks = ((example, one, thresholds) for example, one in zip(chunk, maps, strict=True))
+    return np.array(list(pool.ordered(_swept, tasks)))
 
 
-def _swept(cache: ImageCache, task: tuple[Example, CropMap]) -> list[float]:
-    return [map_iou(cache, *task, threshold) for threshold in THRESHOLDS]
+def _swept(cache: ImageCache, task: tuple[Example, CropMap, Sequence[float]]) -> list[float]:
+    example, one, thresholds = task
+    return [map_iou(cache, example, one, threshold) for threshold in thresholds]
 
 
 def _user(
@@ -222,16 +228,26 @@ def _user(
     chunk: Sequence[Example],
     predictor: Predictor,
     thresholds: Sequence[float] | NDArray[np.float64],
+    first: list[CropMap] | None = None,
     user: User = "iog",
 ) -> Respond:
-    """A simulated user, who sees the maps above each object's threshold."""
+    """A simulated user, who sees the maps above each object's threshold.
 
-    def respond(clicks: Sequence[Sequence[Click]], _step: int) -> list[Judged]:
-        given = [np.array(c, np.float32).reshape(-1, 3) for c in clicks]
-        tasks = zip(chunk, predictor.predict(given, thresholds), thresholds, clicks, strict=True)
+    Args:
+        first: what is predicted from the first click, where that is known.
+    """
+
+    def respond(clicks: Sequence[Sequence[Click]], step: int) -> list[Judged]:
+        known = first if step == 0 else None
+        maps = predictor.predict(_arrays(clicks), thresholds) if known is None else known
+        tasks = zip(chunk, maps, thresholds, clicks, strict=True)
         return list(pool.ordered(_judge, ((*task, user) for task in tasks)))
 
     return respond
+
+
+def _arrays(clicks: Sequence[Sequence[Click]]) -> list[NDArray[np.float32]]:
+    return [np.array(given, np.float32).reshape(-1, 3) for given in clicks]
 
 
 def _before(pool: Pool[ImageCache], chunk: Sequence[Example], user: User = "iog") -> list[Judged]:

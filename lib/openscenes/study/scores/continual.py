@@ -4,8 +4,6 @@ R[i][j] is the score on set j after step i. Step 0 is the initial model, which k
 learns set i. Below the diagonal a set was learned earlier, above it the model has not seen it yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -87,8 +85,6 @@ def difference(ours: Mapping[Cell, Values], theirs: Mapping[Cell, Values]) -> di
         ours, theirs: as for ``continual``, alike in shape.
     Returns:
         The names of ``METRICS`` -> difference in points.
-    Raises:
-        InputError: as for ``continual``, or if the two have other cells.
     """
     if set(ours) != set(theirs):
         raise InputError(

@@ -94,12 +94,8 @@ def sensitivity() -> dict[str, dict[str, IPTConfig]]:
     }  # fmt: skip
 
 
-_CODE = (
-    predictions,
-    refine_batch,
-    pasting.pasted,
-    masks.iou,
-)  # what decides a score beside the model
+# What decides a score beside the model.
+_CODE = (predictions, refine_batch, pasting.pasted, masks.iou)
 
 
 @dataclass(frozen=True)
@@ -135,9 +131,6 @@ def ipt_iou(
     """IoU of the coarse masks and of each IPT variant on them, one row per object.
 
     One forward pass serves all variants; the result is kept by the digest of all that made it.
-
-    Args:
-        inference: the inference setting; the profile's if None.
 
     Returns:
         Columns object_id, class_name, area, iou, and one per variant.

@@ -171,11 +171,7 @@ class Table:
         return next(block for block in self.blocks if word in block.title)
 
     def scores(self, block: str, row: str) -> Scores:
-        """IoU of one row of the block of that title, (n_seeds, n_objects) in 0-1.
-
-        Raises:
-            InputError: if there is no such row.
-        """
+        """IoU of one row of the block of that title, (n_seeds, n_objects) in 0-1."""
         mine = self.objects[self.objects["block"] == block]
         if row not in set(mine["row"]):
             there = ", ".join(mine["row"].unique())

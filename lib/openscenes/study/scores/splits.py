@@ -1,7 +1,5 @@
 """How many images and objects each split really has, for the record of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

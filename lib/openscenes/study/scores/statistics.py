@@ -1,7 +1,5 @@
 """Means over objects and seeds, with standard deviations and intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Where data, networks, method and peers depart from the paper: ``Ours`` in their docstrings."""
 
-from __future__ import annotations
-
 import ast
 import dataclasses
 import inspect

@@ -1,7 +1,5 @@
 """What the tables on disk reproduce: an overview, every published value, every claim."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -36,12 +34,7 @@ CLAIMS = ("table", "profile", "verdict", "column", "better", "worse", "paper", "
 
 
 def overview(reports: Sequence[Report], values: pd.DataFrame, claims: pd.DataFrame) -> str:
-    """A line for each table and profile: how much was reproduced.
-
-    Args:
-        values: of ``published_values``.
-        claims: of ``every_claim``.
-    """
+    """A line for each table and profile: how much was reproduced."""
     lines = []
     for key, found in EXPERIMENTS.items():
         mine = [report for report in reports if report.key == key]
@@ -66,7 +59,6 @@ def _of(frame: pd.DataFrame, report: Report) -> pd.DataFrame:
 
 
 def _of_run(report: Report, values: pd.DataFrame, claims: pd.DataFrame) -> tuple[str, ...]:
-    """The counts of one run; none where the paper has no such table."""
     published = _published(report.key)
     link = f"[{report.profile}]({report.file})"
     if not published:
@@ -165,7 +157,6 @@ def every_claim(reports: Sequence[Report]) -> pd.DataFrame:
 
 
 def _claim(report: Report, claim: Mapping[str, Any]) -> tuple[Any, ...]:
-    """A claim with its difference in each training and its interval over further trainings."""
     gains = gains_of(report, claim)
     by_seed = [] if gains is None else 100.0 * gains.mean(axis=1)
     further = repeatable(gains)
@@ -217,7 +208,6 @@ over it* is the gain of row X over this one instead. *Nominal* clicks: what the 
 
 
 def _words(claim: Any) -> tuple[str, ...]:
-    """A line of claims.csv as it is read."""
     further = "" if pd.isna(claim.further_low) else (
         f"[{claim.further_low:+.2f}, {claim.further_high:+.2f}]"
     )  # fmt: skip

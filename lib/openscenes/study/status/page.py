@@ -1,7 +1,5 @@
 """The status pages: what was measured, what it verifies, and where we chose."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -46,7 +44,6 @@ def write_status(folder: Path) -> Path:
 
 
 def _pages(folder: Path) -> dict[Path, str]:
-    """Every file that the reports decide, with its text."""
     reports = read_reports(folder)
     values, claims = published_values(reports), every_claim(reports)
     n_verified = int((values["verified"] == "yes").sum())

@@ -1,12 +1,9 @@
 """The protocol in words: what reproductions leave open, and how it is done here."""
 
-from __future__ import annotations
-
 from openscenes.study.experiments.rows import TITLES
 from openscenes.study.experiments.table_1 import AT, FIRST_CLICKS, TARGETS
-from openscenes.study.profiles import LIMIT
+from openscenes.study.profiles import LIMIT, THRESHOLDS
 from openscenes.study.runs.recipes import HUMAN_MARGIN
-from openscenes.study.scores.clicks import THRESHOLDS
 
 _TARGETS = ", ".join(
     f"{100 * target:.0f} % on {TITLES[where]}" for where, target in TARGETS.items()
@@ -44,4 +41,14 @@ What reproductions leave open; by profile and by system: [settings](settings.md)
 - **NoC of systems with a box or extremes**: the paper prints what the protocol spends
   ({_SPENT}), marked *nominal*. Here it is measured: the first prediction
   costs as much, IOG and ours are then corrected click by click by the same network, and
-  DEXTR, which takes no corrections, keeps its first prediction."""
+  DEXTR, which takes no corrections, keeps its first prediction.
+- **Equal bits** come from equal code, data and settings on a CPU of the same kind, with the same
+  versions and threads of a training; stopped and continued or not, in one process or on many
+  workers. Last digits differ, and the difference grows with every step, with other threads
+  (`paper` on a CPU takes all, the other profiles one), another kind of processor or GPU, another
+  CUDA. On a GPU two equal runs differ unless `DETERMINISTIC=1`. `PRECISION=tf32` and `bf16-mixed`
+  round more; `DEVICES_PER_MODEL` adds gradients in another order; `MICRO_BATCH` adds them in parts,
+  and BatchNorm, where it learns, averages over each part. These settings, the kind of device (CPU
+  or GPU) and torch's version are in a model's name; threads, kind of processor and CUDA are not:
+  who shares a cache takes the model of whoever trained it first, and its `run.json` says where that
+  was. None of this was tried on a GPU yet."""

@@ -1,7 +1,5 @@
 """The files of a finished table, read back: each is what ``write_table`` writes, or a sentence."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Mapping, Sequence

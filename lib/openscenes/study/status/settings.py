@@ -1,7 +1,5 @@
 """The page of settings: by profile, by system of Table 1, with sources and departures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
@@ -27,7 +25,6 @@ def settings_page(reports: Sequence[Report]) -> str:
 
 
 def _counts(reports: Sequence[Report]) -> str:
-    """Images and objects per split, as the runs counted them."""
     found = {
         (report.profile, split): facts
         for report in reports
@@ -145,7 +142,6 @@ def _sources() -> str:
 
 
 def _departures(profile: Profile) -> str:
-    """A profile's differences from the paper with their reasons."""
     title = f"## Profile `{profile.name}`\n\nOn {profile.data}."
     if profile is PAPER:
         return f"{title} {_PAPER_PROFILE}"

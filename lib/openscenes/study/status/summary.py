@@ -3,8 +3,6 @@
 README, the status page and the site's front page show this one text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -91,7 +89,6 @@ out zero. Data and networks are far smaller than the paper's. Values verified: {
 
 
 def _by_data(statement: Statement, reports: Sequence[Report]) -> dict[str, Pair]:
-    """The claim of each block, by kind of data."""
     mine = {report.profile: report for report in reports if report.key == statement.table}
     pairs: dict[str, Pair] = {}
     for data, profiles in DATA.items():
@@ -107,7 +104,6 @@ def _linked(statement: Statement, reports: Sequence[Report], folder: str) -> str
 
 
 def _published(pairs: dict[str, Pair]) -> str:
-    """The paper's gains, which stand in the claims of every kind of data alike."""
     both = zip(*pairs.values(), strict=True)
     values = [next((c.paper for c in found if c and c.paper is not None), None) for found in both]
     return ", ".join("–" if value is None else f"{value:+.1f}" for value in values)

@@ -1,7 +1,5 @@
 """What a table on disk proves: whether it verifies a published value, whether it agrees."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,0 +1,92 @@
+"""Does the plan come true?  Seconds predicted beside those that a command takes, and their ratio.
+
+Run alone on the machine: ``python tests/bench/bench_plan.py [PROFILE [KEYS...]]``, by default all
+tables of profile smoke; ``dry-run`` predicts a dry run; ``ONLY=1`` predicts and runs nothing.  Plan
+and command each begin with an empty cache, so that the scenes are drawn by both.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from tempfile import TemporaryDirectory
+
+
+def predicted(profile: str, keys: Sequence[str]) -> tuple[float, int]:
+    """Seconds of ``openscenes table`` here, and with how many processes."""
+    from openscenes.study.options import profile_named
+    from openscenes.study.plan.plan import planned
+
+    plan = planned(profile_named(profile), 1, None, "cpu", keys=keys)[1]
+    n = plan.machine.sides[-1]
+    for name, seconds in plan.kinds().items():
+        print(f"  {name}: {seconds.wall:.0f} s one by one")
+    return plan.total(n), n
+
+
+def dry_run() -> tuple[float, int]:
+    """The same of a dry run, one task after the other; its options are about six trainings more."""
+    from openscenes.study.experiments.registry import EXPERIMENTS
+    from openscenes.study.graph.tasks import tasks_of
+    from openscenes.study.plan.costs import PAGE, START
+    from openscenes.study.plan.dry_run import DRY_RUN, dry_study, scored_once
+    from openscenes.study.plan.machines import here
+    from openscenes.study.plan.requirements import objects_of
+    from openscenes.study.plan.schedule import task_time
+    from openscenes.study.runs.recipes import initial
+
+    study = dry_study(DRY_RUN, "cpu")
+    evaluations = [e for one in EXPERIMENTS.values() for e in scored_once(study, one)]
+    machine = here(study)
+    machine = replace(machine, seconds=machine.seconds | {PAGE: 1.0})  # no notebook is run
+    objects = objects_of(study)
+    total = machine.seconds[START]
+    for task in tasks_of(study.profile, evaluations, {}):
+        seconds = task_time(study.profile, task, objects, machine).wall
+        total += seconds
+        print(f"  {seconds:6.1f} s  {type(task).__name__} {task.label}")
+    from openscenes.study.graph.tasks import Training
+
+    first = task_time(study.profile, Training(initial("voc+sbd", 0)), objects, machine)
+    return total + 3 * first.wall, 1
+
+
+def main() -> None:
+    """Predict, run, compare."""
+    what, *keys = sys.argv[1:] or ["smoke"]
+    if len(sys.argv) > 1 and os.environ.get("INNER"):
+        seconds, n = dry_run() if what == "dry-run" else predicted(what, keys)
+        print(f"{seconds} {n}")
+        return
+    with TemporaryDirectory() as folder:
+        env = os.environ | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+        if what == "dry-run":
+            env = dict(os.environ)
+        asked = [sys.executable, __file__, what, *keys]
+        told = subprocess.run(
+            asked, check=True, stdout=subprocess.PIPE, text=True,
+            env=env | {"INNER": "1", "OPENSCENES_CACHE": f"{folder}/plan"},
+        ).stdout.splitlines()  # fmt: skip
+        print("\n".join(told[:-1]))
+        seconds, n = map(float, told[-1].split())
+        if os.environ.get("ONLY"):
+            print(f"{what}: predicted {seconds:.0f} s with {n:.0f} processes")
+            return
+        command = [sys.executable, "-m", "openscenes"]
+        command += ["dry-run", "--device", "cpu"]
+        if what != "dry-run":
+            command[3:] = ["table", *keys, "--profile", what, "--device", "cpu",
+                           "--reports", f"{folder}/reports"]  # fmt: skip
+        began = time.monotonic()
+        subprocess.run(
+            command, check=True, stdout=subprocess.DEVNULL,
+            env=os.environ | {"OPENSCENES_CACHE": f"{folder}/run"},
+        )  # fmt: skip
+        took = time.monotonic() - began
+    print(f"{what}: predicted {seconds:.0f} s, actual {took:.0f} s, ratio {seconds / took:.2f}")
+
+
+if __name__ == "__main__":
+    main()
