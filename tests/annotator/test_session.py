@@ -11,7 +11,6 @@ from PIL import Image
 from openscenes import masks
 from openscenes.annotator.evolve.session import Session
 from openscenes.data.examples import ImageCache
-from openscenes.data.records import Box
 from openscenes.errors import InputError, WeightsError
 from openscenes.networks.devices import make_fabric
 from openscenes.networks.openscene import OpenSceneNet
@@ -134,9 +133,6 @@ def test_an_interaction_that_cannot_be_is_refused_in_words(world, session):
 
 
 def test_a_correction_that_the_model_cannot_see_is_refused(world, session):
-    box = Box(10.0, 20.0, 40.0, 60.0)
-    margin = world.study.profile.crop.margin_px
-    assert session.reach(box) == pytest.approx((10 - margin, 20 - margin, 40 + margin, 60 + margin))
     with pytest.raises(InputError, match=r"click \(60, 40\) lies outside .*draw a larger one"):
         session.predict(world.folder / "a.png", BOX, POINT, [(25, 41, 1), (60, 40, -1)])
 

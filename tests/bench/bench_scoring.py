@@ -139,7 +139,7 @@ def _clicks(study, _model, labelled, answers):
                 0,
             )
 
-        def predict(self, given):
+        def predict(self, given, _thresholds=()):
             with torch.inference_mode():
                 self.given += 1
                 maps = answers[self.given % len(answers)].expand(len(given), 1, SIZE, SIZE)

@@ -113,8 +113,8 @@ def iou(logits, batch):
     return masks.iou(mask[0, 0].numpy(), batch.masks[0, 0].numpy(), batch.void[0, 0].numpy())
 
 
-@pytest.mark.parametrize("name", PEERS)
-def test_every_peer_learns_one_object_by_heart(tiny, example, name):
+def learnt(tiny, example, name, **changes):
+    """IoU on one object before and after the peer has seen nothing else."""
     peer = peer_of(DEMO, name)
     peer = replace(peer, crop=replace(peer.crop, size=SIZE))
     train = replace(
@@ -125,8 +125,24 @@ def test_every_peer_learns_one_object_by_heart(tiny, example, name):
     network = peer.build(torch_generator("peer", name, ""))
     before = answered(network, peer, example, context)
     learn_clicks(
-        network, copies(example), train, NEARLY_STILL, peer.clicks, peer.loss, context
+        network, copies(example), replace(train, **changes), NEARLY_STILL, peer.clicks, peer.loss,
+        context,
     )  # fmt: skip
     reached = answered(network, peer, example, context)
     print(f"{name}: {before:.3f} -> {reached:.4f}")
+    return before, reached
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_every_peer_learns_one_object_by_heart(tiny, example, name):
+    before, reached = learnt(tiny, example, name)
+    assert before < LEARNED <= reached
+
+
+def test_the_refinement_learns_it_above_resting_streams(tiny, example):
+    """FCTSFN's published order: TSLFN, then MSRN while TSLFN rests."""
+    order = ((0, 1, 0), (60, 0, 1), (90, 0, 0.1))
+    before, reached = learnt(
+        tiny, example, "FCTSFN", epochs=100, steps=order, schedule="constant", learning_rate=3e-3
+    )  # fmt: skip
     assert before < LEARNED <= reached

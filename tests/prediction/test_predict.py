@@ -454,3 +454,37 @@ def test_the_command_line_fails_with_one_sentence(
     said = capsys.readouterr()
     assert said.out == "" and message in said.err
     assert said.err.startswith("openscenes: ") and said.err.count("\n") == 1
+
+
+def test_further_clicks_are_obeyed_in_any_precision_and_none_change_nothing(image, network):
+    clicks = [(18, 30, 1), (18, 31, -1), (26.4, 16.2, -1), (26.4, 16.2, 1)]
+    for precision in ("fp32", "bf16"):
+        model = loaded_model(network, CROP, CLICKS, device="cpu", precision=precision)
+        first = predict.predict(image, BOX, POINT, model=model)
+        assert np.array_equal(predict.predict(image, BOX, POINT, [], model=model).mask, first.mask)
+        for n in range(1, 5):
+            mask = predict.predict(image, BOX, POINT, clicks[:n], model=model).mask
+            last = {(round(r), round(c)): sign for r, c, sign in clicks[:n]}
+            assert all(mask[place] == (sign > 0) for place, sign in last.items())
+    alone = predict.predict(image, BOX, POINT, clicks, obey=False, model=model)
+    again = predict.predict(image, BOX, POINT, clicks, obey=False, model=model)
+    assert np.array_equal(alone.mask, again.mask)
+    assert not np.array_equal(alone.probability, first.probability)
+
+
+@pytest.mark.parametrize(
+    "clicks", [[(1, 2)], [(20, 25, 0)], ["no"], [(float("nan"), 3, 1)], [(47, 63, 1)]]
+)
+def test_clicks_that_cannot_be_are_refused(image, asked, clicks):
+    with pytest.raises(InputError, match="click"):
+        predict.predict(image, BOX, POINT, clicks, model=asked)
+
+
+def test_a_command_takes_corrections(image, file, tmp_path):
+    Image.fromarray(image).save(tmp_path / "image.png")
+    out = tmp_path / "mask.png"
+    asked = ["predict", str(tmp_path / "image.png"), "--box", *map(str, BOX), "--point"]
+    asked += [*map(str, POINT), "--model", str(file), "--out", str(out), "--device", "cpu"]
+    main([*asked, "--click", "18", "30", "1", "--click", "18", "31", "-1"])
+    mask = np.asarray(Image.open(out))
+    assert (mask[18, 30], mask[18, 31]) == (255, 0)

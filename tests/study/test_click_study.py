@@ -220,6 +220,27 @@ def test_the_threshold_decides_what_a_mask_is(study, chunk):
     assert (high == 0.0).all()
 
 
+def test_a_person_clicks_elsewhere_but_the_same_when_asked_again(study, chunk):
+    def asked(user):
+        truths = [study.cache.supervision(example)[0] for example in chunk]
+        system = Told(truths, 0)
+        click_study._curves(alone(study), system, chunk, [0.5] * 2, 3, user)
+        return system.told
+
+    assert asked("human") == asked("human") != asked("iog") == asked("iog")
+
+
+class Told(Painter):
+    """Never finds the object, and remembers where it was told to look."""
+
+    def predict(self, clicks, _thresholds):
+        self.told = [given.tolist() for given in clicks]
+        return [
+            CropMap(Sent(np.zeros(t.shape, np.float32)), crops.identity(), t.shape)
+            for t in self.truths
+        ]
+
+
 def test_each_object_has_its_own_threshold(study, chunk):
     curves = click_study._curves(alone(study), painter(study, chunk, 3), chunk, [0.3, 0.7], LIMIT)
     assert curves.tolist() == [[1.0] * LIMIT, [0.0] * LIMIT]

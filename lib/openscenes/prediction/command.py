@@ -33,6 +33,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         help="first row and column, one beyond the last row and column",
     )  # fmt: skip
     parser.add_argument("--point", type=float, nargs=2, required=True, metavar=("R", "C"))
+    parser.add_argument(
+        "--click", type=float, nargs=3, action="append", default=[], metavar=("R", "C", "SIGN"),
+        help="a correction: 1 inside the object, -1 outside; may be repeated",
+    )  # fmt: skip
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", type=Path, metavar="FILE", help="default: newest demo model")
     source.add_argument(
@@ -65,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         precision=args.precision,
         published_iog=args.published_iog is not None,
     )
-    result = predict(image, args.box, args.point, model=model)
+    result = predict(image, args.box, args.point, args.click, model=model)
     write_pngs({path: _pixels(name, args, image, result) for name, path in wanted.items()})
     height, width = result.mask.shape
     print(f"model       {one_line(model.label)} ({model.device}, {model.precision})")

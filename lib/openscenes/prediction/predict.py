@@ -17,14 +17,21 @@ from openscenes.data.samples import Sample, collate
 from openscenes.errors import InputError, WeightsError
 from openscenes.files import one_line
 from openscenes.masks import MAX_PIXELS
-from openscenes.method.cutting import paste_back
-from openscenes.method.inference import InferenceConfig
+from openscenes.method.answers import Answers
+from openscenes.method.click_cut import mark
+from openscenes.method.cutting import CropMap, paste_back
+from openscenes.method.inference import InferenceConfig, RunContext
+from openscenes.networks.devices import Precision as FabricPrecision
+from openscenes.networks.devices import make_fabric
 from openscenes.prediction.model_files import (
     LoadedModel,
     Precision,
     model_from_file,
     newest_demo_model,
 )
+
+Click = tuple[float, float, int]  # row, col in pixels of the image; +1 inside, -1 outside
+PRECISIONS_OF_FABRIC: dict[str, FabricPrecision] = {"bf16": "bf16-mixed", "fp32": "32-true"}
 
 
 @dataclass(frozen=True)
@@ -47,42 +54,102 @@ def predict(
     image: NDArray[np.uint8],
     box: Sequence[float] | NDArray[Any],
     point: Sequence[float] | NDArray[Any],
+    clicks: Sequence[Click] = (),
     *,
+    obey: bool = True,
     model: LoadedModel | Path | str | None = None,
     device: str = "auto",
     precision: Precision = "auto",
 ) -> PredictionResult:
-    """Segment the object in a box, pointed at by one click inside it.
+    """Segment the object in a box, pointed at by one click inside it; further clicks correct it.
 
     Paper: Sec. 3.1 (the interaction); the mask is the coarse one, M_p: IPT refines what a model
     learns from, not what it predicts. One threshold of 0.5 after pasting the crop back.
+    Ours: a further click's pixel has its label, and so has what looks like it (``click_cut``).
 
     Args:
         image: (H, W, 3) uint8 RGB.
         box: (row0, col0, row1, col1), half-open in image pixels; fractions are fine.
         point: (row, col) inside the box, pixel centres at integers.
+        clicks: further (row, col, sign) in their order, +1 inside the object and -1 outside.
+        obey: False gives what the network alone makes of the clicks.
         model: a loaded model, the path of a model file, or None for the newest demo model.
         device: "auto", "cpu" or "cuda", for a model that is still to be loaded.
         precision: "auto" (bf16 where it pays), "bf16" or "fp32", likewise.
     Returns:
         PredictionResult; a model file is read once.
     Raises:
-        InputError: if image, box or point cannot be used, or device or precision is unknown.
+        InputError: if image, box, point or a click cannot be used, or for an unknown device or
+            precision.
         WeightsError: if there is no model, or its file cannot be used.
     """
     interaction = checked_interaction(image, box, point)
     loaded = _loaded(model, device, precision)
     sample = _sample(image, interaction, loaded.crop)
     config = InferenceConfig()
-    predicted = loaded.predict(collate([sample]), config).probability
-    if not predicted.isfinite().all():
+    given = checked_clicks(clicks, sample.affine, loaded.crop.size)
+    if len(given):
+        one = _corrected(loaded, sample, given, obey)
+        probability, finite = one.whole(), np.isfinite(one.sent.array).all()
+    else:
+        predicted = loaded.predict(collate([sample]), config).probability
+        probability, finite = next(paste_back(predicted, [sample])), predicted.isfinite().all()
+    if not finite:
         raise WeightsError(
             f"The output of {one_line(loaded.label)} is not finite; its weights are damaged, train "
             "it again."
         )
-    probability = next(paste_back(predicted, [sample]))
     mask = probability > config.threshold
+    mark(mask, given if obey else None)
     return PredictionResult(mask, probability, mean_inside(probability, mask))
+
+
+def _corrected(
+    loaded: LoadedModel, sample: Sample, clicks: NDArray[np.float32], obey: bool
+) -> CropMap:
+    """The map after all clicks."""
+    fabric = make_fabric(loaded.device.type, PRECISIONS_OF_FABRIC[loaded.precision])
+    context = RunContext(loaded.crop, loaded.clicks, fabric=fabric)
+    (one,) = Answers(loaded.network, [sample], context, obeyed=obey).to([clicks])
+    return one
+
+
+def checked_clicks(clicks: Sequence[Click], affine: crops.Affine, size: int) -> NDArray[np.float32]:
+    """Further clicks, (K, 3) row, col, sign, that a crop shows.
+
+    Args:
+        affine: from the image to the (size, size) crop.
+    Raises:
+        InputError: naming what is wrong.
+    """
+    none = isinstance(clicks, list | tuple | np.ndarray) and len(clicks) == 0
+    given = np.zeros((0, 3)) if none else _click_numbers(clicks)
+    points = crops.apply(affine, given[:, 1::-1])
+    outside = ~((points >= -0.5) & (points <= size - 0.5)).all(axis=1)
+    if outside.any():
+        row, col = given[outside][0, :2]
+        whole = crops.box_corners(Box(0.0, 0.0, float(size), float(size)))
+        seen = crops.hull_box(crops.apply(crops.invert(affine), whole))
+        raise InputError(
+            f"The click ({row:.0f}, {col:.0f}) lies outside the crop of this object, "
+            f"({', '.join(f'{side:.0f}' for side in seen)}); click nearer to the box, or draw a "
+            "larger one."
+        )
+    return given.astype(np.float32)
+
+
+def _click_numbers(clicks: Sequence[Click]) -> NDArray[np.float64]:
+    try:
+        given = np.asarray(clicks, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        given = np.empty(0)
+    finite = given.ndim == 2 and given.shape[1] == 3 and np.isfinite(given).all()
+    if not finite or not np.isin(given[:, 2], (1, -1)).all():
+        raise InputError(
+            f"The further clicks are {_shown(clicks)}; give finite (row, col, sign), with "
+            "a sign of +1 inside the object or -1 outside."
+        )
+    return given
 
 
 def mean_inside(probability: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:

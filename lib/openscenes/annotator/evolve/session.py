@@ -18,24 +18,21 @@ from openscenes.annotator.evolve.evolving import SEED, version_in_use
 from openscenes.annotator.store.versions import Version
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data import crops, samples
-from openscenes.data.crops import Affine
 from openscenes.data.examples import Example
 from openscenes.data.pasting import Pasted
-from openscenes.data.records import Box, Interaction
+from openscenes.data.records import Interaction
 from openscenes.data.samples import Sample
-from openscenes.errors import InputError, WeightsError
-from openscenes.files import one_line
+from openscenes.errors import WeightsError
 from openscenes.method.answers import Answers
 from openscenes.method.click_cut import mark
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.prediction.predict import checked_interaction, mean_inside
+from openscenes.prediction.predict import Click, checked_clicks, checked_interaction, mean_inside
 from openscenes.study.plan.on_demand import trained
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.models import run_context
 from openscenes.study.runs.recipes import initial
 
 Code = Mapping[str, Any]
-Click = tuple[float, float, int]  # row, col in pixels of the image; +1 inside, -1 outside
 
 
 @dataclass(frozen=True)
@@ -107,17 +104,13 @@ class Session:
         start = time.perf_counter()
         interaction = checked_interaction(self.image(path), box, point)
         before, now = self._last, self._encode(path, interaction, taken)
-        window = self._window(now, further)
+        given = checked_clicks(further, now.sample.affine, self.study.profile.crop.size)
+        window = self._window(now, given)
         threshold = self.study.profile.inference.threshold
         confidence = mean_inside(window.values, window.values > threshold)
         mask = window.within((0, 0, *now.sample.shape), "F") > threshold
-        mark(mask, _numbers(further) if further else None)
+        mark(mask, given)
         return ObjectPrediction(mask, confidence, time.perf_counter() - start, now is not before)
-
-    def reach(self, box: Box) -> Box:
-        """The part of the plane that the model sees for a box: the box and its margin."""
-        crop = self.study.profile.crop
-        return _seen(crops.window_affine(box, crop), crop.size)
 
     def _encode(self, path: Path, interaction: Interaction, taken: Sequence[Code]) -> _Encoded:
         """The object's crop and its stages; the backbone runs where it is another object."""
@@ -145,44 +138,14 @@ class Session:
             return None
         return crops.warp_window(shown, window, shape, sample.affine, size)
 
-    def _window(self, seen: _Encoded, further: Sequence[Click]) -> Pasted:
-        (one,) = seen.answers.to([self._checked(seen, further)])
+    def _window(self, seen: _Encoded, given: NDArray[np.float32]) -> Pasted:
+        (one,) = seen.answers.to([given])
         if not np.isfinite(one.sent.array).all():
             raise WeightsError(
                 f"The prediction of {self.label} is not finite; its weights are damaged, choose "
                 "another version."
             )
         return one.pasted()
-
-    def _checked(self, seen: _Encoded, further: Sequence[Click]) -> NDArray[np.float32]:
-        """Further clicks, (K, 3); those that the model cannot see are refused."""
-        given = _numbers(further) if further else np.zeros((0, 3))
-        points = crops.apply(seen.sample.affine, given[:, 1::-1])
-        size = self.study.profile.crop.size
-        outside = ~((points >= -0.5) & (points <= size - 0.5)).all(axis=1)
-        if outside.any():
-            row, col = given[outside][0, :2]
-            reach = ", ".join(f"{side:.0f}" for side in self.reach(seen.interaction.box))
-            raise InputError(
-                f"The click ({row:.0f}, {col:.0f}) lies outside the crop of this "
-                f"object, ({reach}); click nearer to the box, or draw a larger one."
-            )
-        return given.astype(np.float32)
-
-
-def _numbers(further: Sequence[Click]) -> NDArray[np.float64]:
-    """(K, 3) row, col and sign of further clicks."""
-    try:
-        given = np.asarray(further, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        given = np.empty(0)
-    finite = given.ndim == 2 and given.shape[1] == 3 and np.isfinite(given).all()
-    if not finite or not np.isin(given[:, 2], (1, -1)).all():
-        raise InputError(
-            f"The further clicks are {one_line(repr(further))}; give finite (row, col, sign), with "
-            "a sign of +1 inside the object or -1 outside."
-        )
-    return given
 
 
 def session_in_use(study: Study, workspace: Workspace) -> Session:
@@ -200,9 +163,3 @@ def session_of(study: Study, version: Version) -> Session:
     """A version of a workspace, ready to answer."""
     trained(study, [initial(study.profile.initial_sets[-1], SEED)])
     return Session(study, version.model.load(study), version.name)
-
-
-def _seen(affine: Affine, size: int) -> Box:
-    """What an (S, S) crop covers of its image's plane."""
-    corners = crops.box_corners(Box(0.0, 0.0, float(size), float(size)))
-    return crops.hull_box(crops.apply(crops.invert(affine), corners))

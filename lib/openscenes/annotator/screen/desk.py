@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from openscenes import masks
-from openscenes.annotator.evolve.session import Click, ObjectPrediction, Session
+from openscenes.annotator.evolve.session import ObjectPrediction, Session
 from openscenes.annotator.screen.displayed_image import DisplayedImage
 from openscenes.annotator.screen.displayed_image import displayed as displayed
 from openscenes.annotator.screen.folder_images import FolderImages, LaidImage
@@ -20,6 +20,7 @@ from openscenes.annotator.store.workspace import Workspace
 from openscenes.data.records import Box, Interaction
 from openscenes.errors import InputError
 from openscenes.files import one_line
+from openscenes.prediction.predict import Click
 
 LONGEST_NAME = 100  # characters of a class
 _JOINERS = "\u200c\u200d"  # within words of some scripts, and within emoji
