@@ -186,7 +186,7 @@ def _merged(file: Path, place: str, default: Any, given: Any) -> Any:
     elif isinstance(default, str):
         fits, wanted = isinstance(given, str), "a text"
     else:
-        fits, wanted = number(given, 1e-6, 1e6), "a number above 0, at most 1000000"
+        fits, wanted = number(given, 1e-6, 1e6) is not None, "a number above 0, at most 1000000"
     if not fits:
         raise InputError(
             f"{place} in {one_line(str(file))} is {one_line(repr(given))}; give {wanted}"

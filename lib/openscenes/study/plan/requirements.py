@@ -116,7 +116,7 @@ def requirements(profile: Profile, data: Path | None) -> list[str]:
 
 def published_objects(profile: Profile) -> dict[str, int]:
     """``OBJECTS``, of which a profile takes no more than it wants."""
-    most = {scene: profile.evolving(scene).max_objects for scene in SCENES}
+    most = {str(scene): profile.evolving(scene).max_objects for scene in SCENES}
     return {name: min(n, most.get(name) or n) for name, n in OBJECTS.items()}
 
 
