@@ -53,16 +53,16 @@ def test_pseudo_masks_by_hand():
     def masks(variant):
         return dict(masks_work(PAPER, recipes.evolved(FIRST, "coco", variant), OBJECTS))
 
-    plain = {"forward ours": n, "cut": n, "code": n, "load": 1}
+    plain = {"forward ours": n, "cut": n, "mask": n, "load": 1}
     assert masks("st") == plain
     assert masks("st+ipt") == plain | {"ipt": n}
-    assert masks("TTA") == {"forward ours": 6 * n, "cut": 6 * n, "code": n, "load": 1}
+    assert masks("TTA") == {"forward ours": 6 * n, "cut": 6 * n, "mask": n, "load": 1}
 
 
 def test_a_moving_average_labels_anew_in_each_further_epoch():
     n = OBJECTS["coco"]
     found = work(recipes.evolved(FIRST, "coco", "EMA teacher"))
-    assert (found["forward ours"], found["code"], found["cut"]) == (9 * n, 9 * n, (20 + 9) * n)
+    assert (found["forward ours"], found["mask"], found["cut"]) == (9 * n, 9 * n, (20 + 9) * n)
 
 
 def test_the_control_is_shown_everything_and_learns_nothing():
@@ -104,18 +104,16 @@ def test_scores_by_hand():
 
 
 def machine(**changes):
-    units = ("cut", "mask", "click", "code", "ipt", "load", "model", "page", "start")
+    units = ("cut", "mask", "click", "ipt", "load", "model", "page", "start")
     networks = {f"{kind} {name}": 2.0 for name in NETWORKS for kind in ("train", "forward")}
-    return replace(Machine("", dict.fromkeys(units, 1.0) | networks, ""), **changes)
+    return replace(Machine(dict.fromkeys(units, 1.0) | networks), **changes)
 
 
 def test_a_cpu_does_one_after_the_other_and_a_gpu_what_takes_longer():
     units = Work({"train ours": 8, "cut": 80, "model": 3})
     assert time_of(PAPER, units, machine()) == Time(16, 83, 99)
-    assert time_of(PAPER, units, machine(on_gpus=True, cores=4)) == Time(16, 83, 20 + 3)
-    assert time_of(PAPER, units, machine(on_gpus=True, cores=64)) == Time(
-        16, 83, 16 + 3
-    )  # 8 workers
+    assert time_of(PAPER, units, machine(cores=4)) == Time(16, 83, 20 + 3)
+    assert time_of(PAPER, units, machine(cores=64)) == Time(16, 83, 16 + 3)  # 8 workers
 
 
 def test_a_training_takes_as_long_as_the_last_one():

@@ -46,9 +46,9 @@ def shelf(monkeypatch):
     return made
 
 
-UNITS = ("cut", "code", "ipt", "load", "model")
-MACHINE = Machine("", dict.fromkeys(UNITS, 0.0) | {f"train {n}": 0.03 for n in NETWORKS}
-                  | {f"forward {n}": 0.01 for n in NETWORKS}, "")  # fmt: skip
+UNITS = ("cut", "mask", "ipt", "load", "model")
+MACHINE = Machine(dict.fromkeys(UNITS, 0.0) | {f"train {n}": 0.03 for n in NETWORKS}
+                  | {f"forward {n}": 0.01 for n in NETWORKS})  # fmt: skip
 STUDY = SimpleNamespace(profile=profile_named("demo"))
 
 

@@ -216,6 +216,7 @@ _DEMO_STEP = TrainConfig(
 
 _CLICKS = ClickConfig(heat_map_width_px=40.0)
 _AUGMENTATION = Augmentation(click_core=0.3, box_jitter=0.05)
+_UPRIGHT = Augmentation(rotation_deg=0.0)
 
 # Statistics that mix two scenes would suit neither.
 _DEMO_EVOLUTION = replace(_DEMO_STEP, freeze_batchnorm=True)
@@ -238,10 +239,8 @@ DEMO = Profile(
     clicks=_CLICKS,
     augmentation=_AUGMENTATION,
     initial=replace(_DEMO_STEP, epochs=12, learning_rate=3e-3, batch_size=16),
-    cityscapes=Evolving(
-        _DEMO_EVOLUTION, Augmentation(rotation_deg=0.0), max_objects=160, min_area=400
-    ),
-    coco=Evolving(_DEMO_EVOLUTION, Augmentation(rotation_deg=0.0), max_objects=160, min_area=150),
+    cityscapes=Evolving(_DEMO_EVOLUTION, _UPRIGHT, max_objects=160, min_area=400),
+    coco=Evolving(_DEMO_EVOLUTION, _UPRIGHT, max_objects=160, min_area=150),
     inference=_FEATURE,
     ipt=_IPT,
     alignment=_ALIGNMENT,
@@ -267,10 +266,8 @@ STUDY = Profile(
     augmentation=_AUGMENTATION,
     # Click channels start at zero in ImageNet's stem: frozen, they would never respond.
     initial=replace(_STUDY_STEP, epochs=9, learning_rate=4e-4, freeze_first_stages=False),
-    cityscapes=Evolving(
-        _STUDY_STEP, Augmentation(rotation_deg=0.0), max_objects=300, min_area=300
-    ),
-    coco=Evolving(_STUDY_STEP, Augmentation(rotation_deg=0.0), max_objects=300, min_area=1000),
+    cityscapes=Evolving(_STUDY_STEP, _UPRIGHT, max_objects=300, min_area=300),
+    coco=Evolving(_STUDY_STEP, _UPRIGHT, max_objects=300, min_area=1000),
     inference=_FEATURE,
     ipt=_IPT,
     alignment=_ALIGNMENT,

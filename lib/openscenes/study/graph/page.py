@@ -8,14 +8,15 @@ from urllib.parse import parse_qsl
 
 from openscenes.errors import InputError
 from openscenes.files import one_line
+from openscenes.kept import keep, kept
 from openscenes.paths import PROJECT, cache_dir, expanded
 from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.graph.workers import gpu_of
 from openscenes.study.options import spelled
-from openscenes.study.pages import notebooks
 from openscenes.study.pages.tables import reports_folder
 from openscenes.study.runs import finished
 from openscenes.study.runs.data import Study
+from openscenes.study.runs.store import digest_of
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Page:
 
     def __call__(self, study: Study) -> str:
         """Run the notebook; what it made as a text for the terminal."""
+        from openscenes.study.pages import notebooks  # a second, which a plan does without
+
         began, folder = time.monotonic(), reports_folder(study.profile, self.reports)
         parameters = {
             "profile": spelled_for_notebooks(study.profile.spelling or study.profile.name),
@@ -54,12 +57,24 @@ class Page:
         executed = folder / "notebooks" / f"{self.label}.ipynb"
         gpu = gpu_of(self.device, study.fabric.device)
         notebooks.execute(PROJECT / "notebooks" / executed.name, executed, parameters, gpu=gpu)
+        seconds = time.monotonic() - began
+        keep(_times_of(study) / f"{self.key}.json", {"wall_s": seconds})
         finished.remember(self.name, [executed, *finished.pages_of(self.key, EXPERIMENTS, folder)])
-        said = [f"{self.label} ({study.profile.name}, {time.monotonic() - began:.0f} s)"]
+        said = [f"{self.label} ({study.profile.name}, {seconds:.0f} s)"]
         if EXPERIMENTS[self.key].table is not None:
             table = folder / "tables" / f"table_{self.key}.md"
             said.append(table.read_text(encoding="utf-8"))
         return "\n".join([*said, f"executed notebook: {executed}\nmodels: {cache_dir() / 'runs'}"])
+
+
+def pages_timed(study: Study) -> list[float]:
+    """Seconds of each page of this profile that was made here, on this kind of device."""
+    notes = [kept(path) for path in _times_of(study).glob("*.json")]
+    return [note["wall_s"] for note in notes if note is not None]
+
+
+def _times_of(study: Study) -> Path:
+    return cache_dir() / "pages" / digest_of([study.profile.name, study.fabric.device.type])
 
 
 def spelled_for_notebooks(spelling: str) -> str:

@@ -1,7 +1,7 @@
-"""What a study costs: its tasks' work in units, and seconds per unit of a machine.
+"""What a study costs: seconds of its tasks, from their units of work and a machine's rates.
 
-The paper reports no cost. A unit's seconds were measured here (``rates``), or are stated for
-another machine (``assumed``); times of earlier trainings in the cache go first.
+The paper reports no cost. Rates are measured here or assumed of another machine (``machines``);
+trainings and pages that were timed here take that long again.
 """
 
 from __future__ import annotations
@@ -14,22 +14,11 @@ from openscenes.kept import kept
 from openscenes.paths import cache_dir
 from openscenes.peers.zoo import PEERS
 from openscenes.study.profiles import Profile
+from openscenes.study.runs import work as works
 from openscenes.study.runs.data import SOURCE, Study
 from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.shapes import CORRECTION, OURS
-from openscenes.study.runs.work import (
-    CLICK,
-    CUT,
-    IPT,
-    LOAD,
-    MASK,
-    MODEL,
-    N_VIEWS,
-    Work,
-    masks_work,
-    seen,
-    training_work,
-)
+from openscenes.study.runs.work import CLICK, CUT, IPT, LOAD, MASK, MODEL, N_VIEWS, Work, seen
 from openscenes.study.scores.clicks import SWEPT
 from openscenes.study.scores.evaluation import Evaluation
 from openscenes.study.scores.masks import ipt_variants
@@ -43,25 +32,18 @@ class Machine:
     """A machine, by the seconds that one process takes for each unit of work.
 
     Attributes:
-        name: in words.
         seconds: per unit; those of networks on its device, all others on one core.
         source: where the seconds come from, in sentences.
-        decode: seconds to decode one image of "voc", "cityscapes" or "coco", once.
         recorded: seconds by ``step_of`` a recipe's words, of trainings that were timed here.
         sides: numbers of processes, or of GPUs, that a plan is made for.
-        on_gpus: whether networks run on GPUs; gpu_gib is of each, cores and host_gib beside each.
+        cores: beside each GPU; 0 where networks run on the CPU.
     """
 
-    name: str
     seconds: Mapping[str, float]
-    source: str
-    decode: Mapping[str, float] = field(default_factory=dict)
+    source: str = ""
     recorded: Mapping[str, float] = field(default_factory=dict)
     sides: tuple[int, ...] = (1,)
-    on_gpus: bool = False
-    cores: int = 1
-    gpu_gib: float = 0.0
-    host_gib: float = 0.0
+    cores: float = 0
 
 
 @dataclass(frozen=True)
@@ -74,9 +56,8 @@ class Time:
 
     def __add__(self, other: Time) -> Time:
         """One after the other."""
-        return Time(
-            self.network + other.network, self.beside + other.beside, self.wall + other.wall
-        )
+        network, beside = self.network + other.network, self.beside + other.beside
+        return Time(network, beside, self.wall + other.wall)
 
 
 def time_of(profile: Profile, work: Work, machine: Machine) -> Time:
@@ -88,7 +69,7 @@ def time_of(profile: Profile, work: Work, machine: Machine) -> Time:
     seconds = {unit: n * machine.seconds[unit] for unit, n in work.items()}
     network = sum(s for unit, s in seconds.items() if " " in unit or unit == IPT)
     beside, once = sum(seconds.values()) - network, sum(seconds.get(unit, 0.0) for unit in _ONCE)
-    if not machine.on_gpus:
+    if not machine.cores:
         return Time(network, beside, network + beside)
     helpers = max(1, min(profile.workers, machine.cores))
     return Time(network, beside, max(network, (beside - once) / helpers) + once)
@@ -98,11 +79,9 @@ def training_time(
     profile: Profile, recipe: Recipe, objects: Mapping[str, int], machine: Machine
 ) -> Time:
     """Seconds of one training: as an earlier one took, else by its units."""
-    time = time_of(profile, training_work(profile, recipe, objects), machine)
-    took = machine.recorded.get(step_of(recipe.words()))
-    if took is None:
-        return time
-    share = took / time.wall
+    time = time_of(profile, works.training_work(profile, recipe, objects), machine)
+    took = machine.recorded.get(step_of(recipe.words()), time.wall)
+    share = took / time.wall if time.wall else 0.0
     return Time(time.network * share, time.beside * share, took)
 
 
@@ -111,7 +90,7 @@ def with_masks(
 ) -> float:
     """Seconds of trainings one after the other, each with the pseudo masks that it begins with."""
     took = [training_time(profile, recipe, objects, machine) for recipe in recipes]
-    masks = [masks_work(profile, step, objects) for step in recipes if step.learns_masks]
+    masks = [works.masks_work(profile, step, objects) for step in recipes if step.learns_masks]
     return sum(time.wall for time in [*took, *(time_of(profile, m, machine) for m in masks)])
 
 
@@ -120,17 +99,14 @@ def scoring_work(profile: Profile, evaluation: Evaluation, objects: Mapping[str,
     n, first = objects[f"val {evaluation.where}"], evaluation.recipe.lineage()[0].name
     if first not in PEERS and evaluation.kind != "clicks":
         views = n * (N_VIEWS if evaluation.tta else 1)
-        variants = len(ipt_variants(profile)) if evaluation.kind == "ipt" else 0
-        return +Work(
-            {LOAD: 1, CUT: views, seen(OURS): views, MASK: n * (1 + variants), IPT: n * variants}
-        )
+        ipt = n * len(ipt_variants(profile)) if evaluation.kind == "ipt" else 0
+        return +Work({LOAD: 1, CUT: views, seen(OURS): views, MASK: n + ipt, IPT: ipt})
     n_clicks = profile.n_clicks if evaluation.kind == "clicks" else 1
     sweep = n if evaluation.kind == "clicks" and evaluation.where == SOURCE else 0
     n_thresholds = len(profile.thresholds)
-    boxed = first not in PEERS or first == "DEXTR"
     work = Work({LOAD: 1 + (sweep > 0), CUT: n + sweep})
-    if boxed:  # one prediction for all thresholds; only ours is corrected
-        further = 0 if first == "DEXTR" else n * (n_clicks - 1)
+    if first not in PEERS or first == "DEXTR":  # one prediction for all thresholds
+        further = 0 if first == "DEXTR" else n * (n_clicks - 1)  # only ours is corrected
         network = OURS if first not in PEERS else first
         work += Work({seen(network): n + sweep, CLICK: n + further, MASK: sweep * n_thresholds})
         return +(work + Work({seen(CORRECTION): further}))

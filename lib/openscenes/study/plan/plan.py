@@ -1,26 +1,21 @@
 """``make plan``: what will be done, what is there already, what it takes, and how long."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from openscenes.networks.devices import make_fabric
+from openscenes.downloads import gigabytes
+from openscenes.networks.devices import resolved
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment, key_words
 from openscenes.study.graph.page import Page
 from openscenes.study.graph.tasks import Graph, PseudoMasks, Scoring, Task, Training, tasks_of
 from openscenes.study.graph.wanted import Wanted
-from openscenes.study.graph.workers import GPU, HOST, needs, workers_here
+from openscenes.study.graph.workers import GPU, HOST, needs, slots_here
 from openscenes.study.plan.costs import START, Machine, Time, duration, scoring_work, time_of
 from openscenes.study.plan.machines import assumed, here
-from openscenes.study.plan.requirements import (
-    IMAGES,
-    OBJECTS,
-    images_of,
-    missing,
-    objects_of,
-    requirements,
-)
+from openscenes.study.plan.requirements import missing, objects_of, published_objects, requirements
 from openscenes.study.plan.schedule import all_before, longest_chain, makespan, task_time, work_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import open_study
@@ -30,16 +25,17 @@ from openscenes.study.runs.names import folder_words
 from openscenes.study.runs.published import require_published
 from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.shapes import network_of
-from openscenes.study.runs.work import CLICK, MASK, Work
+from openscenes.study.runs.work import CLICK, Work
 from openscenes.study.scores.evaluation import Evaluation, recipes_of
 
 Evaluations = Mapping[str, Sequence[Evaluation]]  # by the key of an experiment
-_BYTES = 4  # of a stored pixel: its colours and its label
 _PAGE_BYTES = 1e6
+_COLUMNS = {"masks": 5, "ipt": 45, "clicks": 24}  # of a table of scores
 _KINDS: dict[type, str] = {
     Training: "training", PseudoMasks: "pseudo masks", Scoring: "scoring", Page: "pages",
 }  # fmt: skip
 _PART = re.compile(r" part \d+/\d+")
+_UNKNOWN = Time(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -47,28 +43,30 @@ class Plan:
     """What is asked for, what of it is left, and what all of it takes.
 
     Attributes:
-        objects, images: as ``requirements.OBJECTS`` and ``IMAGES``; empty where unknown.
+        objects: as ``requirements.OBJECTS``.
         graph: what is still to do.
+        machine: None where nothing is known of the time.
         kind: "cpu" or "cuda".
     """
 
     profile: Profile
     evaluations: Evaluations
     objects: Mapping[str, int]
-    images: Mapping[str, tuple[int, int]]
     graph: Graph
-    machine: Machine
+    machine: Machine | None
     kind: str
 
     def time(self, task: Task) -> Time:
         """Seconds of one task."""
+        if self.machine is None:
+            return _UNKNOWN
         return task_time(self.profile, task, self.objects, self.machine)
 
     def total(self, n: int) -> float:
         """Seconds of all of it by ``n`` processes or GPUs, from the start of the command on."""
-        seconds = {task: self.time(task).wall for task in self.graph}
-        starts = self.machine.seconds[START] * (1 + (n > 1 and not self.machine.on_gpus))
-        return starts + self.decoding() / n + makespan(self.graph, seconds, n)
+        assert self.machine is not None
+        starts = self.machine.seconds[START] * (1 + (n > 1 and not self.machine.cores))
+        return starts + makespan(self.graph, {task: self.time(task).wall for task in self.graph}, n)
 
     def kinds(self) -> dict[str, Time]:
         """Seconds by kind of work."""
@@ -78,17 +76,16 @@ class Plan:
             found[name] = found.get(name, Time()) + self.time(task)
         return found
 
-    def decoding(self) -> float:
-        """Seconds to decode every image once, by the helpers of one GPU or in the loop."""
-        spent = sum(n * self.machine.decode.get(name, 0.0) for name, (n, _) in self.images.items())
-        return spent / max(1, min(self.profile.workers, self.machine.cores))
+    def trainings(self) -> list[Recipe]:
+        """What is still to train, parents first."""
+        return [task.recipe for task in self.graph if isinstance(task, Training)]
 
 
 def plan_text(
     profile: Profile, seeds: int, data: Path | None, device: str,
     *, keys: Sequence[str] = (), assume: Path | None = None,
 ) -> str:  # fmt: skip
-    """All that the tables need, in sections: per table, per model, memory, disk, time.
+    """All that the tables need, in sections: per table, per model, disk, time.
 
     Missing data are no error: the text then says what is needed and where.
 
@@ -101,52 +98,42 @@ def plan_text(
     """
     there, plan = planned(profile, seeds, data, device, keys=keys, assume=assume)
     on_images = profile.synthetic is None or data is not None
-    plural = "seed" if seeds == 1 else "seeds"
+    counted = "published counts" if on_images and missing(data) else "counted"
     images = profile.data if data is None else folder_words(data)
     parts = [
-        [f"Plan of profile {profile.name} on {images}, {seeds} {plural}"],
+        [f"Plan of profile {profile.name}, {seeds} {'seed' if seeds == 1 else 'seeds'}: {images}"],
         requirements(profile, data) if on_images else [],
-        ["Objects: " + ", ".join(f"{k} {n:,}" for k, n in plan.objects.items())] if plan else [],
-        _tables(plan) if plan else [],
-        _trained(there),
-        *([_to_train(plan), _memory(plan), _disk(plan), _times(plan)] if plan else []),
-        [plan.machine.source if plan else "No estimate: it needs the data."],
-    ]
+        [f"Objects ({counted}; \"val\" is to test on)", f"  {_numbered(plan.objects)}"],
+        _tables(plan), _trained(there), _to_train(plan), [_disk(plan)], _times(plan),
+    ]  # fmt: skip
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
 def planned(
     profile: Profile, seeds: int, data: Path | None, device: str,
     *, keys: Sequence[str] = (), assume: Path | None = None,
-) -> tuple[list[Recipe], Plan | None]:  # fmt: skip
-    """What is trained already, and the plan; None where nothing is known of the data.
+) -> tuple[list[Recipe], Plan]:  # fmt: skip
+    """What is trained already, and the plan; without data the published counts stand in.
 
     Args: as ``plan_text``.
     """
     chosen = dict.fromkeys(keys or keys_of(profile.kind))
     evaluations = {key: experiment(key).evaluations(profile, seeds) for key in chosen}
     require_published(profile)
-    make_fabric(device)
-    kind, _, alone = device.partition(":")
-    on_images = profile.synthetic is None or data is not None
-    study = None if on_images and missing(data) else open_study(profile, data, kind)
-    pages = {Page(key, seeds): tuple(group) for key, group in evaluations.items()}
+    kind, _ = resolved(device)
     elsewhere = assume is not None or profile.kind == "paper"
-    if study is None:
-        machine = assumed(assume, profile) if elsewhere else None
-        if machine is None or profile.kind != "paper":
-            return [], None
-        graph = tasks_of(profile, (), pages)
-        return [], Plan(profile, evaluations, OBJECTS, IMAGES, graph, machine, "cuda")
+    machine = assumed(assume, profile) if elsewhere else None
+    kind = "cuda" if elsewhere else kind
+    pages = {Page(key, seeds): tuple(group) for key, group in evaluations.items()}
+    if (profile.synthetic is None or data is not None) and missing(data):
+        objects, graph = published_objects(profile), tasks_of(profile, (), pages)
+        return [], Plan(profile, evaluations, objects, graph, machine, kind)
+    study = open_study(profile, data, device)
     graph = Wanted((), pages)(study).graph
     left = {task.recipe for task in graph if isinstance(task, Training)}
     every = recipes_of(evaluation for group in evaluations.values() for evaluation in group)
-    if elsewhere:
-        machine = assumed(assume, profile)
-    else:
-        machine = here(study, 1 if alone else workers_here(study, left))
-    kind = "cuda" if elsewhere else study.fabric.device.type
-    plan = Plan(profile, evaluations, objects_of(study), images_of(study), graph, machine, kind)
+    machine = machine or here(study, len(slots_here(study, left, device)))
+    plan = Plan(profile, evaluations, objects_of(study), graph, machine, kind)
     return [recipe for recipe in every if recipe not in left], plan
 
 
@@ -164,30 +151,32 @@ def _tables(plan: Plan) -> list[str]:
         time = sum((plan.time(task) for task in others), Time())
         for evaluation in new:
             units = scoring_work(plan.profile, evaluation, plan.objects)
-            work, time = work + units, time + time_of(plan.profile, units, plan.machine)
+            work += units
+            time += time_of(plan.profile, units, plan.machine) if plan.machine else _UNKNOWN
         rows.append((
             key_words(key), sum(isinstance(t, Training) for t in tasks),
             sum(isinstance(t, PseudoMasks) for t in tasks), len(new),
-            _crops(work, "train"), _crops(work, "forward"), f"{work[MASK] + work[CLICK]:,}",
-            duration(time.network), duration(time.beside), EXPERIMENTS[key].about,
+            _crops(work, "train"), _crops(work, "forward"), f"{work[CLICK]:,}",
+            _took(time.network), _took(time.beside), EXPERIMENTS[key].about,
         ))  # fmt: skip
-    head = (
-        "table",
-        "models",
-        "pseudo",
-        "scores",
-        "crops",
-        "forward",
-        "pasted",
-        "network",
-        "CPU",
-        "",
-    )
-    return ["What each table adds to those above it", *aligned(head, rows)]
+    head = ("table", "models", "masks", "scores", "learned", "seen", "clicks", "network", "other")
+    return [
+        "What each table adds to those above it", *aligned((*head, ""), rows),
+        "  masks: sets of pseudo masks; learned, seen: crops that networks are trained on, or only",
+        "  predict; network, other: time in networks, and beside them (images, masks, pages)",
+    ]  # fmt: skip
+
+
+def _numbered(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {n:,}" for name, n in counts.items())
 
 
 def _crops(work: Work, kind: str) -> str:
     return f"{sum(n for unit, n in work.items() if unit.startswith(kind)):,}"
+
+
+def _took(seconds: float) -> str:
+    return "?" if math.isnan(seconds) else duration(seconds)
 
 
 def short_words(recipe: Recipe) -> str:
@@ -206,25 +195,28 @@ def aligned(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
 
 
 def _folded(recipes: Iterable[Recipe]) -> dict[str, list[Recipe]]:
-    """Recipes by short words: seeds and parts of a scene share a line."""
+    """Recipes by short words, with their number: seeds and parts of a scene share a line."""
     groups: dict[str, list[Recipe]] = {}
     for recipe in recipes:
         groups.setdefault(short_words(recipe), []).append(recipe)
-    return groups
-
-
-def _times_of(same: Sequence[Recipe]) -> str:
-    return "" if len(same) == 1 else f" ({len(same)} models)"
+    return {
+        words + (f" ({len(same)} models)" if len(same) > 1 else ""): same
+        for words, same in groups.items()
+    }
 
 
 def _trained(there: Sequence[Recipe]) -> list[str]:
-    names = [f"  {words}{_times_of(same)}" for words, same in _folded(there).items()]
-    return [f"Trained already: {len(there)} models", *names] if there else []
+    names = [f"  {words}" for words in _folded(there)]
+    return [f"Trained already: {_models(len(there))}", *names] if there else []
+
+
+def _models(n: int) -> str:
+    return f"{n} model" if n == 1 else f"{n} models"
 
 
 def _to_train(plan: Plan) -> list[str]:
     """One line for each model, its seeds and parts together."""
-    left = [task.recipe for task in plan.graph if isinstance(task, Training)]
+    left = plan.trainings()
     if not left:
         return ["To train: nothing"]
     rows = []
@@ -233,64 +225,43 @@ def _to_train(plan: Plan) -> list[str]:
         work = sum((work_of(plan.profile, t, plan.objects) for t in tasks), Work())
         time = sum((plan.time(task) for task in tasks), Time())
         most = needs(plan.profile, same[0], plan.kind)
-        gib = " + ".join(f"{most[name]:.1f}" for name in (GPU, HOST) if name in most)
-        rows.append((
-            _crops(work, "train"), _crops(work, "forward"), gib, duration(time.wall),
-            f"{words}{_times_of(same)}",
-        ))  # fmt: skip
-    memory = "GiB" if plan.kind == "cpu" else "GPU + host GiB"
-    head = ("crops", "forward", memory, "time", "")
-    return [f"To train: {len(left)} models in this order", *aligned(head, rows)]
+        gib = [f"{most[name]:.1f} GiB" for name in (GPU, HOST) if name in most]
+        rows.append((_crops(work, "train"), _crops(work, "forward"), *gib, _took(time.wall), words))
+    memory = ("memory",) if plan.kind == "cpu" else ("GPU memory", "host memory")
+    head = ("learned", "seen", *memory, "time", "")
+    return [f"To train: {_models(len(left))}, each after the one it starts from (left of >)",
+            *aligned(head, rows)]  # fmt: skip
 
 
-def _memory(plan: Plan) -> list[str]:
-    most: dict[str, tuple[float, str]] = {}
-    for task in plan.graph:
-        if isinstance(task, Training):
-            for name, gib in needs(plan.profile, task.recipe, plan.kind).items():
-                most[name] = max(most.get(name, (0.0, "")), (gib, short_words(task.recipe)))
-    places = {GPU: "on a GPU", HOST: "on the host"}
-    said = [f"  {gib:.1f} GiB {places[name]}: {words}" for name, (gib, words) in most.items()]
-    return ["Memory of one training, at most", *said] if said else []
-
-
-def _disk(plan: Plan) -> list[str]:
+def _disk(plan: Plan) -> str:
     """What stays in the cache and the reports."""
-    left = [task.recipe for task in plan.graph if isinstance(task, Training)]
     weights = sum(
-        held_by(plan.profile, network_of(r), training_of(plan.profile, r)).weights for r in left
+        held_by(plan.profile, network_of(r), training_of(plan.profile, r)).weights
+        for r in plan.trainings()
     )
-    stored = sum(n * pixels * _BYTES for n, pixels in plan.images.values())
     scores = dict.fromkeys(e for group in plan.evaluations.values() for e in group)
     cells = sum(plan.objects[f"val {e.where}"] * _COLUMNS[e.kind] for e in scores)
-    rows = [
-        (_size(min(stored, plan.profile.store_gib * 2**30)), "image store"),
-        (_size(weights), "weights"),
-        (_size(8.0 * cells), "scores"),
-        (_size(_PAGE_BYTES * len(plan.evaluations) + 4.0 * cells), "reports"),
-    ]
-    return ["Disk", *aligned(("MB", ""), rows)]
-
-
-_COLUMNS = {"masks": 5, "ipt": 45, "clicks": 24}  # of a table of scores
-
-
-def _size(n_bytes: float) -> str:
-    return f"{n_bytes / 1e6:,.0f}"
+    pages = _PAGE_BYTES * len(plan.evaluations) + 4.0 * cells
+    return (
+        f"Disk: {gigabytes(weights)} of weights, {gigabytes(8.0 * cells)} of scores, "
+        f"{gigabytes(pages)} of reports, and decoded images up to "
+        f"{gigabytes(plan.profile.store_gib * 2**30)}"
+    )
 
 
 def _times(plan: Plan) -> list[str]:
     """Seconds by kind of work, and in all with one process or GPU and with more."""
+    if plan.machine is None:
+        return ["Time: no estimate without the data; objects are counted as published."]
     rows = [
-        (name, duration(t.network), duration(t.beside), duration(t.wall))
+        (duration(t.network), duration(t.beside), duration(t.wall), name)
         for name, t in plan.kinds().items()
     ]
-    seconds = {task: plan.time(task).wall for task in plan.graph}
-    what = ("GPU", "GPUs") if plan.machine.on_gpus else ("process", "processes")
-    said = ["Time", *aligned(("", "network", "CPU", "one by one"), rows)]
-    if plan.decoding():
-        said.append(f"Each image is decoded once: {duration(plan.decoding())} more.")
-    for n in plan.machine.sides:
-        said.append(f"In all {duration(plan.total(n))} with {n} {what[n > 1]}.")
-    bound = duration(longest_chain(plan.graph, seconds))
-    return [*said, f"However many there are, the longest chain of models takes {bound}."]
+    what = ("GPU", "GPUs") if plan.machine.cores else ("process", "processes")
+    chain = longest_chain(plan.graph, {task: plan.time(task).wall for task in plan.graph})
+    return [
+        "Time", *aligned(("network", "other", "one by one", ""), rows),
+        *(f"  In all {duration(plan.total(n))} by {n} {what[n > 1]}." for n in plan.machine.sides),
+        f"  Never less than {duration(chain)}: a chain of models that start from each other.",
+        plan.machine.source,
+    ]  # fmt: skip

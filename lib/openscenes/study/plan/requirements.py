@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from PIL import Image
-
 from openscenes.downloads import gigabytes
 from openscenes.paths import is_folder
 from openscenes.peers.zoo import PEERS, peer_of
@@ -19,18 +17,12 @@ from openscenes.study.runs.data import SOURCE, Study, new_scene, source, validat
 
 INITIAL_SETS: tuple[InitialSet, ...] = ("voc", "voc+sbd")
 SCENES: tuple[Scene, ...] = ("cityscapes", "coco")
-_SAMPLED = 20  # images that are asked for their size
 TERAFLOP_PER_CROP = 0.426  # forward and backward of IOG with ResNet-101 at 512 px, as published
 # Objects to learn: VOC and SBD as IOG's code counts them, the scenes as Sec. 4.1.1 does.
 OBJECTS: Mapping[str, int] = {
     "voc": 3_507, "voc+sbd": 25_832, "cityscapes": 52_004, "coco": 83_070,
     # to be tested on: IOG's code, about 10,000, which is not stated, and COCO's own, without crowds
     "val voc": 3_427, "val cityscapes": 10_000, "val coco": 36_335,
-}  # fmt: skip
-# Images to learn and to test on, and the pixels of a usual one.
-IMAGES: Mapping[str, tuple[int, int]] = {
-    "voc": (10_582 + 1_449, 500 * 375), "cityscapes": (2_975 + 500, 2048 * 1024),
-    "coco": (11_901 + 5_000, 640 * 480),
 }  # fmt: skip
 
 
@@ -55,47 +47,37 @@ def _archives(*names: str) -> str:
     return "; ".join(f"{f.name}, {gigabytes(f.n_bytes)}, {f.checksum}" for f in files)
 
 
+def _below(folder: str, names: str) -> tuple[str, ...]:
+    return tuple(f"{folder}/{name}" for name in names.split())
+
+
 NEEDS = (
     Need(
         "PASCAL VOC 2012",
-        tuple(
-            f"VOCdevkit/VOC2012/{name}"
-            for name in ("JPEGImages", "SegmentationObject", "SegmentationClass",
-                         "ImageSets/Segmentation")
-        ),
-        (
-            "train: 1,464 images, 3,507 objects (IOG's code)",
-            "val: 1,449 images, 3,427 objects (IOG's code; RITM's list has 3,417)",
-        ),
+        _below("VOCdevkit/VOC2012",
+               "JPEGImages SegmentationObject SegmentationClass ImageSets/Segmentation"),
+        ("train: 1,464 images, 3,507 objects (IOG's code)",
+         "val: 1,449 images, 3,427 objects (IOG's code; RITM's list has 3,417)"),
         _archives("voc"),
     ),
     Need(
-        "SBD",
-        tuple(f"benchmark_RELEASE/dataset/{name}" for name in ("img", "inst")),
+        "SBD", _below("benchmark_RELEASE/dataset", "img inst"),
         ("VOC train with all of SBD that is not in VOC val: 10,582 images, 25,832 objects "
          "(IOG's code)",),
         _archives("sbd"),
     ),
     Need(
         "Cityscapes",
-        tuple(
-            f"cityscapes/{kind}/{split}"
-            for kind in ("leftImg8bit", "gtFine") for split in ("train", "val")
-        ),
-        (
-            "train: 2,975 images, 52,004 objects (Sec. 4.1.1)",
-            "val: 500 images, about 10,000 objects (not stated anywhere; counted on the data)",
-        ),
+        _below("cityscapes", "leftImg8bit/train leftImg8bit/val gtFine/train gtFine/val"),
+        ("train: 2,975 images, 52,004 objects (Sec. 4.1.1)",
+         "val: 500 images, about 10,000 objects (not stated anywhere; counted on the data)"),
         _archives("cityscapes"),
     ),
     Need(
-        "COCO 2017",
-        ("coco/train2017", "coco/val2017", "coco/annotations"),
-        (
-            "train2017: 118,287 images, of which one in ten is drawn; the paper's draw has 11,901 "
-            "images and 83,070 objects (Sec. 4.1.1), another draw has others",
-            "val2017: 5,000 images, 36,335 objects without crowds",
-        ),
+        "COCO 2017", _below("coco", "train2017 val2017 annotations"),
+        ("train2017: 118,287 images, of which one in ten is drawn; the paper's draw has 11,901 "
+         "images and 83,070 objects (Sec. 4.1.1), another draw has others",
+         "val2017: 5,000 images, 36,335 objects without crowds"),
         _archives("coco-train", "coco-val"),
     ),
 )  # fmt: skip
@@ -132,27 +114,17 @@ def requirements(profile: Profile, data: Path | None) -> list[str]:
     return lines
 
 
+def published_objects(profile: Profile) -> dict[str, int]:
+    """``OBJECTS``, of which a profile takes no more than it wants."""
+    most = {str(scene): profile.evolving(scene).max_objects for scene in SCENES}
+    return {name: min(n, most.get(name) or n) for name, n in OBJECTS.items()}
+
+
 def objects_of(study: Study) -> dict[str, int]:
     """What ``OBJECTS`` counts, in a study's own data."""
     found: dict[str, int] = {name: len(source(study, name).examples) for name in INITIAL_SETS}
     found |= {scene: len(new_scene(study, scene).clicked) for scene in SCENES}
     return found | {f"val {w}": len(validation(study, w).examples) for w in (SOURCE, *SCENES)}
-
-
-def images_of(study: Study) -> dict[str, tuple[int, int]]:
-    """How many images each data set has here, and the mean pixels of some."""
-    learned = {SOURCE: source(study, "voc+sbd").examples}
-    learned |= {scene: new_scene(study, scene).truth for scene in SCENES}
-    found = {}
-    for name, examples in learned.items():
-        paths = sorted({e.image for e in (*examples, *validation(study, name).examples)})
-        some = paths[:: -(-len(paths) // _SAMPLED)]
-        pixels = 0
-        for path in some:
-            with Image.open(path) as image:
-                pixels += image.width * image.height
-        found[name] = len(paths), pixels // len(some)
-    return found
 
 
 def imagenet_kinds(profile: Profile) -> dict[str, str]:

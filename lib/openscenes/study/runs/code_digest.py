@@ -12,12 +12,17 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from contextlib import suppress
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import openscenes
+from openscenes.errors import OpenScenesError
+from openscenes.kept import keep, kept
+from openscenes.paths import cache_dir
 from openscenes.study.runs.code_text import Definition, Module, Writer
 
 _WHOLE = "*"  # in place of a name: the module itself, passed around
@@ -27,9 +32,16 @@ _WHOLE = "*"  # in place of a name: the module itself, passed around
 def code_digest(*entries: Callable[..., Any]) -> str:
     """The sha256 of all that functions and classes of this package reach, themselves included.
 
-    It is worked out once for a process: a file that is edited later is not the code that runs.
+    It is worked out once for a process: a file that is edited later is not the code that runs; and
+    kept, by the bytes of all files of the package.
     """
-    return _package().digest(*(f"{entry.__module__}:{entry.__qualname__}" for entry in entries))
+    names = [f"{entry.__module__}:{entry.__qualname__}" for entry in entries]
+    path = cache_dir() / "code" / f"{_sha(repr((_package().contents, names)))[:20]}.json"
+    if (found := kept(path)) is None:
+        found = {"digest": _package().digest(*names)}
+        with suppress(OSError, OpenScenesError):  # a cache may be full, or only to be read
+            keep(path, found)
+    return str(found["digest"])
 
 
 @cache
@@ -44,6 +56,15 @@ class Sources:
         self.folder = folder
         self._modules: dict[str, Module | None] = {}
         self._read: dict[Definition, Writer] = {}
+
+    @cached_property
+    def contents(self) -> str:
+        """The sha256 of every file of the package, and of the Python that reads them."""
+        found = hashlib.sha256(sys.version.encode())
+        for path in sorted(self.folder.rglob("*.py")):
+            found.update(f"{path.relative_to(self.folder)} {path.stat().st_size}\n".encode())
+            found.update(path.read_bytes())
+        return found.hexdigest()
 
     def digest(self, *names: str) -> str:
         """The sha256 of what dotted names of the package reach."""

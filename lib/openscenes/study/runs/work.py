@@ -17,6 +17,7 @@ from openscenes.study.profiles import Profile
 from openscenes.study.runs.recipes import Recipe, evolution_config
 from openscenes.study.runs.shapes import (
     CORRECTION,
+    COUNTED_CROPS,
     NETWORKS,
     OURS,
     PAIRS,
@@ -28,10 +29,10 @@ from openscenes.study.runs.shapes import (
 
 N_VIEWS = 6
 N_ERRORS = 3  # ITIS runs the network up to three times before each step
-# Units without a network: a crop cut out of its image; a map pasted into its image and compared, or
-# clicked on as well, or written as run lengths; IPT of one object; a network read from its file; a
-# training begun, and its network written.
-CUT, MASK, CLICK, CODE, IPT, LOAD, MODEL = "cut", "mask", "click", "code", "ipt", "load", "model"
+# Units without a network: a crop cut out of its image; a map pasted into its image and compared or
+# kept, or clicked on as well; IPT of one object; a network read from its file; a training begun and
+# its network written.
+CUT, MASK, CLICK, IPT, LOAD, MODEL = "cut", "mask", "click", "ipt", "load", "model"
 Work = Counter[str]  # how many of each unit; those of networks are ``trained`` and ``seen``
 
 
@@ -73,13 +74,11 @@ def training_work(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) 
 
 def masks_work(profile: Profile, step: Recipe, objects: Mapping[str, int]) -> Work:
     """The work of the pseudo masks of a step of evolution."""
-    config, n = (
-        evolution_config(profile, step.scene, step.variant, step.user),
-        _objects(step, objects),
-    )
+    config = evolution_config(profile, step.scene, step.variant, step.user)
+    n = _objects(step, objects)
     views = N_VIEWS if config.teacher is not None and config.teacher.tta == "six views" else 1
     ipt = 0 if config.ipt is None else n
-    return +Work({seen(OURS): n * views, CUT: n * views, CODE: n, IPT: ipt, LOAD: 1})
+    return +Work({seen(OURS): n * views, CUT: n * views, MASK: n, IPT: ipt, LOAD: 1})
 
 
 def _objects(step: Recipe, objects: Mapping[str, int]) -> int:
@@ -127,9 +126,8 @@ def _correction(profile: Profile) -> tuple[float, float]:
 
 def _operations(network: nn.Module, inputs: Sequence[Any]) -> tuple[float, float]:
     """Of one crop out of a batch of two: forward and backward, and forward alone."""
-    with FlopCounterMode(display=False) as forward, torch.no_grad():
-        network(*inputs)
-    with FlopCounterMode(display=False) as both:
+    with FlopCounterMode(display=False) as count:
         outputs = [tensor for tensor in tensors_of(network(*inputs)) if tensor.requires_grad]
+        forward = count.get_total_flops()
         torch.stack([tensor.sum() for tensor in outputs]).sum().backward()
-    return both.get_total_flops() / 2, forward.get_total_flops() / 2
+    return count.get_total_flops() / COUNTED_CROPS, forward / COUNTED_CROPS
