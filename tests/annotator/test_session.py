@@ -137,6 +137,16 @@ def test_a_correction_that_the_model_cannot_see_is_refused(world, session):
         session.predict(world.folder / "a.png", BOX, POINT, [(25, 41, 1), (60, 40, -1)])
 
 
+def test_the_crop_follows_the_object_to_a_click_outside_it(world, session, monkeypatch):
+    runs, path, far = counted(session, monkeypatch), world.folder / "a.png", (60.0, 70.0, 1)
+    near = (25.0, 30.0, 1)
+    before = session.predict(path, BOX, POINT, [near])
+    wide = session.predict(path, BOX, POINT, [near, far])
+    assert wide.encoded and wide.mask[60, 70] and wide.mask[25, 30]
+    again = session.predict(path, BOX, POINT, [near])  # the click is taken back
+    assert np.array_equal(again.mask, before.mask) and len(runs) == 3
+
+
 def test_damaged_weights_are_said(world):
     network = OpenSceneNet(world.study.profile.network, generator=torch_generator("nan"))
     broken = Session(world.study, network, "broken")

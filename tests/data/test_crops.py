@@ -182,3 +182,14 @@ def test_a_margin_share_grows_with_the_box_and_zooming_in_leaves_less_of_it() ->
     assert crops.move_box(zoomed, Box(0, 0, 20, 40)) == pytest.approx(
         (50 / 3,) * 2 + (250 / 3,) * 2
     )
+
+
+def test_the_box_follows_clicks_on_the_object_that_its_crop_does_not_show():
+    box, config = Box(10.0, 10.0, 30.0, 30.0), CropConfig(size=40, margin_px=10.0)  # shows 0 to 40
+
+    def followed(*clicks):
+        return crops.box_that_follows(box, np.array(clicks).reshape(-1, 3), (100, 100), config)
+
+    assert followed() == followed((39, 5, 1), (60, 60, -1), (20, 120, 1)) == box
+    assert followed((50, 20, 1)) == Box(10.0, 10.0, 51.0, 30.0)
+    assert followed((50, 20, 1), (20, 99, 1), (5, 5, 1)) == Box(10.0, 10.0, 51.0, 100.0)

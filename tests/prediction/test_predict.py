@@ -473,7 +473,8 @@ def test_further_clicks_are_obeyed_in_any_precision_and_none_change_nothing(imag
 
 
 @pytest.mark.parametrize(
-    "clicks", [[(1, 2)], [(20, 25, 0)], ["no"], [(float("nan"), 3, 1)], [(47, 63, 1)]]
+    "clicks",
+    [[(1, 2)], [(20, 25, 0)], ["no"], [(float("nan"), 3, 1)], [(47, 63, -1)], [(900, 3, 1)]],
 )
 def test_clicks_that_cannot_be_are_refused(image, asked, clicks):
     with pytest.raises(InputError, match="click"):

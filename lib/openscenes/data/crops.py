@@ -7,7 +7,7 @@ composed before a single source pixel is read.
 
 import threading
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -141,6 +141,24 @@ def window_affine(box: Box, config: CropConfig, zoom: float = 1.0) -> Affine:
     scale_x, shift_x = _window_side(box.col0, box.col1, config, zoom)
     scale_y, shift_y = _window_side(box.row0, box.row1, config, zoom)
     return np.array([[scale_x, 0.0, shift_x], [0.0, scale_y, shift_y]])
+
+
+def box_that_follows(
+    box: Box, clicks: NDArray[Any], shape: tuple[int, int], config: CropConfig
+) -> Box:
+    """The user's box, widened to the clicks on the object that its crop does not show.
+
+    Ours: so the crop follows an object where corrections leave it; IOG's stays.
+
+    Args:
+        clicks: (K, 3) row, col, sign in pixels of an image of (height, width).
+    """
+    points = apply(window_affine(box, config), clicks[:, 1::-1])
+    shown = ((points >= -0.5) & (points <= config.size - 0.5)).all(axis=1)
+    there = ((clicks[:, :2] >= 0) & (clicks[:, :2] < shape)).all(axis=1)
+    hidden = clicks[(clicks[:, 2] > 0) & ~shown & there, :2]
+    held = np.concatenate((np.array(box).reshape(2, 2), hidden, hidden + 1.0))
+    return Box(*map(float, (*held.min(axis=0), *held.max(axis=0))))
 
 
 def frame_affine(shape: tuple[int, int], config: CropConfig) -> Affine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,7 @@ def predict(
     """
     interaction = checked_interaction(image, box, point)
     loaded = _loaded(model, device, precision)
+    interaction = following(interaction, clicks, image.shape[:2], loaded.crop)
     sample = _sample(image, interaction, loaded.crop)
     config = InferenceConfig()
     given = checked_clicks(clicks, sample.affine, loaded.crop.size)
@@ -114,6 +115,21 @@ def _corrected(
     return one
 
 
+def following(
+    interaction: Interaction,
+    clicks: Sequence[Click],
+    shape: tuple[int, int],
+    crop: crops.CropConfig,
+) -> Interaction:
+    """The interaction whose crop shows all further clicks on the object (``box_that_follows``).
+
+    Raises:
+        InputError: if the clicks are none.
+    """
+    given = _click_numbers(clicks)
+    return replace(interaction, box=crops.box_that_follows(interaction.box, given, shape, crop))
+
+
 def checked_clicks(clicks: Sequence[Click], affine: crops.Affine, size: int) -> NDArray[np.float32]:
     """Further clicks, (K, 3) row, col, sign, that a crop shows.
 
@@ -122,8 +138,7 @@ def checked_clicks(clicks: Sequence[Click], affine: crops.Affine, size: int) -> 
     Raises:
         InputError: naming what is wrong.
     """
-    none = isinstance(clicks, list | tuple | np.ndarray) and len(clicks) == 0
-    given = np.zeros((0, 3)) if none else _click_numbers(clicks)
+    given = _click_numbers(clicks)
     points = crops.apply(affine, given[:, 1::-1])
     outside = ~((points >= -0.5) & (points <= size - 0.5)).all(axis=1)
     if outside.any():
@@ -139,6 +154,8 @@ def checked_clicks(clicks: Sequence[Click], affine: crops.Affine, size: int) -> 
 
 
 def _click_numbers(clicks: Sequence[Click]) -> NDArray[np.float64]:
+    if isinstance(clicks, list | tuple | np.ndarray) and len(clicks) == 0:
+        return np.zeros((0, 3))
     try:
         given = np.asarray(clicks, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):

@@ -26,7 +26,13 @@ from openscenes.errors import WeightsError
 from openscenes.method.answers import Answers
 from openscenes.method.click_cut import mark
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.prediction.predict import Click, checked_clicks, checked_interaction, mean_inside
+from openscenes.prediction.predict import (
+    Click,
+    checked_clicks,
+    checked_interaction,
+    following,
+    mean_inside,
+)
 from openscenes.study.plan.on_demand import trained
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.models import run_context
@@ -102,7 +108,9 @@ class Session:
             WeightsError: if the prediction is not finite.
         """
         start = time.perf_counter()
-        interaction = checked_interaction(self.image(path), box, point)
+        image = self.image(path)
+        interaction = checked_interaction(image, box, point)
+        interaction = following(interaction, further, image.shape[:2], self.study.profile.crop)
         before, now = self._last, self._encode(path, interaction, taken)
         given = checked_clicks(further, now.sample.affine, self.study.profile.crop.size)
         window = self._window(now, given)
