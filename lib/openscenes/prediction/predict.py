@@ -85,7 +85,7 @@ def predict(
     """
     interaction = checked_interaction(image, box, point)
     loaded = _loaded(model, device, precision)
-    interaction = following(interaction, clicks, image.shape[:2], loaded.crop)
+    interaction = following(interaction, clicks, _image_size(image), loaded.crop)
     sample = _sample(image, interaction, loaded.crop)
     config = InferenceConfig()
     given = checked_clicks(clicks, sample.affine, loaded.crop.size)

@@ -110,7 +110,8 @@ class Session:
         start = time.perf_counter()
         image = self.image(path)
         interaction = checked_interaction(image, box, point)
-        interaction = following(interaction, further, image.shape[:2], self.study.profile.crop)
+        shape = image.shape[0], image.shape[1]
+        interaction = following(interaction, further, shape, self.study.profile.crop)
         before, now = self._last, self._encode(path, interaction, taken)
         given = checked_clicks(further, now.sample.affine, self.study.profile.crop.size)
         window = self._window(now, given)
