@@ -6,8 +6,8 @@ import pytest
 
 from openscenes.errors import InputError
 from openscenes.settings import sources
-from openscenes.study.options import profile_named
-from openscenes.study.profiles import DEMO, PAPER, PROFILES, STUDY, differences, with_literal_clicks
+from openscenes.study.options import profile_named, with_literal_clicks
+from openscenes.study.profiles import DEMO, PAPER, PROFILES, STUDY, differences
 
 
 def test_the_paper_is_the_default_of_every_configuration():

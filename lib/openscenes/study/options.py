@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from openscenes.errors import InputError
 from openscenes.files import one_line
 from openscenes.settings import count_parameter
-from openscenes.study.profiles import PROFILES, Profile
+from openscenes.study.profiles import PAPER, PROFILES, Profile
 
 MOST_SEEDS = 100
 MOST_DEVICES = 64
@@ -146,3 +146,12 @@ def _whole(name: str, text: str, low: int, high: int) -> int:
     if not text.isascii() or not text.isdigit():
         raise InputError(f"{name} is {one_line(repr(text))}; give a whole number")
     return count_parameter(name, int(text[:9]), low, high)
+
+
+def with_literal_clicks(profile: Profile) -> Profile:
+    """The same profile with the paper's clicks (Sec. 3.1, 4.1.2), which Lesson 1 compares."""
+    augmentation = replace(
+        profile.augmentation, click_core=PAPER.augmentation.click_core,
+        box_jitter=PAPER.augmentation.box_jitter,
+    )  # fmt: skip
+    return replace(profile, clicks=PAPER.clicks, augmentation=augmentation)

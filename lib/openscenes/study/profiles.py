@@ -291,12 +291,3 @@ SMOKE = replace(
 )  # fmt: skip
 
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in (DEMO, STUDY, PAPER, SMOKE)}
-
-
-def with_literal_clicks(profile: Profile) -> Profile:
-    """The same profile with the paper's clicks (Sec. 3.1, 4.1.2), which Lesson 1 compares."""
-    augmentation = replace(
-        profile.augmentation, click_core=PAPER.augmentation.click_core,
-        box_jitter=PAPER.augmentation.box_jitter,
-    )  # fmt: skip
-    return replace(profile, clicks=PAPER.clicks, augmentation=augmentation)

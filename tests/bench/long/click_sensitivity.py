@@ -20,8 +20,8 @@ from openscenes.method.evolution import initialise
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import load_imagenet
 from openscenes.seeding import torch_generator
-from openscenes.study.options import profile_named
-from openscenes.study.profiles import Profile, with_literal_clicks
+from openscenes.study.options import profile_named, with_literal_clicks
+from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import open_study, source
 from openscenes.study.runs.models import local_imagenet, run_context
 

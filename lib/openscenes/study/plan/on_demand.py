@@ -9,10 +9,9 @@ from typing import TypeVar
 import numpy as np
 
 from openscenes.settings import folder_parameter, text_parameter
-from openscenes.study.options import profile_named
+from openscenes.study.options import profile_named, with_literal_clicks
 from openscenes.study.plan.costs import duration, with_masks
 from openscenes.study.plan.machines import assumed, here
-from openscenes.study.profiles import with_literal_clicks
 from openscenes.study.runs.data import Study, new_scene, open_study, source
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.recipes import Recipe, in_order
@@ -38,7 +37,7 @@ def lesson_study(profile: str, data: str = "", device: str = "auto") -> Study:
 
 
 def literal_study(study: Study) -> Study:
-    """The same study with the paper's clicks (``profiles.with_literal_clicks``)."""
+    """The same study with the paper's clicks (``options.with_literal_clicks``)."""
     return replace(study, profile=with_literal_clicks(study.profile), memory={})
 
 
