@@ -227,13 +227,13 @@ def test_the_variables_reach_the_tables(recorded):
     study = ["--profile=study", "--data=/some where/data", "--device=cuda"]
     options = [*study, *unused, "--seeds=3"]
     assert recorded("table-4", *chosen) == [["openscenes", "table", "4", *options, *place]]
-    assert recorded("plan", *chosen) == [["openscenes", "plan", *options]]
+    assert recorded("plan", *chosen) == [["openscenes", "plan", *options, "--assume="]]
     sets = ("SETS=voc coco-val", *chosen)
     data = ["openscenes", "data", "--profile=study", "--data=/some where/data", "voc coco-val"]
     assert recorded("data", *sets) == [data]
     assert recorded("lessons", *chosen) == [["openscenes", "lessons", *options[:-1]]]
     by_environment = dict(word.split("=", 1) for word in chosen)
-    assert recorded("plan", **by_environment) == [["openscenes", "plan", *options]]
+    assert recorded("plan", **by_environment) == [["openscenes", "plan", *options, "--assume="]]
 
 
 ODD = (
@@ -255,6 +255,7 @@ def test_no_value_is_ever_run(checkout, recorded, how):
             "WORKERS",
             "CLUSTER",
             "SETS",
+            "ASSUME",
             "LOG",
             "PYTHON3",
         ),
@@ -265,7 +266,9 @@ def test_no_value_is_ever_run(checkout, recorded, how):
     study = [f"--profile={ODD}", f"--data={ODD}", f"--device={ODD}"]
     options = [*study, *(f"--{name.lower().replace('_', '-')}={ODD}" for name in more)]
     before = {path.name for path in checkout.iterdir()} | {"words"}
-    assert recorded("plan", *words, **given) == [["openscenes", "plan", *options, f"--seeds={ODD}"]]
+    assert recorded("plan", *words, **given) == [
+        ["openscenes", "plan", *options, f"--seeds={ODD}", f"--assume={ODD}"]
+    ]
     assert recorded("evolve", *words, **given) == [
         ["openscenes", "evolve", f"--log={ODD}", *study, f"--initial={ODD}"]
     ]

@@ -116,8 +116,9 @@ def test_a_command_that_is_told_to_end_tidies_up(sent):
     )
     command = [sys.executable, "-c", code]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as run:
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),
+    ) as run:  # fmt: skip
         assert run.stdout.readline() == "on\n"
         run.send_signal(sent)
         assert run.communicate(timeout=30)[1].startswith("openscenes: stopped; the same command")

@@ -1,6 +1,7 @@
 """Jobs of Slurm, PBS and LSF: stand-ins for their commands run the job's script on this machine."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -59,6 +60,16 @@ def test_what_no_queue_takes_is_one_sentence(text, said, tmp_path, monkeypatch, 
             raise AssertionError("nobody would ever come")
     assert "\n" not in str(told.value)
     assert "Traceback" not in capfd.readouterr().err + caplog.text
+
+
+def test_ctrl_c_stays_what_it_was(tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("dask_jobqueue")]:
+        monkeypatch.delitem(sys.modules, name)  # it is its import that changes it
+    path, before = tmp_path / "cluster.yaml", signal.getsignal(signal.SIGINT)
+    path.write_text(SLURM % "processes: 0")
+    with pytest.raises(InputError, match="division"), cluster_workers(str(path)):
+        raise AssertionError("nobody would ever come")
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_site_that_encrypts_its_clusters_does_not_stop_workers_here():

@@ -17,7 +17,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path
     """What is executed, where to, with which parameters; nothing really runs."""
     calls: list[tuple[str, Path, dict]] = []
 
-    def execute(source: Path, page: Path, parameters: dict) -> None:
+    def execute(source: Path, page: Path, parameters: dict, *, gpu: str) -> None:
         calls.append((source.stem, page, parameters))
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text("page", encoding="utf-8")

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import shlex
+import signal
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -159,6 +160,7 @@ def _submit(cluster: SpecCluster, jobs: int, path: Path) -> None:
 def _queue(path: Path, dashboard: bool) -> tuple[int, SpecCluster]:
     """How many jobs a file asks for, and the scheduler to which they will report."""
     said = _described(path)
+    usual = signal.getsignal(signal.SIGINT)
     try:
         import dask_jobqueue
     except ModuleNotFoundError:
@@ -166,6 +168,7 @@ def _queue(path: Path, dashboard: bool) -> tuple[int, SpecCluster]:
             f"the cluster file {one_line(str(path))} needs dask-jobqueue, which is not installed: "
             "pip install dask-jobqueue"
         ) from None
+    signal.signal(signal.SIGINT, usual)  # that import makes Ctrl-C end the command without a word
     try:
         arguments = dict(said.get("arguments") or {})
         if odd := [name for name in _LISTS if isinstance(arguments.get(name), str)]:
