@@ -84,7 +84,7 @@ def _write_kernelspec(folder: Path, more: Mapping[str, str]) -> None:
     path = folder / "kernels" / KERNEL
     path.mkdir(parents=True)
     search = [str(PROJECT / "lib"), os.environ.get("PYTHONPATH", "")]
-    spec = get_kernel_dict()
+    spec = get_kernel_dict(["--log-level=ERROR"])  # a loopback socket is no warning
     spec["env"] = {
         "PYTHONPATH": os.pathsep.join(filter(None, search)),
         "PYTHONHASHSEED": "0",
