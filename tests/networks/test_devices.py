@@ -2,6 +2,8 @@
 
 import json
 import os
+import platform
+import resource
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -13,6 +15,7 @@ from openscenes.errors import InputError, TrainingError
 from openscenes.networks import devices
 from openscenes.networks.devices import (
     chosen_precision,
+    keep_freed_memory,
     make_fabric,
     memory_told,
     tell,
@@ -205,3 +208,14 @@ def test_in_a_fresh_process_the_workspace_is_set_before_cuda_starts():
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
     )
     assert run.stdout.split() == ["False", ":4096:8"]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_freed_tensors_are_not_handed_back_to_the_system():
+    keep_freed_memory()
+    pages = 20_000_000 * 4 // resource.getpagesize()
+    faults = []
+    for _ in range(30):
+        torch.ones(20_000_000)
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+    assert faults[-1] - faults[14] < 5 * pages  # each would be fetched anew

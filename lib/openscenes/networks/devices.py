@@ -7,6 +7,7 @@ may differ even then between kinds of GPU, versions of CUDA, and numbers of devi
 training, whose gradients are added in another order.
 """
 
+import ctypes
 import logging
 import os
 import re
@@ -52,12 +53,30 @@ def make_fabric(
     """
     kind, number = resolved(device)
     tell(precision, kind, deterministic)
+    if kind == "cpu":
+        keep_freed_memory()
     return fabric_module.Fabric(
         accelerator=kind,
         devices=1 if kind == "cpu" else [number],
         precision=_in_fabric(precision, kind),
         plugins=[LightningEnvironment()],  # a job of Slurm or LSF starts no process of ours
     )
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what tensors free; without glibc it does nothing.
+
+    By default each large tensor is fetched from the system and handed back, page by page. Under
+    Dask, which lowers ``MALLOC_TRIM_THRESHOLD_``, a training step spent a third of its time so.
+    """
+    mallopt = getattr(ctypes.CDLL(None) if os.name == "posix" else None, "mallopt", None)
+    if mallopt is None:
+        return
+    trim, mmap = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+    mallopt(trim, 2**31 - 1)
+    for threshold in (2**30, 2**25):  # before glibc 2.35 at most 32 MiB
+        if mallopt(mmap, threshold):
+            break
 
 
 def make_shared_fabric(
