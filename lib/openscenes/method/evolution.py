@@ -22,6 +22,7 @@ from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.checks import require_classes, require_objects
 from openscenes.method.corrections import DEFAULT_CORRECTIONS, CorrectionConfig, answers
+from openscenes.method.evidence import EvidenceConfig
 from openscenes.method.inference import InferenceConfig, RunContext
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.objective import pair_losses, supervised_losses
@@ -61,6 +62,9 @@ class EvolutionConfig:
     ema_decay: float | None = setting(
         None, "Ours: an EMA teacher makes new pseudo masks in each epoch; Sec. 4.1.3: offline"
     )
+    evidence: EvidenceConfig | None = setting(
+        None, "Ours: masks from the image and the tightness of the box, in place of IPT's"
+    )
 
     def __post_init__(self) -> None:
         if self.box_losses is not None and self.augmentation_new.rotation_deg > 0:
@@ -68,6 +72,11 @@ class EvolutionConfig:
                 "losses on the box's sides need boxes that touch the object, but "
                 f"augmentation_new turns them by up to {self.augmentation_new.rotation_deg:g} "
                 "degrees; set its rotation_deg to 0, or box_losses to None"
+            )
+        if self.evidence is not None and self.ipt is not None:
+            raise InputError(
+                "evidence masks stand in IPT's place, but EvolutionConfig has both; set ipt or "
+                "evidence to None"
             )
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise InputError(
@@ -159,6 +168,7 @@ def evolve(
         return pseudo_examples(
             teacher, [from_clicks(one) for one in scene], context, config.ipt, config.teacher,
             file=file or (folder and folder / name), label=f"{label}: pseudo masks",
+            evidence=config.evidence, labelled=pool.examples,
         )  # fmt: skip
 
     made, grown = pseudo_labels(network, PSEUDO_MASKS, pseudo), network

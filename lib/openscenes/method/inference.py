@@ -80,6 +80,7 @@ class Prediction:
         layer4: (B, C, h, w), the fourth stage's feature.
         decoder: (B, C', h', w'), the decoder's high-resolution feature.
         class_probability: (B, n) of the object.
+        one_view: (B, 1, S, S), the probability of the plain crop alone, inside the box or not.
     """
 
     probability: Tensor
@@ -88,6 +89,7 @@ class Prediction:
     layer4: Tensor
     decoder: Tensor
     class_probability: Tensor
+    one_view: Tensor
 
     @property
     def predicted_mask(self) -> Tensor:
@@ -104,6 +106,16 @@ class Prediction:
         Ours: the decoder's feature is the other choice, for its finer grid.
         """
         return self.layer4 if name == "layer4" else self.decoder
+
+    def two_maps(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(B, S, S) each: the probability of one view, and as this prediction has it.
+
+        Paper: Sec. 3.2.
+        """
+        one_view, all_views = (
+            maps[:, 0].float().cpu().numpy() for maps in (self.one_view, self.probability)
+        )
+        return one_view, all_views
 
 
 class Predicted(NamedTuple):
@@ -188,6 +200,7 @@ def read_output(output: NetworkOutput, size: int, config: InferenceConfig) -> Pr
         layer4=output.features,
         decoder=output.fine_features,
         class_probability=torch.softmax(logits, dim=1),
+        one_view=probability,
     )
 
 

@@ -9,6 +9,7 @@ from openscenes.study.runs.recipes import (
     ALL_BEYOND,
     BEYOND_VARIANTS,
     BN_ONLY,
+    EVIDENCE_VARIANTS,
     FULL,
     LOW_RATE,
     Recipe,
@@ -50,6 +51,8 @@ def _step(first: Recipe, recipe: Recipe) -> Recipe:
     quarter = evolved(first, "cityscapes", FULL, part=(0, N_PARTS))
     if recipe.parent is not None and recipe.parent.kind == "evolved":
         return evolved(quarter, "cityscapes", FULL, part=(1, N_PARTS))
+    if recipe.variant in EVIDENCE_VARIANTS:
+        return evolved(first, "coco", EVIDENCE_VARIANTS[1], user="human")
     if recipe.user == "human" or recipe.variant in (*BEYOND_VARIANTS[:-1], ALL_BEYOND):
         return evolved(first, "coco", ALL_BEYOND, user="human")
     if recipe.variant in ("st", EMA):

@@ -1,6 +1,7 @@
 """Pseudo masks of a new scene: one file for all variants that learn from the same masks."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,9 +12,9 @@ from openscenes.method.pseudo import kept_pseudo_masks, pseudo_examples
 from openscenes.paths import cache_dir
 from openscenes.study.runs import store
 from openscenes.study.runs.code_digest import code_digest
-from openscenes.study.runs.data import NewScene, Study, new_scene
+from openscenes.study.runs.data import NewScene, Study, new_scene, source
 from openscenes.study.runs.models import Model, run_context
-from openscenes.study.runs.recipes import Recipe, evolution_config
+from openscenes.study.runs.recipes import Recipe, evolution_config, source_set
 
 _CODE = (pseudo_examples,)
 
@@ -34,6 +35,7 @@ def pseudo_file(study: Study, step: Recipe, teacher: Model) -> Path:
         "device": study.fabric.device.type,
         "precision": study.precision,
         "code": code_digest(*_CODE),
+        **_evidence_names(study, step),
     }
     return cache_dir() / "pseudo" / f"{store.digest_of(made_of)}.json"
 
@@ -50,8 +52,17 @@ def pseudo_masks(study: Study, step: Recipe, teacher: Model) -> list[Example]:
             pseudo_examples(
                 teacher.load(study), [from_clicks(one) for one in clicked],
                 run_context(study, step.seed), config.ipt, config.teacher, file=file, label=label,
+                evidence=config.evidence, labelled=source(study, source_set(step)).examples,
             )  # fmt: skip
     return kept_pseudo_masks(file, clicked)
+
+
+def _evidence_names(study: Study, step: Recipe) -> dict[str, Any]:
+    """What decides masks of evidence beside the rest."""
+    evidence = step_config(study, step).evidence
+    if evidence is None:
+        return {}
+    return {"evidence": evidence, "labelled": source(study, source_set(step)).digest}
 
 
 def step_config(study: Study, step: Recipe) -> EvolutionConfig:

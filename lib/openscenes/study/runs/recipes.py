@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from openscenes.data.interactions import REFERENCE_PX
 from openscenes.method.beyond.box_losses import BoxLossConfig
+from openscenes.method.evidence import EvidenceConfig
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.method.inference import InferenceConfig
 from openscenes.method.ipt import IPTConfig
@@ -138,13 +139,14 @@ TABLE_5_VARIANTS = (f"{FULL}, pixels of unseen classes too", f"{FULL}, unseen cl
 CLAMP_VARIANTS = (f"{FULL}, 1/M' up to 1000",)
 BEYOND_VARIANTS = ("clipped to the box", "TTA", "box-projection and point losses", "EMA teacher")
 LITERAL_IPT = "st+ipt as printed"
+EVIDENCE_VARIANTS = ("st on evidence", "st on evidence, cautious")
 ALL_BEYOND = "combined"
 BN_ONLY = "BN re-estimation"
 LOW_RATE = f"{FULL}, low rate"  # a fifth of the usual one
 LOW_RATE_STEPS = (BN_ONLY, LOW_RATE)  # ours: keep a long task sequence from falling
 VARIANTS = (
-    *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS, *BEYOND_VARIANTS, LITERAL_IPT,
-    ALL_BEYOND, BN_ONLY, LOW_RATE,
+    *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS, *BEYOND_VARIANTS,
+    *EVIDENCE_VARIANTS, LITERAL_IPT, ALL_BEYOND, BN_ONLY, LOW_RATE,
 )  # fmt: skip
 HUMAN_MARGIN = 2.0  # a human's box is widened by twice the typical error before it clips
 # Eq. 8 with both terms, with none, and Eq. 7 with a weight that is hardly clamped.
@@ -186,6 +188,10 @@ def evolution_config(
         return replace(full, train=replace(plain.train, learning_rate=rate))
     if variant == LITERAL_IPT:
         return replace(plain, ipt=IPTConfig(), teacher=replace(profile.inference, feature="layer4"))
+    if variant in EVIDENCE_VARIANTS:
+        error = profile.clicks.box_jitter if user == "human" else 0.0
+        cautious = variant == EVIDENCE_VARIANTS[1]
+        return replace(plain, evidence=EvidenceConfig(box_error=error, cautious=cautious))
     return _beyond(plain, profile, variant, user)
 
 

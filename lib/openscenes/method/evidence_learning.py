@@ -1,0 +1,189 @@
+"""The weights of evidence, learned on labelled source objects in looks that no network has seen.
+
+Ours: all of it. On its own training images a network hardly errs, so that they would say to trust
+it; in another look (colours, contrast, noise) it errs about as often as on a new scene, of which
+nothing is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from openscenes.data import interactions
+from openscenes.data.examples import Example, ImageCache
+from openscenes.data.samples import Sample
+from openscenes.masks import BoolMask
+from openscenes.method.evidence import (
+    EvidenceConfig,
+    hypotheses,
+    weights_of,
+)
+from openscenes.method.inference import RunContext, predictions
+from openscenes.method.random_walk import FloatMap
+from openscenes.method.tightness import tightest, tightness
+from openscenes.networks.openscene import OpenSceneNet
+from openscenes.pool import Pool
+from openscenes.seeding import numpy_generator
+
+POWERS = (1.0, 2.0, 4.0, 8.0, 16.0)
+FACTORS = (0.0, 0.5, 2.0)  # of a prior, one after the other
+SLACKS = (0.0, 0.5, 1.0)  # in typical errors of the user's boxes
+SWEEPS = 2
+LEAST_GAIN = 0.002  # of mean IoU: fewer is chance
+LOOK = 1.0  # strength of the other looks
+
+
+@dataclass(frozen=True)
+class Case:
+    """One labelled object: (K, S, S) hypotheses, their tightness (K,), its box and its mask."""
+
+    found: NDArray[np.float16]
+    tight: NDArray[np.float64]
+    box: tuple[float, ...]
+    truth: BoolMask
+
+
+def learned(
+    network: OpenSceneNet,
+    labelled: Sequence[Example],
+    context: RunContext,
+    config: EvidenceConfig,
+    pool: Pool[ImageCache],
+) -> EvidenceConfig:
+    """Choose power, priors and slack by the mean IoU of masks of labelled objects.
+
+    Paper: none.
+    Ours: ``config.n_learned`` objects, evenly out of all, each in another look and with a box that
+    errs as the new scene's user does; of the new scene nothing is seen.
+
+    Args:
+        labelled: objects with ground truth; fewer than two leave the config as it is.
+    """
+    known = [example for example in labelled if example.labelled]
+    if len(known) < 2:
+        return config
+    spread = np.linspace(0, len(known) - 1, min(config.n_learned, len(known))).round().astype(int)
+    chosen = [_clicked(known[i], config.box_error, context.seed) for i in spread]
+    looked = replace(context, cache=OtherLooks(context.seed))
+    views = replace(context.inference, tta="six views", clip_to_box=False)
+    asked = [
+        (cut, one_view, probability)
+        for _, cuts, _, found in predictions(network, chosen, looked, views)
+        for cut, one_view, probability in zip(cuts, *found.two_maps(), strict=True)
+    ]
+    best, most = config, -1.0
+    for slack in SLACKS if config.box_error else SLACKS[:1]:
+        tried = replace(config, slack=min(slack * config.box_error, 0.5), priors=())
+        tasks = [(*one, tried) for one in asked]
+        cases = [case for case in pool.ordered(_case, tasks) if case is not None]
+        tried, score = fitted(cases, tried)
+        if score > most + LEAST_GAIN:
+            best, most = tried, score
+    return best
+
+
+def _case(
+    _cache: ImageCache, asked: tuple[Sample, FloatMap, FloatMap, EvidenceConfig]
+) -> Case | None:
+    cut, one_view, views, config = asked
+    found = hypotheses(cut, one_view, views, config) if cut.mask.any() else None
+    if found is None:
+        return None
+    tight = tightness(found > 0.5, cut.box, config.slack)
+    return Case(found.astype(np.float16), tight, tuple(cut.box), cut.mask)
+
+
+def fitted(cases: Sequence[Case], config: EvidenceConfig) -> tuple[EvidenceConfig, float]:
+    """The config with the power and the priors that give the best masks, and their mean IoU.
+
+    Paper: none.  One number after the other is exchanged for its best value, a few times.
+    """
+    if not cases:
+        return config, 0.0
+    best = replace(config, priors=config.priors or (1.0,) * config.n_hypotheses)
+    most = mean_iou(cases, best)
+    for _ in range(SWEEPS):
+        before = most
+        for k in range(-1, config.n_hypotheses):
+            scored = [(mean_iou(cases, one), one) for one in _neighbours(best, k)]
+            score, one = max(scored, key=lambda pair: pair[0], default=(0.0, best))
+            if score > most + LEAST_GAIN:
+                best, most = one, score
+        if most == before:
+            break
+    total = sum(best.priors)
+    return replace(best, priors=tuple(round(one / total, 6) for one in best.priors)), most
+
+
+def _neighbours(config: EvidenceConfig, k: int) -> list[EvidenceConfig]:
+    """The config with other powers (k = -1), or other priors of hypothesis k."""
+    if k < 0:
+        return [replace(config, power=power) for power in POWERS if power != config.power]
+    made = [
+        (*config.priors[:k], factor * config.priors[k], *config.priors[k + 1 :])
+        for factor in FACTORS
+    ]
+    return [replace(config, priors=one) for one in made if sum(one) > 0]
+
+
+def mean_iou(cases: Sequence[Case], config: EvidenceConfig) -> float:
+    """Mean IoU of the masks of evidence with the truth, each above its own threshold.
+
+    Paper: none.
+    """
+    total = 0.0
+    for case in cases:
+        q = np.tensordot(weights_of(case.tight, config).astype(np.float32), case.found, 1)
+        mask = tightest(q, case.box, config.slack)[0]
+        total += np.count_nonzero(mask & case.truth) / np.count_nonzero(mask | case.truth)
+    return total / len(cases)
+
+
+def _clicked(example: Example, error: float, seed: int) -> Example:
+    """The example, in a box that errs as a person's does."""
+    if not error:
+        return example
+    generator = numpy_generator("evidence box", seed, example.object_id)
+    user = example.interaction
+    box = interactions.jittered(user.box, error, generator)
+    return replace(example, interaction=replace(user, box=box))
+
+
+class OtherLooks(ImageCache):
+    """Images in other colours, with another contrast, blurred and noisy, each always alike."""
+
+    def __init__(self, seed: int) -> None:
+        """Nothing is stored."""
+        super().__init__()
+        self.seed = seed
+
+    def image(self, path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
+        """(H, W, 3), as ``ImageCache.image``."""
+        image = super().image(path, upright=upright)
+        return other_look(image, LOOK, numpy_generator("look", self.seed, path.name))
+
+
+def other_look(
+    image: NDArray[np.uint8], strength: float, generator: np.random.Generator
+) -> NDArray[np.uint8]:
+    """An (H, W, 3) image in a random look.
+
+    Paper: none.  Channels change places, contrast and brightness vary by up to 60 % and 50 grey
+    levels, each channel by 40 %; half of the images are blurred, all are noisy.
+    """
+    seen = image.astype(np.float32)[..., generator.permutation(3)]
+    mean = seen.mean((0, 1))
+    gain = (1 + strength * generator.uniform(-0.6, 0.6)) * (
+        1 + strength * generator.uniform(-0.4, 0.4, 3)
+    )
+    seen = (seen - mean) * gain.astype(np.float32) + mean + strength * generator.uniform(-50, 50)
+    if generator.random() < 0.5:
+        seen = cv2.GaussianBlur(seen, (0, 0), strength * generator.uniform(0.3, 1.5))
+    noise = generator.normal(0.0, strength * generator.uniform(0, 30), (*seen.shape[:2], 1))
+    return np.clip(seen + noise, 0, 255).astype(np.uint8)
