@@ -75,7 +75,7 @@ def test_every_variant_fits_the_papers_settings(scene, user):
 
 def ways(recipe):
     """Names of the ways through the code that a training goes."""
-    found = {("kind", recipe.kind)}
+    found = {("kind", recipe.kind), ("ablation", recipe.ablation)}
     if recipe.kind == "peer":
         found.add(("peer", recipe.name))
     if recipe.kind == "evolved":
@@ -114,7 +114,7 @@ def test_every_way_of_training_is_gone_by_a_stand_in():
     gone, wanted = ({way for r in group for way in ways(r)} for group in (made, asked))
     assert wanted - gone <= SAME_CODE
     assert {recipe.seed for recipe in made} == {0}
-    assert len(made) == 16
+    assert len(made) == 19
 
 
 def test_options_that_no_table_takes_are_tried_once():

@@ -18,7 +18,7 @@ ROWS = {
     "5": [3, 2], "6": [3] * 4, "7": [5, 5],
 }  # fmt: skip
 BESIDE = {
-    "1": ["table_1_by_size"], "3": ["table_3_sensitivity"],
+    "1": ["table_1_by_size", "table_1_clicks"], "3": ["table_3_sensitivity"],
     "4": ["table_4_by_size", "table_4_by_class"],
 }  # fmt: skip
 FIGURES = {

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.zoo import peer_of
 from openscenes.study.profiles import Profile
-from openscenes.study.runs.recipes import Recipe, evolution_config
+from openscenes.study.runs.recipes import ABLATIONS, Recipe, evolution_config
 from openscenes.study.runs.shapes import (
     CORRECTION,
     COUNTED_CROPS,
@@ -100,18 +100,18 @@ def counted(profile: Profile) -> dict[str, float]:
 def _counted(profile: Profile) -> dict[str, float]:
     found: dict[str, float] = {}
     for name in NETWORKS:
-        network, inputs = shape_of(profile, OURS if name == PAIRS else name)
+        network, inputs = shape_of(profile, name)
         found[trained(name)], found[seen(name)] = _operations(network, inputs)
-    once, with_sight = _correction(profile)
-    for name in (OURS, PAIRS):
+    for name in (*ABLATIONS, PAIRS, OURS):
+        once, with_sight = _correction(profile, name)
         found[trained(name)] += (profile.corrections.mean_clicks - 1) * once
         found[seen(name)] -= with_sight
     return found | {seen(CORRECTION): once}
 
 
-def _correction(profile: Profile) -> tuple[float, float]:
+def _correction(profile: Profile, name: str) -> tuple[float, float]:
     """Operations of one correction, and of it with what is seen once per crop."""
-    network, (inputs, simulate) = shape_of(profile, OURS)
+    network, (inputs, simulate) = shape_of(profile, name)
     network = cast(OpenSceneNet, network)
     with torch.no_grad():
         stages = network.encode(inputs)
