@@ -98,7 +98,7 @@ def test_every_plan_trains_parents_before_children_and_nothing_twice(key):
 def test_tables_of_the_demo_share_their_models():
     made = everything()
     total = sum(len(recipes) for recipes in made.values())
-    assert len(in_order(recipe for some in made.values() for recipe in some)) < 0.75 * total
+    assert len(in_order(recipe for some in made.values() for recipe in some)) < 0.8 * total
     assert FIRST in set.intersection(*(set(made[key]) for key in EXPERIMENTS if key != "7"))
     full = evolved(FIRST, "coco", FULL)
     assert all(full in made[key] for key in ("1", "4", "5", "6"))
