@@ -93,8 +93,8 @@ def page(study: Study, seeds: int) -> str:
     brings = (
         "The initial model less itself without the ingredient, in points of mean IoU after so many "
         "clicks, paired over the same objects and seeds; brackets hold the 95 % interval. After "
-        f"{FIRST} clicks nothing has been corrected yet: there a difference that is not negative "
-        "says that learning corrections costs the first answer nothing."
+        f"{FIRST} clicks nothing is corrected yet: there the line without joint training says what "
+        "learning corrections costs the first answer (below zero), or gives to it."
     )
     return (
         f"## Corrections\n\n{about}\n\n{grid(head, lines)}\n\n"
