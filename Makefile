@@ -141,8 +141,7 @@ status: $(ENVIRONMENT) ## rewrite reports/README.md: what holds, what is verifie
 	$(PYTHON) -m openscenes status
 
 test: $(ENVIRONMENT) ## run the tests; those of a real browser where Chromium is installed
-	$(PYTHON) -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not browser"
-	$(PYTHON) -m pytest -q -m browser tests/browser
+	$(PYTHON) -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 fuzz: $(ENVIRONMENT) ## try every malformed input on every door: FUZZ=log/tree/17 takes one
 	$(PYTHON) -m tests.fuzz "$$FUZZ"

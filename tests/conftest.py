@@ -4,6 +4,8 @@ import os
 
 # They count only when set before torch is imported, and kernels that tests start inherit them.
 os.environ.update(OMP_WAIT_POLICY="PASSIVE", GOMP_SPINCOUNT="0", OMP_NUM_THREADS="1")
+# A hundred processes start: each would compile the package anew, which takes two seconds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from pathlib import Path
 from runpy import run_path
@@ -17,6 +19,18 @@ from openscenes.method.evolution import initialise
 from openscenes.method.training import TrainConfig
 
 torch.set_num_threads(1)
+
+LONGEST = ("test_table_notebooks.py", "test_launch.py")  # they begin first
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """One more than cores: kernels, browsers and killed processes are mostly waited for."""
+    return min(4, 1 + (os.cpu_count() or 1))
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session", autouse=True)

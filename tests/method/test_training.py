@@ -167,7 +167,7 @@ def test_a_truncated_resume_file_means_a_fresh_start(examples, tmp_path, keep_al
 def test_killed_at_random_moments_it_ends_with_the_same_bits(old_root, tmp_path):
     weights, chance = tmp_path / "weights.safetensors", random.Random(0)
     command = [sys.executable, SCRIPT, "cpu", old_root, tmp_path / "run", weights]
-    for _ in range(3):
+    for _ in range(2):
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as run:
             for _ in range(chance.randint(3, 5)):
                 run.stdout.readline()
@@ -176,7 +176,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(old_root, tmp_path)
         assert run.returncode == -signal.SIGKILL
     last = subprocess.run(command, capture_output=True, text=True, env=environment(), check=True)
     steps = last.stdout.splitlines()
-    assert len(steps) <= 36 - 3 * 2, "it began again instead of going on"
+    assert len(steps) <= 36 - 2 * 2, "it began again instead of going on"
     network, resumed = tiny.network(), tiny.network()
     history = script.killable(network, old_root, None, make_fabric("cpu"))
     metadata = load_weights(resumed, weights)

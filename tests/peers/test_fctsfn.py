@@ -27,9 +27,6 @@ NARROW = FCTSFNConfig(
 CLICKS = torch.tensor([[[60.0, 60.0, 1.0], [10.0, 20.0, -1.0], [0.0, 0.0, 0.0]]])
 
 
-STEPS = 90  # learning one object by heart, with a rate that falls to nothing
-
-
 def n_parameters(network) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
@@ -187,30 +184,14 @@ def vgg_state(fcn):
     return {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
 
 
-def test_one_object_is_learnt_by_heart_and_a_further_click_changes_the_answer():
-    network = FCTSFN(DEMO)
-    rows, cols = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
-    mask = ((rows - 64) ** 2 + (cols - 64) ** 2 < 32**2)[None, None]
-    images = torch.where(mask, 60.0, 150 + 40 * torch.sin(rows / 3)).expand(1, 3, 128, 128)
-    images = images.to(torch.uint8)
-    inputs = network.inputs(images, CLICKS, None)
-    optimiser = torch.optim.AdamW(network.parameters())
-    for step in range(STEPS):
-        optimiser.param_groups[0]["lr"] = 6e-3 * (1 - step / STEPS)
-        loss = sum(
-            F.binary_cross_entropy_with_logits(logits, mask.float())
-            for logits in network(inputs).supervised
-        )
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    network.eval()
+def test_a_further_click_changes_the_answer():
+    network = FCTSFN(NARROW).eval()
+    images = torch.randint(256, (1, 3, 128, 128), generator=torch_generator("image")).byte()
     further = torch.cat([CLICKS[:, :2], torch.tensor([[[100.0, 100.0, -1.0]]])], dim=1)
     with torch.no_grad():
-        answer = network(inputs).logits
-        changed = network(network.inputs(images, further, None)).logits
-    found = answer > 0
-    assert (found & mask).sum() / (found | mask).sum() >= 0.95
+        answer, changed = (
+            network(network.inputs(images, clicks, None)).logits for clicks in (CLICKS, further)
+        )
     assert not torch.allclose(answer, changed)
 
 
@@ -243,8 +224,8 @@ def test_positives_alone_are_answered_above_one_half():
 
 
 def test_the_refinements_score_is_drawn_as_the_difference_of_two():
-    score = FCTSFN(FCTSFNConfig(fcn=NARROW.fcn, refinement_width=4096)).refinement.score
-    assert score.weight.std().item() == pytest.approx(2 / 64, rel=0.1)
+    score = FCTSFN(FCTSFNConfig(fcn=NARROW.fcn, refinement_width=1024)).refinement.score
+    assert score.weight.std().item() == pytest.approx(2 / 32, rel=0.1)
     assert not score.bias.any()
 
 

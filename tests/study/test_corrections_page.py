@@ -1,24 +1,31 @@
 """Table 1's page about corrections: who is compared, and what stands in its lines."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
-from openscenes.study.experiments import corrections
+from openscenes.study.experiments import corrections, table_1
 from openscenes.study.experiments.registry import experiment
 from openscenes.study.options import profile_named
+from openscenes.study.runs.recipes import ABLATIONS, initial
+
+ABLATED = [f"initial, {words}" for words in ABLATIONS]
 
 
-def test_models_users_and_the_cut_are_compared_on_every_set():
+def test_models_users_and_ingredients_are_compared_on_every_set():
     assert list(corrections.rows("voc")) == [
-        "initial", "initial, a person's clicks", "initial, without the cut",
+        "initial", "initial, a person's clicks", "initial, without the cut", *ABLATED,
     ]  # fmt: skip
     coco = corrections.rows("coco")
-    assert list(coco)[:2] == ["initial", "evolved"] and len(coco) == 6
+    assert list(coco)[:2] == ["initial", "evolved"] and len(coco) == 9
     assert coco["evolved"].recipe.scene == "coco"
     person, alone = coco["evolved, a person's clicks"], coco["initial, without the cut"]
     assert (person.user, person.obey) == ("human", True)
     assert (alone.user, alone.obey) == ("iog", False)
+    for label, words in zip(ABLATED, ABLATIONS, strict=True):
+        assert coco[label] == replace(coco["initial"], recipe=initial("voc+sbd", 0, words))
 
 
 def test_table_1_scores_what_the_page_shows():
@@ -44,3 +51,34 @@ def test_a_line_by_hand(monkeypatch):
     # 0.80 after six more clicks, 0.85 after seven, 0.90 after eight; the other at once or never
     assert cells[7:10] == ["6.0", "6.5", "15.5"]
     assert cells[10:] == ["0 %", "0 %", "50 %"]
+
+
+def test_an_ingredient_brings_what_the_whole_model_has_more(monkeypatch):
+    """Each later click brings half a point more to the whole model than without the mask."""
+
+    def iou(_study, evaluation, seeds, _columns):
+        less = evaluation.recipe.variant == "without the previous mask"
+        curve = 0.5 + (0.01 - 0.005 * less) * np.arange(20)
+        return np.repeat(curve[None, None], seeds, axis=0).repeat(4, axis=1)
+
+    monkeypatch.setattr(corrections, "score_seeds", iou)
+    study = SimpleNamespace(profile=SimpleNamespace(n_clicks=20))
+    lines = corrections.page(study, 2).partition("### What each ingredient brings")[2].splitlines()
+    found = {line.split(" | ")[0].strip("| "): line for line in lines if line.startswith("| with")}
+    assert list(found) == ["without the cut", *ABLATIONS]
+    same, gain = "+0.00 [+0.00, +0.00]", "**+3.50** [+3.50, +3.50]"  # after 3 clicks, after 10
+    assert found["without the previous mask"].count(f"{same} | {gain}") == 3
+    assert found["without the cut"].count(same) == 6
+
+
+def test_the_csv_holds_every_system_and_every_row_click_by_click(monkeypatch):
+    curve = 0.5 + 0.02 * np.arange(20)[None, None]
+    monkeypatch.setattr(corrections, "score_seeds", lambda *_: curve)
+    monkeypatch.setattr(table_1, "score_seeds", lambda *_: curve)
+    frame = table_1.curves_frame(SimpleNamespace(profile=SimpleNamespace(n_clicks=20)), 1)
+    voc = frame[frame["set"] == "VOC"].set_index("system")
+    assert list(voc.index) == [*table_1.SYSTEMS, *corrections.rows("voc")]
+    assert list(frame) == ["set", "system", *(str(k) for k in range(1, 21))]
+    assert voc.loc["iFCN", "1"] == voc.loc["IOG", "3"] == 50
+    assert np.isnan(voc.loc["initial", "2"]) and voc.loc["initial", "20"] == pytest.approx(84)
+    assert len(frame) == 3 * 7 + 6 + 9 + 9

@@ -42,6 +42,9 @@ def learning(network, crops):
 def test_trainings_by_hand():
     assert work(FIRST) == learning("ours", 25_832 * 100)
     assert work(recipes.finetuned(FIRST, "coco")) == learning("ours", 83_070 * 10)
+    for words in recipes.ABLATIONS:
+        ablated = recipes.initial("voc+sbd", 0, words)
+        assert work(ablated) == learning(words, 25_832 * 100)
     assert work(EVOLVED) == learning("pairs", 2 * 52_004 * 20)
     part = recipes.in_parts(FIRST, "cityscapes", 4, FULL)[2]
     assert work(part) == learning("pairs", 2 * 13_001 * 20)

@@ -61,7 +61,7 @@ def test_peers_keep_their_published_size_on_a_short_schedule():
         assert (short.train.epochs, short.train.batch_size) == (1, 2)
         assert short.train.optimiser == published.train.optimiser
     assert peer_of(PAPER, "DEXTR").train.epochs == 100
-    assert peer_of(PAPER, "ITIS").train.epochs == 20
+    assert peer_of(PAPER, "ITIS").train.epochs == 50
 
 
 @pytest.mark.parametrize("scene", ["cityscapes", "coco"])
@@ -75,7 +75,7 @@ def test_every_variant_fits_the_papers_settings(scene, user):
 
 def ways(recipe):
     """Names of the ways through the code that a training goes."""
-    found = {("kind", recipe.kind)}
+    found = {("kind", recipe.kind), ("ablation", recipe.ablation)}
     if recipe.kind == "peer":
         found.add(("peer", recipe.name))
     if recipe.kind == "evolved":
@@ -114,7 +114,7 @@ def test_every_way_of_training_is_gone_by_a_stand_in():
     gone, wanted = ({way for r in group for way in ways(r)} for group in (made, asked))
     assert wanted - gone <= SAME_CODE
     assert {recipe.seed for recipe in made} == {0}
-    assert len(made) == 16
+    assert len(made) == 18
 
 
 def test_options_that_no_table_takes_are_tried_once():
@@ -151,8 +151,7 @@ def test_tables_are_made_and_a_second_run_only_writes_them(cache):
         line.split(" (")[0].removeprefix("tried: ") for line in lines if line.startswith("tried")
     ]
     assert tried == [trial.words for trial in TRIALS]
-    again = list(dry_run.dry_run(SMALL, cache, "cpu", keys=keys))
-    assert len(again) == len(keys)
+    assert len(list(dry_run.dry_run(SMALL, cache, "cpu", keys=keys[:1]))) == 1
 
 
 @pytest.mark.parametrize(("words", "sentence"), [(["3", "8"], 'no table "8"'),

@@ -36,6 +36,7 @@ for job in "$@"; do kill -- "-${job%%.*}" 2> /dev/null; done
 true
 """
 
+ON_LINUX = pytest.mark.skipif(not Path("/proc/self").exists(), reason="runs jobs by bash")
 
 SLURM = "class: SLURMCluster\njobs: 1\narguments: {cores: 1, memory: 4GB, %s}\n"
 
@@ -99,36 +100,53 @@ def test_another_version_of_dask_is_refused(who):
         clusters._require_versions(client, "tcp://x:1")
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="runs jobs by bash")
-@pytest.mark.parametrize("queue", QUEUES)
-def test_a_table_is_made_by_jobs_of_a_queue(queue, tmp_path):
-    submit, cancel, printed, read = QUEUES[queue]
+@pytest.fixture
+def queue(request, tmp_path, monkeypatch):
+    """The file of a cluster whose queue is pretended; its jobs' numbers come into a file."""
+    submit, cancel, printed, read = QUEUES[request.param]
     for name, script in ((submit, SUBMIT), (cancel, CANCEL)):
         path = tmp_path / name
         text = script.replace("{read}", read).replace("{printed}", printed.format("%s"))
         path.write_text(text)
         path.chmod(0o755)
-    example = PROJECT / "lib/openscenes/study/graph/queues" / f"{queue[:-7].lower()}.yaml"
+    example = PROJECT / "lib/openscenes/study/graph/queues" / f"{request.param[:-7].lower()}.yaml"
     said = yaml.safe_load(example.read_text())
     said["arguments"] |= {"cores": 1, "memory": "4GB", "interface": "lo",
                           "python": sys.executable, "log_directory": str(tmp_path)}  # fmt: skip
     cluster = tmp_path / "cluster.yaml"
     cluster.write_text(yaml.safe_dump(said | {"jobs": 1, "gpu_gib": 0}))
-    environment = {
-        **os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "JOBS": str(tmp_path),
-        "PYTHONPATH": str(PROJECT / "lib"),
-    }  # fmt: skip
-    command = [
-        sys.executable, "-m", "openscenes", "table", "6", "--profile", "smoke",
-        "--device", "cpu", "--cluster", cluster, "--reports", tmp_path / "reports",
-    ]  # fmt: skip
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-    assert run.returncode == 0, run.stderr[-3000:]
-    assert (tmp_path / "reports" / "tables" / "table_6.md").is_file()
-    jobs = (tmp_path / "numbers").read_text().split()
-    assert len(jobs) == 1
-    for _ in range(200):  # it is ended as the command ends
-        if not Path(f"/proc/{jobs[0]}").exists():
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("JOBS", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT / "lib"))
+    return cluster
+
+
+def assert_one_job_that_ended(folder):
+    """It is ended as the command ends."""
+    (job,) = (folder / "numbers").read_text().split()
+    for _ in range(200):
+        if not Path(f"/proc/{job}").exists():
             return
         time.sleep(0.05)
     raise AssertionError("the job goes on")
+
+
+@ON_LINUX
+@pytest.mark.parametrize("queue", [*QUEUES][1:], indirect=True)
+def test_work_is_done_by_a_job_of_a_queue(queue, tmp_path):
+    with cluster_workers(str(queue)) as client:
+        assert client.submit(int, "3").result(timeout=120) == 3
+    assert_one_job_that_ended(tmp_path)
+
+
+@ON_LINUX
+@pytest.mark.parametrize("queue", ["SLURMCluster"], indirect=True)
+def test_a_table_is_made_by_jobs_of_a_queue(queue, tmp_path):
+    command = [
+        sys.executable, "-m", "openscenes", "table", "6", "--profile", "smoke",
+        "--device", "cpu", "--cluster", queue, "--reports", tmp_path / "reports",
+    ]  # fmt: skip
+    run = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert (tmp_path / "reports" / "tables" / "table_6.md").is_file()
+    assert_one_job_that_ended(tmp_path)

@@ -19,7 +19,7 @@ from openscenes.study.runs.memory import (
     held_by,
     host_gib,
 )
-from openscenes.study.runs.recipes import FULL, evolved, finetuned, initial, peer
+from openscenes.study.runs.recipes import ABLATIONS, FULL, evolved, finetuned, initial, peer
 from openscenes.study.runs.shapes import NETWORKS, network_of, one_click
 
 FIRST = initial("voc+sbd", 0)
@@ -67,11 +67,21 @@ def test_frozen_stages_keep_nothing():
     assert held_by(STUDY, "ours", frozen).crop < 0.8 * held_by(STUDY, "ours", free).crop
 
 
+def test_an_ablation_takes_the_memory_of_its_own_network():
+    branch = initial("voc+sbd", 0, "with IOG's branch")
+    with torch.device("meta"):
+        network = OpenSceneNet(replace(PAPER.network, corrector="iog"))
+    numbers = sum(one.numel() for one in network.parameters())
+    assert held_by(PAPER, network_of(branch), PAPER.initial).weights > 4 * numbers
+    assert gpu_gib(PAPER, branch) != gpu_gib(PAPER, FIRST)
+
+
 def test_every_kind_of_training_has_a_network_and_takes_memory():
     recipes = (FIRST, PAIRS, finetuned(FIRST, "coco"), peer("DEXTR", 0),
-               finetuned(peer("ITIS", 0), "coco"))  # fmt: skip
+               finetuned(peer("ITIS", 0), "coco"),
+               *(initial("voc+sbd", 0, words) for words in ABLATIONS))  # fmt: skip
     assert [network_of(recipe) for recipe in recipes] == [
-        "ours", "pairs", "ours", "DEXTR", "ITIS"
+        "ours", "pairs", "ours", "DEXTR", "ITIS", *ABLATIONS
     ]  # fmt: skip
     assert all(network_of(recipe) in NETWORKS for recipe in recipes)
     assert all(0 < gpu_gib(DEMO, recipe) < gpu_gib(PAPER, recipe) for recipe in recipes)

@@ -64,14 +64,14 @@ def study(files):
     return open_study(profile_named(spelled("smoke", files)), None, "cpu")
 
 
-def test_only_the_heads_on_f_learn(study, files):
+def test_only_the_heads_and_the_corrector_learn(study, files):
     model = train(study, LARGER)
     network = model.load(study)
     fresh = OpenSceneNet(SMOKE.network, generator=torch_generator("network", 0))
     load_published(fresh.iog, Path(files["initial"]))
     mine, theirs = network.state_dict(), fresh.state_dict()
     changed = {name.partition(".")[0] for name in mine if not torch.equal(mine[name], theirs[name])}
-    assert changed == {"predictor", "classifier"}
+    assert changed == {"predictor", "classifier", "corrector"}
     facts = model.facts()
     assert facts["made_of"]["published"] == iog_weights(study.profile).sha256
     assert facts["made_of"]["train"]["epochs"] == SMOKE.head_epochs == len(facts["history"])

@@ -24,6 +24,7 @@ from openscenes.study.runs.models import Model
 from openscenes.study.runs.peers import load_peer
 from openscenes.study.runs.pseudo import pseudo_file
 from openscenes.study.runs.recipes import (
+    ABLATIONS,
     BN_ONLY,
     FULL,
     evolved,
@@ -157,6 +158,8 @@ def test_whatever_makes_a_model_changes_its_name(study: Study) -> None:
         finetuned(evolved(FIRST, "coco", "st"), "coco"),
         peer("DEXTR", 0), peer("DEXTR", 1), peer("iFCN", 0), finetuned(peer("DEXTR", 0), "coco"),
         *in_parts(FIRST, "coco", 2, "st"), *in_parts(FIRST, "coco", 3, "st"),
+        *(initial("voc+sbd", 0, words) for words in ABLATIONS),
+        *(evolved(initial("voc+sbd", 0, words), "coco", "st") for words in ABLATIONS),
     ]  # fmt: skip
     digests = [named(study, recipe) for recipe in recipes]
     pretrained = replace(profile, imagenet=True)
@@ -165,6 +168,19 @@ def test_whatever_makes_a_model_changes_its_name(study: Study) -> None:
     others = (slower, wider, pretrained, fewer)
     digests += [named(replace(study, profile=other), FIRST) for other in others]
     assert len(set(digests)) == len(digests)
+
+
+@pytest.mark.parametrize("words", ABLATIONS)
+def test_an_ablation_changes_its_one_setting_from_training_to_loading(study, words) -> None:
+    (part, name, value), whole = ABLATIONS[words], train(study, FIRST)
+    made = train(study, initial("voc+sbd", 0, words))
+    told, usual = made.facts()["made_of"], whole.facts()["made_of"]
+    assert {key for key in usual if told[key] != usual[key]} == {part}
+    assert told[part] == {**usual[part], name: value} != usual[part]
+    assert part != "network" or getattr(made.load(study).config, name) == value
+    evolves = runs._ablated(study, evolved(initial("voc+sbd", 0, words), "coco", FULL)).profile
+    assert getattr(getattr(evolves, part), name) == value
+    assert runs._ablated(study, FIRST) == study
 
 
 def test_a_peer_does_not_depend_on_how_we_evolve(study: Study) -> None:

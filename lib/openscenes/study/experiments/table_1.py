@@ -18,7 +18,7 @@ from openscenes.study.runs.published import Published, beginning, iog_weights
 from openscenes.study.runs.recipes import FULL, Recipe, evolved, initial, peer
 from openscenes.study.runs.runs import find
 from openscenes.study.scores.clicks import best_threshold, threshold_sweep
-from openscenes.study.scores.evaluation import Evaluation, score_seeds
+from openscenes.study.scores.evaluation import Evaluation, recipes_of, score_seeds
 from openscenes.study.scores.noc import MAX_CLICKS, ClickCurve
 from openscenes.study.scores.results import Row, Table, paper_value
 from openscenes.study.scores.statistics import Estimate, estimate
@@ -81,9 +81,12 @@ def table(study: Study, seeds: int) -> Table:
         "published graph cut after the network is left out here; its own mask is scored."
     )
     networks = f"## Networks\n\n{about}\n\n{parameter_table(study.profile)}"
+    others = recipes_of(corrections.evaluations(seeds))
+    models = dict.fromkeys((*made.models, *(find(study, one) for one in others)))
     return replace(
         made,
         blocks=with_noc,
+        models=tuple(models),
         notes=(corrections.page(study, seeds), networks, thresholds(study, seeds)),
     )
 
@@ -123,6 +126,23 @@ def click_curves(study: Study, seeds: int) -> dict[str, dict[str, ClickCurve]]:
         TITLES[where]: {s: _curve(study, seeds, s, where).upto(MAX_CLICKS) for s in SYSTEMS}
         for where in TARGETS
     }
+
+
+def curves_frame(study: Study, seeds: int) -> pd.DataFrame:
+    """Mean IoU in points: a line for each set and system, and each row of the corrections.
+
+    Returns:
+        Columns set, system, and after 1 to 20 clicks "1" to "20", empty before its first answer.
+    """
+    drawn, beside = click_curves(study, seeds), corrections.click_curves(study, seeds)
+    lines = [
+        {"set": where, "system": name}
+        | {str(curve.first + i): 100 * x for i, x in enumerate(curve.iou.mean(axis=(0, 1)))}
+        for where in drawn
+        for name, curve in (drawn[where] | beside[where]).items()
+    ]
+    clicks = [str(k + 1) for k in range(MAX_CLICKS)]
+    return pd.DataFrame(lines).reindex(columns=["set", "system", *clicks])
 
 
 def thresholds(study: Study, seeds: int) -> str:

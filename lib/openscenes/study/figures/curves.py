@@ -48,7 +48,7 @@ def click_figure(
         if name in targets:
             panel.set_title(_with_target(panel, targets[name]), fontsize=10)
             panel.axhline(100 * targets[name], color=PALETTE["neutral"], linewidth=1.2, **_DASHED)
-    figure.axes[0].set_ylabel("mean IoU, %", fontsize=9)
+    figure.axes[0].set_ylabel("mean IoU, %", fontsize=10)
     return figure
 
 
@@ -75,7 +75,7 @@ def noc_figure(
     for panel, name in zip(figure.axes, series, strict=True):
         panel.set_title(_with_target(panel, targets[name]), fontsize=10)
         panel.set_ylim(-2, 102)
-    figure.axes[0].set_ylabel("objects at the target, %", fontsize=9)
+    figure.axes[0].set_ylabel("objects at the target, %", fontsize=10)
     return figure
 
 
@@ -182,8 +182,8 @@ def _finish(panel: Axes, max_clicks: int) -> None:
 
 
 def _settle(panel: Axes, about: str) -> None:
-    panel.set_xlabel(about, fontsize=9)
-    panel.tick_params(labelsize=8)
+    panel.set_xlabel(about, fontsize=10)
+    panel.tick_params(labelsize=10)
     panel.grid(axis="y", color="0.92")
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
@@ -225,7 +225,7 @@ def subset_figure(table: Table) -> Figure:
         _draw_subsets(panel, block)
         objects = f"{block.rows[0].ours.n_objects} objects"
         panel.set_title(f"{fill(block.title, 56)}\n({objects})", fontsize=9.5)
-    panels[0].set_ylabel("change of mIoU to the start, points", fontsize=9)
+    panels[0].set_ylabel("change of mIoU to the start, points", fontsize=10)
     figure.suptitle(f"Table {table.number}: {table.caption}", fontsize=11)
     figure.legend(handles=_subset_legend(), loc="outside lower center", ncols=3, frameon=False)
     return figure

@@ -63,7 +63,7 @@ def here(study: Study, n_workers: int = 1) -> Machine:
     profile, device = study.profile, study.fabric.device.type
     facts = [
         cpu_model(), device, study.precision, torch.get_num_threads(), str(torch.__version__),
-        profile.network, profile.crop, profile.initial, 2,
+        profile.network, profile.crop, profile.initial, 3,
     ]  # fmt: skip
     path = cache_dir() / "rates" / f"{digest_of(facts)}.json"
     if (found := kept(path)) is None:

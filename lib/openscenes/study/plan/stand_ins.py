@@ -26,14 +26,15 @@ N_PARTS = 4
 def stand_in(recipe: Recipe) -> Recipe:
     """The recipe that is trained in place of one; of all that run the same code it is one.
 
-    Both scenes evolve, one of them in parts, of which the second learns with the masks of the
-    first. Self-training alone is the EMA teacher's, which also labels anew in each epoch; clipped
-    masks, six views and box losses are the combination of all, learned from jittered boxes.
+    Every ablation is a way of its own. Both scenes evolve, one of them in parts, of which the
+    second learns with the masks of the first. Self-training alone is the EMA teacher's, which also
+    labels anew in each epoch; clipped masks, six views and box losses are the combination of all,
+    learned from jittered boxes.
     """
     first = initial("voc+sbd", recipe.seed)
     root = recipe.lineage()[0]
     if recipe.kind == "initial":
-        return first
+        return initial("voc+sbd", recipe.seed, recipe.variant)
     if "peer" in recipe.kind:
         alone = peer(root.name, recipe.seed)
         return alone if recipe.kind == "peer" else finetuned(alone, "coco")

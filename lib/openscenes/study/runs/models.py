@@ -15,6 +15,7 @@ from openscenes.networks.tensor_files import read_tensors
 from openscenes.networks.weights import load_strictly
 from openscenes.paths import PROJECT
 from openscenes.study.runs.data import Study
+from openscenes.study.runs.recipes import profile_of
 
 RUN = "run.json"  # beside the weights: what was trained, how long, where
 Network = TypeVar("Network", bound=nn.Module)
@@ -22,11 +23,16 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Model:
-    """A network on disk, trained or still to be; its name is the digest of all that makes it."""
+    """A network on disk, trained or still to be; its name is the digest of all that makes it.
+
+    Attributes:
+        ablation: as ``Recipe.ablation``, which its network has.
+    """
 
     digest: str
     folder: Path
     label: str
+    ablation: str = ""
 
     @property
     def weights(self) -> Path:
@@ -40,8 +46,9 @@ class Model:
 
     def load(self, study: Study) -> OpenSceneNet:
         """The network, on the CPU, in evaluation mode, grown by an unknown class or not."""
+        config = profile_of(study.profile, self.ablation).network
         for unknown_class in (True, False):
-            network = OpenSceneNet(replace(study.profile.network, unknown_class=unknown_class))
+            network = OpenSceneNet(replace(config, unknown_class=unknown_class))
             try:
                 return self.load_into(network).eval()
             except WeightsError:

@@ -31,7 +31,7 @@ class Recipe:
         name: the initial set, the scene, or the peer.
         seed: of everything drawn.
         parent: what it starts from; for a peer None.
-        variant: of an evolution, a key of ``VARIANTS``.
+        variant: of an evolution, one of ``VARIANTS``; of an initial model, of ``ABLATIONS``.
         part: (i, n), the i-th of n random parts of the scene; None is all of it.
         user: who clicks on the new scene.
     """
@@ -48,6 +48,11 @@ class Recipe:
     def scene(self) -> Scene:
         """The scene that the last step learned."""
         return "cityscapes" if self.name == "cityscapes" else "coco"
+
+    @property
+    def ablation(self) -> str:
+        """What its first model goes without, one of ``ABLATIONS``; "" for the whole model."""
+        return self.lineage()[0].variant
 
     @property
     def learns_masks(self) -> bool:
@@ -69,7 +74,7 @@ class Recipe:
         user = " human" if self.user == "human" else ""
         step = f"{self.name} {self.variant}{part}{user}"
         own = {
-            "initial": f"initial {self.name}",
+            "initial": f"initial {self.name} {self.variant}".rstrip(),
             "evolved": step,
             "re-estimated": step,
             "fine-tuned": f"{self.name} ground truth{user}",
@@ -79,9 +84,9 @@ class Recipe:
         return own if self.parent is None else f"{self.parent.words()} > {own}"
 
 
-def initial(initial_set: InitialSet, seed: int) -> Recipe:
+def initial(initial_set: InitialSet, seed: int, ablation: str = "") -> Recipe:
     """The model trained on labelled source objects (t = 0 of the paper)."""
-    return Recipe("initial", initial_set, seed)
+    return Recipe("initial", initial_set, seed, variant=ablation)
 
 
 def evolved(
@@ -148,6 +153,12 @@ VARIANTS = (
     *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS, *BEYOND_VARIANTS,
     *EVIDENCE_VARIANTS, LITERAL_IPT, ALL_BEYOND, BN_ONLY, LOW_RATE,
 )  # fmt: skip
+# Of an initial model's corrections: what each changes of the profile.
+ABLATIONS: dict[str, tuple[str, str, Any]] = {
+    "without the previous mask": ("network", "previous_mask", False),
+    "without joint training": ("corrections", "joint", False),
+    "with IOG's branch": ("network", "corrector", "iog"),
+}
 HUMAN_MARGIN = 2.0  # a human's box is widened by twice the typical error before it clips
 # Eq. 8 with both terms, with none, and Eq. 7 with a weight that is hardly clamped.
 _ALIGNMENT: dict[str, dict[str, Any]] = {
@@ -155,6 +166,16 @@ _ALIGNMENT: dict[str, dict[str, Any]] = {
     TABLE_5_VARIANTS[1]: {"class_agnostic_proto_term": False},
     CLAMP_VARIANTS[0]: {"probability_floor": 0.001},
 }
+
+
+def profile_of(profile: Profile, ablation: str) -> Profile:
+    """The profile of a model with this ``Recipe.ablation``: it decides network and training."""
+    if ablation not in ABLATIONS:
+        return profile
+    part, name, value = ABLATIONS[ablation]
+    changed = {part: replace(getattr(profile, part), **{name: value})}
+    reasons = {**profile.reasons, f"{part}.{name}": f"Ours: {ablation}, to see what it brings"}
+    return replace(profile, **changed, reasons=reasons)
 
 
 def evolution_config(

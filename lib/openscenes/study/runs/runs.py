@@ -28,7 +28,7 @@ from openscenes.study.runs.models import RUN, Model, local_imagenet, run_context
 from openscenes.study.runs.provenance import peak_memory_mb, provenance
 from openscenes.study.runs.pseudo import pseudo_file, pseudo_masks, scene_data, step_config
 from openscenes.study.runs.published import beginning, initial_training
-from openscenes.study.runs.recipes import Recipe, evolution_config, source_set
+from openscenes.study.runs.recipes import Recipe, evolution_config, profile_of, source_set
 
 Trained = tuple[nn.Module, list[dict[str, float]]]  # the network, and its losses by epoch
 
@@ -36,9 +36,9 @@ Trained = tuple[nn.Module, list[dict[str, float]]]  # the network, and its losse
 def find(study: Study, recipe: Recipe) -> Model:
     """The model of a recipe: where it lies, or would lie; nothing is trained."""
     recipe = study.stand_in(recipe)
-    digest = store.digest_of(_made_of(study, recipe))
+    digest = store.digest_of(_made_of(_ablated(study, recipe), recipe))
     label = f"{study.profile.name} seed {recipe.seed} {recipe.words()}"
-    return Model(digest, cache_dir() / "runs" / digest, label)
+    return Model(digest, cache_dir() / "runs" / digest, label, recipe.ablation)
 
 
 def train(study: Study, recipe: Recipe) -> Model:
@@ -50,7 +50,7 @@ def train(study: Study, recipe: Recipe) -> Model:
     recipe = study.stand_in(recipe)
     if recipe.parent is not None:
         train(study, recipe.parent)
-    model = find(study, recipe)
+    model, study = find(study, recipe), _ablated(study, recipe)
     if model.is_trained:
         return model  # without the lock, which a full disk or a read-only cache refuses
     if recipe.learns_masks:
@@ -243,6 +243,11 @@ _TRAIN: dict[str, Callable[[Study, Recipe, Model], Trained]] = {
     "peer": _peer,
     "fine-tuned peer": _peer,
 }
+
+
+def _ablated(study: Study, recipe: Recipe) -> Study:
+    """The study as the recipe's model is trained in it."""
+    return replace(study, profile=profile_of(study.profile, recipe.ablation))
 
 
 def _parent(study: Study, recipe: Recipe) -> OpenSceneNet:

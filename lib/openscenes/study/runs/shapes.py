@@ -17,11 +17,11 @@ from openscenes.paths import cache_dir
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.code_digest import code_digest
-from openscenes.study.runs.recipes import Recipe
+from openscenes.study.runs.recipes import ABLATIONS, Recipe, profile_of
 from openscenes.study.runs.store import digest_of
 
 OURS, PAIRS, CORRECTION = "ours", "pairs", "correction"
-NETWORKS = (OURS, PAIRS, *PEERS)
+NETWORKS = (OURS, PAIRS, *ABLATIONS, *PEERS)
 COUNTED_CROPS = 2  # of one pass that is counted: BatchNorm wants two
 
 
@@ -30,7 +30,7 @@ def network_of(recipe: Recipe) -> str:
     first = recipe.lineage()[0]
     if first.kind == "peer":
         return first.name
-    return PAIRS if recipe.kind in ("evolved", "re-estimated") else OURS
+    return PAIRS if recipe.kind in ("evolved", "re-estimated") else recipe.ablation or OURS
 
 
 def shape_of(profile: Profile, name: str) -> tuple[nn.Module, tuple[Any, ...]]:
@@ -43,7 +43,7 @@ def shape_of(profile: Profile, name: str) -> tuple[nn.Module, tuple[Any, ...]]:
         clicks = torch.zeros(COUNTED_CROPS, 4, 3)
         return peer, (peer.inputs(images, clicks, None).to("meta"),)
     with torch.device("meta"):
-        network = OpenSceneNet(profile.network)
+        network = OpenSceneNet(profile_of(profile, name).network)
         seen = torch.empty(COUNTED_CROPS, INPUT_CHANNELS, size, size)
         return network, (seen, one_click)
 

@@ -11,10 +11,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.peers.zoo import peer_of
+from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.profiles import Profile
-from openscenes.study.runs.recipes import Recipe, evolution_config
+from openscenes.study.runs.recipes import Recipe, evolution_config, profile_of
 from openscenes.study.runs.shapes import (
     CORRECTION,
     COUNTED_CROPS,
@@ -99,20 +100,30 @@ def counted(profile: Profile) -> dict[str, float]:
 
 
 def _counted(profile: Profile) -> dict[str, float]:
-    found: dict[str, float] = {}
+    found = {seen(CORRECTION): _correction(profile, OURS)[0]}
+    ours: dict[NetworkConfig, tuple[float, float]] = {}  # several names may train one network
     for name in NETWORKS:
-        network, inputs = shape_of(profile, OURS if name == PAIRS else name)
-        found[trained(name)], found[seen(name)] = _operations(network, inputs)
-    once, with_sight = _correction(profile)
-    for name in (OURS, PAIRS):
-        found[trained(name)] += (profile.corrections.mean_clicks - 1) * once
-        found[seen(name)] -= with_sight
-    return found | {seen(CORRECTION): once}
+        config = profile_of(profile, name).network
+        if name in PEERS:
+            both = _operations(*shape_of(profile, name))
+        elif config in ours:
+            both = ours[config]
+        else:
+            both = ours[config] = _with_clicks(profile, name)
+        found[trained(name)], found[seen(name)] = both
+    return found
 
 
-def _correction(profile: Profile) -> tuple[float, float]:
+def _with_clicks(profile: Profile, name: str) -> tuple[float, float]:
+    """Of one of our networks: trained with all its corrections, and asked for its first answer."""
+    learned, asked = _operations(*shape_of(profile, name))
+    once, with_sight = _correction(profile, name)
+    return learned + (profile.corrections.mean_clicks - 1) * once, asked - with_sight
+
+
+def _correction(profile: Profile, name: str) -> tuple[float, float]:
     """Operations of one correction, and of it with what is seen once per crop."""
-    network, (inputs, simulate) = shape_of(profile, OURS)
+    network, (inputs, simulate) = shape_of(profile, name)
     network = cast(OpenSceneNet, network)
     with torch.no_grad():
         stages = network.encode(inputs)
