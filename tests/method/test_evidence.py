@@ -231,7 +231,7 @@ def cases(good, n=6):
         generator = numpy_generator("case", seed)
         truth = np.zeros((12, 12), bool)
         truth[2:10, 2:10] = generator.random((8, 8)) < 0.6
-        found = np.zeros((K, 12, 12), np.float16)
+        found = np.zeros((K, 12, 12), np.float32)
         found[:, 2:10, 2:10] = generator.random((K, 8, 8)) < 0.5
         found[good] = truth
         made.append(Case(found, np.ones(K), (2.0, 2.0, 10.0, 10.0), truth))

@@ -174,5 +174,6 @@ def test_every_variant_trains_with_the_papers_settings(cache):
             continue
         epoch = made.facts()["history"][-1]
         assert epoch["ce_new"] > 0
+        assert ("evidence" in made.facts()) == variant.startswith("st on evidence")
         assert ("feat" in epoch) == ("fa" in variant or variant == "combined")
         assert ("sides" in epoch) == (variant in ("box-projection and point losses", "combined"))

@@ -14,7 +14,9 @@ from torch import nn
 from openscenes.data.examples import Example
 from openscenes.kept import keep as keep_json
 from openscenes.method.beyond.bn_adaptation import reestimate_bn
+from openscenes.method.evidence import EvidenceConfig
 from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, initialise
+from openscenes.method.pseudo import kept_evidence
 from openscenes.networks.devices import memory_told, tell
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import load_imagenet, load_published, save_weights
@@ -88,7 +90,10 @@ def _train(study: Study, recipe: Recipe, model: Model) -> None:
     with memory_told(model.label):
         network, history = _TRAIN[recipe.kind](study, recipe, model)
     if seconds is not None:
-        keep(study, model, network, _made_of(study, recipe), history, seconds())
+        keep(
+            study, model, network, _made_of(study, recipe), history, seconds(),
+            evidence=kept_evidence(_masks_file(study, recipe)) if recipe.learns_masks else None,
+        )  # fmt: skip
 
 
 def keep(
@@ -98,6 +103,7 @@ def keep(
     made_of: dict[str, Any],
     history: list[dict[str, float]],
     wall_s: float,
+    evidence: EvidenceConfig | None = None,
 ) -> None:
     """Write a trained network with what is known of its run.
 
@@ -111,6 +117,7 @@ def keep(
         "wall_s": wall_s,
         "peak_memory_mb": round(peak_memory_mb()),
         "history": history,
+        **({} if evidence is None else {"evidence": store.plain(evidence)}),
         **provenance(),
     }
     keep_json(model.folder / RUN, facts)
