@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 FRONT_ENDS = {"JupyterLab": "doc/tree", "Notebook 7": "notebooks"}
-READY_MS, CELL_MS, ANSWER_MS = 60_000, 120_000, 20_000
+READY_MS, CELL_MS, ANSWER_MS = 120_000, 300_000, 20_000
 
 # The status dot says "idle" too early: a cell that is run then may never start.
 READY = """async () => {

@@ -137,10 +137,10 @@ def test_a_scribble_has_no_order(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_beyond_its_window_a_click_changes_what_the_network_says_and_nothing_else(seed):
+def test_beyond_its_window_and_without_colours_a_click_changes_what_the_network_says(seed):
     generator, image, probability, truth = scene(seed)
     (click,) = drawn(generator, 1, truth)
-    config = CutConfig(longest=0.1)
+    config = CutConfig(longest=0.1, colours=0.0)
     network = generator.random(truth.shape).astype(np.float32)
     rows, cols = np.mgrid[:SIZE, :SIZE]
     radius = max(config.window * 0.1 * SIZE, config.least_px)
@@ -176,6 +176,20 @@ def test_what_looks_like_the_clicked_pixel_goes_with_it_up_to_the_edge_of_the_im
     inside[14:26, 18:33] = True
     assert (gained & inside).sum() > 0.9 * inside.sum()
     assert not (gained & ~inside).any()
+
+
+def test_what_the_network_takes_with_a_click_stays_where_its_colour_says_so():
+    image = np.full((SIZE, SIZE, 3), 60, np.uint8)
+    tyre = np.zeros((SIZE, SIZE), bool)
+    tyre[8:40, 8:40] = True
+    tyre[12:36, 12:36] = False
+    image[tyre] = (200, 120, 40)
+    filled = np.zeros((SIZE, SIZE), np.float32)
+    filled[8:40, 8:40] = 0.9
+    nothing = np.full_like(filled, 0.05)  # the network gives up the tyre with its gap
+    answer = obey(nothing, image, filled, np.array([[24.0, 24.0, -1.0]], np.float32)) > 0.5
+    assert (answer & tyre).sum() > 0.9 * tyre.sum()
+    assert (answer & ~tyre).sum() < 0.1 * (~tyre[8:40, 8:40]).sum()
 
 
 def test_neighbours_count_as_background_until_a_click_claims_one():

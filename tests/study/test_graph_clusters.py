@@ -146,7 +146,7 @@ def test_a_table_is_made_by_jobs_of_a_queue(queue, tmp_path):
         sys.executable, "-m", "openscenes", "table", "6", "--profile", "smoke",
         "--device", "cpu", "--cluster", queue, "--reports", tmp_path / "reports",
     ]  # fmt: skip
-    run = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert run.returncode == 0, run.stderr[-3000:]
     assert (tmp_path / "reports" / "tables" / "table_6.md").is_file()
     assert_one_job_that_ended(tmp_path)

@@ -1,8 +1,8 @@
 """A click is obeyed: its pixel has the user's label, and so has what looks like it around it.
 
 Ours: all of this; the paper takes no corrections. The cut is a random walk with priors (Grady 2005)
-in a window around the click: clicks are seeds, the network's probability is the prior, and a walker
-rarely crosses an edge of the image.
+in a window around the click: clicks are seeds, the network's probability and what colours say are
+the prior, and a walker rarely crosses an edge of the image.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from openscenes import masks
 from openscenes.errors import InputError
+from openscenes.method import click_colours
 from openscenes.method.random_walk import FloatMap, WalkConfig, walked
 from openscenes.settings import require_between, setting
-
-CORE_WEIGHT = 4.0  # of a pixel that certainly has a click's label, beside one that only seems to
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,13 @@ class CutConfig:
     window: float = setting(2.5, "Ours: radius of the window that the cut may change")
     least_px: float = setting(14.0, "Ours: radius of the window at least, in pixels of the crop")
     longest: float = setting(0.25, "Ours: the distance is at most this share of the crop's side")
-    colours: float = setting(0.5, "Ours: share of the window's colours in the prior")
+    unsure: float = setting(0.5, "Ours: a label that the click denies counts from this trust on")
+    colours: float = setting(0.5, "Ours: share of the colours in what the network says")
     walk: WalkConfig = WalkConfig()
 
     def __post_init__(self) -> None:
         require_between(self, 0.0, 1e3, "core", "window", "longest", "least_px")
-        require_between(self, 0.0, 1.0, "colours")
+        require_between(self, 0.0, 1.0, "unsure", "colours")
 
 
 def obey(
@@ -57,10 +57,11 @@ def obey(
     falls with the difference of two neighbours' colours,
     ``min_x sum_ij w_ij (x_i - x_j)^2 + sum_i t_i (x_i - p_i)^2``, x fixed around the new click and
     beyond its window; trust t grows from 0 at the click.
-    Half of p is how often the pixel's colour is inside, of all pixels of the window so far.
+    Half of p is how often such a colour is inside near such a place (``click_colours``).
     Ours: each pixel belongs to its nearest click. A new one changes its own pixels alone, and only
     to its label; so no correction undoes an earlier one, whatever the network says. Beyond
-    the window the network's change counts where it hangs together with the click (FocalClick).
+    the window what network and colours change counts where it hangs together with the click
+    (FocalClick).
 
     Args:
         probability: (H, W) in [0, 1], the network's, from all clicks.
@@ -74,7 +75,7 @@ def obey(
             positive click lies in.
         threshold: the mask is where the answer exceeds it.
     Returns:
-        (H, W) float32; beyond the window only the network changes it.
+        (H, W) float32.
     Raises:
         InputError: if the shapes differ or there is no new click.
     """
@@ -91,16 +92,25 @@ def obey(
     low, high = np.where(remove, 0.0, previous), np.where(add, 1.0, previous)
     reach = _reach(inside, places, signs, config)[new]
     core, trust = _around(places[new], reach, inside.shape, config)
-    answer = np.clip(np.where(core, add, probability), low, high).astype(np.float32)
+    denied = (trust < config.unsure) & np.where(inside, remove, add) & ~core
+    likely = click_colours.likely_inside(
+        np.where(core, add, inside), core, denied, places, signs, image
+    )
+    scale = ((0.0, threshold, 1.0), (0.0, 0.5, 1.0))  # the cut's own border lies at one half
+    said = probability + config.colours * (np.interp(likely, *scale[::-1]) - probability)
+    answer = np.clip(np.where(core, add, said), low, high).astype(np.float32)
     apart = _apart((answer > threshold) != inside, places[new])
     answer[apart] = previous[apart]
-    if taken is not None:
-        answer[taken] = 0.0
     held = core | (trust >= 1) | ~(add | remove)
+    if taken is not None:
+        answer[taken], held = 0.0, held | taken
     area = _area(~held)
-    scale = ((0.0, threshold, 1.0), (0.0, 0.5, 1.0))  # the cut's own border lies at one half
     prior = np.interp(answer[area], *scale).astype(np.float32)
-    prior = np.where(held[area], prior, _with_colours(prior, image[area], core[area], config))
+    prior = np.where(
+        held[area],
+        prior,
+        click_colours.with_colours(prior, image[area], core[area], config.colours),
+    )
     found = np.interp(
         walked(prior, image[area], trust[area], held[area], config.walk), *scale[::-1]
     )
@@ -237,22 +247,6 @@ def _apart(changed: masks.BoolMask, places: NDArray[np.int64]) -> masks.BoolMask
     """The changed pixels that do not hang together with a new click."""
     _, parts = cv2.connectedComponents(changed.view(np.uint8), connectivity=4)
     return changed & ~np.isin(parts, parts[places[:, 0], places[:, 1]])
-
-
-def _with_colours(
-    prior: FloatMap, image: NDArray[np.uint8], core: masks.BoolMask, config: CutConfig
-) -> FloatMap:
-    """The prior, (h, w), half of it replaced by what the window's colours say.
-
-    A colour is one of 8 x 8 x 8; clicked surroundings count ``CORE_WEIGHT`` times.
-    """
-    colour = (image // 32).astype(int) @ np.array([64, 8, 1])
-    weight = np.where(core, CORE_WEIGHT, 1.0)
-    seen = (prior > 0.5, prior <= 0.5)
-    counts = [np.bincount(colour[one], weight[one], 512) for one in seen]
-    inside, outside = (count / max(count.sum(), 1.0) + 1e-3 for count in counts)
-    likely = (inside / (inside + outside))[colour]
-    return ((1 - config.colours) * prior + config.colours * likely).astype(np.float32)
 
 
 def _area(chosen: masks.BoolMask) -> tuple[slice, slice]:

@@ -22,7 +22,7 @@ class WalkConfig:
     """What holds neighbours together, and when the solution is near enough."""
 
     contrast: float = setting(200.0, "Ours: weight exp(-contrast d^2) of colours in 0-1")
-    prior: float = setting(0.05, "Ours: weight of the prior where trust is 1")
+    prior: float = setting(0.2, "Ours: weight of the prior where trust is 1")
     tolerance: float = setting(1e-4, "Ours: squared residual that ends conjugate gradients")
     steps: int = setting(60, "Ours: of conjugate gradients, at most")
 
