@@ -56,7 +56,7 @@ def test_the_first_answer_is_that_of_predict(world, session):
         world.network, world.study.profile.crop, world.study.profile.clicks, precision="fp32",
         device="cpu",
     )  # fmt: skip
-    expected = predict(session.image(path), BOX, POINT, model=model)
+    expected = predict(session.image(path), BOX, POINT, evidence=True, model=model)
     assert 0 < answer.mask.sum() < answer.mask.size
     assert np.mean(answer.mask != expected.mask) < 0.002  # the warp's steps of 1/32 px
     assert answer.confidence == pytest.approx(expected.confidence, abs=1e-3)

@@ -6,18 +6,19 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from tests.method.evidence_scenes import SIZE, planted, scene
 
 from openscenes import masks
 from openscenes.data.examples import from_clicks
-from openscenes.data.interactions import core_point
 from openscenes.data.records import Box, Point
-from openscenes.data.samples import Sample
 from openscenes.errors import InputError
 from openscenes.kept import kept
 from openscenes.method import evidence_learning
-from openscenes.method.evidence import EvidenceConfig, evidence_of, hypotheses, weights_of
+from openscenes.method.evidence import evidence_of, hypotheses, weights_of
+from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.evidence_learning import Case, fitted, learned, mean_iou, other_look
-from openscenes.method.evolution import EvolutionConfig, evolve
+from openscenes.method.evolution import evolve
+from openscenes.method.inference import InferenceConfig, predictions
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.pseudo import kept_evidence, pseudo_examples
 from openscenes.method.replay import Pool
@@ -28,49 +29,9 @@ from openscenes.seeding import numpy_generator
 # pycocotools 2.0.11 under NumPy 2
 FILTER = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 pytestmark = pytest.mark.filterwarnings(FILTER)
-SIZE = 48
 SEEDS = range(8)
 CONFIG = EvidenceConfig()
 K = CONFIG.n_hypotheses
-
-
-def sample(image, truth, box=None, point=None, affine=None):
-    """The crop of an image that is as large as the crop."""
-    nothing = np.zeros(truth.shape, bool)
-    tight = Box(*map(float, masks.tight_box(truth)))
-    where = core_point(truth, 0.5, numpy_generator("click"))
-    return Sample(
-        image, truth, nothing, point or where, box or tight, 0, False, nothing.view(np.uint8),
-        np.eye(2, 3) if affine is None else affine, truth.shape,
-    )  # fmt: skip
-
-
-def scene(seed, error=0.0):
-    """A crop with an object, and two maps of a network that errs."""
-    generator = numpy_generator("evidence", seed)
-    rows, cols = np.mgrid[:SIZE, :SIZE]
-    truth, seen = np.zeros((2, SIZE, SIZE), bool)
-    for mask, shift in ((truth, 0), (seen, 4)):
-        (row, col), (tall, wide) = generator.uniform(17, 31, 2) + shift, generator.uniform(5, 14, 2)
-        mask |= ((rows - row) / tall) ** 2 + ((cols - col) / wide) ** 2 < 1
-    colours = generator.integers(0, 256, (2, 3))
-    image = np.where(truth[..., None], *colours) + generator.normal(0, 10, (SIZE, SIZE, 3))
-    box = np.array(masks.tight_box(truth)) + generator.normal(0, 1, 4) * error * SIZE
-    maps = [np.clip(seen * 0.8 + generator.uniform(0, 0.2, truth.shape), 0, 1) for _ in range(2)]
-    cut = sample(np.clip(image, 0, 255).astype(np.uint8), truth, Box(*map(float, box)))
-    return cut, *(one.astype(np.float32) for one in maps)
-
-
-def planted():
-    """Clear edges, and a network that is wrong: it sees the lower left of the object and more."""
-    truth = np.zeros((SIZE, SIZE), bool)
-    truth[8:30, 10:40] = True
-    truth[30:40, 10:20] = True
-    image = np.where(truth[..., None], (200, 60, 40), (60, 90, 160))
-    noise = numpy_generator("noise").normal(0, 6, image.shape)
-    wrong = np.full((SIZE, SIZE), 0.15, np.float32)
-    wrong[22:46, 4:26] = 0.7
-    return sample(np.clip(image + noise, 0, 255).astype(np.uint8), truth), wrong
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -87,7 +48,7 @@ def test_laws_over_random_objects(seed, slack):
     assert ((found.tightness >= 0) & (found.tightness <= 1)).all()
     assert ((found.probability >= 0) & (found.probability <= 1)).all()
     assert found.flag == ""
-    assert np.array_equal(found.mask, found.probability > found.threshold)
+    assert np.array_equal(found.mask, found.probability > 0.5)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -130,7 +91,10 @@ def test_the_cautious_mask_lies_between_evidence_and_views():
     here = np.ones_like(cut.mask)
     row, col = (round(place) for place in cut.point)
     here[row - 1 : row + 2, col - 1 : col + 2] = False
-    assert np.allclose(cautious.probability[here], (plain.probability + clipped)[here] / 2)
+    weighed, both = (
+        np.interp(one.probability, (0, 0.5, 1), (0, one.threshold, 1)) for one in (plain, cautious)
+    )
+    assert np.allclose(both[here], (weighed + clipped)[here] / 2, atol=1e-6)
 
 
 def odd(name):
@@ -292,11 +256,6 @@ def test_maps_of_another_size_are_refused():
         evidence_of(cut, wrong, wrong[:40])
 
 
-def test_evidence_stands_in_the_place_of_ipt():
-    with pytest.raises(InputError, match="set ipt or evidence to None"):
-        EvolutionConfig(evidence=CONFIG, ipt=IPTConfig())
-
-
 def test_a_step_learns_from_evidence_and_keeps_its_weights(
     tiny, old_root, new_root, tmp_path, monkeypatch
 ):
@@ -304,7 +263,7 @@ def test_a_step_learns_from_evidence_and_keeps_its_weights(
     network, labelled = tiny.network(), tiny.labelled(old_root)
     scene_objects = tiny.clicked(new_root)[:4]
     few = replace(CONFIG, n_learned=3, box_error=0.05)
-    config = replace(tiny.EVOLUTION, evidence=few)
+    config = replace(tiny.EVOLUTION, teacher=InferenceConfig(tta="six views", evidence=few))
     step = evolve(
         copy.deepcopy(network), Pool(tuple(labelled)), scene_objects, config, tiny.context(),
         folder=tmp_path,
@@ -318,7 +277,8 @@ def test_a_step_learns_from_evidence_and_keeps_its_weights(
     plain = pseudo_examples(network, given, tiny.context(), None, file=tmp_path / "p.json")
     made = step.pool.examples[len(labelled) :]
     assert any(a.supervision != b.supervision for a, b in zip(plain, made, strict=True))
-    again = pseudo_examples(network, given, tiny.context(), None, evidence=used)
+    asked = replace(config.teacher, evidence=used)
+    again = pseudo_examples(network, given, tiny.context(), None, asked)
     assert [one.supervision for one in again] == [one.supervision for one in made]
     assert kept_evidence(tmp_path / "p.json") is None
 
@@ -327,11 +287,55 @@ def test_flags_are_kept_beside_the_masks(tiny, new_root, tmp_path, monkeypatch):
     monkeypatch.setattr(cv2, "grabCut", lambda *_: (_ for _ in ()).throw(cv2.error("none")))
     given = [from_clicks(one) for one in tiny.clicked(new_root)[:2]]
     file = tmp_path / "pseudo.json"
-    pseudo_examples(tiny.network(), given, tiny.context(), None, file=file, evidence=CONFIG)
+    asked = InferenceConfig(evidence=CONFIG)
+    pseudo_examples(tiny.network(), given, tiny.context(), None, asked, file=file)
     assert kept(file)["flags"] == {one.object_id: "cut failed" for one in given}
 
 
 def test_without_labels_the_weights_stay_as_given(tiny, new_root):
     context = tiny.context()
     given = [from_clicks(one) for one in tiny.clicked(new_root)]
-    assert learned(tiny.network(), given, context, CONFIG, Workers(0, context.cache)) == CONFIG
+    asked = InferenceConfig(evidence=CONFIG)
+    assert learned(tiny.network(), given, context, asked, Workers(0, context.cache)) == CONFIG
+
+
+def test_clicks_are_seeds_of_every_cut_and_hold_whatever_the_box_says():
+    cut, wrong = planted()
+    clicks = np.array([[36.0, 14.0, -1.0], [4.0, 20.0, 1.0]], np.float32)
+    found = evidence_of(cut, wrong, wrong, CONFIG, clicks)
+    assert not found.mask[36, 14] and found.mask[4, 20]
+    assert evidence_of(cut, wrong, wrong).mask[36, 14]
+    config = CONFIG.for_corrections
+    assert evidence_of(cut, wrong, wrong, config, clicks).weights.shape == (4,)
+
+
+def test_predictions_on_evidence_are_its_masks_and_ipt_refines_them(tiny, new_root):
+    context, given = tiny.context(), [from_clicks(one) for one in tiny.clicked(new_root)[:3]]
+    asked = InferenceConfig(evidence=CONFIG)
+    (found,) = predictions(tiny.network(), given, context, asked)
+    (plain,) = predictions(tiny.network(), given, context, InferenceConfig())
+    for i, cut in enumerate(found.samples):
+        network = plain.prediction.probability[i, 0].numpy()
+        own = evidence_of(cut, network, network, CONFIG)
+        assert np.array_equal(found.prediction.probability[i, 0].numpy(), own.probability)
+        assert np.array_equal(found.prediction.coarse_mask[i, 0].numpy(), own.mask)
+    refined = pseudo_examples(tiny.network(), given, context, IPTConfig(), asked)
+    coarse = pseudo_examples(tiny.network(), given, context, None, asked)
+    assert any(a.supervision != b.supervision for a, b in zip(refined, coarse, strict=True))
+
+
+def test_weights_go_as_far_as_asked_between_before_and_after(tiny, old_root, new_root):
+    pool, scene_objects = Pool(tuple(tiny.labelled(old_root))), tiny.clicked(new_root)[:4]
+    before, after, half = (
+        evolve(
+            copy.deepcopy(tiny.network()), pool, scene_objects,
+            replace(tiny.EVOLUTION, between=share), tiny.context(),
+        ).network.state_dict()
+        for share in (0.0, 1.0, 0.5)
+    )  # fmt: skip
+    moved = 0
+    for name, weight in half.items():
+        if weight.is_floating_point():
+            assert np.allclose(weight, (before[name] + after[name]) / 2, atol=1e-6)
+            moved += int((before[name] != after[name]).any())
+    assert moved > 10

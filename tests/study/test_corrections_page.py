@@ -9,21 +9,25 @@ import pytest
 from openscenes.study.experiments import corrections, table_1
 from openscenes.study.experiments.registry import experiment
 from openscenes.study.options import profile_named
-from openscenes.study.runs.recipes import ABLATIONS, initial
+from openscenes.study.runs.recipes import ABLATIONS, OURS, initial
 
 ABLATED = [f"initial, {words}" for words in ABLATIONS]
 
 
 def test_models_users_and_ingredients_are_compared_on_every_set():
     assert list(corrections.rows("voc")) == [
-        "initial", "initial, a person's clicks", "initial, without the cut", *ABLATED,
+        "initial", "initial, on evidence", "initial, a person's clicks, on evidence",
+        "initial, without the cut", *ABLATED,
     ]  # fmt: skip
     coco = corrections.rows("coco")
-    assert list(coco)[:2] == ["initial", "evolved"] and len(coco) == 9
-    assert coco["evolved"].recipe.scene == "coco"
-    person, alone = coco["evolved, a person's clicks"], coco["initial, without the cut"]
-    assert (person.user, person.obey) == ("human", True)
-    assert (alone.user, alone.obey) == ("iog", False)
+    assert list(coco)[:2] == ["initial", "evolved"] and len(coco) == 11
+    assert coco["evolved"].recipe.scene == "coco" and coco["evolved"].recipe.variant == OURS
+    person, alone = (
+        coco["evolved, a person's clicks, on evidence"],
+        coco["initial, without the cut"],
+    )
+    assert (person.user, person.obey, person.evidence) == ("human", True, True)
+    assert (alone.user, alone.obey, alone.evidence) == ("iog", False, False)
     for label, words in zip(ABLATED, ABLATIONS, strict=True):
         assert coco[label] == replace(coco["initial"], recipe=initial("voc+sbd", 0, words))
 
@@ -81,4 +85,4 @@ def test_the_csv_holds_every_system_and_every_row_click_by_click(monkeypatch):
     assert list(frame) == ["set", "system", *(str(k) for k in range(1, 21))]
     assert voc.loc["iFCN", "1"] == voc.loc["IOG", "3"] == 50
     assert np.isnan(voc.loc["initial", "2"]) and voc.loc["initial", "20"] == pytest.approx(84)
-    assert len(frame) == 3 * 7 + 6 + 9 + 9
+    assert len(frame) == 3 * 7 + 7 + 11 + 11

@@ -1,5 +1,7 @@
 """Every table's plan: its rows are the paper's, its claims name rows, its notebook has its name."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -106,7 +108,7 @@ def test_table_1_scores_ours_after_it_has_evolved_onto_the_set():
     assert table_1.recipe("Ours", "cityscapes", 1) == evolved(first, "cityscapes", FULL)
     assert table_1.recipe("ITIS", "coco", 1) == peer("ITIS", 1)
     asked = EXPERIMENTS["1"].evaluations(DEMO, 1)
-    assert len(asked) == 7 * 3 - 1 + 10 + 9  # on VOC ours is IOG; the corrections, their ablations
+    assert len(asked) == 7 * 3 - 1 + 17 + 9  # on VOC ours is IOG; corrections, ablations
     assert {question.kind for question in asked} == {"clicks"}
 
 
@@ -160,17 +162,21 @@ def test_table_4_plus_scores_students_plainly_unless_the_row_says_so():
         for line in plan.rows:
             question = line.evaluation
             assert question.user == user
-            assert question.recipe.user == ("iog" if question.recipe.kind == "initial" else user)
-            clipped = ("clipped to the box", "clipped to the box, TTA (6 views)")
-            assert question.clipped is (line.label in clipped or "; clipped" in line.label)
-            assert question.tta is (line.label in ("TTA (6 views)", clipped[1]))
+            exact = question.recipe.kind in ("initial", "fine-tuned")
+            assert question.recipe.user == ("iog" if exact else user)
+            assert question.clipped is question.tta is (line.label == table_4_plus.VIEWS)
+            assert question.evidence is (line.label == table_4_plus.SEEN)
             assert line.source is not (question.recipe.kind == "initial")
 
 
-def test_every_option_of_table_4_plus_is_scored_with_both_kinds_of_boxes():
+def test_what_is_ours_is_scored_with_both_kinds_of_boxes_and_asked_again_with_evidence():
     exact, jittered = (set(table_4_plus.TRAINED[user]) for user in table_4_plus.BOXES)
-    assert exact - jittered == {table_4_plus.BN_FIRST, table_4_plus.PRINTED}
-    assert jittered < exact
+    assert jittered < exact and table_4_plus.OUR_ROW in jittered
+    assert all(len(plan.rows) <= 16 for plan in table_4_plus.blocks(DEMO))
+    plain = {line.evaluation for plan in table_4_plus.blocks(DEMO) for line in plan.rows}
+    again = table_4_plus.asked_again(1)
+    assert len(again) == 4 * len(table_4_plus.ASKED_AGAIN)
+    assert all(one.evidence and replace(one, evidence=False) in plain for one in again)
 
 
 def test_table_7_grows_by_a_quarter_of_images():

@@ -161,7 +161,10 @@ HINTED = ("box-projection and point losses", recipes.ALL_BEYOND)
 
 
 def test_no_two_variants_are_the_same():
-    steps = [(evolved(FIRST, "coco", v).kind, evolution_config(DEMO, "coco", v)) for v in VARIANTS]
+    steps = [
+        (evolved(FIRST, "coco", v).kind, evolution_config(DEMO, "coco", v), recipes.ACCEPTED.get(v))
+        for v in VARIANTS
+    ]
     assert len(set(map(repr, steps))) == len(steps)
 
 

@@ -35,7 +35,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument("--data", type=folder_of, default=None, help="folder of the four data sets")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--initial", default="", help="IOG's published weights to begin with")
-    parser.add_argument("--variant", default="st+ipt+fa", help="a row of Table 4 or 4+")
+    parser.add_argument(
+        "--variant", default="evidence, source kept",
+        help="ours by default; the paper's is st+ipt+fa",
+    )  # fmt: skip
     instead = parser.add_mutually_exclusive_group()
     for name, what in (("accept", "take a version into use"), ("refuse", "do not take it")):
         instead.add_argument(

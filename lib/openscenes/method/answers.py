@@ -15,6 +15,8 @@ from openscenes.data.samples import Sample
 from openscenes.masks import BoolMask
 from openscenes.method import click_cut
 from openscenes.method.cutting import CropMap, crop_maps
+from openscenes.method.evidence import NO_CLICKS, evidence_of
+from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.inference import RunContext
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.openscene import OpenSceneNet
@@ -27,6 +29,8 @@ class Answers:
     """Objects that are being corrected: the backbone runs once for each, a correction is cheap.
 
     Paper: Sec. 3.1 for the first answer.
+    Ours: with ``inference.evidence`` every answer is weighed with what image and box say, before a
+    click is obeyed.
     Ours: corrections come one after the other, each on the mask before it, and each is obeyed
     (``click_cut``), so that an answer depends on the list of clicks alone; clicks that are taken
     back are forgotten.
@@ -60,6 +64,8 @@ class Answers:
             output = network.first(stages, fine_only=True)
             self.seen = network.see(stages, output.fine_features)
         self.first = self._probability(output.fine)
+        if (evidence := context.inference.evidence) is not None:
+            self._weigh(self.first, range(len(cuts)), evidence)
         for i, (cut, neighbours) in enumerate(zip(self.cuts, self.taken, strict=True)):
             if neighbours is not None:
                 point = np.clip(np.rint([cut.point]), 0, len(neighbours) - 1).astype(int)
@@ -90,6 +96,8 @@ class Answers:
             chosen = torch.tensor(behind, device=self.now.device)
             moved = self._moved(behind)
             answered = self._corrected(chosen, moved)
+            if (evidence := self.context.inference.evidence) is not None:
+                self._weigh(answered, behind, evidence.for_corrections, moved.numpy())
             if self.obeyed:
                 for row, i in enumerate(behind):
                     answered[row, 0] = self._obeying(answered[row, 0], i, moved[row], thresholds[i])
@@ -108,6 +116,21 @@ class Answers:
                 tuple(one[chosen] for one in self.seen), told, self.now[chosen]
             )
         return self._probability(logits)
+
+    def _weigh(
+        self,
+        maps: Tensor,
+        which: Sequence[int],
+        evidence: EvidenceConfig,
+        moved: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Put evidence masks in the place of (n, 1, S, S) maps of some objects, one view each."""
+        for row, i in enumerate(which):
+            seen = maps[row, 0].float().cpu().numpy()
+            clicks = NO_CLICKS if moved is None else moved[row, : len(self.done[i])]
+            if np.isfinite(seen).all():  # who asked says what is damaged
+                found = evidence_of(self.cuts[i], seen, seen, evidence, clicks)
+                maps[row, 0] = torch.from_numpy(found.probability)
 
     def _obeying(self, answer: Tensor, i: int, moved: Tensor, threshold: float) -> Tensor:
         """(S, S), the answer in which the last click is obeyed and no earlier one is undone."""

@@ -8,7 +8,7 @@ evidence. GrabCut masks as labels: Simple Does It (Khoreva 2017).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -19,67 +19,15 @@ from openscenes.data.interactions import REFERENCE_PX
 from openscenes.data.samples import Sample
 from openscenes.errors import InputError
 from openscenes.masks import BoolMask
+from openscenes.method.evidence_config import EXACT, NETWORK_MAPS, EvidenceConfig
 from openscenes.method.random_walk import FloatMap
 from openscenes.method.tightness import allowed_region, tightest, tightness
-from openscenes.settings import require_between, require_kind, require_whole, setting
 
 Flag = Literal["", "thin", "whole image", "one colour", "cut failed", "click outside"]
-NETWORK_MAPS = 2  # one view, six views; then the cuts, and last the cut without a network
 CLICK_PX = 5  # how far from the click, on a crop of 512, the object is certain
+NO_CLICKS = np.zeros((0, 3), np.float32)
+Seeds = list[tuple[tuple[slice, slice], bool]]
 FLAT = 2.0  # grey levels: standard deviation below which a crop has no edges to cut at
-
-
-@dataclass(frozen=True)
-class EvidenceConfig:
-    """How evidence masks are made; ``evidence_learning.learned`` chooses the last three."""
-
-    certainties: tuple[tuple[float, float], ...] = setting(
-        ((0.2, 0.8), (0.1, 0.9), (0.05, 0.95)),
-        "Ours: below and above these probabilities a cut is certain; one cut for each pair",
-    )
-    rounds: int = setting(1, "Ours: GrabCut's iterations; more cost time and gain 0.1")
-    side_px: int = setting(112, "Ours: larger crops are cut at this size, for time")
-    filter_px: int = setting(5, "Ours: bilateral filter of the crop before it is cut; 0 for none")
-    cautious: bool = setting(
-        False, "Ours: the mean with six clipped views, which hardly ever loses to these"
-    )
-    n_learned: int = setting(96, "Ours: labelled source objects that the weights are learned on")
-    box_error: float = setting(0.0, "Ours: as the new scene's user errs: ClickConfig.box_jitter")
-    power: float = setting(8.0, "Ours: of the tightness; learned on labelled source objects")
-    priors: tuple[float, ...] = setting(
-        (), "Ours: of each hypothesis; learned likewise; empty: all are equal"
-    )
-    slack: float = setting(
-        0.0, "Ours: share of its side by which a user's box may err; learned likewise"
-    )
-
-    def __post_init__(self) -> None:
-        for name in ("certainties", "priors"):  # lists, where they were read from a file
-            values = (tuple(v) if isinstance(v, list) else v for v in getattr(self, name))
-            object.__setattr__(self, name, tuple(values))
-        require_whole(self, 1, 100, "rounds")
-        require_whole(self, 0, 31, "filter_px")
-        require_whole(self, 16, 4096, "side_px")
-        require_between(self, 0.0, 64.0, "power")
-        require_between(self, 0.0, 0.5, "slack", "box_error")
-        require_whole(self, 2, 10**6, "n_learned")
-        require_kind(self.cautious, bool, "EvidenceConfig.cautious")
-        if not all(0 <= low < high <= 1 for low, high in self.certainties):
-            raise InputError(
-                f"EvidenceConfig.certainties is {self.certainties!r}; give pairs of probabilities, "
-                "the lower one first."
-            )
-        n = len(self.priors)
-        if n and (n != self.n_hypotheses or min(self.priors) < 0 or max(self.priors) <= 0):
-            raise InputError(
-                f"EvidenceConfig.priors is {self.priors!r}; give a weight of at least 0 for each "
-                f"of {self.n_hypotheses} hypotheses, one above 0, or none."
-            )
-
-    @property
-    def n_hypotheses(self) -> int:
-        """K: the network's maps, the cuts, and the one without a network."""
-        return NETWORK_MAPS + len(self.certainties) + 1
 
 
 @dataclass(frozen=True)
@@ -87,7 +35,8 @@ class Evidence:
     """An object's mask and what led to it, in pixels of its (S, S) crop.
 
     Attributes:
-        probability: (S, S) float32, the weighted mean of all hypotheses.
+        probability: (S, S) float32, the weighted mean of all hypotheses, moved so that its
+            threshold lies at one half.
         mask: (S, S) bool, inside the box and its slack; it holds the click, if the box does.
         weights: (K,) float64 with a sum of 1.
         tightness: (K,) float64 in [0, 1].
@@ -104,7 +53,11 @@ class Evidence:
 
 
 def evidence_of(
-    cut: Sample, one_view: FloatMap, views: FloatMap, config: EvidenceConfig = EvidenceConfig()
+    cut: Sample,
+    one_view: FloatMap,
+    views: FloatMap,
+    config: EvidenceConfig = EXACT,
+    clicks: NDArray[np.float32] = NO_CLICKS,
 ) -> Evidence:
     """Weigh the hypotheses about one object by how tightly each fills the user's box.
 
@@ -118,23 +71,27 @@ def evidence_of(
         cut: the object's plain crop.
         one_view: (S, S) in [0, 1], the network's foreground probability.
         views: (S, S) in [0, 1], its mean over six views; the cuts begin with it.
+        clicks: (N, 3) row, col and sign of further clicks in pixels of the crop.
     Raises:
         InputError: if a map has another size than the crop.
     """
     _check(cut, one_view, views)
+    seeds = _seeds(cut, clicks)
     region, flag = _region(cut, config.slack), _unusable(cut)
-    found = None if flag else hypotheses(cut, one_view, views, config)
+    _put(region, seeds[1:], (False, True))
+    found = None if flag else hypotheses(cut, one_view, views, config, clicks)
     if found is None:
-        return _fallen_back(cut, views, region, flag or "cut failed", config)
+        return _fallen_back(cut, views, region, flag or "cut failed", config, seeds)
     tight = tightness(found > 0.5, cut.box, config.slack)
     weights = weights_of(tight, config)
     q = np.tensordot(weights, found, 1).astype(np.float32)
     if config.cautious:
         q = 0.5 * (q + views * region)
-    q[_click(cut)] = 1.0
+    _put(q, seeds, (0.0, 1.0))
     q *= region
     mask, threshold = tightest(q, cut.box, config.slack)
-    return Evidence(q, mask, weights, tight, threshold, "")
+    moved = np.interp(q, (0.0, threshold, 1.0), (0.0, 0.5, 1.0)).astype(np.float32)
+    return Evidence(moved, mask, weights, tight, threshold, "")
 
 
 def weights_of(tight: NDArray[np.float64], config: EvidenceConfig) -> NDArray[np.float64]:
@@ -148,7 +105,11 @@ def weights_of(tight: NDArray[np.float64], config: EvidenceConfig) -> NDArray[np
 
 
 def hypotheses(
-    cut: Sample, one_view: FloatMap, views: FloatMap, config: EvidenceConfig
+    cut: Sample,
+    one_view: FloatMap,
+    views: FloatMap,
+    config: EvidenceConfig,
+    clicks: NDArray[np.float32] = NO_CLICKS,
 ) -> FloatMap | None:
     """(K, S, S) float32 maps of the object, zero outside the box and its slack.
 
@@ -163,12 +124,12 @@ def hypotheses(
     """
     region, window = _region(cut, config.slack), _window(cut)
     clipped, plain = views * region, one_view * region
-    image, click = _shrunk(cut.image[window], config, cv2.INTER_AREA), _click(cut)
+    image, seeds = _shrunk(cut.image[window], config, cv2.INTER_AREA), _seeds(cut, clicks)
     if config.filter_px:
         image = cv2.bilateralFilter(image, config.filter_px, 25.0, 2.0)
-    trimaps = [_trimap(clipped, region, low, high, click) for low, high in config.certainties]
+    trimaps = [_trimap(clipped, region, low, high, seeds) for low, high in config.certainties]
     alone = np.where(_region(cut, 0.0), 0.6, 0.4) * region
-    trimaps.append(_trimap(alone, region, 0.0, 1.0, click))
+    trimaps.append(_trimap(alone, region, 0.0, 1.0, seeds))
     told = [_shrunk(trimap[window], config, cv2.INTER_NEAREST) for trimap in trimaps]
     cuts = [_grabcut(image, one, config.rounds) for one in told]
     if all(one is None for one in cuts):
@@ -191,13 +152,13 @@ def _shrunk(
 
 
 def _trimap(
-    p: FloatMap, region: BoolMask, low: float, high: float, click: tuple[slice, slice]
+    p: FloatMap, region: BoolMask, low: float, high: float, seeds: Seeds
 ) -> NDArray[np.uint8]:
     """What GrabCut is told of each pixel."""
     told = np.where(p > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     told[p > high] = cv2.GC_FGD
     told[(p < low) | ~region] = cv2.GC_BGD
-    told[click] = cv2.GC_FGD
+    _put(told, seeds, (cv2.GC_BGD, cv2.GC_FGD))
     return told
 
 
@@ -230,12 +191,22 @@ def _window(cut: Sample) -> tuple[slice, slice]:
     )  # type: ignore[return-value]
 
 
-def _click(cut: Sample) -> tuple[slice, slice]:
-    """The pixels at the user's click: 3 x 3, more in a large crop."""
+def _seeds(cut: Sample, clicks: NDArray[np.float32]) -> Seeds:
+    """The pixels at the user's clicks and their signs: 3 x 3 each, more in a large crop."""
     size = len(cut.image)
-    row, col = (int(np.clip(round(place), 0, size - 1)) for place in cut.point)
     far = max(1, round(CLICK_PX * size / REFERENCE_PX))
-    return slice(max(row - far, 0), row + far + 1), slice(max(col - far, 0), col + far + 1)
+    made = []
+    for row, col, sign in [(*cut.point, 1.0), *clicks.tolist()]:
+        row, col = (int(np.clip(round(place), 0, size - 1)) for place in (row, col))
+        area = slice(max(row - far, 0), row + far + 1), slice(max(col - far, 0), col + far + 1)
+        made.append((area, sign > 0))
+    return made
+
+
+def _put(values: NDArray[Any], seeds: Seeds, labels: tuple[float, float]) -> None:
+    """Give the pixels at clicks the label of their sign, outside or inside; the last one counts."""
+    for area, inside in seeds:
+        values[area] = labels[inside]
 
 
 def _unusable(cut: Sample) -> Flag:
@@ -254,10 +225,10 @@ def _unusable(cut: Sample) -> Flag:
 
 
 def _fallen_back(
-    cut: Sample, views: FloatMap, region: BoolMask, flag: Flag, config: EvidenceConfig
+    cut: Sample, views: FloatMap, region: BoolMask, flag: Flag, config: EvidenceConfig, seeds: Seeds
 ) -> Evidence:
     q = views.copy()
-    q[_click(cut)] = 1.0
+    _put(q, seeds, (0.0, 1.0))
     q *= region
     weights = np.zeros(config.n_hypotheses)
     weights[1] = 1.0

@@ -19,12 +19,9 @@ from openscenes.data import interactions
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.samples import Sample
 from openscenes.masks import BoolMask, iou
-from openscenes.method.evidence import (
-    EvidenceConfig,
-    hypotheses,
-    weights_of,
-)
-from openscenes.method.inference import RunContext, predictions
+from openscenes.method.evidence import hypotheses, weights_of
+from openscenes.method.evidence_config import EvidenceConfig
+from openscenes.method.inference import InferenceConfig, RunContext, predictions
 from openscenes.method.random_walk import FloatMap
 from openscenes.method.tightness import tightest, tightness
 from openscenes.networks.openscene import OpenSceneNet
@@ -53,7 +50,7 @@ def learned(
     network: OpenSceneNet,
     labelled: Sequence[Example],
     context: RunContext,
-    config: EvidenceConfig,
+    inference: InferenceConfig,
     pool: Pool[ImageCache],
 ) -> EvidenceConfig:
     """Choose power, priors and slack by the mean IoU of masks of labelled objects.
@@ -64,14 +61,16 @@ def learned(
 
     Args:
         labelled: objects with ground truth; fewer than two leave the config as it is.
+        inference: how they are predicted; its ``evidence`` is the config to begin with.
     """
+    config = inference.evidence or EvidenceConfig()
     known = [example for example in labelled if example.labelled]
     if len(known) < 2:
         return config
     spread = np.linspace(0, len(known) - 1, min(config.n_learned, len(known))).round().astype(int)
     chosen = [_clicked(known[i], config.box_error, context.seed) for i in spread]
     looked = replace(context, cache=OtherLooks(context.seed))
-    views = replace(context.inference, tta="six views", clip_to_box=False)
+    views = replace(inference, evidence=None, clip_to_box=False)
     asked = [
         (cut, one_view, probability)
         for _, cuts, _, found in predictions(network, chosen, looked, views)

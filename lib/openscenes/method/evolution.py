@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -22,7 +23,6 @@ from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.checks import require_classes, require_objects
 from openscenes.method.corrections import DEFAULT_CORRECTIONS, CorrectionConfig, answers
-from openscenes.method.evidence import EvidenceConfig
 from openscenes.method.inference import InferenceConfig, RunContext
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.objective import pair_losses, supervised_losses
@@ -32,7 +32,7 @@ from openscenes.method.training import TrainConfig, train
 from openscenes.networks.devices import first_before_others
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.seeding import torch_generator
-from openscenes.settings import require_kind, setting
+from openscenes.settings import require_between, require_kind, setting
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,9 @@ class EvolutionConfig:
     alignment: AlignmentConfig | None = setting(None, "Table 4: +FA")
     old_data: bool = setting(True, "Sec. 3.1: fine-tuned on images of both A and B")
     old_loss_end: float = setting(0.1, "Sec. 4.1.3: decays linearly from 1 to 0.1")
+    between: float = setting(
+        1.0, "Ours: how far the weights go from those before the step to those after (WiSE-FT)"
+    )
     class_loss_weight: float = setting(1.0, "Ours: Eq. 11 has no term for the class head")
     teacher: InferenceConfig | None = setting(
         None, "Ours: how pseudo masks are predicted; None: as all masks are"
@@ -62,9 +65,6 @@ class EvolutionConfig:
     ema_decay: float | None = setting(
         None, "Ours: an EMA teacher makes new pseudo masks in each epoch; Sec. 4.1.3: offline"
     )
-    evidence: EvidenceConfig | None = setting(
-        None, "Ours: masks from the image and the tightness of the box, in place of IPT's"
-    )
 
     def __post_init__(self) -> None:
         if self.box_losses is not None and self.augmentation_new.rotation_deg > 0:
@@ -73,11 +73,7 @@ class EvolutionConfig:
                 f"augmentation_new turns them by up to {self.augmentation_new.rotation_deg:g} "
                 "degrees; set its rotation_deg to 0, or box_losses to None"
             )
-        if self.evidence is not None and self.ipt is not None:
-            raise InputError(
-                "evidence masks stand in IPT's place, but EvolutionConfig has both; set ipt or "
-                "evidence to None"
-            )
+        require_between(self, 0.0, 1.0, "between")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise InputError(
                 f"ema_decay must lie between 0 and 1, got {self.ema_decay:g}; try 0.99"
@@ -168,7 +164,7 @@ def evolve(
         return pseudo_examples(
             teacher, [from_clicks(one) for one in scene], context, config.ipt, config.teacher,
             file=file or (folder and folder / name), label=f"{label}: pseudo masks",
-            evidence=config.evidence, labelled=pool.examples,
+            labelled=pool.examples,
         )  # fmt: skip
 
     made, grown = pseudo_labels(network, PSEUDO_MASKS, pseudo), network
@@ -181,9 +177,11 @@ def evolve(
         relabel = lambda epoch: first_before_others(  # noqa: E731
             context.fabric, lambda: pseudo_labels(teacher, f"pseudo-{epoch}.json")
         )
+    before = {name: weight.clone() for name, weight in grown.state_dict().items()}
     history = align(
         grown, pool, made, config, context, folder=folder, label=label, ema=ema, relabel=relabel
     )
+    _go_between(grown, before, config.between)
     return Step(grown, pool.merged_with(made), history)
 
 
@@ -229,6 +227,14 @@ def align(
         context, folder=folder, label=label, ema=ema,
         still=_still(network, classified, config.corrections),
     )  # fmt: skip
+
+
+@torch.no_grad()
+def _go_between(network: OpenSceneNet, before: dict[str, Tensor], share: float) -> None:
+    """Move all weights and statistics back, to ``share`` of the way that they came."""
+    for name, weight in network.state_dict().items():
+        if share < 1 and weight.is_floating_point():
+            weight.lerp_(before[name].to(weight), 1 - share)
 
 
 def _supervised(

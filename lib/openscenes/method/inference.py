@@ -18,7 +18,10 @@ from openscenes.data.samples import Batch, Sample
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.beyond.test_time_augmentation import OTHER_VIEWS, warped_back
 from openscenes.method.cutting import cut_in_order, paste_back
+from openscenes.method.evidence import Evidence, evidence_of
+from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.objective import object_class_logits
+from openscenes.method.random_walk import FloatMap
 from openscenes.networks.devices import make_fabric
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.openscene import NetworkOutput, OpenSceneNet
@@ -46,6 +49,9 @@ class InferenceConfig:
     )
     tta: Literal["none", "six views"] = setting(
         "none", "Sec. 3.2; Ours: test-time augmentation by a flip, two zooms and two rotations"
+    )
+    evidence: EvidenceConfig | None = setting(
+        None, "Ours: masks from the image and the tightness of the box (``method.evidence``)"
     )
 
 
@@ -81,6 +87,7 @@ class Prediction:
         decoder: (B, C', h', w'), the decoder's high-resolution feature.
         class_probability: (B, n) of the object.
         one_view: (B, 1, S, S), the probability of the plain crop alone, inside the box or not.
+        evidence: of each object; empty where none is asked for.
     """
 
     probability: Tensor
@@ -90,6 +97,7 @@ class Prediction:
     decoder: Tensor
     class_probability: Tensor
     one_view: Tensor
+    evidence: tuple[Evidence, ...] = ()
 
     @property
     def predicted_mask(self) -> Tensor:
@@ -154,6 +162,8 @@ def predictions(
         prediction = _predict(network, batch, context, config)
         if views:
             prediction = _averaged(network, views, cuts, prediction, context, config)
+        if config.evidence is not None:
+            prediction = _on_evidence(prediction, cuts, config.evidence, pool)
         if config.clip_to_box:
             region = box_region(batch.boxes, context.crop.size, config.clip_margin)
             prediction = _with_probability(prediction, prediction.probability * region, config)
@@ -238,6 +248,29 @@ def _averaged(
         total.append(values)
         weight.append(covered)
     return _with_probability(plain, torch.stack(total).sum(0) / torch.stack(weight).sum(0), config)
+
+
+def _on_evidence(
+    prediction: Prediction, cuts: Sequence[Sample], config: EvidenceConfig,
+    pool: Pool[ImageCache] | None,
+) -> Prediction:  # fmt: skip
+    """The prediction with the masks of evidence, made by the pool's processes if there are any."""
+    maps = prediction.two_maps()
+    asked = [(*one, config) for one in zip(cuts, *maps, strict=True)]
+    here = pool or Pool(0, ImageCache())
+    found = tuple(here.ordered(_evidence, asked))
+    device = prediction.probability.device
+    probability, mask = (
+        torch.from_numpy(np.stack(values)[:, None]).to(device)
+        for values in zip(*((one.probability, one.mask) for one in found), strict=True)
+    )
+    return replace(prediction, probability=probability, coarse_mask=mask, evidence=found)
+
+
+def _evidence(
+    _cache: ImageCache, asked: tuple[Sample, FloatMap, FloatMap, EvidenceConfig]
+) -> Evidence:
+    return evidence_of(*asked)
 
 
 def _with_probability(

@@ -1,6 +1,6 @@
 """Pseudo masks of a new scene, made offline (Sec. 3.2), and their predicted classes (Sec. 3.3)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ from torch import Tensor
 from openscenes import masks
 from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
 from openscenes.data.records import ClickedObject
-from openscenes.data.samples import Batch, Sample
+from openscenes.data.samples import Batch
 from openscenes.errors import DataError
 from openscenes.files import read_json
 from openscenes.kept import keep, kept
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.cutting import CropMap, crop_maps, runs_of_an_image
-from openscenes.method.evidence import EvidenceConfig, Flag, evidence_of
+from openscenes.method.evidence import Flag
+from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.evidence_learning import learned
 from openscenes.method.inference import (
     Feature,
@@ -27,14 +28,13 @@ from openscenes.method.inference import (
     predictions,
 )
 from openscenes.method.ipt import IPTConfig, Refinement, refine
-from openscenes.method.random_walk import FloatMap
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.pool import Pool, Sent
+from openscenes.pool import Pool
 from openscenes.progress import progress
 from openscenes.seeding import torch_generator
 
 PSEUDO_MASKS = "pseudo.json"  # beside the model that learned from them
-Asked = tuple[Sample, FloatMap, FloatMap, EvidenceConfig]  # what ``evidence_of`` is asked
+Made = tuple[CropMap, int, Flag]
 
 
 def refine_batch(
@@ -71,7 +71,6 @@ def pseudo_examples(
     *,
     file: Path | None = None,
     label: str = "pseudo masks",
-    evidence: EvidenceConfig | None = None,
     labelled: Sequence[Example] = (),
 ) -> list[Example]:
     """Give each object of a new scene a pseudo mask and a predicted class.
@@ -82,7 +81,6 @@ def pseudo_examples(
     Args:
         inference: the teacher's setting; None: the context's.
         file: where the pseudo masks are kept; an interrupted run finds them again.
-        evidence: masks are those of ``evidence_of``, in place of IPT's; None: they are not.
         labelled: objects that the weights of evidence are learned on; none: they stay as given.
     """
     if file is not None and (kept_ones := _read(file, examples)) is not None:
@@ -90,10 +88,10 @@ def pseudo_examples(
     made, flags = list[Example](), dict[str, Flag]()
     config, bar = inference or context.inference, progress(label, len(examples))
     with context.pool() as pool:
-        if evidence is not None:
-            evidence = learned(network, labelled, context, evidence, pool)
-            config = replace(config, tta="six views", clip_to_box=False)
-        found = _predicted(network, examples, context, ipt, config, pool, evidence)
+        if config.evidence is not None:
+            evidence = learned(network, labelled, context, config, pool)
+            config = replace(config, evidence=evidence)
+        found = _predicted(network, examples, context, ipt, config, pool)
         for codes in pool.ordered(_codes, found):
             for code, class_index, flag in codes:
                 again = examples[len(made)]
@@ -102,17 +100,15 @@ def pseudo_examples(
             bar.update(len(codes))
     bar.close()
     if file is not None:
-        facts = {} if evidence is None else {"evidence": asdict(evidence), "flags": flags}
-        keep(file, {"masks": [[e.supervision, e.class_index] for e in made], **facts})
+        keep_masks(file, made, config.evidence, flags)
     return made
 
 
 def _predicted(
     network: OpenSceneNet, examples: Sequence[Example], context: RunContext,
     ipt: IPTConfig | None, config: InferenceConfig, pool: Pool[ImageCache],
-    evidence: EvidenceConfig | None,
-) -> Iterator[list[tuple[CropMap | Asked, int]]]:  # fmt: skip
-    """The masks in their crops and the classes, run by run of an image's objects."""
+) -> Iterator[list[Made]]:  # fmt: skip
+    """The masks in their crops, classes and flags, run by run of an image's objects."""
     for chunk, cuts, batch, prediction in predictions(network, examples, context, config, pool):
         mask = prediction.coarse_mask
         if ipt is not None:
@@ -121,27 +117,15 @@ def _predicted(
             ).mask
         if config.clip_to_box:
             mask = mask & box_region(batch.boxes, context.crop.size, config.clip_margin)
-        maps: Sequence[CropMap | Asked] = crop_maps(mask, cuts)
-        if evidence is not None:
-            asked = zip(cuts, *prediction.two_maps(), strict=True)
-            maps = [(cut, one_view, views, evidence) for cut, one_view, views in asked]
         classes = known_classes(prediction.class_probability, config.unknown_below)
-        masked = list(zip(maps, classes.tolist(), strict=True))
-        yield from (masked[run] for run in runs_of_an_image(chunk))
+        flags = [one.flag for one in prediction.evidence] or [""] * len(chunk)
+        made = list(zip(crop_maps(mask, cuts), classes.tolist(), flags, strict=True))
+        yield from (made[run] for run in runs_of_an_image(chunk))
 
 
-def _codes(
-    _cache: ImageCache, run: list[tuple[CropMap | Asked, int]]
-) -> list[tuple[dict[str, Any], int, Flag]]:
-    """Run-length codes in pixels of the images, the classes as they are, and what was unusual."""
-    coded = []
-    for one, class_index in run:
-        flag: Flag = ""
-        if not isinstance(one, CropMap):
-            found, cut = evidence_of(*one), one[0]
-            one, flag = CropMap(Sent(found.mask), cut.affine, cut.shape), found.flag
-        coded.append((_code(one), class_index, flag))
-    return coded
+def _codes(_cache: ImageCache, run: list[Made]) -> list[tuple[dict[str, Any], int, Flag]]:
+    """Run-length codes in pixels of the images; classes and flags as they are."""
+    return [(_code(one), class_index, flag) for one, class_index, flag in run]
 
 
 def _code(one: CropMap) -> dict[str, Any]:
@@ -157,6 +141,20 @@ def known_classes(probability: Tensor, unknown_below: float) -> Tensor:
     """
     best, channel = probability.max(dim=1)
     return torch.where((best >= unknown_below) & (channel > 0), channel, NO_CLASS)
+
+
+def keep_masks(
+    file: Path,
+    made: Sequence[Example],
+    evidence: EvidenceConfig | None = None,
+    flags: Mapping[str, Flag] | None = None,
+) -> None:
+    """Write masks and classes for ``kept_pseudo_masks``, with the weights that made them.
+
+    Paper: none.
+    """
+    facts = {} if evidence is None else {"evidence": asdict(evidence), "flags": flags or {}}
+    keep(file, {"masks": [[e.supervision, e.class_index] for e in made], **facts})
 
 
 def kept_pseudo_masks(place: Path, scene: Sequence[ClickedObject]) -> list[Example]:

@@ -37,6 +37,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--click", type=float, nargs=3, action="append", default=[], metavar=("R", "C", "SIGN"),
         help="a correction: 1 inside the object, -1 outside; may be repeated",
     )  # fmt: skip
+    parser.add_argument(
+        "--evidence", action="store_true",
+        help="weigh the network's mask with cuts of the image that fill the box",
+    )  # fmt: skip
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", type=Path, metavar="FILE", help="default: newest demo model")
     source.add_argument(
@@ -69,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         precision=args.precision,
         published_iog=args.published_iog is not None,
     )
-    result = predict(image, args.box, args.point, args.click, model=model)
+    result = predict(image, args.box, args.point, args.click, evidence=args.evidence, model=model)
     write_pngs({path: _pixels(name, args, image, result) for name, path in wanted.items()})
     height, width = result.mask.shape
     print(f"model       {one_line(model.label)} ({model.device}, {model.precision})")

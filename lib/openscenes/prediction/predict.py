@@ -19,7 +19,8 @@ from openscenes.files import one_line
 from openscenes.masks import MAX_PIXELS
 from openscenes.method.answers import Answers
 from openscenes.method.click_cut import mark
-from openscenes.method.cutting import CropMap, paste_back
+from openscenes.method.cutting import paste_back
+from openscenes.method.evidence_config import FOR_PEOPLE
 from openscenes.method.inference import InferenceConfig, RunContext
 from openscenes.networks.devices import Precision as FabricPrecision
 from openscenes.networks.devices import make_fabric
@@ -56,6 +57,7 @@ def predict(
     point: Sequence[float] | NDArray[Any],
     clicks: Sequence[Click] = (),
     *,
+    evidence: bool = False,
     obey: bool = True,
     model: LoadedModel | Path | str | None = None,
     device: str = "auto",
@@ -66,12 +68,15 @@ def predict(
     Paper: Sec. 3.1 (the interaction); the mask is the coarse one, M_p: IPT refines what a model
     learns from, not what it predicts. One threshold of 0.5 after pasting the crop back.
     Ours: a further click's pixel has its label, and so has what looks like it (``click_cut``).
+    Ours: with ``evidence`` the network's map is weighed with cuts of the image by how tightly each
+    fills the box (``method.evidence``): better on every scene of Table 4+, and slower.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         box: (row0, col0, row1, col1), half-open in image pixels; fractions are fine.
         point: (row, col) inside the box, pixel centres at integers.
         clicks: further (row, col, sign) in their order, +1 inside the object and -1 outside.
+        evidence: whether image and box have a say, beside the network.
         obey: False gives what the network alone makes of the clicks.
         model: a loaded model, the path of a model file, or None for the newest demo model.
         device: "auto", "cpu" or "cuda", for a model that is still to be loaded.
@@ -87,10 +92,12 @@ def predict(
     loaded = _loaded(model, device, precision)
     interaction = following(interaction, clicks, _image_size(image), loaded.crop)
     sample = _sample(image, interaction, loaded.crop)
-    config = InferenceConfig()
+    config = InferenceConfig(evidence=FOR_PEOPLE if evidence else None)
     given = checked_clicks(clicks, sample.affine, loaded.crop.size)
-    if len(given):
-        one = _corrected(loaded, sample, given, obey)
+    if len(given) or evidence:
+        fabric = make_fabric(loaded.device.type, PRECISIONS_OF_FABRIC[loaded.precision])
+        context = RunContext(loaded.crop, loaded.clicks, config, fabric=fabric)
+        (one,) = Answers(loaded.network, [sample], context, obeyed=obey).to([given])
         probability, finite = one.whole(), np.isfinite(one.sent.array).all()
     else:
         predicted = loaded.predict(collate([sample]), config).probability
@@ -103,16 +110,6 @@ def predict(
     mask = probability > config.threshold
     mark(mask, given if obey else None)
     return PredictionResult(mask, probability, mean_inside(probability, mask))
-
-
-def _corrected(
-    loaded: LoadedModel, sample: Sample, clicks: NDArray[np.float32], obey: bool
-) -> CropMap:
-    """The map after all clicks."""
-    fabric = make_fabric(loaded.device.type, PRECISIONS_OF_FABRIC[loaded.precision])
-    context = RunContext(loaded.crop, loaded.clicks, fabric=fabric)
-    (one,) = Answers(loaded.network, [sample], context, obeyed=obey).to([clicks])
-    return one
 
 
 def following(

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from openscenes.study.runs.recipes import ALL_BEYOND
+from openscenes.study.runs.recipes import ALL_BEYOND, EVIDENCE_VARIANTS
 from openscenes.study.scores.statistics import Estimate, paired_difference
 
 Verdict = Literal["better", "worse", "inconclusive"]
@@ -30,6 +30,7 @@ TRAINED_ON = {  # what a variant was trained on does not judge it
     "box-projection and point losses": ("hit", "box"),
     ALL_BEYOND: ("hit", "box"),
     "clipped to the box": ("box",),
+    **dict.fromkeys(EVIDENCE_VARIANTS, ("hit", "box")),
 }
 
 

@@ -26,7 +26,7 @@ from openscenes.annotator.store.versions import Version, Versions
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data.examples import ImageCache
 from openscenes.study.runs.data import SOURCE, Study, validation
-from openscenes.study.runs.recipes import FULL
+from openscenes.study.runs.recipes import OURS
 from openscenes.study.scores.masks import object_iou
 
 
@@ -41,7 +41,7 @@ class Candidate:
 
 
 def evolved(
-    workspace: Workspace, study: Study, accepted: Sequence[Snapshot], *, variant: str = FULL
+    workspace: Workspace, study: Study, accepted: Sequence[Snapshot], *, variant: str = OURS
 ) -> Candidate:
     """The paper's step on accepted objects, then the judgement of what came out."""
     own = apart(study)

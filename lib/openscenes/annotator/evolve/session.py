@@ -6,7 +6,7 @@ The backbone runs once for an object; a correction runs the network's small corr
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from openscenes.data.samples import Sample
 from openscenes.errors import WeightsError
 from openscenes.method.answers import Answers
 from openscenes.method.click_cut import mark
+from openscenes.method.evidence_config import FOR_PEOPLE, EvidenceConfig
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.prediction.predict import (
     Click,
@@ -72,8 +73,20 @@ class _Encoded:
 class Session:
     """One model in use, and its answers about the object that it encoded last."""
 
-    def __init__(self, study: Study, network: OpenSceneNet, label: str) -> None:
-        """``network`` runs as the study says; ``label`` names it in the log and on the page."""
+    def __init__(
+        self,
+        study: Study,
+        network: OpenSceneNet,
+        label: str,
+        evidence: EvidenceConfig | None = FOR_PEOPLE,
+    ) -> None:
+        """``network`` runs as the study says; ``label`` names it in the log and on the page.
+
+        Ours: image and box have a say in every answer; ``evidence=None`` is the network alone.
+        """
+        context = run_context(study)
+        inference = replace(context.inference, evidence=evidence)
+        self.context = replace(context, inference=inference)
         self.study = study
         self.network = network.eval().requires_grad_(False).to(study.fabric.device)
         self.label = label
@@ -132,7 +145,7 @@ class Session:
         example = Example(str(path), path, interaction, None, upright=True)
         sample = samples.cut(example, profile.crop, self.study.cache)
         neighbours = [self._neighbours(sample, taken)]
-        answers = Answers(self.network, [sample], run_context(self.study), taken=neighbours)
+        answers = Answers(self.network, [sample], self.context, taken=neighbours)
         self._last = _Encoded(pixels, interaction, names, sample, answers)
         return self._last
 

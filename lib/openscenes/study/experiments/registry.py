@@ -69,8 +69,8 @@ EXPERIMENTS: dict[str, Experiment] = {
             table_4.blocks, table_4.table,
         ),
         Experiment(
-            "4_plus", "table_4_plus_hints", "ours: weak supervision from the clicks",
-            table_4_plus.blocks, table_4_plus.table,
+            "4_plus", "table_4_plus_hints", "ours: masks from the image and the user's box",
+            table_4_plus.blocks, table_4_plus.table, table_4_plus.asked_again,
         ),
         Experiment(
             "5", "table_5_alignment_loss", "components of the alignment loss",

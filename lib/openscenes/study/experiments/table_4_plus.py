@@ -1,57 +1,66 @@
-"""Table 4+, ours: weak supervision from the same three clicks, at inference and in training."""
+"""Table 4+, ours: what the image and the user's box still tell, in training and at inference."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openscenes.study.experiments.rows import BlockSpec, RowSpec, data_and_seeds, table_of
 from openscenes.study.experiments.table_4 import CONTROL
 from openscenes.study.pages.markdown import grid
 from openscenes.study.profiles import SCENE_NAMES, Profile, Scene, User
 from openscenes.study.runs.data import Study
-from openscenes.study.runs.recipes import ALL_BEYOND, BN_ONLY, LITERAL_IPT, evolved, initial
+from openscenes.study.runs.recipes import (
+    ACCEPTED,
+    BN_ONLY,
+    CAUTIOUS,
+    CLIPPED_VIEWS,
+    EVIDENCE,
+    KEPT,
+    ON_EVIDENCE,
+    OURS,
+    Recipe,
+    evolved,
+    finetuned,
+    initial,
+)
+from openscenes.study.runs.runs import find
 from openscenes.study.scores.continual import Means, Values, bootstrap
-from openscenes.study.scores.evaluation import Evaluation
+from openscenes.study.scores.evaluation import Evaluation, score_seeds
+from openscenes.study.scores.evidence_masks import mask_iou
 from openscenes.study.scores.results import SCENES, Block, Table, change
-from openscenes.study.scores.statistics import Estimate
+from openscenes.study.scores.statistics import Estimate, estimate, paired_difference
 
-BASELINE, PLAIN_STUDENT = "Baseline", "+ST"
-CLIPPED, TTA = "clipped to the box", "TTA (6 views)"
-BOTH = f"{CLIPPED}, {TTA}"
-INFERENCE = {  # row -> whether its masks are clipped, whether they are averaged over views
-    BASELINE: (False, False), CLIPPED: (True, False), TTA: (False, True), BOTH: (True, True),
-}  # fmt: skip
-# Variant -> the row of the inference setting that its student's pseudo masks were made with.
-TEACHERS = {"clipped to the box": CLIPPED, "TTA": TTA, ALL_BEYOND: BOTH}
-BN_FIRST, PRINTED = "+ST, BN re-estimation first", "+ST, IPT as printed"
-# Row -> the steps of evolution behind it.
-_EXACT: dict[str, tuple[str, ...]] = {
-    CONTROL: (BN_ONLY,),
-    PLAIN_STUDENT: ("st",),
-    BN_FIRST: (BN_ONLY, "st"),
-    "+ST, masks clipped to the box": ("clipped to the box",),
-    "+ST, masks with TTA (6 views)": ("TTA",),
-    "+ST, IPT as a sum with the coarse probability": ("st+ipt",),
-    PRINTED: (LITERAL_IPT,),
-    "+ST, box-projection and point losses": ("box-projection and point losses",),
-    "+ST, EMA teacher": ("EMA teacher",),
-    "+ST +FA, clipped, TTA, box and point losses": (ALL_BEYOND,),
+BASELINE, PLAIN_STUDENT, BOUND = "Baseline", "+ST", "Upperbound"
+VIEWS, SEEN = "clipped to the box, TTA (6 views)", "evidence masks"
+ON_MASKS, KEPT_ROW = "+ST on evidence masks", "and the old data keep their weight"
+OUR_ROW = "Ours: and weights between before and after"
+ALL_ACCEPTED = "Ours, users accepted 100 % of the masks"
+# Row -> variant of one step of evolution.
+_EXACT = {
+    CONTROL: BN_ONLY,
+    PLAIN_STUDENT: "st",
+    f"+ST on masks {VIEWS}": CLIPPED_VIEWS,
+    ON_MASKS: EVIDENCE,
+    KEPT_ROW: KEPT,
+    OUR_ROW: OURS,
+    "Ours, mean with clipped views": CAUTIOUS,
+    "Ours +IPT": ON_EVIDENCE,
+    **{f"Ours, users accepted {100 * n:.0f} % of the masks": v for v, n in ACCEPTED.items()},
 }
-# Every option with both kinds of boxes; what is none of them with exact ones alone.
-_JITTERED = {row: steps for row, steps in _EXACT.items() if row not in (BN_FIRST, PRINTED)}
-TRAINED: dict[User, dict[str, tuple[str, ...]]] = {"iog": _EXACT, "human": _JITTERED}
+_FEW = (CONTROL, PLAIN_STUDENT, OUR_ROW, "Ours, users accepted 25 % of the masks")
+TRAINED: dict[User, dict[str, str]] = {"iog": _EXACT, "human": {one: _EXACT[one] for one in _FEW}}
 BOXES: dict[User, str] = {"iog": "exact boxes", "human": "jittered boxes"}
-ALL_ROW = list(_EXACT)[-1]
+# Rows whose models are also asked with evidence at inference.
+ASKED_AGAIN = (BASELINE, CONTROL, PLAIN_STUDENT, OUR_ROW, BOUND)
 
 
 def blocks(_profile: Profile) -> list[BlockSpec]:
-    """A block for each scene and kind of user.
-
-    Below the rows without training stand the students; those whose predictions are clipped to
-    the box, too, show what is left of the gain once both teacher and student use it.
-    """
+    """A block for each scene and kind of user: inference alone, students, the bound."""
     return [
         BlockSpec(f"{SCENE_NAMES[scene]}, {BOXES[user]}", _rows(scene, user), _claims(user))
         for scene in SCENES
@@ -59,141 +68,178 @@ def blocks(_profile: Profile) -> list[BlockSpec]:
     ]
 
 
-def _rows(scene: Scene, user: User) -> tuple[RowSpec, ...]:
+def _models(scene: Scene, user: User) -> dict[str, Recipe]:
     first = initial("voc+sbd", 0)
-    untrained = [
-        RowSpec(label, Evaluation(first, scene, "masks", user, clipped, tta))
-        for label, (clipped, tta) in INFERENCE.items()
-    ]
-    models = {
-        label: Evaluation(evolved(first, scene, *steps, user=user), scene, user=user)
-        for label, steps in TRAINED[user].items()
+    steps = {
+        label: evolved(first, scene, variant, user=user) for label, variant in TRAINED[user].items()
     }
-    trained = [RowSpec(label, model, source=True) for label, model in models.items()]
-    clipped = [
-        RowSpec(f"{label}; {CLIPPED}", replace(models[label], clipped=True), source=True)
-        for label in (CONTROL, PLAIN_STUDENT, ALL_ROW)
-    ]
-    return (*untrained, *trained, *clipped)
+    return {BASELINE: first, **steps, BOUND: finetuned(first, scene)}
+
+
+def _rows(scene: Scene, user: User) -> tuple[RowSpec, ...]:
+    models = _models(scene, user)
+    plain = {label: Evaluation(model, scene, user=user) for label, model in models.items()}
+    first = plain.pop(BASELINE)
+    other = {VIEWS: replace(first, clipped=True, tta=True), SEEN: replace(first, evidence=True)}
+    untrained = [RowSpec(label, asked) for label, asked in {BASELINE: first, **other}.items()]
+    return (*untrained, *(RowSpec(label, asked, source=True) for label, asked in plain.items()))
 
 
 def _claims(user: User) -> tuple[tuple[str, str], ...]:
-    """Other inference against the baseline, other training against plain +ST.
-
-    What was learned is also compared with the control, which learns nothing.
-    """
+    """Other inference and students against the baseline, students against +ST and the bound."""
     taught = [label for label in TRAINED[user] if label not in (CONTROL, PLAIN_STUDENT)]
-    alike = [f"{label}; {CLIPPED}" for label in (CONTROL, PLAIN_STUDENT, ALL_ROW)]
     return (
-        *((label, BASELINE) for label in (CLIPPED, TTA, BOTH, CONTROL, PLAIN_STUDENT)),
+        *((label, BASELINE) for label in (VIEWS, SEEN, CONTROL, PLAIN_STUDENT, OUR_ROW, BOUND)),
         *((label, PLAIN_STUDENT) for label in taught),
-        *((label, CONTROL) for label in (PLAIN_STUDENT, *taught)),
-        *((label, CLIPPED) for label in alike),
-        (alike[2], alike[1]),
-        (alike[2], alike[0]),
+        *((label, OUR_ROW) for label in taught if label != OUR_ROW),
+        (OUR_ROW, CONTROL),
+        (BOUND, OUR_ROW),
     )
 
 
-def table(study: Study, seeds: int) -> Table:
-    """Weak supervision: no object outside the box, some at each side, the same in every view.
+def asked_again(seeds: int) -> list[Evaluation]:
+    """The models that are also scored with evidence at inference."""
+    found = (e for scene in SCENES for user in BOXES for e in _again(scene, user).values())
+    return [one.with_seed(seed) for one in dict.fromkeys(found) for seed in range(seeds)]
 
-    All of it is beyond the paper. A first step that only re-estimates the BN statistics gives
-    the second a better teacher.
+
+def _again(scene: Scene, user: User) -> dict[str, Evaluation]:
+    models = _models(scene, user)
+    return {
+        label: Evaluation(models[label], scene, user=user, evidence=True) for label in ASKED_AGAIN
+    }
+
+
+def table(study: Study, seeds: int) -> Table:
+    """Masks of evidence instead of those of the network, as labels and as answers.
+
+    All of it is beyond the paper. The user's box and click are those that the paper asks for.
     """
     specs = blocks(study.profile)
     caption = (
-        f"mIoU with what box and click still tell, on {data_and_seeds(study, specs, seeds)}. "
-        "Students are scored in the plain inference setting, unless the row says otherwise."
+        "mIoU where pseudo masks are also cut from the image's colours and edges and weighed by "
+        f"how tightly they fill the user's box, on {data_and_seeds(study, specs, seeds)}. All "
+        "below the third row of a block are students or the bound, scored in the plain setting."
     )
     return table_of(study, "4_plus", caption, specs, seeds)
 
 
 @dataclass(frozen=True)
-class Transfer:
-    """One student beside the teacher, the initial model in another inference setting.
+class Share:
+    """What a student wins of all that ground truth wins, in one block.
 
     Attributes:
-        block: title of the block.
-        student, teacher: their rows.
-        teacher_gain: the teacher over the same model's plain masks, in points.
-        student_gain: the student's plain masks over the initial model's, in points.
-        beyond_plain: over the student of plain pseudo masks, in points.
-        share: student gain by teacher gain, in %; None where the teacher's gain is not
-            significant, since nothing can then be shared.
+        gain: over the initial model, in points.
+        share: of the bound's gain, in %; None where the bound gains nothing for certain.
     """
 
     block: str
     student: str
-    teacher: str
-    teacher_gain: Estimate
-    student_gain: Estimate
-    beyond_plain: Estimate
+    gain: Estimate
     share: Estimate | None
 
 
-def transfers(table: Table) -> list[Transfer]:
-    """Every student of Table 4+ that learned from another inference setting than the plain one.
+def shares(table: Table) -> list[Share]:
+    """The share of the headroom of every student, all in the plain inference setting."""
+    users = dict(zip((block.title for block in table.blocks), list(BOXES) * 2, strict=False))
+    return [
+        _one_share(table, block, student)
+        for block in table.blocks
+        for student in TRAINED[users[block.title]]
+    ]
 
-    Measured on the validation set, so that the teacher's masks stand for those that it gave on
-    the training images, whose ground truth is withheld.
-    """
-    students = {steps[0]: label for label, steps in TRAINED["iog"].items() if len(steps) == 1}
-    pairs = [(students[variant], teacher) for variant, teacher in TEACHERS.items()]
-    return [_transfer(table, block, *pair) for block in table.blocks for pair in pairs]
 
-
-def _transfer(table: Table, block: Block, student: str, teacher: str) -> Transfer:
-    rows = (BASELINE, PLAIN_STUDENT, teacher, student)
+def _one_share(table: Table, block: Block, student: str) -> Share:
+    rows = (BASELINE, student, BOUND)
     gain = partial(_gain, title=block.title)
     found = bootstrap(
         {(row, block.title): table.scores(block.title, row) for row in rows},
         {
-            "teacher": partial(gain, row=teacher, over=BASELINE),
-            "student": partial(gain, row=student, over=BASELINE),
-            "plain": partial(gain, row=student, over=PLAIN_STUDENT),
-            "share": partial(_share, title=block.title, student=student, teacher=teacher),
+            "bound": partial(gain, row=BOUND),
+            "student": partial(gain, row=student),
+            "share": partial(_share, title=block.title, student=student),
         },
     )
     # One share over all runs has no spread over them.
-    share = replace(found["share"], std=float("nan")) if found["teacher"].low > 0 else None
-    gains = found["teacher"], found["student"], found["plain"]
-    return Transfer(block.title, student, teacher, *gains, share)
+    share = replace(found["share"], std=float("nan")) if found["bound"].low > 0 else None
+    return Share(block.title, student, found["student"], share)
 
 
-def _gain(means: Means, *, title: str, row: str, over: str) -> Values:
-    return means[row, title] - means[over, title]
+def _gain(means: Means, *, title: str, row: str) -> Values:
+    return means[row, title] - means[BASELINE, title]
 
 
-def _share(means: Means, *, title: str, student: str, teacher: str) -> Values:
+def _share(means: Means, *, title: str, student: str) -> Values:
     """In %, one ratio of mean gains for all runs: a mean of ratios would follow its worst one."""
-    learned = _gain(means, title=title, row=student, over=BASELINE)
-    taught = _gain(means, title=title, row=teacher, over=BASELINE)
+    learned, bound = (_gain(means, title=title, row=row) for row in (student, BOUND))
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = 100.0 * learned.mean(-1, keepdims=True) / taught.mean(-1, keepdims=True)
+        ratio = 100.0 * learned.mean(-1, keepdims=True) / bound.mean(-1, keepdims=True)
     return np.broadcast_to(ratio, learned.shape)
 
 
-def transfer_markdown(found: Sequence[Transfer]) -> str:
-    """A section for below the table: teacher's gain, student's gain and the share."""
-    head = ("", "student", "teacher's gain", "student's gain", "share", "over plain +ST")
-    lines = [
-        (
-            one.block, one.student, change(one.teacher_gain), change(one.student_gain),
-            _percent(one.share), change(one.beyond_plain),
-        )
-        for one in found
-    ]  # fmt: skip
-    n_told = sum(one.share is not None for one in found)
+def shares_markdown(found: Sequence[Share]) -> str:
+    """A section for below the table: each student's gain and its share of the bound's."""
+    head = ("", "student", "gain", "share of the headroom")
+    lines = [(one.block, one.student, change(one.gain), _percent(one.share)) for one in found]
     about = (
-        "The teacher is the model before the step in another inference setting; its student "
-        "learned from masks made in that setting and is scored in the plain one. Gains are over "
-        f"the model before the step, on the validation set. A share stands in {n_told} of "
-        f"{len(found)} lines: in the others the teacher's own gain is not significant. "
-        "Self-training gains without a better teacher, too, so that the last column tells what "
-        "the better masks alone gave."
+        "The headroom is what the bound, which learned the scene's ground truth from exact boxes, "
+        "gains over the initial model; a student saw boxes and clicks alone, or so many accepted "
+        "masks. Both answer in the plain setting. No share stands where the bound's own gain is "
+        "not significant."
     )
-    return f"## How much of the teacher reaches the student\n\n{about}\n\n{grid(head, lines)}"
+    return f"## The share of what ground truth wins\n\n{about}\n\n{grid(head, lines)}"
 
 
 def _percent(share: Estimate | None) -> str:
     return "" if share is None else f"{share.mean:.0f} % [{share.low:.0f}, {share.high:.0f}]"
+
+
+def again_markdown(study: Study, seeds: int) -> str:
+    """A section: the same models with evidence at inference, too."""
+    lines = []
+    for scene in SCENES:
+        for user, boxes in BOXES.items():
+            asked = _again(scene, user)
+            weighed = {label: score_seeds(study, one, seeds) for label, one in asked.items()}
+            for label, one in asked.items():
+                plain = score_seeds(study, replace(one, evidence=False), seeds)
+                gain, over = (
+                    change(paired_difference(weighed[label], other))
+                    for other in (plain, weighed[BASELINE])
+                )
+                means = (f"{estimate(each).mean:.1f}" for each in (plain, weighed[label]))
+                over = over if label != BASELINE else ""
+                lines.append((f"{SCENE_NAMES[scene]}, {boxes}", label, *means, gain, over))
+    head = ("", "model", "plain", "with evidence", "gain of evidence", "to the baseline, both with")
+    about = (
+        "Any model's answer can be weighed in this way, before and after evolution. One view of "
+        "the crop is asked here, as in `predict` and the annotator; six for pseudo masks."
+    )
+    return f"## Evidence at inference, on both sides\n\n{about}\n\n{grid(head, lines)}"
+
+
+def masks_markdown(study: Study, seeds: int) -> str:
+    """A section: the pseudo masks themselves, one part of evidence after the other."""
+    columns = [(scene, user) for scene in SCENES for user in BOXES]
+    found = []
+    for scene, user in columns:
+        firsts = [initial("voc+sbd", seed) for seed in range(seeds)]
+        frames = [mask_iou(study, one, find(study, one), scene, user) for one in firsts]
+        rows = list(frames[0].columns[1:])
+        found.append(np.stack([frame[rows].to_numpy() for frame in frames]))
+    lines = []
+    for k, row in enumerate(rows):
+        cells = [_masks_cell(values[..., k], values[..., 0], k) for values in found]
+        lines.append((row, *cells))
+    head = ("masks", *(f"{SCENE_NAMES[scene]}, {BOXES[user]}" for scene, user in columns))
+    about = (
+        "Mean IoU, in crops of the initial model's training objects of each scene, with the truth "
+        "that no student saw; in brackets what is gained over the network's own masks. From "
+        "*mean of all cuts* on each line adds one part to the line before it."
+    )
+    return f"## The masks themselves\n\n{about}\n\n{grid(head, lines)}"
+
+
+def _masks_cell(own: NDArray[np.float64], plain: NDArray[np.float64], row: int) -> str:
+    mean = f"{estimate(own).mean:.1f}"
+    return mean if row == 0 else f"{mean} ({paired_difference(own, plain).mean:+.1f})"

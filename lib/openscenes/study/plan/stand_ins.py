@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable
 
 from openscenes.study.runs.recipes import (
+    ACCEPTED,
     ALL_BEYOND,
     BEYOND_VARIANTS,
     BN_ONLY,
     EVIDENCE_VARIANTS,
     FULL,
     LOW_RATE,
+    OURS,
     Recipe,
     evolved,
     finetuned,
@@ -52,8 +54,10 @@ def _step(first: Recipe, recipe: Recipe) -> Recipe:
     quarter = evolved(first, "cityscapes", FULL, part=(0, N_PARTS))
     if recipe.parent is not None and recipe.parent.kind == "evolved":
         return evolved(quarter, "cityscapes", FULL, part=(1, N_PARTS))
+    if recipe.variant in ACCEPTED:
+        return evolved(first, "coco", next(iter(ACCEPTED)))
     if recipe.variant in EVIDENCE_VARIANTS:
-        return evolved(first, "coco", EVIDENCE_VARIANTS[1], user="human")
+        return evolved(first, "coco", OURS, user="human")
     if recipe.user == "human" or recipe.variant in (*BEYOND_VARIANTS[:-1], ALL_BEYOND):
         return evolved(first, "coco", ALL_BEYOND, user="human")
     if recipe.variant in ("st", EMA):

@@ -1,5 +1,6 @@
 """Pseudo masks of a new scene: one file for all variants that learn from the same masks."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,20 @@ import torch
 from openscenes.data.examples import Example, from_clicks
 from openscenes.kept import alone, kept
 from openscenes.method.evolution import EvolutionConfig
-from openscenes.method.pseudo import kept_pseudo_masks, pseudo_examples
+from openscenes.method.pseudo import keep_masks, kept_pseudo_masks, pseudo_examples
 from openscenes.paths import cache_dir
 from openscenes.study.runs import store
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import NewScene, Study, new_scene, source
+from openscenes.study.runs.evidence import accepted, with_learned
 from openscenes.study.runs.models import Model, run_context
-from openscenes.study.runs.recipes import Recipe, evolution_config, source_set
+from openscenes.study.runs.recipes import (
+    ACCEPTED,
+    OURS,
+    Recipe,
+    evolution_config,
+    source_set,
+)
 
 _CODE = (pseudo_examples,)
 
@@ -40,29 +48,43 @@ def pseudo_file(study: Study, step: Recipe, teacher: Model) -> Path:
     return cache_dir() / "pseudo" / f"{store.digest_of(made_of)}.json"
 
 
-def pseudo_masks(study: Study, step: Recipe, teacher: Model) -> list[Example]:
+def pseudo_masks(
+    study: Study, step: Recipe, teacher: Model, first: Model | None = None
+) -> list[Example]:
     """The objects of a step's scene with their pseudo masks; predicted unless they are there.
 
     Paper: Sec. 3.2 ("offline").  Of two processes, one predicts and the other waits.
+
+    Args:
+        first: the model of t = 0, which learned the weights of evidence; None: the teacher.
     """
     file, config = pseudo_file(study, step, teacher), step_config(study, step)
-    clicked, label = scene_data(study, step).clicked, f"{teacher.label}: {step.scene} pseudo masks"
+    scene, label = scene_data(study, step), f"{teacher.label}: {step.scene} pseudo masks"
     if kept(file) is None:
+        if share := ACCEPTED.get(step.variant):
+            made = pseudo_masks(study, replace(step, variant=OURS), teacher, first)
+            keep_masks(file, accepted(study, made, scene.truth, share, step.seed))
+            return kept_pseudo_masks(file, scene.clicked)
         with alone(file.with_suffix(".lock"), label):
+            inference = config.teacher or study.profile.inference
+            inference = with_learned(study, step.lineage()[0], first or teacher, inference)
             pseudo_examples(
-                teacher.load(study), [from_clicks(one) for one in clicked],
-                run_context(study, step.seed), config.ipt, config.teacher, file=file, label=label,
-                evidence=config.evidence, labelled=source(study, source_set(step)).examples,
+                teacher.load(study), [from_clicks(one) for one in scene.clicked],
+                run_context(study, step.seed), config.ipt, inference, file=file, label=label,
             )  # fmt: skip
-    return kept_pseudo_masks(file, clicked)
+    return kept_pseudo_masks(file, scene.clicked)
 
 
 def _evidence_names(study: Study, step: Recipe) -> dict[str, Any]:
     """What decides masks of evidence beside the rest."""
-    evidence = step_config(study, step).evidence
-    if evidence is None:
+    teacher = step_config(study, step).teacher
+    if teacher is None or teacher.evidence is None:
         return {}
-    return {"evidence": evidence, "labelled": source(study, source_set(step)).digest}
+    share = ACCEPTED.get(step.variant)
+    return {
+        "labelled": source(study, source_set(step)).digest,
+        **({} if share is None else {"accepted": share}),
+    }
 
 
 def step_config(study: Study, step: Recipe) -> EvolutionConfig:

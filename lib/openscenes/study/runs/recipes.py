@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from openscenes.data.interactions import REFERENCE_PX
 from openscenes.method.beyond.box_losses import BoxLossConfig
-from openscenes.method.evidence import EvidenceConfig
+from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.method.inference import InferenceConfig
 from openscenes.method.ipt import IPTConfig
@@ -144,14 +144,24 @@ TABLE_5_VARIANTS = (f"{FULL}, pixels of unseen classes too", f"{FULL}, unseen cl
 CLAMP_VARIANTS = (f"{FULL}, 1/M' up to 1000",)
 BEYOND_VARIANTS = ("clipped to the box", "TTA", "box-projection and point losses", "EMA teacher")
 LITERAL_IPT = "st+ipt as printed"
-EVIDENCE_VARIANTS = ("st on evidence", "st on evidence, cautious")
+CLIPPED_VIEWS = "clipped, TTA"
+EVIDENCE = "evidence"  # masks of evidence, and else the paper's +ST
+KEPT = f"{EVIDENCE}, old data kept"  # their weight does not fall
+OURS = f"{EVIDENCE}, source kept"  # and the weights lie between those before and after
+CAUTIOUS = f"{OURS}, cautious"
+ON_EVIDENCE = f"{OURS}, ipt"
+# Share of the scene's objects of which users accepted the mask, once it was right.
+ACCEPTED = {f"{OURS}, {share} % accepted": share / 100 for share in (25, 100)}
+EVIDENCE_VARIANTS = (
+    EVIDENCE, KEPT, OURS, CAUTIOUS, ON_EVIDENCE, *ACCEPTED
+)  # fmt: skip
 ALL_BEYOND = "combined"
 BN_ONLY = "BN re-estimation"
 LOW_RATE = f"{FULL}, low rate"  # a fifth of the usual one
 LOW_RATE_STEPS = (BN_ONLY, LOW_RATE)  # ours: keep a long task sequence from falling
 VARIANTS = (
     *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS, *BEYOND_VARIANTS,
-    *EVIDENCE_VARIANTS, LITERAL_IPT, ALL_BEYOND, BN_ONLY, LOW_RATE,
+    *EVIDENCE_VARIANTS, CLIPPED_VIEWS, LITERAL_IPT, ALL_BEYOND, BN_ONLY, LOW_RATE,
 )  # fmt: skip
 # Of an initial model's corrections: what each changes of the profile.
 ABLATIONS: dict[str, tuple[str, str, Any]] = {
@@ -210,10 +220,24 @@ def evolution_config(
     if variant == LITERAL_IPT:
         return replace(plain, ipt=IPTConfig(), teacher=replace(profile.inference, feature="layer4"))
     if variant in EVIDENCE_VARIANTS:
-        error = profile.clicks.box_jitter if user == "human" else 0.0
-        cautious = variant == EVIDENCE_VARIANTS[1]
-        return replace(plain, evidence=EvidenceConfig(box_error=error, cautious=cautious))
+        return _on_evidence(plain, profile, variant, user)
     return _beyond(plain, profile, variant, user)
+
+
+def _on_evidence(
+    plain: EvolutionConfig, profile: Profile, variant: str, user: User
+) -> EvolutionConfig:
+    """Self-training on masks that image and box make (``method.evidence``)."""
+    teacher = inference_config(profile, False, True, user, evidence=True)
+    if variant == CAUTIOUS and teacher.evidence is not None:
+        teacher = replace(teacher, evidence=replace(teacher.evidence, cautious=True))
+    return replace(
+        plain,
+        teacher=teacher,
+        old_loss_end=plain.old_loss_end if variant == EVIDENCE else 1.0,
+        between=1.0 if variant in (EVIDENCE, KEPT) else 0.75,
+        ipt=profile.ipt if variant == ON_EVIDENCE else None,
+    )
 
 
 def _beyond(plain: EvolutionConfig, profile: Profile, variant: str, user: User) -> EvolutionConfig:
@@ -223,11 +247,11 @@ def _beyond(plain: EvolutionConfig, profile: Profile, variant: str, user: User) 
     A turned box does not touch its object, so that with box losses new crops are not turned; a
     human's touches it only nearly: the band about it holds their usual errors.
     """
-    parts = BEYOND_VARIANTS[:3] if variant == ALL_BEYOND else (variant,)
+    several = {ALL_BEYOND: BEYOND_VARIANTS[:3], CLIPPED_VIEWS: BEYOND_VARIANTS[:2]}
+    parts: tuple[str, ...] = several.get(variant, (variant,))
     clipped, tta, boxes, ema = (part in parts for part in BEYOND_VARIANTS)
     new, losses = plain.augmentation_new, BoxLossConfig()
-    error = profile.clicks.box_jitter * REFERENCE_PX if user == "human" else 0.0
-    band_px = max(losses.band_px, HUMAN_MARGIN * error)
+    band_px = max(losses.band_px, HUMAN_MARGIN * box_error(profile, user) * REFERENCE_PX)
     return replace(
         plain,
         augmentation_new=replace(new, rotation_deg=0.0) if boxes else new,
@@ -239,13 +263,22 @@ def _beyond(plain: EvolutionConfig, profile: Profile, variant: str, user: User) 
 
 
 def inference_config(
-    profile: Profile, clipped: bool, tta: bool, user: User = "iog"
+    profile: Profile, clipped: bool, tta: bool, user: User = "iog", evidence: bool = False
 ) -> InferenceConfig:
-    """A prediction clipped to the box, a mean over six views, both, or neither."""
-    margin = HUMAN_MARGIN * profile.clicks.box_jitter if user == "human" else 0.0
+    """A prediction clipped to the box, a mean over six views, both, or neither; or evidence.
+
+    The weights of evidence are still to be learned (``runs.evidence``).
+    """
+    margin = HUMAN_MARGIN * box_error(profile, user)
     return replace(
         profile.inference,
         clip_to_box=clipped,
         clip_margin=margin if clipped else 0.0,
         tta="six views" if tta else "none",
+        evidence=EvidenceConfig(box_error=box_error(profile, user)) if evidence else None,
     )
+
+
+def box_error(profile: Profile, user: User) -> float:
+    """By how much a side of the user's box typically errs, as a share of the box's side."""
+    return profile.clicks.box_jitter if user == "human" else 0.0

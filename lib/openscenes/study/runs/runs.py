@@ -14,7 +14,7 @@ from torch import nn
 from openscenes.data.examples import Example
 from openscenes.kept import keep as keep_json
 from openscenes.method.beyond.bn_adaptation import reestimate_bn
-from openscenes.method.evidence import EvidenceConfig
+from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, initialise
 from openscenes.method.pseudo import kept_evidence
 from openscenes.networks.devices import memory_told, tell
@@ -30,7 +30,13 @@ from openscenes.study.runs.models import RUN, Model, local_imagenet, run_context
 from openscenes.study.runs.provenance import peak_memory_mb, provenance
 from openscenes.study.runs.pseudo import pseudo_file, pseudo_masks, scene_data, step_config
 from openscenes.study.runs.published import beginning, initial_training
-from openscenes.study.runs.recipes import Recipe, evolution_config, profile_of, source_set
+from openscenes.study.runs.recipes import (
+    ACCEPTED,
+    Recipe,
+    evolution_config,
+    profile_of,
+    source_set,
+)
 
 Trained = tuple[nn.Module, list[dict[str, float]]]  # the network, and its losses by epoch
 
@@ -68,7 +74,8 @@ def train(study: Study, recipe: Recipe) -> Model:
 def masks_of(study: Study, step: Recipe) -> list[Example]:
     """The pseudo masks of a step of evolution, whose parent is trained; predicted if missing."""
     assert step.parent is not None
-    return pseudo_masks(study, step, find(study, step.parent))
+    first = find(study, step.lineage()[0])
+    return pseudo_masks(study, step, find(study, step.parent), first)
 
 
 def train_all(study: Study, recipes: Sequence[Recipe]) -> list[Model]:
@@ -183,6 +190,7 @@ def _step_names(study: Study, recipe: Recipe) -> dict[str, Any]:
         "data": scene_data(study, recipe).digest,
         "user": recipe.user,
         "code": code_digest(*(_EVOLVED_CODE if recipe.kind == "evolved" else _BN_CODE)),
+        **({"accepted": ACCEPTED[recipe.variant]} if recipe.variant in ACCEPTED else {}),
     }
 
 

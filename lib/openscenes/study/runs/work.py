@@ -77,8 +77,7 @@ def masks_work(profile: Profile, step: Recipe, objects: Mapping[str, int]) -> Wo
     """The work of the pseudo masks of a step of evolution."""
     config = evolution_config(profile, step.scene, step.variant, step.user)
     n = _objects(step, objects)
-    augmented = config.teacher is not None and config.teacher.tta == "six views"
-    views = N_VIEWS if augmented or config.evidence is not None else 1
+    views = N_VIEWS if config.teacher is not None and config.teacher.tta == "six views" else 1
     ipt = 0 if config.ipt is None else n
     return +Work({seen(OURS): n * views, CUT: n * views, MASK: n, IPT: ipt, LOAD: 1})
 

@@ -7,7 +7,7 @@ user clicks; clicks are in image pixels, predictions are probabilities in the pi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -21,6 +21,7 @@ from openscenes.data.examples import Example, ImageCache
 from openscenes.method.answers import Answers, ImageClicks
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.cutting import CropMap, crop_maps, cut_in_order
+from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.click_sampling import extreme_points
@@ -63,11 +64,15 @@ class System(Protocol):
         """Look at objects, whose crops a pool cuts, if there is one."""
 
 
-def system_of(study: Study, recipe: Recipe, model: Model, *, obey: bool = True) -> System:
+def system_of(
+    study: Study, recipe: Recipe, model: Model, *,
+    obey: bool = True, evidence: EvidenceConfig | None = None,
+) -> System:  # fmt: skip
     """The system that a model is: a peer, or a box-and-point network.
 
     Args:
         obey: whether a box-and-point network's corrections go through ``click_cut``.
+        evidence: that its answers are weighed with; None: the network's alone.
     """
     if recipe.lineage()[0].name in PEERS:
         peer = peer_of(study.profile, recipe.lineage()[0].name)
@@ -75,7 +80,7 @@ def system_of(study: Study, recipe: Recipe, model: Model, *, obey: bool = True) 
         if peer.clicks.kind == "extremes":
             return ExtremeSystem(study, peer, network)
         return ClickSystem(study, peer, network)
-    return BoxSystem(study, model.load(study).to(study.fabric.device), obey)
+    return BoxSystem(study, model.load(study).to(study.fabric.device), obey, evidence)
 
 
 @dataclass(frozen=True)
@@ -160,14 +165,18 @@ class BoxSystem:
     study: Study
     network: OpenSceneNet
     obey: bool = True
+    evidence: EvidenceConfig | None = None
     protocol_clicks: int = 3
     corrects: bool = True
 
     def look(self, chunk: Sequence[Example], pool: Pool[ImageCache] | None = None) -> Predictor:
         """Cut the user's boxes and run the backbone once."""
-        study = self.study
+        study, context = self.study, run_context(self.study)
+        inference = replace(context.inference, evidence=self.evidence)
         cuts = [plain for (plain,) in cut_in_order(chunk, study.profile.crop, study.cache, pool)]
-        return _Boxed(Answers(self.network, cuts, run_context(study), obeyed=self.obey))
+        return _Boxed(
+            Answers(self.network, cuts, replace(context, inference=inference), obeyed=self.obey)
+        )
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from openscenes.method import click_cut
 from openscenes.method.answers import Answers
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.cutting import CropMap
+from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.peers.click_sampling import extreme_points
 from openscenes.pool import Pool
 from openscenes.progress import progress
@@ -59,7 +60,7 @@ def first_iou(study: Study, recipe: Recipe, model: Model, labelled: Labelled) ->
 
 def click_iou(
     study: Study, recipe: Recipe, model: Model, labelled: Labelled, user: User = "iog", *,
-    obey: bool = True,
+    obey: bool = True, evidence: EvidenceConfig | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """IoU after each click that a simulated user gives, one row per object.
 
@@ -69,13 +70,17 @@ def click_iou(
     Args:
         user: who corrects; "human" spreads and slips (``next_click``).
         obey: whether a box-and-point network's corrections go through ``click_cut``.
+        evidence: that its answers are weighed with; each then has its own threshold.
     Returns:
         Columns object_id, class_name, area, click_1 ... click_20, or as many as the profile's
         ``n_clicks``.
     """
-    chosen = source_thresholds(study, recipe, model, labelled)
+    if evidence is None:
+        chosen = source_thresholds(study, recipe, model, labelled)
+    else:
+        chosen = np.full(len(labelled.examples), 0.5)
     n_clicks = study.profile.n_clicks
-    return _clicked(study, recipe, model, labelled, chosen, n_clicks, user, obey)
+    return _clicked(study, recipe, model, labelled, chosen, n_clicks, user, obey, evidence)
 
 
 def source_thresholds(
@@ -144,15 +149,19 @@ def _halves(labelled: Labelled) -> pd.DataFrame:
 def _clicked(
     study: Study, recipe: Recipe, model: Model, labelled: Labelled,
     thresholds: NDArray[np.float64], n_clicks: int, user: User = "iog", obey: bool = True,
+    evidence: EvidenceConfig | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """IoU after each of ``n_clicks`` clicks, each object's masks cut at its threshold; kept."""
     key = _key(study, recipe, model, labelled) | {"kind": "clicks", "user": user}
     key |= {"thresholds": thresholds.tolist(), "obey": obey}
+    if evidence is not None:
+        key |= {"evidence": evidence}
     if n_clicks != LIMIT:
         key |= {"n_clicks": n_clicks}
 
     def score() -> pd.DataFrame:
-        system, done, curves = system_of(study, recipe, model, obey=obey), 0, []
+        system = system_of(study, recipe, model, obey=obey, evidence=evidence)
+        done, curves = 0, []
         with run_context(study).pool() as pool:
             for chunk in _chunks(labelled, f"clicks of {model.label}"):
                 own = thresholds[done : done + len(chunk)]

@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from openscenes.method.inference import InferenceConfig
 from openscenes.study.profiles import User
 from openscenes.study.runs.data import Study, validation
+from openscenes.study.runs.evidence import with_learned
 from openscenes.study.runs.recipes import Recipe, in_order, inference_config
 from openscenes.study.runs.runs import find
 from openscenes.study.scores import clicks
@@ -33,7 +35,7 @@ class Evaluation:
         where: "voc", "cityscapes" or "coco".
         kind: IoU of masks; IoU of every variant of IPT; IoU after each of 20 clicks.
         user: who clicks; human boxes are jittered, human corrections spread and slip.
-        clipped, tta: the inference setting (see ``recipes.inference_config``).
+        clipped, tta, evidence: the inference setting (see ``recipes.inference_config``).
         obey: whether corrections go through ``click_cut``; False is the network alone.
     """
 
@@ -44,6 +46,7 @@ class Evaluation:
     clipped: bool = False
     tta: bool = False
     obey: bool = True
+    evidence: bool = False
 
     def with_seed(self, seed: int) -> Evaluation:
         """The same evaluation of another training of the model."""
@@ -68,13 +71,24 @@ def score(study: Study, evaluation: Evaluation) -> pd.DataFrame:
     model = find(study, recipe)
     labelled = validation(study, evaluation.where, user=user if user == "human" else None)
     if evaluation.kind == "clicks":
-        return clicks.click_iou(study, recipe, model, labelled, user, obey=evaluation.obey)
+        return clicks.click_iou(
+            study, recipe, model, labelled, user, obey=evaluation.obey,
+            evidence=_inference(study, evaluation).evidence,
+        )  # fmt: skip
     if "peer" in recipe.kind:
         return clicks.first_iou(study, recipe, model, labelled)
     if evaluation.kind == "ipt":
         return ipt_iou(study, model, labelled, ipt_variants(study.profile))
-    inference = inference_config(study.profile, evaluation.clipped, evaluation.tta, user)
-    return object_iou(study, model, labelled, inference)
+    return object_iou(study, model, labelled, _inference(study, evaluation))
+
+
+def _inference(study: Study, asked: Evaluation) -> InferenceConfig:
+    """How masks are made; weights of evidence are those that the model of t = 0 learned."""
+    config = inference_config(
+        study.profile, asked.clipped, asked.tta, asked.user, evidence=asked.evidence
+    )
+    first = asked.recipe.lineage()[0]
+    return with_learned(study, first, find(study, first), config)
 
 
 def score_seeds(

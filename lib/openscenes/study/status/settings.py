@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Any
 
 from openscenes.method.beyond.box_losses import BoxLossConfig
-from openscenes.method.evidence import EvidenceConfig
+from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.method.training import TrainConfig
 from openscenes.peers.zoo import PEERS, Peer, peer_of
