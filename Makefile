@@ -77,7 +77,7 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 HAS_NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-.PHONY: help setup plan data dry-run tables models $(TABLES) lessons evolve site status test fuzz kills check format bench house lab lock clean
+.PHONY: help setup plan data dry-run tables models $(TABLES) release lessons evolve site status test fuzz kills check format bench house lab lock clean
 .PHONY: supported-environment active-environment
 .DEFAULT_GOAL := help
 
@@ -125,6 +125,9 @@ table-7: ## Table 7: evolving on more and more of one scene
 figures: ## Figures 3 and 4: the framework on one object, masks before and after IPT
 $(TABLES): $(ENVIRONMENT)
 	$(PYTHON) -m openscenes table $(subst -,_,$(@:table-%=%)) $(OPTIONS) --seeds="$$SEEDS" $(PLACE)
+
+release: $(ENVIRONMENT) ## train the demo models that lie in the repository, where code has changed
+	$(PYTHON) -m openscenes release --device="$$DEVICE"
 
 lessons: $(ENVIRONMENT) ## run the lessons and keep their pages in reports/notebooks
 	$(PYTHON) -m openscenes lessons $(OPTIONS)

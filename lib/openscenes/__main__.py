@@ -135,6 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--assume", type=folder_of, default=None, help="file of another machine")
     _add_study(plan)
     plan.set_defaults(run=_plan, extra="study")
+    release = commands.add_parser("release", help="renew the models that the repository holds")
+    release.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    release.set_defaults(run=_release, extra="study", in_checkout=True)
     dry_run = commands.add_parser("dry-run", help="run every table at the paper's size, briefly")
     dry_run.add_argument("--device", default="auto", help="auto, cpu or cuda")
     dry_run.add_argument("keys", nargs="*", type=_key, help="tables; all by default")
@@ -220,47 +223,48 @@ def _make_tables(keys: Sequence[str], parsed: argparse.Namespace) -> int:
     from openscenes.study.graph.wanted import Place
 
     return command.make_tables(
-        keys,
-        profile=parsed.profile,
-        seeds=parsed.seeds,
-        place=Place.of(parsed),
+        keys, profile=parsed.profile, seeds=parsed.seeds, place=Place.of(parsed),
         reports=parsed.reports,
-    )
+    )  # fmt: skip
 
 
-def _models(parsed: argparse.Namespace) -> int:
+def _models(parsed: argparse.Namespace) -> None:
     from openscenes.study.runs import finished
 
     name = finished.request_name(
         finished.MODELS, parsed.profile, parsed.data, parsed.seeds, parsed.device, None
     )
     if finished.pages(name) is not None:
-        return 0
+        return
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for tables
     from openscenes.study import command
     from openscenes.study.graph.wanted import Place
 
-    return command.make_models(profile=parsed.profile, seeds=parsed.seeds, place=Place.of(parsed))
+    command.make_models(profile=parsed.profile, seeds=parsed.seeds, place=Place.of(parsed))
 
 
-def _lessons(parsed: argparse.Namespace) -> int:
+def _lessons(parsed: argparse.Namespace) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for tables, whose models they share
     from openscenes.study.command import make_lessons
 
     for line in make_lessons(parsed.profile, parsed.data, parsed.device, parsed.reports):
         print(line, flush=True)
-    return 0
 
 
-def _plan(parsed: argparse.Namespace) -> int:
+def _plan(parsed: argparse.Namespace) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for tables, whose time it tells
     from openscenes.study.options import profile_named
     from openscenes.study.plan.plan import plan_text
 
-    profile = profile_named(parsed.profile, parsed.seeds)
-    where = parsed.data, parsed.device
-    print(plan_text(profile, parsed.seeds, *where, keys=parsed.keys, assume=parsed.assume))
-    return 0
+    given = profile_named(parsed.profile, parsed.seeds), parsed.seeds, parsed.data, parsed.device
+    print(plan_text(*given, keys=parsed.keys, assume=parsed.assume))
+
+
+def _release(parsed: argparse.Namespace) -> None:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for tables
+    from openscenes.study.plan.release import make_release
+
+    print("\n".join(make_release(parsed.device)))
 
 
 def _dry_run(parsed: argparse.Namespace) -> None:
@@ -270,14 +274,13 @@ def _dry_run(parsed: argparse.Namespace) -> None:
     print_dry_run(parsed.keys or tuple(EXPERIMENTS), parsed.device)
 
 
-def _site(_parsed: argparse.Namespace) -> int:
+def _site(_parsed: argparse.Namespace) -> None:
     from openscenes.study.pages.site import write_site
 
     print(write_site(PROJECT / "reports", PROJECT / ".cache" / "site"))
-    return 0
 
 
-def _scenes(parsed: argparse.Namespace) -> int:
+def _scenes(parsed: argparse.Namespace) -> None:
     from openscenes.synthetic import write_scenes
 
     if parsed.folder is None:
@@ -285,14 +288,12 @@ def _scenes(parsed: argparse.Namespace) -> int:
     require_writable(parsed.folder.absolute().parent, "name another place")
     write_scenes(parsed.folder, seed=parsed.seed)
     print(f"synthetic scenes (generated, not real images) written to {parsed.folder}")
-    return 0
 
 
-def _status(parsed: argparse.Namespace) -> int:
+def _status(parsed: argparse.Namespace) -> None:
     from openscenes.study.status.page import write_status
 
     print(write_status(PROJECT / "reports"))
-    return 0
 
 
 if __name__ == "__main__":

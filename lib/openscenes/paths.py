@@ -20,6 +20,7 @@ from openscenes.files import reason
 
 # The checkout's top folder; of a package that was installed without one, nothing to write into.
 PROJECT = Path(__file__).resolve().parents[2]
+RELEASED = Path(__file__).resolve().parent / "released"  # models that lie in the repository
 IN_CHECKOUT = (PROJECT / "lib" / "pyproject.toml").is_file()
 
 

@@ -22,13 +22,13 @@ from openscenes.data.crops import CropConfig
 from openscenes.data.interactions import ClickConfig
 from openscenes.data.samples import Batch
 from openscenes.errors import DataError, InputError, WeightsError
-from openscenes.files import as_path, one_line, reason, require_regular
+from openscenes.files import as_path, one_line, read_json, reason, require_regular
 from openscenes.method.inference import InferenceConfig, Prediction, forward
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.devices import multiplies_bf16_fast, tell, why_no_gpu
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import load_published, load_weights
-from openscenes.paths import cache_dir
+from openscenes.paths import RELEASED, cache_dir
 
 Precision = Literal["auto", "bf16", "fp32"]
 PRECISIONS: tuple[Precision, ...] = ("auto", "bf16", "fp32")
@@ -134,9 +134,15 @@ def _expanded(path: Path | str) -> Path:
 
 
 def newest_demo_model() -> Path:
-    """The newest demo model that saw no ground truth of a new scene, or WeightsError."""
+    """The newest demo model that saw no ground truth of a new scene, or WeightsError.
+
+    Where the cache has none, one that the repository holds.
+    """
     folder = cache_dir() / "runs"
     found = {path: time for path in folder.glob("*/*.safetensors") if (time := _demo_since(path))}
+    if not found and (RELEASED / "released.json").is_file():
+        name = read_json(RELEASED / "released.json")["predicts"]
+        return RELEASED / str(name) / "model.safetensors"
     if not found:
         raise WeightsError(
             f"There is no demo model in {folder}; `make table-4` trains one, "

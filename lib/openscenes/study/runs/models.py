@@ -8,13 +8,17 @@ from torch import nn
 
 from openscenes.errors import WeightsError
 from openscenes.files import one_line
-from openscenes.kept import kept
+from openscenes.kept import keep, kept
+from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.inference import RunContext
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.tensor_files import read_tensors
-from openscenes.networks.weights import load_strictly
+from openscenes.networks.weights import load_strictly, save_weights
 from openscenes.paths import PROJECT
+from openscenes.prediction.model_files import description
+from openscenes.study.runs import store
 from openscenes.study.runs.data import Study
+from openscenes.study.runs.provenance import peak_memory_mb, provenance
 from openscenes.study.runs.recipes import profile_of
 
 RUN = "run.json"  # beside the weights: what was trained, how long, where
@@ -101,3 +105,35 @@ def local_imagenet(root: Path, kind: str) -> Path | None:
     name = f"{kind}-imagenet.safetensors"
     folders = (root / "weights", root.parent / "weights", PROJECT / ".cache/weights")
     return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def keep_model(
+    study: Study,
+    model: Model,
+    network: nn.Module,
+    made_of: dict[str, Any],
+    history: list[dict[str, float]],
+    wall_s: float,
+    evidence: EvidenceConfig | None = None,
+) -> None:
+    """Write a trained network with what is known of its run.
+
+    A box-and-point network says in its file how to cut and click, for ``predict``.
+    """
+    facts = {
+        "label": model.label,
+        "digest": model.digest,
+        "images": study.profile.data,
+        "made_of": store.plain(made_of),
+        "wall_s": wall_s,
+        "peak_memory_mb": round(peak_memory_mb()),
+        "history": history,
+        **({} if evidence is None else {"evidence": store.plain(evidence)}),
+        **provenance(),
+    }
+    keep(model.folder / RUN, facts)
+    about = {"digest": model.digest, "label": model.label}
+    if isinstance(network, OpenSceneNet):
+        about |= description(network.config, study.profile.crop, study.profile.clicks)
+    save_weights(network, model.weights, about)
+    (model.folder / store.SPENT).unlink(missing_ok=True)

@@ -12,22 +12,18 @@ import torch
 from torch import nn
 
 from openscenes.data.examples import Example
-from openscenes.kept import keep as keep_json
 from openscenes.method.beyond.bn_adaptation import reestimate_bn
-from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, initialise
 from openscenes.method.pseudo import kept_evidence
 from openscenes.networks.devices import memory_told, tell
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.networks.weights import load_imagenet, load_published, save_weights
+from openscenes.networks.weights import load_imagenet, load_published
 from openscenes.paths import cache_dir
-from openscenes.prediction.model_files import description
 from openscenes.seeding import torch_generator
 from openscenes.study.runs import launch, peers, store
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Labelled, Study, new_scene, source
-from openscenes.study.runs.models import RUN, Model, local_imagenet, run_context
-from openscenes.study.runs.provenance import peak_memory_mb, provenance
+from openscenes.study.runs.models import Model, keep_model, local_imagenet, run_context
 from openscenes.study.runs.pseudo import pseudo_file, pseudo_masks, scene_data, step_config
 from openscenes.study.runs.published import beginning, initial_training
 from openscenes.study.runs.recipes import (
@@ -37,16 +33,29 @@ from openscenes.study.runs.recipes import (
     profile_of,
     source_set,
 )
+from openscenes.study.runs.released import name_of, released
 
 Trained = tuple[nn.Module, list[dict[str, float]]]  # the network, and its losses by epoch
 
 
 def find(study: Study, recipe: Recipe) -> Model:
-    """The model of a recipe: where it lies, or would lie; nothing is trained."""
+    """The model of a recipe: in the cache, in the repository, or where it would lie.
+
+    Nothing is trained.
+    """
     recipe = study.stand_in(recipe)
-    digest = store.digest_of(_made_of(_ablated(study, recipe), recipe))
+    made_of = _made_of(_ablated(study, recipe), recipe)
     label = f"{study.profile.name} seed {recipe.seed} {recipe.words()}"
-    return Model(digest, cache_dir() / "runs" / digest, label, recipe.ablation)
+    digest = store.digest_of(made_of)
+    own = Model(digest, cache_dir() / "runs" / digest, label, recipe.ablation)
+    if own.weights.is_file() or (folder := released(made_of)) is None:
+        return own
+    return Model(folder.name, folder, label, recipe.ablation)
+
+
+def released_name(study: Study, recipe: Recipe) -> str:
+    """The name that the model of a recipe has, or would have, in the repository."""
+    return name_of(_made_of(study, recipe))
 
 
 def train(study: Study, recipe: Recipe) -> Model:
@@ -97,42 +106,10 @@ def _train(study: Study, recipe: Recipe, model: Model) -> None:
     with memory_told(model.label):
         network, history = _TRAIN[recipe.kind](study, recipe, model)
     if seconds is not None:
-        keep(
+        keep_model(
             study, model, network, _made_of(study, recipe), history, seconds(),
             evidence=kept_evidence(_masks_file(study, recipe)) if recipe.learns_masks else None,
         )  # fmt: skip
-
-
-def keep(
-    study: Study,
-    model: Model,
-    network: nn.Module,
-    made_of: dict[str, Any],
-    history: list[dict[str, float]],
-    wall_s: float,
-    evidence: EvidenceConfig | None = None,
-) -> None:
-    """Write a trained network with what is known of its run.
-
-    A box-and-point network says in its file how to cut and click, for ``predict``.
-    """
-    facts = {
-        "label": model.label,
-        "digest": model.digest,
-        "images": study.profile.data,
-        "made_of": store.plain(made_of),
-        "wall_s": wall_s,
-        "peak_memory_mb": round(peak_memory_mb()),
-        "history": history,
-        **({} if evidence is None else {"evidence": store.plain(evidence)}),
-        **provenance(),
-    }
-    keep_json(model.folder / RUN, facts)
-    about = {"digest": model.digest, "label": model.label}
-    if isinstance(network, OpenSceneNet):
-        about |= description(network.config, study.profile.crop, study.profile.clicks)
-    save_weights(network, model.weights, about)
-    (model.folder / store.SPENT).unlink(missing_ok=True)
 
 
 def _made_of(study: Study, recipe: Recipe) -> dict[str, Any]:
