@@ -137,6 +137,7 @@ def test_what_is_no_model_file(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "inner" / "model.safetensors")
     (runs / "a").symlink_to(tmp_path / "inner")
     monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path))
+    monkeypatch.setattr(model_files, "RELEASED", tmp_path / "none")
     with pytest.raises(WeightsError, match="There is no demo model"):
         model_files.newest_demo_model()
 

@@ -320,8 +320,33 @@ def test_a_bad_file_is_refused(make, message, image, tmp_path):
         predict.predict(image, BOX, POINT, model=tmp_path / "model.safetensors")
 
 
+def test_with_evidence_image_and_box_have_a_say_and_clicks_still_hold(image, asked):
+    plain = predict.predict(image, BOX, POINT, model=asked)
+    seen = predict.predict(image, BOX, POINT, evidence=True, model=asked)
+    assert (seen.mask != plain.mask).any()
+    inside = np.zeros_like(seen.mask)
+    inside[8:32, 9:43] = True  # the box and 6 % of its side
+    assert seen.mask.any() and not (seen.mask & ~inside).any()
+    corrected = predict.predict(
+        image, BOX, POINT, [(20, 15, 1), (12, 38, -1)], evidence=True, model=asked
+    )
+    assert corrected.mask[20, 15] and not corrected.mask[12, 38]
+
+
+def test_evidence_is_a_word_of_the_command_line(image, file, tmp_path):
+    Image.fromarray(image).save(tmp_path / "a.png")
+    line = ["predict", f"{tmp_path}/a.png", "--model", str(file), "--device", "cpu", "--box"]
+    line += [*map(str, BOX), "--point", *map(str, POINT)]
+    masks = []
+    for words in ([], ["--evidence"]):
+        assert main([*line, *words, "--out", f"{tmp_path}/{len(masks)}.png"]) == 0
+        masks.append(np.asarray(Image.open(f"{tmp_path}/{len(masks)}.png")))
+    assert (masks[0] != masks[1]).any()
+
+
 def test_without_a_model_the_newest_demo_model_answers(network, image, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path))
+    monkeypatch.setattr(model_files, "RELEASED", tmp_path / "none")
     with pytest.raises(WeightsError, match="`make table-4` trains one"):
         predict.predict(image, BOX, POINT)
     labels = {
