@@ -26,8 +26,8 @@ import torch.optim.optimizer as optimizers
 from bench_loader import objects, write
 from bench_scoring import LIB
 
-SIZES = {"demo": (16, 4), "paper": (2, 3)}  # profile -> items of a batch, steps
-N_FLOOR = {"demo": 4, "paper": 2}  # passes, of which the first warms up, like the first step
+SIZES = {"demo": (16, 3), "paper": (2, 2)}  # profile -> items of a batch, steps
+N_FLOOR = {"demo": 3, "paper": 2}  # passes, of which the first warms up, like the first step
 GPU_ITEMS, CPU_PX = 16, 256
 DEVICE = os.environ.get("DEVICE", "cpu")
 THREE_CLICKS = "three clicks"

@@ -13,6 +13,7 @@ import psutil
 from killing import left_over
 
 STUDY = run_path(str(Path(__file__).parents[1] / "study" / "test_graph_workers.py"))
+KILLED, MOST = "workers killed", 40  # the race's name, and its kills at most
 SLOW_S = 0.1  # of each step of a training, so that many kills fall into one
 IN_A_ROW = 2  # kills of workers in one command, which gives a task up that ended three processes
 ENDS_S = 20.0  # after which a process that lost its command must have ended
@@ -29,6 +30,7 @@ def killed_workers(kills: int) -> Callable[[Path, Path], Counter[str]]:
         began = time.monotonic()
         STUDY["ended"](_begun(place / "undisturbed", alone))
         seconds, wanted = time.monotonic() - began, STUDY["results"](alone)
+        found["s undisturbed"] = round(seconds)
         while found["kills"] < kills:
             cache = place / str(found["studies"])
             orphans = _made(cache, alone, rng, seconds, kills, found)
