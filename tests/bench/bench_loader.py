@@ -64,7 +64,9 @@ def write(folder, name):
             cv2.ellipse(labels, centre.tolist(), axes.tolist(), 0, 0, 360, label, -1)
         suffix = "png" if name == "cityscapes" else "jpg"
         cv2.imwrite(str(folder / f"{name}-{number}.png"), labels)
-        cv2.imwrite(str(folder / f"{name}-{number}-image.{suffix}"), image.clip(0, 255))
+        cv2.imwrite(
+            str(folder / f"{name}-{number}-image.{suffix}"), image.clip(0, 255).astype(np.uint8)
+        )
 
 
 def objects(folder, name):

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from tempfile import TemporaryDirectory
 
 
@@ -27,30 +26,43 @@ def predicted(profile: str, keys: Sequence[str]) -> tuple[float, int]:
 
 
 def dry_run() -> tuple[float, int]:
-    """The same of a dry run, one task after the other; its options are about six trainings more."""
+    """The same of a dry run, one task after the other: tables, then options."""
     from openscenes.study.experiments.registry import EXPERIMENTS
-    from openscenes.study.graph.tasks import tasks_of
-    from openscenes.study.plan.costs import PAGE, START
-    from openscenes.study.plan.dry_run import DRY_RUN, dry_study, scored_once
+    from openscenes.study.graph.tasks import PseudoMasks, Training, tasks_of
+    from openscenes.study.plan.costs import START
+    from openscenes.study.plan.dry_run import DRY_RUN, dry_study, trained_and_scored
     from openscenes.study.plan.machines import here
+    from openscenes.study.plan.options_tried import TRIALS, tried_study
     from openscenes.study.plan.requirements import objects_of
     from openscenes.study.plan.schedule import task_time
-    from openscenes.study.runs.recipes import initial
+    from openscenes.study.runs.data import open_study, source
+    from openscenes.study.runs.runs import find
+    from openscenes.study.scores.evaluation import recipes_of
 
     study = dry_study(DRY_RUN, "cpu")
-    evaluations = [e for one in EXPERIMENTS.values() for e in scored_once(study, one)]
-    machine = here(study)
-    machine = replace(machine, seconds=machine.seconds | {PAGE: 1.0})  # no notebook is run
-    objects = objects_of(study)
-    total = machine.seconds[START]
-    for task in tasks_of(study.profile, evaluations, {}):
-        seconds = task_time(study.profile, task, objects, machine).wall
-        total += seconds
-        print(f"  {seconds:6.1f} s  {type(task).__name__} {task.label}")
-    from openscenes.study.graph.tasks import Training
+    objects, machine = objects_of(study), here(study)
+    seconds = [machine.seconds[START]]
 
-    first = task_time(study.profile, Training(initial("voc+sbd", 0)), objects, machine)
-    return total + 3 * first.wall, 1
+    def told(task, where=study, objects=objects, machine=machine, words=""):
+        seconds.append(task_time(where.profile, task, objects, machine).wall)
+        print(f"  {seconds[-1]:6.1f} s  {type(task).__name__} {task.label}{words}")
+
+    scored = [e for one in EXPERIMENTS.values() for e in trained_and_scored(DRY_RUN, one)[1]]
+    for task in tasks_of(DRY_RUN, scored, {}):
+        told(task)
+    made = {find(study, recipe).digest for recipe in recipes_of(scored)}
+    whole = len(source(open_study(DRY_RUN, None, "cpu"), "voc+sbd").examples)
+    for trial in TRIALS:
+        varied, learned = tried_study(study, "cpu", trial), objects
+        if trial.n_devices > 1:  # each process starts and opens the data itself, all of it
+            seconds.append(trial.n_devices * machine.seconds[START])
+            learned = objects | {"voc+sbd": whole}
+        recipes = [r for r in trial.recipe.lineage() if find(varied, r).digest not in made]
+        tasks = [PseudoMasks(recipe) for recipe in recipes if recipe.learns_masks]
+        rates = machine if varied.precision == study.precision else here(varied)
+        for task in (*tasks, *map(Training, recipes)):
+            told(task, varied, learned, rates, f": {trial.words}")
+    return sum(seconds), 1
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from doors import PERSON, doors, study_in
 from killing import contents, left_over, side_by_side
 from windows import race
-from workers import killed_workers
+from workers import KILLED, MOST, killed_workers
 
 from openscenes.annotator.evolve.judgement import evolved
 from openscenes.annotator.store.versions import Versions
@@ -110,6 +110,6 @@ RACES: dict[str, Race] = {
     "two score": same_work("scoring"),
     "two write a table": same_work("table writing"),
     "four export": same_work("export coco", 4),
-    "workers killed": killed_workers(40),
+    KILLED: killed_workers(MOST),
 }
 WRONG = ("raised", "lost", "unseen", "damaged", "differ", "doubled", "left over", "hang")

@@ -14,12 +14,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from doors import WITHOUT_MODELS, annotated, doors, trained, warm
 from killing import run, series
 from races import RACES, WRONG
+from workers import KILLED, MOST, killed_workers
 
 
 def main() -> int:
     """Kill, print one line per door, fail where anything is lost."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=100, help="for each door")
+    parser.add_argument("--kills", type=int, default=100, help="for each door, and of workers")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, default=None, help="a folder to work in and to keep")
     parser.add_argument("names", nargs="*", help="doors and races by name; all by default")
@@ -40,7 +41,8 @@ def main() -> int:
         fine = True
         for name in names:
             if name in RACES:
-                found = RACES[name](template, place / name.replace(" ", "-"))
+                race = killed_workers(min(asked.kills, MOST)) if name == KILLED else RACES[name]
+                found = race(template, place / name.replace(" ", "-"))
                 print(f"{name}:", ", ".join(f"{n} {what}" for what, n in found.items()), flush=True)
                 fine = fine and not any(found[what] for what in WRONG)
                 continue

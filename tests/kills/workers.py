@@ -13,8 +13,10 @@ import psutil
 from killing import left_over
 
 STUDY = run_path(str(Path(__file__).parents[1] / "study" / "test_graph_workers.py"))
+KILLED, MOST = "workers killed", 40  # the race's name, and its kills at most
 SLOW_S = 0.1  # of each step of a training, so that many kills fall into one
 IN_A_ROW = 2  # kills of workers in one command, which gives a task up that ended three processes
+PATIENCE_S = 900.0  # with a whole study: on a busy core two workers took more than 300
 ENDS_S = 20.0  # after which a process that lost its command must have ended
 
 
@@ -25,10 +27,11 @@ def killed_workers(kills: int) -> Callable[[Path, Path], Counter[str]]:
         place.mkdir(parents=True)
         rng, found, alone = random.Random(f"workers {kills}"), Counter[str](), place / "alone"
         alone.mkdir()
-        STUDY["ended"](STUDY["begun"](alone, 1))
+        STUDY["ended"](STUDY["begun"](alone, 1), PATIENCE_S)
         began = time.monotonic()
-        STUDY["ended"](_begun(place / "undisturbed", alone))
+        STUDY["ended"](_begun(place / "undisturbed", alone), PATIENCE_S)
         seconds, wanted = time.monotonic() - began, STUDY["results"](alone)
+        found["s undisturbed"] = round(seconds)
         while found["kills"] < kills:
             cache = place / str(found["studies"])
             orphans = _made(cache, alone, rng, seconds, kills, found)
@@ -71,10 +74,10 @@ def _made(
                 orphans += below
             found["kills"] += 1
         elif process.poll() is None:
-            process.wait(timeout=300)
+            process.wait(timeout=PATIENCE_S)
         if process.poll() is None and found["kills"] < kills:
             continue
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=PATIENCE_S)
         if process.returncode == 0:
             return orphans
         if process.returncode > 0:

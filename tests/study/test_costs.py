@@ -101,6 +101,10 @@ def test_scores_by_hand():
     assert units(free, "voc", "clicks") == {
         "load": 2, "cut": 20, "forward iFCN": 200 + asked, "click": 210 + judged,
     }  # fmt: skip
+    swept = units(FIRST, "voc", "clicks")
+    assert (swept["load"], swept["mask"]) == (2, 10 * 5)
+    for other in ({"user": "human"}, {"obey": False}):  # the same model's thresholds
+        assert units(FIRST, "voc", "clicks", **other) == units(FIRST, "coco", "clicks")
     assert units(recipes.peer("DEXTR", 0), "voc", "clicks") == {
         "load": 2, "cut": 20, "forward DEXTR": 20, "click": 10, "mask": 50,
     }  # fmt: skip

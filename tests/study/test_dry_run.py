@@ -14,7 +14,7 @@ from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.plan import dry_run
 from openscenes.study.plan.options_tried import TRIALS
-from openscenes.study.plan.stand_ins import stands_in_for
+from openscenes.study.plan.stand_ins import quickest, scored_as, stand_in, stands_in_for
 from openscenes.study.profiles import PAPER, differences
 from openscenes.study.runs.data import open_study
 from openscenes.study.runs.recipes import (
@@ -39,6 +39,9 @@ SMALL = replace(
     crop=replace(PAPER.crop, size=32),
     reasons={**dry_run.DRY_RUN.reasons, "network": "a test's time", "crop": "a test's time"},
 )  # fmt: skip
+ASKED = dict.fromkeys(
+    e for one in EXPERIMENTS.values() for e in one.evaluations(dry_run.DRY_RUN, 1)
+)
 CHANGED = {"initial", "cityscapes", "coco", "imagenet", "n_clicks", "thresholds"}
 TIME_ONLY = {
     "epochs", "batch_size", "max_objects", "min_area",
@@ -105,9 +108,7 @@ SAME_CODE = {
 
 
 def test_every_way_of_training_is_gone_by_a_stand_in():
-    asked = in_order(recipes_of(
-        e for one in EXPERIMENTS.values() for e in one.evaluations(dry_run.DRY_RUN, 1)
-    ))  # fmt: skip
+    asked = in_order(recipes_of(ASKED))
     made = list(stands_in_for(asked))
     assert {recipe.kind for recipe in made} == set(get_args(Kind))
     assert {recipe.name for recipe in made if recipe.kind == "peer"} == set(PEERS)
@@ -115,6 +116,39 @@ def test_every_way_of_training_is_gone_by_a_stand_in():
     assert wanted - gone <= SAME_CODE
     assert {recipe.seed for recipe in made} == {0}
     assert len(made) == 18
+
+
+def scoring_ways(evaluation):
+    """Names of the ways through the code that a score goes."""
+    e, first = evaluation, evaluation.recipe.lineage()[0]
+    system = first.name if first.name in PEERS else "ours"
+    setting = (e.user, e.clipped, e.tta, e.obey)
+    return {
+        ("set", e.kind, e.where), ("model", stand_in(e.recipe)), ("system", e.kind, system),
+        ("setting", e.kind, *setting), ("box first", e.kind, e.where, system in ("ours", "DEXTR")),
+    }  # fmt: skip
+
+
+def test_every_way_of_scoring_is_gone_by_a_stand_in_on_the_same_objects():
+    made = {e: scored_as(e) for e in ASKED}
+    gone, wanted = ({w for e in group for w in scoring_ways(e)} for group in (made.values(), made))
+    assert gone == wanted
+    assert all(scored_as(one) == one for one in made.values())
+    assert all((e.where, e.kind) == (one.where, one.kind) for e, one in made.items())
+    assert len(set(made.values())) == 44
+
+
+def test_every_score_is_told_and_each_model_trained_is_scored():
+    said = dry_run.covered(list(EXPERIMENTS))
+    assert not any("not scored" in line for line in said)
+    assert f"Scores: 44 stood for {len(ASKED)}." in "\n".join(said)
+    assert sum(line.endswith("not scored") for line in dry_run.covered(["7"])) == 2
+
+
+def test_thresholds_of_a_dry_run_are_chosen_by_a_system_that_is_scored_there():
+    roots = {e.recipe.lineage()[0] for e in ASKED if e.kind == "clicks"}
+    on_source = {scored_as(e).recipe for e in ASKED if (e.where, e.kind) == ("voc", "clicks")}
+    assert {quickest(root) for root in roots} == on_source
 
 
 def test_options_that_no_table_takes_are_tried_once():

@@ -35,9 +35,13 @@ def begun(cache, workers, *, slow_s=0.0):
     )  # fmt: skip
 
 
-def ended(process):
-    """The lines that it printed."""
-    out, err = process.communicate(timeout=300)
+def ended(process, patience_s=300.0):
+    """The lines that it printed; what does not end is killed."""
+    try:
+        out, err = process.communicate(timeout=patience_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     assert process.returncode == 0, err[-2000:]
     return out.splitlines()
 

@@ -18,7 +18,7 @@ from openscenes.kept import keep
 from openscenes.paths import PROJECT
 from openscenes.peers.zoo import peer_of
 from openscenes.study.options import profile_named
-from openscenes.study.runs import data, peers, runs, store
+from openscenes.study.runs import data, models, peers, runs, store
 from openscenes.study.runs.data import Study, new_scene, open_study, source
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.peers import load_peer
@@ -188,6 +188,26 @@ def test_a_peer_does_not_depend_on_how_we_evolve(study: Study) -> None:
     other = replace(study, profile=replace(profile, class_loss_weight=0.5))
     assert named(other, peer("ITIS", 0)) == named(study, peer("ITIS", 0))
     assert named(other, FIRST) != named(study, FIRST)
+
+
+def test_a_models_file_is_read_once_and_its_network_built_once(study, monkeypatch) -> None:
+    calls = []
+
+    def counted(name):
+        usual = getattr(models, name)
+
+        def call(*arguments, **named):
+            calls.append(name)
+            return usual(*arguments, **named)
+
+        monkeypatch.setattr(models, name, call)
+
+    made = [train(study, one) for one in (FIRST, evolved(FIRST, "coco", "st"))]
+    for name in ("read_tensors", "OpenSceneNet"):
+        counted(name)
+    for one in made:
+        one.load(study)
+    assert calls == ["read_tensors", "OpenSceneNet"] * 2
 
 
 def test_a_grown_model_comes_back_grown(study: Study) -> None:

@@ -95,14 +95,15 @@ def with_masks(
 
 
 def scoring_work(profile: Profile, evaluation: Evaluation, objects: Mapping[str, int]) -> Work:
-    """The units of one score; that of all clicks on the source also chooses a threshold."""
+    """The units of one score; the plain one of clicks on the source also chooses a threshold."""
     n, first = objects[f"val {evaluation.where}"], evaluation.recipe.lineage()[0].name
     if first not in PEERS and evaluation.kind != "clicks":
         views = n * (N_VIEWS if evaluation.tta else 1)
         ipt = n * len(ipt_variants(profile)) if evaluation.kind == "ipt" else 0
         return +Work({LOAD: 1, CUT: views, seen(OURS): views, MASK: n + ipt, IPT: ipt})
     n_clicks = profile.n_clicks if evaluation.kind == "clicks" else 1
-    sweep = n if evaluation.kind == "clicks" and evaluation.where == SOURCE else 0
+    plain = Evaluation(evaluation.recipe, SOURCE, "clicks")
+    sweep = n if evaluation == plain else 0
     n_thresholds = len(profile.thresholds)
     work = Work({LOAD: 1 + (sweep > 0), CUT: n + sweep})
     if first not in PEERS or first == "DEXTR":  # one prediction for all thresholds

@@ -34,7 +34,7 @@ from openscenes.method.evolution import initialise
 from openscenes.method.inference import predictions
 from openscenes.method.pseudo import refine_batch
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.networks.weights import save_weights
+from openscenes.networks.weights import load_weights, save_weights
 from openscenes.paths import cache_dir
 from openscenes.progress import say
 from openscenes.seeding import torch_generator
@@ -63,7 +63,7 @@ def here(study: Study, n_workers: int = 1) -> Machine:
     profile, device = study.profile, study.fabric.device.type
     facts = [
         cpu_model(), device, study.precision, torch.get_num_threads(), str(torch.__version__),
-        profile.network, profile.crop, profile.initial, 3,
+        profile.network, profile.crop, profile.initial, 4,
     ]  # fmt: skip
     path = cache_dir() / "rates" / f"{digest_of(facts)}.json"
     if (found := kept(path)) is None:
@@ -99,7 +99,9 @@ def _measured(study: Study) -> dict[str, float]:
     train(1)
     once, thrice = train(1), train(3)
     with TemporaryDirectory() as folder:
-        write = _timed(lambda: save_weights(network, Path(folder) / "weights", {}))
+        path = Path(folder) / "weights.safetensors"
+        write = _timed(lambda: save_weights(network, path, {}))
+        read = _timed(lambda: load_weights(network, path))
     cut = _per(few, lambda: list(cut_in_order(few, profile.crop, study.cache)))
     found = list(predictions(network, few, context))
     predict = _per(few, lambda: list(predictions(network, few, context)))
@@ -120,7 +122,7 @@ def _measured(study: Study) -> dict[str, float]:
             prediction, batch, chunk, profile.ipt, feature=profile.inference.feature, seed=0
         )),
         MODEL: begin + write + max(0.0, once - len(examples) * (crop + cut)),
-        LOAD: 2 * begin, START: _started(),
+        LOAD: begin + read, START: _started(),
     }  # fmt: skip
     operations = counted(profile)
     speeds = {"train": crop / operations[trained(OURS)],

@@ -58,7 +58,7 @@ TRIALS = (
 def option_trials(study: Study, device: str) -> Iterator[str]:
     """Train once more for each of ``TRIALS``; a line for each."""
     for trial in TRIALS:
-        varied = _varied(study, device, trial)
+        varied = tried_study(study, device, trial)
         model = find(varied, trial.recipe)
         if model.is_trained:
             continue
@@ -68,7 +68,7 @@ def option_trials(study: Study, device: str) -> Iterator[str]:
         yield f"tried: {trial.words} (trained in {model.facts()['wall_s']:.0f} s{said})"
 
 
-def _varied(study: Study, device: str, trial: Trial) -> Study:
+def tried_study(study: Study, device: str, trial: Trial) -> Study:
     """The same study, some of whose trainings have other settings."""
     profile = study.profile
     coco = replace(profile.coco, train=replace(profile.coco.train, **trial.coco))

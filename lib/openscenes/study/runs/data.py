@@ -33,9 +33,9 @@ _FOLDER = "folder that holds VOCdevkit, benchmark_RELEASE, cityscapes and coco"
 T = TypeVar("T")
 
 
-def itself(recipe: Any) -> Any:
-    """The same recipe."""
-    return recipe
+def itself(asked: Any) -> Any:
+    """The same recipe, or evaluation."""
+    return asked
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Study:
     """A profile on a data root with a device: what every run of one command shares.
 
     ``memory`` keeps what was read from the data root, since every table needs it again.
-    ``stand_in`` names the recipe that is trained in place of another: in a dry run alone.
+    In a dry run alone, ``stand_in`` names the recipe that is trained in place of another,
+    ``scored_as`` the evaluation, and ``swept`` the first model whose thresholds another takes.
     """
 
     profile: Profile
@@ -52,6 +53,8 @@ class Study:
     cache: ImageCache
     memory: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     stand_in: Callable[[Any], Any] = itself
+    scored_as: Callable[[Any], Any] = itself
+    swept: Callable[[Any], Any] = itself
 
     def remembered(self, key: Any, make: Callable[[], T]) -> T:
         """The value made for this key before, or made now."""

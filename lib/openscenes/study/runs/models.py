@@ -12,7 +12,7 @@ from openscenes.kept import keep, kept
 from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.inference import RunContext
 from openscenes.networks.openscene import OpenSceneNet
-from openscenes.networks.tensor_files import read_tensors
+from openscenes.networks.tensor_files import State, read_tensors
 from openscenes.networks.weights import load_strictly, save_weights
 from openscenes.paths import PROJECT
 from openscenes.prediction.model_files import description
@@ -50,29 +50,30 @@ class Model:
 
     def load(self, study: Study) -> OpenSceneNet:
         """The network, on the CPU, in evaluation mode, grown by an unknown class or not."""
-        config = profile_of(study.profile, self.ablation).network
-        for unknown_class in (True, False):
-            network = OpenSceneNet(replace(config, unknown_class=unknown_class))
-            try:
-                return self.load_into(network).eval()
-            except WeightsError:
-                if not (unknown_class and self.weights.is_file()):
-                    raise
-        raise AssertionError("one of the two shapes loads or raises")
+        config, state = profile_of(study.profile, self.ablation).network, self._state()
+        plain = replace(config, unknown_class=False)
+        n_classes = len(state.get("classifier.weight", ()))
+        grown = replace(config, unknown_class=n_classes > plain.class_channels)
+        return self._loaded(OpenSceneNet(grown), state).eval()
 
     def load_into(self, network: Network) -> Network:
         """The network with these weights."""
+        return self._loaded(network, self._state())
+
+    def _loaded(self, network: Network, state: State) -> Network:
+        load_strictly(network, state, f"the model of {self.label}")
+        return network
+
+    def _state(self) -> State:
         if not self.weights.is_file():
             raise WeightsError(self._untrained())
         try:
-            state, _ = read_tensors(self.weights)
+            return read_tensors(self.weights)[0]
         except WeightsError as error:
             raise WeightsError(
                 f"{one_line(str(self.weights))} is damaged; remove it, and the same command trains "
                 "the model again"
             ) from error
-        load_strictly(network, state, f"the model of {self.label}")
-        return network
 
     def facts(self) -> dict[str, Any]:
         """What its ``run.json`` says."""

@@ -120,7 +120,7 @@ def threshold_sweep(study: Study, recipe: Recipe, model: Model) -> pd.DataFrame:
     Returns:
         Columns object_id, half (of the images, every second one), and the profile's thresholds.
     """
-    first = recipe.lineage()[0]
+    first = study.swept(recipe.lineage()[0])
     scored = model if first is recipe else find(study, first)
     labelled = validation(study, SOURCE)
     thresholds = study.profile.thresholds

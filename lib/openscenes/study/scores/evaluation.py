@@ -67,6 +67,7 @@ def score(study: Study, evaluation: Evaluation) -> pd.DataFrame:
     Raises:
         WeightsError: if a model that it needs is not trained yet.
     """
+    evaluation = study.scored_as(evaluation)
     recipe, user = evaluation.recipe, evaluation.user
     model = find(study, recipe)
     labelled = validation(study, evaluation.where, user=user if user == "human" else None)
