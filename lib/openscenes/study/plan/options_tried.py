@@ -11,7 +11,6 @@ from threading import Event, Thread
 from typing import Any
 
 from openscenes.networks import checkpoints
-from openscenes.study.plan.stand_ins import EMA
 from openscenes.study.runs.data import Study, open_study
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.recipes import FULL, Recipe, evolved, initial, peer
@@ -50,8 +49,6 @@ TRIALS = (
     ),
     Trial("two processes that share one training", FIRST, n_devices=2),
     Trial("clicks on errors, from the second epoch on", peer("ITIS", 0), {"epochs": 2}),
-    Trial("an EMA teacher's masks anew in the second epoch", evolved(FIRST, "coco", EMA),
-          coco={"epochs": 2}),
 )  # fmt: skip
 
 

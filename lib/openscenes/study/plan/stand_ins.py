@@ -9,9 +9,8 @@ from dataclasses import replace
 from openscenes.study.profiles import SCENE_NAMES
 from openscenes.study.runs.recipes import (
     ACCEPTED,
-    ALL_BEYOND,
-    BEYOND_VARIANTS,
     BN_ONLY,
+    CLIPPED_VIEWS,
     EVIDENCE_VARIANTS,
     FULL,
     LOW_RATE,
@@ -24,7 +23,6 @@ from openscenes.study.runs.recipes import (
 )
 from openscenes.study.scores.evaluation import Evaluation
 
-EMA = BEYOND_VARIANTS[-1]
 N_PARTS = 4
 HOME = "coco"  # where models of no scene are scored
 FREE_CLICKS = "ITIS"  # the quickest system without a box
@@ -34,9 +32,8 @@ def stand_in(recipe: Recipe) -> Recipe:
     """The recipe that is trained in place of one; of all that run the same code it is one.
 
     Every ablation is a way of its own. Both scenes evolve, one of them in parts, of which the
-    second learns with the masks of the first. Self-training alone is the EMA teacher's, which also
-    labels anew in each epoch; clipped masks, six views and box losses are the combination of all,
-    learned from jittered boxes.
+    second learns with the masks of the first. What self-training takes besides, of the paper and
+    of ours, is taken by two: with alignment and IPT, and on evidence masks of jittered boxes.
     """
     first = initial("voc+sbd", recipe.seed)
     root = recipe.lineage()[0]
@@ -61,12 +58,8 @@ def _step(first: Recipe, recipe: Recipe) -> Recipe:
         return evolved(quarter, "cityscapes", FULL, part=(1, N_PARTS))
     if recipe.variant in ACCEPTED:
         return evolved(first, "coco", next(iter(ACCEPTED)))
-    if recipe.variant in EVIDENCE_VARIANTS:
+    if recipe.user == "human" or recipe.variant in (*EVIDENCE_VARIANTS, CLIPPED_VIEWS):
         return evolved(first, "coco", OURS, user="human")
-    if recipe.user == "human" or recipe.variant in (*BEYOND_VARIANTS[:-1], ALL_BEYOND):
-        return evolved(first, "coco", ALL_BEYOND, user="human")
-    if recipe.variant in ("st", EMA):
-        return evolved(first, "coco", EMA)
     return quarter if recipe.scene == "cityscapes" else evolved(first, "coco", FULL)
 
 
