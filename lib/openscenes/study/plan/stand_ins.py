@@ -12,8 +12,8 @@ from openscenes.study.runs.recipes import (
     BN_ONLY,
     EVIDENCE_VARIANTS,
     FULL,
-    LOW_RATE,
     OURS,
+    TRUE_NAMES,
     Recipe,
     evolved,
     finetuned,
@@ -49,15 +49,15 @@ def _step(first: Recipe, recipe: Recipe) -> Recipe:
     """Of those that evolve."""
     if recipe.kind == "re-estimated":
         return evolved(first, "coco", BN_ONLY)
-    if recipe.parent is not None and recipe.parent.kind == "re-estimated":
-        return evolved(first, "coco", BN_ONLY, LOW_RATE)
-    quarter = evolved(first, "cityscapes", FULL, part=(0, N_PARTS))
-    if recipe.parent is not None and recipe.parent.kind == "evolved":
-        return evolved(quarter, "cityscapes", FULL, part=(1, N_PARTS))
+    if recipe.variant == TRUE_NAMES:
+        return evolved(first, "coco", TRUE_NAMES)
     if recipe.variant in ACCEPTED:
         return evolved(first, "coco", next(iter(ACCEPTED)))
     if recipe.variant in EVIDENCE_VARIANTS:
         return evolved(first, "coco", OURS, user="human")
+    quarter = evolved(first, "cityscapes", FULL, part=(0, N_PARTS))
+    if recipe.parent is not None and recipe.parent.kind == "evolved":
+        return evolved(quarter, "cityscapes", FULL, part=(1, N_PARTS))
     if recipe.user == "human" or recipe.variant in (*BEYOND_VARIANTS[:-1], ALL_BEYOND):
         return evolved(first, "coco", ALL_BEYOND, user="human")
     if recipe.variant in ("st", EMA):
