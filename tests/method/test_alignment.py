@@ -96,7 +96,26 @@ def test_masks_are_averaged_over_cells():
     assert on_grid(mask[..., :3, :3], features).shape == (1, 1, 2, 2)
     fine = {k: v.repeat_interleave(3, 2).repeat_interleave(3, 3) for k, v in hand().items()
             if "selection" in k or "foreground" in k}  # fmt: skip
-    torch.testing.assert_close(loss({**hand(), **fine}), loss(hand()))
+    once = replace(CONFIG, common_size=False)
+    torch.testing.assert_close(loss({**hand(), **fine}, config=once), loss(hand()))
+
+
+def test_a_and_l_max_weigh_as_on_the_crops_pixels():
+    """On 6 x 6 pixels each cell of a 2 x 2 grid stands for nine."""
+    fine = {k: v.repeat_interleave(3, 2).repeat_interleave(3, 3) for k, v in hand().items()
+            if "selection" in k or "foreground" in k}  # fmt: skip
+    enlarged = {**hand(), **fine}
+    assert loss(enlarged, known=False).item() == pytest.approx(9 * 1)
+    assert loss(enlarged).item() == pytest.approx(9 * 1 + 82)
+    mean = replace(CONFIG, reduction="mean")
+    torch.testing.assert_close(loss(enlarged, config=mean), loss(hand(), config=mean))
+    foreground = torch.rand(2, 1, 2, 2, generator=seeded(), dtype=torch.float64)
+    known = torch.tensor([False, True])
+    on_pixels = foreground.repeat_interleave(3, 2).repeat_interleave(3, 3)
+    common = maximum_squares_loss(foreground, None, known, CONFIG, 36)
+    torch.testing.assert_close(common, maximum_squares_loss(on_pixels, None, known, CONFIG))
+    once = replace(CONFIG, common_size=False)
+    torch.testing.assert_close(maximum_squares_loss(foreground, None, known, once, 36), common / 9)
 
 
 @pytest.mark.parametrize("known", [True, False])

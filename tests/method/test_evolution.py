@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+import torch
 
 from openscenes import masks
 from openscenes.data import clicks, datasets
@@ -17,6 +18,7 @@ from openscenes.method import evolution, pseudo
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, old_weight
+from openscenes.method.gradients import GradientNorms
 from openscenes.method.ipt import IPTConfig
 from openscenes.networks import checkpoints
 from openscenes.settings import sources
@@ -149,10 +151,34 @@ def test_alignment_adds_its_two_terms(tiny, evolved):
     plain = evolved()
     aligned = evolved(replace(tiny.EVOLUTION, alignment=BOTH["alignment"]))
     (row,) = aligned.history
-    assert set(row) == {"epoch", "ce_old", "class_old", "ce_new", "feat", "max", "corrected"}
+    terms = {"ce_old", "class_old", "ce_new", "feat", "max", "corrected"}
+    measured = {f"gradient {name}" for name in (terms - {"feat"}) | {"A", "B"}}
+    assert set(row) == {"epoch"} | terms | measured
+    assert all(row[name] > 0 for name in ("gradient ce_old", "gradient A", "gradient max"))
     assert row["feat"] > 0 > row["max"]
     assert aligned.pool.examples == plain.pool.examples
     assert not tiny.equal_weights(aligned.network, plain.network)
+
+
+def test_what_is_measured_changes_no_training(tiny, evolved, monkeypatch):
+    aligned = replace(tiny.EVOLUTION, alignment=BOTH["alignment"])
+    measured = evolved(aligned)
+    monkeypatch.setattr(GradientNorms, "wanted", lambda self, epoch: False)
+    plain = evolved(aligned)
+    assert tiny.equal_weights(measured.network, plain.network)
+    kept = [{k: v for k, v in row.items() if "gradient" not in k} for row in measured.history]
+    assert kept == plain.history
+
+
+def test_a_class_head_on_detached_features_moves_no_backbone(tiny, evolved):
+    aligned = replace(tiny.EVOLUTION, alignment=BOTH["alignment"])
+    (usual,) = evolved(aligned).history
+    alone = evolved(replace(aligned, class_reaches_backbone=False))
+    (row,) = alone.history
+    assert row["gradient class_old"] == 0 < usual["gradient class_old"]
+    assert row["class_old"] > 0 and row["gradient max"] > 0
+    before = evolved(replace(aligned, train=replace(aligned.train, learning_rate=0.0))).network
+    assert not torch.equal(alone.network.classifier.weight, before.classifier.weight)
 
 
 def test_ipt_changes_the_pseudo_masks(tiny, evolved):
@@ -240,7 +266,7 @@ def test_stored_pseudo_masks_are_plain_json(evolved, tmp_path):
 
 def test_every_setting_has_a_source_but_what_belongs_to_the_profile():
     named = set(EvolutionConfig.__dataclass_fields__) - set(sources(EvolutionConfig))
-    assert named == {"train", "augmentation_old", "augmentation_new"}
+    assert named == {"train", "augmentation_old"}
 
 
 def test_the_pool_is_left_as_it_was(initial, evolved):

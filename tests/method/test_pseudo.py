@@ -15,7 +15,7 @@ from openscenes.data.records import Point
 from openscenes.method.cutting import paste_back
 from openscenes.method.inference import InferenceConfig, read_output
 from openscenes.method.ipt import IPTConfig
-from openscenes.method.pseudo import known_classes, pseudo_examples
+from openscenes.method.pseudo import pseudo_examples
 from openscenes.networks.openscene import NetworkOutput
 from openscenes.settings import sources
 
@@ -68,16 +68,6 @@ def test_components_of_a_prediction():
 def test_the_threshold_is_an_absolute_probability():
     strict = read_output(some_output(), 8, InferenceConfig(threshold=0.8))
     assert torch.equal(strict.coarse_mask, strict.probability > 0.8)
-
-
-def test_a_class_below_the_threshold_is_unknown():
-    probability = torch.tensor([[0.1, 0.6, 0.3], [0.1, 0.5, 0.4], [0.2, 0.49, 0.31]])
-    assert known_classes(probability, 0.5).tolist() == [1, 1, NO_CLASS]
-    assert known_classes(probability, 0.0).tolist() == [1, 1, 1]
-
-
-def test_background_is_no_class():
-    assert known_classes(torch.tensor([[0.9, 0.1]]), 0.5).tolist() == [NO_CLASS]
 
 
 def test_each_object_gets_a_mask_near_its_click(tiny, network, clicked):

@@ -83,6 +83,16 @@ def test_one_mean_has_the_interval_of_the_plain_bootstrap():
     assert (found.n_seeds, found.n_objects) == (3, 40)
 
 
+def test_images_are_drawn_with_all_their_objects():
+    single = np.random.default_rng(5).uniform(0, 1, (2, 30))
+    mean = {"mean": lambda means: means["all",]}
+    images = {"all": [f"{n // 2}" for n in range(60)]}
+    twice = bootstrap({("all",): np.repeat(single, 2, axis=1)}, mean, images)["mean"]
+    alone = bootstrap({("all",): single}, mean)["mean"]
+    assert (twice.low, twice.mean, twice.high) == pytest.approx((alone.low, alone.mean, alone.high))
+    assert (twice.n_objects, alone.n_objects) == (60, 30)
+
+
 def test_scores_of_one_set_are_paired_and_those_of_two_are_not():
     rng = np.random.default_rng(2)
     hard = rng.uniform(0, 1, (1, 50))

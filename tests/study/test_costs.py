@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from openscenes.data import samples
+from openscenes.method.gate import N_CALIBRATED
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.study.graph.page import Page
 from openscenes.study.graph.tasks import PseudoMasks, Training, tasks_of
@@ -56,16 +57,19 @@ def test_pseudo_masks_by_hand():
     def masks(variant):
         return dict(masks_work(PAPER, recipes.evolved(FIRST, "coco", variant), OBJECTS))
 
-    plain = {"forward ours": n, "cut": n, "mask": n, "load": 1}
+    seen = n + N_CALIBRATED  # of the source, for the gate
+    plain = {"forward ours": seen, "cut": seen, "mask": n, "load": 1}
     assert masks("st") == plain
     assert masks("st+ipt") == plain | {"ipt": n}
-    assert masks("TTA") == {"forward ours": 6 * n, "cut": 6 * n, "mask": n, "load": 1}
+    six = seen + 5 * n
+    assert masks("TTA") == {"forward ours": six, "cut": six, "mask": n, "load": 1}
 
 
 def test_a_moving_average_labels_anew_in_each_further_epoch():
     n = OBJECTS["coco"]
     found = work(recipes.evolved(FIRST, "coco", "EMA teacher"))
-    assert (found["forward ours"], found["mask"], found["cut"]) == (9 * n, 9 * n, (20 + 9) * n)
+    seen = 9 * (n + N_CALIBRATED)
+    assert (found["forward ours"], found["mask"], found["cut"]) == (seen, 9 * n, 20 * n + seen)
 
 
 def test_the_control_is_shown_everything_and_learns_nothing():

@@ -19,9 +19,8 @@ from openscenes.study.experiments import (
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.profiles import DEMO, PAPER
 from openscenes.study.runs.recipes import (
-    BN_ONLY,
     FULL,
-    LOW_RATE,
+    LIFE,
     evolved,
     finetuned,
     initial,
@@ -125,12 +124,11 @@ def test_the_cells_of_table_2():
     assert list(rows) == ["VOC, t = 0", "VOC, t = 1*", "VOC, t = 2*", "Cityscapes, t = 1",
                           "Cityscapes, t = 2*", "COCO, t = 2"]  # fmt: skip
     first = initial("voc+sbd", 0)
-    dextr, iog, ours, careful = rows["Cityscapes, t = 1"]
+    dextr, iog, ours, on_evidence = rows["Cityscapes, t = 1"]
     assert dextr == Evaluation(peer("DEXTR", 0), "cityscapes")
     assert iog == Evaluation(first, "cityscapes")
     assert ours == Evaluation(evolved(first, "cityscapes", FULL), "cityscapes")
-    seen = evolved(first, "cityscapes", BN_ONLY)
-    assert careful == Evaluation(evolved(seen, "cityscapes", LOW_RATE), "cityscapes")
+    assert on_evidence == Evaluation(evolved(first, "cityscapes", LIFE), "cityscapes")
     _, iog, ours, _ = rows["VOC, t = 2*"]
     assert iog.recipe == finetuned(finetuned(first, "cityscapes"), "coco")
     assert ours.recipe == evolved(evolved(first, "cityscapes", FULL), "coco", FULL)
@@ -180,16 +178,16 @@ def test_what_is_ours_is_scored_with_both_kinds_of_boxes_and_asked_again_with_ev
 
 
 def test_table_7_grows_by_a_quarter_of_images():
-    plan, low_rate = table_7.blocks(DEMO)
+    plan, on_evidence = table_7.blocks(DEMO)
     lives = [line.evaluation.recipe.lineage() for line in plan.rows]
     assert [len(life) for life in lives] == [1, 2, 3, 4, 5]
     assert all(lives[n] == lives[4][: n + 1] for n in range(5))
     assert [step.part for step in lives[4][1:]] == [(0, 4), (1, 4), (2, 4), (3, 4)]
     assert lives[0][0] == initial("voc", 0)
-    steps = low_rate.rows[4].evaluation.recipe.lineage()[1:]
-    assert [step.variant for step in steps] == [BN_ONLY, LOW_RATE] * 4
-    assert [step.part[0] for step in steps] == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert not any(line.column for line in low_rate.rows)
+    steps = on_evidence.rows[4].evaluation.recipe.lineage()[1:]
+    assert [step.variant for step in steps] == [LIFE] * 4
+    assert [step.part for step in steps] == [step.part for step in lives[4][1:]]
+    assert not any(line.column for line in on_evidence.rows)
 
 
 def test_table_3_scores_every_variant_at_once():

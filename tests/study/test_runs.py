@@ -26,6 +26,7 @@ from openscenes.study.runs.pseudo import pseudo_file
 from openscenes.study.runs.recipes import (
     ABLATIONS,
     BN_ONLY,
+    CLAMP_VARIANTS,
     FULL,
     evolved,
     finetuned,
@@ -255,7 +256,7 @@ def test_variants_that_learn_from_the_same_masks_share_their_file(study: Study) 
         return pseudo_file(study, step, teacher)
 
     assert file("st") == file("st+fa") == file(BN_ONLY)
-    assert file("st+ipt") == file(FULL) == file(f"{FULL}, low rate")
+    assert file("st+ipt") == file(FULL) == file(CLAMP_VARIANTS[0])
     others = [file("st"), file(FULL), file("TTA"), file("clipped to the box"),
               file("st", "cityscapes"), file("st", user="human"), file("st", seed=1)]  # fmt: skip
     assert len(set(others)) == len(others)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from openscenes.study.scores.statistics import Estimate, estimate, over_trainings, paired_difference
+from openscenes.study.scores.statistics import (
+    Estimate,
+    by_image,
+    estimate,
+    images_of,
+    over_trainings,
+    paired_difference,
+)
 
 
 def test_means_and_spread_by_hand():
@@ -106,6 +113,55 @@ def test_where_trainings_part_the_interval_over_them_errs_about_as_rarely_as_it_
         student += over_trainings(scores).differs
     assert student <= 0.1 * n_runs  # 0.08 of 3000
     assert bootstrap > 0.15 * n_runs  # why the other one is there
+
+
+def test_an_image_is_drawn_with_all_its_objects():
+    """Two points beside each other are one: the interval is that of the images' means."""
+    rng = np.random.default_rng(7)
+    single = rng.normal(0.02, 0.1, (3, 60))
+    twice = np.repeat(single, 2, axis=1)
+    images = [f"{n // 2}" for n in range(120)]
+    found, alone = estimate(twice, images), estimate(single)
+    assert (found.low, found.mean, found.high) == pytest.approx((alone.low, alone.mean, alone.high))
+    assert found.n_objects == 120
+    found, alone = over_trainings(twice, images), over_trainings(single)
+    assert (found.low, found.mean, found.high) == pytest.approx((alone.low, alone.mean, alone.high))
+
+
+def test_where_objects_of_an_image_agree_images_cover_as_they_say_and_objects_do_not():
+    """40 images of 1 to 8 objects; an image's own deviation is as large as an object's."""
+    rng = np.random.default_rng(8)
+    sizes = np.tile(np.arange(1, 9), 5)
+    images = list(np.repeat([f"{n}" for n in range(40)], sizes))
+    n_runs, hits = 300, dict.fromkeys(("images", "objects", "t, images", "t, objects"), 0)
+    for _ in range(n_runs):
+        seeds = rng.normal(0, 0.01, (3, 1))
+        own = np.repeat(rng.normal(0, 0.1, 40), sizes) + rng.normal(0, 0.1, len(images))
+        scores = 0.02 + seeds + own + rng.normal(0, 0.02, (3, len(images)))
+        found = (
+            estimate(scores, images), estimate(scores),
+            over_trainings(scores, images), over_trainings(scores),
+        )  # fmt: skip
+        for name, one in zip(hits, found, strict=True):
+            hits[name] += one.low <= 2.0 <= one.high
+    share = {name: hit / n_runs for name, hit in hits.items()}
+    assert share["objects"] < 0.85 and share["t, objects"] < 0.88
+    assert share["images"] > 0.9 and share["t, images"] > 0.9
+
+
+def test_an_objects_image_is_the_first_part_of_its_name():
+    ids = ["coco/val:000000500000/50000001", "voc/val:2007_000032/1", "alone"]
+    assert images_of(ids) == ["coco/val:000000500000", "voc/val:2007_000032", "alone"]
+
+
+def test_objects_of_one_image_are_drawn_themselves_and_every_object_needs_its_image():
+    scores = np.random.default_rng(9).uniform(0, 1, (2, 6))
+    assert estimate(scores, ["one"] * 6) == estimate(scores)
+    sums, sizes = by_image(scores, list("aabbba"))
+    assert sums[:, 0] == pytest.approx(scores[:, [0, 1, 5]].sum(1))
+    assert sizes.tolist() == [3, 3]
+    with pytest.raises(ValueError, match="2 images are named for 6 objects"):
+        estimate(scores, ["a", "b"])
 
 
 @pytest.mark.parametrize("shape", [(1, 50), (3, 1)])

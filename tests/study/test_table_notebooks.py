@@ -15,7 +15,7 @@ TABLES = tuple(key for key in KEYS if EXPERIMENTS[key].table is not None)
 # Rows of each block, in the order of the blocks.
 ROWS = {
     "1": [7] * 3, "2": [4] * 6, "3": [10] * 3, "4": [7] * 2, "4_plus": [14, 8] * 2,
-    "5": [3, 2], "6": [3] * 4, "7": [5, 5],
+    "5": [4, 3], "6": [3] * 4, "7": [5, 5],
 }  # fmt: skip
 BESIDE = {
     "1": ["table_1_by_size", "table_1_clicks"], "3": ["table_3_sensitivity"],

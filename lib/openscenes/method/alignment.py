@@ -1,7 +1,7 @@
 """Feature alignment of an old and a new object: Eq. 7-8; maximum squares: Eq. 9-10 (Sec. 3.3).
 
-Everything is summed over pixels of the feature's grid and computed in float32, whatever the
-precision of the network. Each loss is one number per pair, so that callers weigh and average.
+Everything is computed on the feature's grid, in float32 whatever the precision of the network, and
+weighs as on the crop's pixels. Each loss is one number per pair: callers weigh and average.
 """
 
 from dataclasses import dataclass
@@ -41,6 +41,11 @@ class AlignmentConfig:
     consistent_max_square: bool = setting(
         False, "Ours: Eq. 10 for every object; Eq. 9 with two classes is half of Eq. 10"
     )
+    common_size: bool = setting(
+        True,
+        "Eq. 7-10: one H x W for F, p and masks; Ours: A and L_max count for each pixel of a crop, "
+        "B for each cell of F, which feature_weight fits; False: L_max for each cell, A once",
+    )
     reduction: Literal["sum", "mean"] = setting(
         "sum", "Eq. 7, 9, 10; Ours: mean divides by pixels, and distances by channels too"
     )
@@ -68,7 +73,8 @@ def feature_alignment_loss(
     Eq. 8, its first term, where it is not.
     Symbols: features = F, selection = Q of Eq. 1, foreground_b = M, probability_b = M'_b.
     Ours: masks are averaged over the cells of the feature's grid, a cell counts by its share of
-    foreground, and an empty selection on either side gives a loss of zero.
+    foreground, and an empty selection on either side gives a loss of zero. With ``common_size`` the
+    first term counts H x W / (h x w) times, to stand beside sums over the crop's pixels.
 
     Args:
         features_a, features_b: (B, C, h, w) float.
@@ -88,6 +94,7 @@ def feature_alignment_loss(
         partner = mean_features(features_a, on_a).squeeze(1)
         own = mean_features(features_b, on_b).squeeze(1)
         proto = _prototype_term(partner, own, config)
+        proto = proto * _pixels_per_cell(foreground_b[0].numel(), features_b, config)
         pixel = _pixel_term(features_b, partner, foreground_b, probability_b, config)
         with_proto = _where_known(known, config.proto_term, config.class_agnostic_proto_term)
         with_pixel = _where_known(known, config.pixel_term, config.class_agnostic_pixel_term)
@@ -102,6 +109,7 @@ def maximum_squares_loss(
     class_probability: Tensor | None,
     known: Tensor,
     config: AlignmentConfig,
+    n_pixels: float | None = None,
 ) -> Tensor:
     """Make predictions more confident, with a gradient that is linear in the probability.
 
@@ -114,6 +122,7 @@ def maximum_squares_loss(
         foreground_probability: (B, 1, h, w) in [0, 1]; predictor output, M'_b.
         class_probability: (B, K, h, w) summing to one over K, or None.
         known: (B,) bool.
+        n_pixels: of the crop, over which the sum runs with ``common_size``; None: h x w.
     Returns:
         (B,) float32 (float64 for float64 maps), times ``max_square_weight``; never positive.
     Raises:
@@ -131,8 +140,14 @@ def maximum_squares_loss(
         _require(fits, "The class probability", class_probability, wanted)
         by_class = -as_full_precision(class_probability).square().sum((1, 2, 3)) / 2
     summed = binary if config.consistent_max_square else torch.where(known, by_class, binary)
-    n_pixels = foreground.shape[2] * foreground.shape[3] if config.reduction == "mean" else 1
-    return config.max_square_weight * summed / n_pixels
+    n_cells = foreground.shape[2] * foreground.shape[3]
+    if config.reduction == "mean":
+        return config.max_square_weight * summed / n_cells
+    return (
+        config.max_square_weight
+        * summed
+        * _pixels_per_cell(n_pixels or n_cells, foreground, config)
+    )
 
 
 def on_grid(mask: Tensor, features: Tensor) -> Tensor:
@@ -150,6 +165,13 @@ def _prototype_term(partner: Tensor, own: Tensor, config: AlignmentConfig) -> Te
     """||c_a - c_b||^2, (B,)."""
     partner = partner.detach() if config.detach_partner_in_prototypes else partner
     return (partner - own).square().sum(1)
+
+
+def _pixels_per_cell(n_pixels: float, on_grid: Tensor, config: AlignmentConfig) -> float:
+    """How many pixels of the crop a cell stands for; 1 where sums run over cells, or means."""
+    if config.reduction == "mean" or not config.common_size:
+        return 1.0
+    return n_pixels / (on_grid.shape[-2] * on_grid.shape[-1])
 
 
 def _pixel_term(

@@ -19,73 +19,19 @@ from openscenes.data.examples import Example, from_clicks
 from openscenes.data.records import ClickedObject
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError
-from openscenes.method.alignment import AlignmentConfig
-from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.checks import require_classes, require_objects
 from openscenes.method.corrections import DEFAULT_CORRECTIONS, CorrectionConfig, answers
-from openscenes.method.evidence_config import FOR_PEOPLE
-from openscenes.method.inference import InferenceConfig, RunContext
-from openscenes.method.ipt import IPTConfig
-from openscenes.method.objective import pair_losses, supervised_losses
+from openscenes.method.evolution_config import FULL_METHOD, EvolutionConfig, old_weight
+from openscenes.method.gradients import GradientNorms
+from openscenes.method.inference import RunContext
+from openscenes.method.objective import measured_terms, pair_losses, supervised_losses
 from openscenes.method.pseudo import PSEUDO_MASKS, pseudo_examples
 from openscenes.method.replay import Pool
 from openscenes.method.training import TrainConfig, train
 from openscenes.networks.devices import first_before_others
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.seeding import torch_generator
-from openscenes.settings import require_between, require_kind, setting
-
-
-@dataclass(frozen=True)
-class EvolutionConfig:
-    """One step of evolution; the rows of Table 4 are values of these fields.
-
-    ``ipt=None`` trains on coarse masks, ``alignment=None`` leaves out L_feat and L_max.
-    """
-
-    train: TrainConfig = TrainConfig(epochs=20, learning_rate=1e-9)  # Sec. 4.1.3
-    augmentation_old: crops.Augmentation = crops.Augmentation()
-    augmentation_new: crops.Augmentation = crops.Augmentation()
-    ipt: IPTConfig | None = setting(None, "Table 4: +IPT")
-    alignment: AlignmentConfig | None = setting(None, "Table 4: +FA")
-    old_data: bool = setting(True, "Sec. 3.1: fine-tuned on images of both A and B")
-    old_loss_end: float = setting(0.1, "Sec. 4.1.3: decays linearly from 1 to 0.1")
-    between: float = setting(
-        1.0, "Ours: how far the weights go from those before the step to those after (WiSE-FT)"
-    )
-    class_loss_weight: float = setting(1.0, "Ours: Eq. 11 has no term for the class head")
-    teacher: InferenceConfig | None = setting(
-        None, "Ours: how pseudo masks are predicted; None: as all masks are"
-    )
-    box_losses: BoxLossConfig | None = setting(
-        None, "Ours: losses on the box's sides and the click"
-    )
-    corrections: CorrectionConfig | None = setting(
-        DEFAULT_CORRECTIONS, "Ours: masks, true and predicted, also teach further clicks"
-    )
-    ema_decay: float | None = setting(
-        None, "Ours: an EMA teacher makes new pseudo masks in each epoch; Sec. 4.1.3: offline"
-    )
-
-    def __post_init__(self) -> None:
-        if self.box_losses is not None and self.augmentation_new.rotation_deg > 0:
-            raise InputError(
-                "losses on the box's sides need boxes that touch the object, but "
-                f"augmentation_new turns them by up to {self.augmentation_new.rotation_deg:g} "
-                "degrees; set its rotation_deg to 0, or box_losses to None"
-            )
-        require_between(self, 0.0, 1.0, "between")
-        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            raise InputError(
-                f"ema_decay must lie between 0 and 1, got {self.ema_decay:g}; try 0.99"
-            )
-
-
-FULL_METHOD = EvolutionConfig(ipt=IPTConfig(), alignment=AlignmentConfig())
-# Ours, of people's boxes: Table 4+ shows what each part brings.
-OURS = EvolutionConfig(
-    old_loss_end=1.0, between=0.75, teacher=InferenceConfig(tta="six views", evidence=FOR_PEOPLE)
-)
+from openscenes.settings import require_kind
 
 
 @dataclass(frozen=True)
@@ -169,7 +115,7 @@ def evolve(
         return pseudo_examples(
             teacher, [from_clicks(one) for one in scene], context, config.ipt, config.teacher,
             file=file or (folder and folder / name), label=f"{label}: pseudo masks",
-            labelled=pool.examples,
+            labelled=pool.examples, gate=config.gate,
         )  # fmt: skip
 
     made, grown = pseudo_labels(network, PSEUDO_MASKS, pseudo), network
@@ -224,14 +170,16 @@ def align(
     def objective(module: nn.Module, batches: Sequence[Batch], epoch: int) -> dict[str, Tensor]:
         if not config.old_data:
             return _supervised(network, module, batches[0], 0.0, config.corrections, context)
-        return _paired(network, module, batches, config, old_weight(config, epoch), context)
+        return _paired(network, module, batches, config, epoch, context, norms)
 
+    norms = GradientNorms(network, context, folder, config.train)
     classified = config.old_data and (config.class_loss_weight > 0 or config.alignment is not None)
-    return train(
+    history = train(
         network, groups_of_epoch, objective, config.train, both if config.old_data else both[1:],
         context, folder=folder, label=label, ema=ema,
         still=_still(network, classified, config.corrections),
     )  # fmt: skip
+    return norms.beside(history)
 
 
 @torch.no_grad()
@@ -253,17 +201,20 @@ def _supervised(
 
 def _paired(
     network: OpenSceneNet, module: nn.Module, pairs: Sequence[Batch], config: EvolutionConfig,
-    weight: float, context: RunContext,
+    epoch: int, context: RunContext, norms: GradientNorms,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Eq. 11 of pairs, and the losses of their corrected answers, the old ones weighted alike."""
-    old, new = pairs
+    (old, new), weight = pairs, old_weight(config, epoch)
     output, corrected = answers(network, module, pairs, config.corrections, context.clicks)
     losses = pair_losses(
-        output, old, new, config.alignment, weight, config.class_loss_weight, config.box_losses
-    )
+        output, old, new, config.alignment, weight, config.class_loss_weight, config.box_losses,
+        None if config.class_reaches_backbone else network.classifier,
+    )  # fmt: skip
     for name, loss in corrected.items():
         loss_old, loss_new = loss.chunk(2)
         losses[name] = weight * loss_old + loss_new
+    if config.alignment is not None and norms.wanted(epoch):
+        norms.measure(measured_terms(losses, output, old, new, config.alignment), epoch)
     return losses
 
 
@@ -284,12 +235,3 @@ def _checked_context(network: OpenSceneNet, context: RunContext | None) -> RunCo
             f"The crop has {context.crop.size} px and the network is built for {size}; take one."
         )
     return context
-
-
-def old_weight(config: EvolutionConfig, epoch: int) -> float:
-    """Weight of the old data's cross entropy in an epoch, counted from 0.
-
-    Paper: Sec. 4.1.3 ("linearly decreasing to 0.1 throughout the training epochs").
-    """
-    last = max(config.train.epochs - 1, 1)
-    return 1.0 + (config.old_loss_end - 1.0) * min(epoch / last, 1.0)

@@ -1,8 +1,11 @@
 """The objective, Eq. 11: losses of labelled batches and of batches of pairs, one per object."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from openscenes.data.examples import NO_CLASS
 from openscenes.data.samples import Batch
@@ -95,6 +98,7 @@ def pair_losses(
     old_weight: float,
     class_weight: float,
     box_losses: BoxLossConfig | None = None,
+    classifier: nn.Module | None = None,
 ) -> dict[str, Tensor]:
     """Eq. 11 for B pairs.
 
@@ -108,13 +112,18 @@ def pair_losses(
         old_weight: of the old data's cross entropies.
         class_weight: of the class head's.
         box_losses: None leaves out what box and click say of the new objects.
+        classifier: the class head, which then learns on features that it does not change; None:
+            its cross entropy reaches the backbone.
     Returns:
         name -> (B,) float32.
     """
     half_old, half_new = _halves(output)
+    classified = half_old
+    if classifier is not None:
+        classified = half_old._replace(classes=classifier(half_old.features.detach()))
     losses = {
         "ce_old": old_weight * mask_cross_entropy(half_old, old),
-        "class_old": old_weight * class_weight * class_cross_entropy(half_old, old),
+        "class_old": old_weight * class_weight * class_cross_entropy(classified, old),
         "ce_new": mask_cross_entropy(half_new, new),
     }
     if alignment is not None:
@@ -139,7 +148,28 @@ def alignment_losses(
         _confirmed(new.masks, out_new), new.masks, probability_new, known, config,
     )  # fmt: skip
     classes = torch.softmax(out_new.classes.float(), dim=1)
-    return {"feat": feature, "max": maximum_squares_loss(probability_new, classes, known, config)}
+    squares = maximum_squares_loss(probability_new, classes, known, config, new.masks[0].numel())
+    return {"feat": feature, "max": squares}
+
+
+def measured_terms(
+    losses: Mapping[str, Tensor],
+    output: NetworkOutput,
+    old: Batch,
+    new: Batch,
+    config: AlignmentConfig,
+) -> dict[str, Tensor]:
+    """The losses of B pairs with A and B of Eq. 7 in place of their sum, which is minimised.
+
+    Paper: Table 5.
+    """
+    half_old, half_new = _halves(output)
+    alone = {
+        "A": replace(config, pixel_term=False, class_agnostic_pixel_term=False),
+        "B": replace(config, proto_term=False, class_agnostic_proto_term=False),
+    }
+    found = {n: alignment_losses(half_old, old, half_new, new, c)["feat"] for n, c in alone.items()}
+    return {name: loss for name, loss in losses.items() if name != "feat"} | found
 
 
 def _confirmed(supervision: Tensor, output: NetworkOutput) -> Tensor:

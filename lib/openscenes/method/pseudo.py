@@ -5,21 +5,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from openscenes import masks
-from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
+from openscenes.data.examples import Example, ImageCache, from_clicks
 from openscenes.data.records import ClickedObject
 from openscenes.data.samples import Batch
-from openscenes.errors import DataError
-from openscenes.files import read_json
+from openscenes.errors import DataError, InputError
+from openscenes.files import one_line, read_json
 from openscenes.kept import keep, kept
 from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.cutting import CropMap, crop_maps, runs_of_an_image
 from openscenes.method.evidence import Flag
 from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.evidence_learning import learned
+from openscenes.method.gate import Gate, calibrated, known_classes, winners
 from openscenes.method.inference import (
     Feature,
     InferenceConfig,
@@ -34,7 +32,8 @@ from openscenes.progress import progress
 from openscenes.seeding import torch_generator
 
 PSEUDO_MASKS = "pseudo.json"  # beside the model that learned from them
-Made = tuple[CropMap, int, Flag]
+Named = tuple[int, int, float]  # the class as it counts; that of the winning channel, and its p
+Made = tuple[CropMap, Named, Flag]
 
 
 def refine_batch(
@@ -72,35 +71,50 @@ def pseudo_examples(
     file: Path | None = None,
     label: str = "pseudo masks",
     labelled: Sequence[Example] = (),
+    gate: Gate = "calibrated",
 ) -> list[Example]:
     """Give each object of a new scene a pseudo mask and a predicted class.
 
     Paper: Sec. 3.2, 3.3; with ``ipt=None`` the coarse masks themselves ("+ST" of Table 4).
-    Ours: an object whose class probability is below ``unknown_below`` is of unknown class.
+    Ours: an object whose class probability is below a threshold is of unknown class.
 
     Args:
         inference: the teacher's setting; None: the context's.
         file: where the pseudo masks are kept; an interrupted run finds them again.
-        labelled: objects that the weights of evidence are learned on; none: they stay as given.
+        labelled: objects that the weights of evidence are learned on, and the gate is calibrated
+            on; none: they stay as given.
+        gate: whether the threshold is ``calibrated`` or the constant ``unknown_below``; with
+            "given" somebody else has written the file, with true classes for a bound.
+    Raises:
+        InputError: where classes are to be given and there is no file.
     """
     if file is not None and (kept_ones := _read(file, examples)) is not None:
         return kept_ones
-    made, flags = list[Example](), dict[str, Flag]()
+    if gate == "given":
+        raise InputError(
+            f'the gate is "given", but there is no whole file {one_line(str(file))} of masks and '
+            "classes; write it, or calibrate the gate"
+        )
+    made, flags, named = list[Example](), dict[str, Flag](), list[tuple[int, float]]()
     config, bar = inference or context.inference, progress(label, len(examples))
     with context.pool() as pool:
+        if gate == "calibrated":
+            config = replace(config, unknown_below=calibrated(network, labelled, context))
         if config.evidence is not None:
             evidence = learned(network, labelled, context, config, pool)
             config = replace(config, evidence=evidence)
         found = _predicted(network, examples, context, ipt, config, pool)
         for codes in pool.ordered(_codes, found):
-            for code, class_index, flag in codes:
+            for code, (class_index, channel, best), flag in codes:
                 again = examples[len(made)]
                 made.append(replace(again, supervision=code, class_index=class_index))
+                named.append((channel, best))
                 flags |= {again.object_id: flag} if flag else {}
             bar.update(len(codes))
     bar.close()
     if file is not None:
-        keep_masks(file, made, config.evidence, flags)
+        told = {"unknown_below": config.unknown_below, "winners": named}
+        keep_masks(file, made, config.evidence, flags, told)
     return made
 
 
@@ -117,15 +131,19 @@ def _predicted(
             ).mask
         if config.clip_to_box:
             mask = mask & box_region(batch.boxes, context.crop.size, config.clip_margin)
-        classes = known_classes(prediction.class_probability, config.unknown_below)
+        grown, probability = network.config.unknown_class, prediction.class_probability
+        classes = known_classes(probability, config.unknown_below, unknown_class=grown)
+        named = zip(
+            classes.tolist(), *(v.tolist() for v in winners(probability, grown)), strict=True
+        )
         flags = [one.flag for one in prediction.evidence] or [""] * len(chunk)
-        made = list(zip(crop_maps(mask, cuts), classes.tolist(), flags, strict=True))
+        made = list(zip(crop_maps(mask, cuts), named, flags, strict=True))
         yield from (made[run] for run in runs_of_an_image(chunk))
 
 
-def _codes(_cache: ImageCache, run: list[Made]) -> list[tuple[dict[str, Any], int, Flag]]:
+def _codes(_cache: ImageCache, run: list[Made]) -> list[tuple[dict[str, Any], Named, Flag]]:
     """Run-length codes in pixels of the images; classes and flags as they are."""
-    return [(_code(one), class_index, flag) for one, class_index, flag in run]
+    return [(_code(one), named, flag) for one, named, flag in run]
 
 
 def _code(one: CropMap) -> dict[str, Any]:
@@ -133,27 +151,23 @@ def _code(one: CropMap) -> dict[str, Any]:
     return masks.encode_part(pasted.values >= 0.5, pasted.row0, pasted.col0, one.shape)
 
 
-def known_classes(probability: Tensor, unknown_below: float) -> Tensor:
-    """(B, n or n+1) class probabilities -> (B,) channel, ``NO_CLASS`` where unknown.
-
-    Paper: Sec. 3.3.
-    Ours: channel 0 (background) and a winning unknown channel count as unknown, too.
-    """
-    best, channel = probability.max(dim=1)
-    return torch.where((best >= unknown_below) & (channel > 0), channel, NO_CLASS)
-
-
 def keep_masks(
     file: Path,
     made: Sequence[Example],
     evidence: EvidenceConfig | None = None,
     flags: Mapping[str, Flag] | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> None:
     """Write masks and classes for ``kept_pseudo_masks``, with the weights that made them.
 
     Paper: none.
+
+    Args:
+        told: what else is known, for ``kept_winners``.
     """
-    facts = {} if evidence is None else {"evidence": asdict(evidence), "flags": flags or {}}
+    facts = dict(told or {})
+    if evidence is not None:
+        facts |= {"evidence": asdict(evidence), "flags": flags or {}}
     keep(file, {"masks": [[e.supervision, e.class_index] for e in made], **facts})
 
 
@@ -188,6 +202,26 @@ def kept_evidence(place: Path) -> EvidenceConfig | None:
     """
     facts = (kept(place / PSEUDO_MASKS if place.is_dir() else place) or {}).get("evidence")
     return None if facts is None else EvidenceConfig(**facts)
+
+
+def kept_winners(place: Path) -> tuple[float, list[tuple[int, float]]]:
+    """From which probability on a class counted, and each object's winning class with its own.
+
+    Paper: none.
+
+    Args:
+        place: the file of the pseudo masks, or the step's folder.
+    Raises:
+        DataError: if they are missing, damaged or of an older version.
+    """
+    path = place / PSEUDO_MASKS if place.is_dir() else place
+    facts = kept(path) or {}
+    if "winners" not in facts:
+        raise DataError(
+            f"the pseudo masks {path} say no class probabilities; remove the file, and the same "
+            "command makes it again"
+        )
+    return facts["unknown_below"], [(channel, best) for channel, best in facts["winners"]]
 
 
 def _read(path: Path, examples: Sequence[Example]) -> list[Example] | None:

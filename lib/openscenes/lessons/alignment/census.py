@@ -7,7 +7,7 @@ import pandas as pd
 from openscenes.lessons.alignment.pair_terms import terms
 from openscenes.lessons.alignment.pairs import BEFORE, UNKNOWN, Alignment
 from openscenes.study.profiles import SCENE_NAMES
-from openscenes.synthetic.catalogue import CITYSCAPES_NAMES, COCO_NAMES
+from openscenes.study.runs.class_names import same_class
 
 
 def pair_list(alignment: Alignment, epoch: int = 0) -> pd.DataFrame:
@@ -29,8 +29,7 @@ def pair_list(alignment: Alignment, epoch: int = 0) -> pd.DataFrame:
 
 def is_right(predicted: str, true: str) -> bool:
     """Whether a class of VOC is the new scene's class, whatever the two data sets call it."""
-    names = predicted, COCO_NAMES.get(predicted), CITYSCAPES_NAMES.get(predicted)
-    return predicted != UNKNOWN and true in names
+    return predicted != UNKNOWN and same_class(predicted, true)
 
 
 def naming(alignments: Mapping[str, Alignment]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from openscenes.lessons.alignment.pair_terms import terms
 from openscenes.lessons.alignment.pair_view import clouds_of
 from openscenes.lessons.alignment.pairs import BEFORE, SHOWN, Alignment
-from openscenes.lessons.intervals.sampling import report_scores, scores_file, scores_in
+from openscenes.lessons.intervals.sampling import images_in, report_scores, scores_file, scores_in
 from openscenes.lessons.panels import dot_plot, image_grid
 from openscenes.paths import PROJECT
 from openscenes.study.profiles import SCENE_NAMES, Profile
@@ -92,8 +92,9 @@ def gains(profile: Profile) -> pd.DataFrame:
         block = BLOCK.format(title, profile.initial_sets[-1].upper())
         for ours, theirs in WITH_AND_WITHOUT:
             change = paired_difference(
-                scores_in(scores, block, ours), scores_in(scores, block, theirs)
-            )
+                scores_in(scores, block, ours), scores_in(scores, block, theirs),
+                images_in(scores, block),
+            )  # fmt: skip
             rows.append(
                 {"scene": title, "model": ours, "without": theirs,
                  **_interval(change), "n_seeds": change.n_seeds, "n_objects": change.n_objects}

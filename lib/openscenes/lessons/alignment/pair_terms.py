@@ -37,7 +37,8 @@ class Terms:
     """The numbers of N pairs, each (N,) float32.
 
     Attributes:
-        proto, pixel: terms A and B of Eq. 7 before any weight; B also where Eq. 8 drops it.
+        proto, pixel: terms A and B of Eq. 7 before any weight, A once, as the equation has it;
+            B also where Eq. 8 drops it.
         feat, max: L_feat and L_max as training adds them.
         ce_old, ce_new: cross entropies of the masks; the old one is times the epoch's weight.
     """
@@ -124,7 +125,7 @@ def terms(
         outputs.together(), pairing.old, pairing.new, config, weight_old, class_weight
     )
     return Terms(
-        proto=alignment_losses(*both, replace(config, **_only("proto")))["feat"],
+        proto=alignment_losses(*both, replace(config, **_only("proto"), common_size=False))["feat"],
         pixel=alignment_losses(*both, replace(config, **_only("pixel")))["feat"],
         **{name: whole[name] for name in ("feat", "max", "ce_old", "ce_new")},
     )
@@ -139,7 +140,7 @@ def cell_maps(outputs: Outputs, pairing: Pairing, config: AlignmentConfig) -> Ce
     distance = _by_cell(features, partner, inside, torch.ones_like(share), config)
     pixel = _by_cell(features, partner, share, probability, config)
     weight = torch.where(distance > 0, pixel / distance, 0.0)
-    square = _squares(outputs.new, pairing.known, config)
+    square = _squares(outputs.new, pairing, config)
 
     def drawn(values: Tensor, *, everywhere: bool = False) -> FloatMap:
         shown = values if everywhere else torch.where(share > 0, values, torch.nan)
@@ -210,12 +211,14 @@ def _by_cell(
     )  # fmt: skip
 
 
-def _squares(output: NetworkOutput, known: Tensor, config: AlignmentConfig) -> Tensor:
+def _squares(output: NetworkOutput, pairing: Pairing, config: AlignmentConfig) -> Tensor:
     """What each cell adds to L_max, (h * w,)."""
     foreground = _cells(torch.sigmoid(output.predictor.float()))
     classes = _cells(torch.softmax(output.classes.float(), dim=1))
     plain = replace(config, max_square_weight=1.0, reduction="sum")
-    return maximum_squares_loss(foreground, classes, known.expand(len(foreground)), plain)
+    n_pixels = pairing.new.masks[0].numel() / len(foreground)
+    known = pairing.known.expand(len(foreground))
+    return maximum_squares_loss(foreground, classes, known, plain, n_pixels)
 
 
 def _cells(maps: Tensor) -> Tensor:

@@ -190,6 +190,7 @@ def rows(view: PairView) -> dict[str, str]:
     """The readout: name -> value."""
     pair, found, choice = view.drawn.pairing, view.terms, view.choice
     known, weight = view.drawn.known, f"{choice.weight:g}"
+    counted = f"{pair.new.masks[0].numel() / view.drawn.maps.share.size:g} A"  # common_size
     total = found.ce_old + found.ce_new + found.feat + found.max
     return {
         "old object": pair.old_names[0],
@@ -200,7 +201,7 @@ def rows(view: PairView) -> dict[str, str]:
         "A before evolution": f"{view.before:,.0f}",
         "A / variance of the cells": f"{view.proto / max(view.spread, 1e-12):.2f}",
         "B, pixels to c_a": f"{found.pixel.item():,.0f}" + ("" if known else " (not counted)"),
-        f"L_feat = {weight} × {'(A + B)' if known else 'A'}": "0 (no prototype)"
+        f"L_feat = {weight} × {f'({counted} + B)' if known else counted}": "0 (no prototype)"
         if view.empty
         else f"{found.feat.item():,.0f}",
         "L_max": f"{found.max.item():,.0f}",

@@ -14,7 +14,7 @@ from openscenes.errors import InputError
 from openscenes.seeding import numpy_generator
 from openscenes.study.pages.tables import reports_folder
 from openscenes.study.profiles import PROFILES, Profile
-from openscenes.study.scores.statistics import LEVEL, Estimate
+from openscenes.study.scores.statistics import LEVEL, Estimate, images_of
 from openscenes.study.status.reading import read_objects
 from openscenes.widgets.controls import control
 
@@ -53,6 +53,12 @@ def scores_in(frame: pd.DataFrame, block: str, row: str) -> Values:
         )
     table = mine.pivot(index="seed", columns="object_id", values=row)
     return table.to_numpy(dtype=np.float64)
+
+
+def images_in(frame: pd.DataFrame, block: str) -> list[str]:
+    """The image of each object of ``scores_in``, in the same order."""
+    mine = frame[frame["block"].str.startswith(block)]
+    return images_of(sorted(mine["object_id"].unique()))
 
 
 def differences_in(frame: pd.DataFrame, block: str, better: str, worse: str) -> Values:

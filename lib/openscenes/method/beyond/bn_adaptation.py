@@ -56,7 +56,7 @@ def reestimate_bn(
         )
     predicted = pseudo_examples(  # the class of an object decides its partner
         network, [from_clicks(clicked) for clicked in scene], context, None, config.teacher,
-        file=pseudo, label=f"{label}: classes",
+        file=pseudo, label=f"{label}: classes", labelled=pool.examples, gate=config.gate,
     )  # fmt: skip
     grown = network
     if not network.config.unknown_class:

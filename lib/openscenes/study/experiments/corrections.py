@@ -15,10 +15,10 @@ from openscenes.study.pages.markdown import grid
 from openscenes.study.profiles import Scene, User
 from openscenes.study.runs.data import SOURCE, Study
 from openscenes.study.runs.recipes import ABLATIONS, OURS, evolved, initial
-from openscenes.study.scores.evaluation import Evaluation, score_seeds
+from openscenes.study.scores.evaluation import Evaluation, score, score_seeds
 from openscenes.study.scores.noc import MAX_CLICKS, ClickCurve
 from openscenes.study.scores.results import change
-from openscenes.study.scores.statistics import paired_difference
+from openscenes.study.scores.statistics import images_of, paired_difference
 
 FIRST = 3  # clicks before the first answer
 SHOWN = (3, 5, 10, 15, 20)
@@ -68,6 +68,15 @@ def click_curves(study: Study, seeds: int) -> dict[str, dict[str, ClickCurve]]:
     }
 
 
+def _images(study: Study) -> dict[str, list[str]]:
+    """Test set -> the image of each object of its curves."""
+    first = {where: next(iter(rows(where).values())) for where in WHERE}
+    return {
+        TITLES[where]: images_of(score(study, evaluation)["object_id"])
+        for where, evaluation in first.items()
+    }
+
+
 def page(study: Study, seeds: int) -> str:
     """Markdown: mean IoU after some clicks, clicks to three goals, what never gets there; and what
     each ingredient brings.
@@ -100,26 +109,29 @@ def page(study: Study, seeds: int) -> str:
         f"{FIRST} clicks nothing is corrected yet: there the line without joint training says what "
         "learning corrections costs the first answer (below zero), or gives to it."
     )
+    brought = _ingredients(series, last, _images(study))
     return (
         f"## Corrections\n\n{about}\n\n{grid(head, lines)}\n\n"
-        f"### What each ingredient brings\n\n{brings}\n\n{_ingredients(series, last)}"
+        f"### What each ingredient brings\n\n{brings}\n\n{brought}"
     )
 
 
-def _ingredients(series: dict[str, dict[str, ClickCurve]], last: int) -> str:
+def _ingredients(
+    series: dict[str, dict[str, ClickCurve]], last: int, images: dict[str, list[str]]
+) -> str:
     """A line for each ingredient: the whole initial model less the one without it."""
     at = [k for k in COMPARED if k <= last]
     head = ("initial less itself", *(f"{where}, IoU@{k}" for where in series for k in at))
     lines = [
-        (words, *(_gain(curves, words, k) for curves in series.values() for k in at))
+        (words, *(_gain(series[where], words, k, images[where]) for where in series for k in at))
         for words in (NO_CUT, *ABLATIONS)
     ]
     return grid(head, lines)
 
 
-def _gain(curves: dict[str, ClickCurve], words: str, k: int) -> str:
+def _gain(curves: dict[str, ClickCurve], words: str, k: int, images: list[str]) -> str:
     whole, less = (curves[label].iou[..., k - FIRST] for label in ("initial", f"initial, {words}"))
-    return change(paired_difference(whole, less))
+    return change(paired_difference(whole, less, images))
 
 
 def _curve(study: Study, seeds: int, evaluation: Evaluation) -> ClickCurve:

@@ -30,7 +30,7 @@ from openscenes.study.scores.results import (
     long,
     paper_value,
 )
-from openscenes.study.scores.statistics import estimate, paired_difference
+from openscenes.study.scores.statistics import estimate, images_of, paired_difference
 
 TITLES = {SOURCE: "VOC", **SCENE_NAMES}
 
@@ -108,25 +108,29 @@ def block_of(study: Study, key: str, spec: BlockSpec, seeds: int) -> tuple[Block
     def scores_of(evaluation: Evaluation, column: str = "iou") -> Scores:
         return np.stack([frame[column].to_numpy() for frame in frames(evaluation)])
 
+    def images(evaluation: Evaluation) -> list[str]:
+        return images_of(frames(evaluation)[0]["object_id"])
+
     scores = {row.label: scores_of(row.evaluation, row.values) for row in spec.rows}
+    shown = images(spec.rows[0].evaluation)
     first, *others = scores
     rows = []
     for row, before in zip(spec.rows, ("", first, *others), strict=False):
-        own = scores[row.label]
+        own, on_source = scores[row.label], row.evaluations()[1:]
         rows.append(
             Row(
                 row.label,
                 paper_value(key, row.label, row.column),
-                estimate(own),
-                paired_difference(own, scores[row.above or before]) if before else None,
-                paired_difference(own, scores[first]) if before else None,
-                estimate(scores_of(row.evaluations()[1])) if row.source else None,
+                estimate(own, shown),
+                paired_difference(own, scores[row.above or before], shown) if before else None,
+                paired_difference(own, scores[first], shown) if before else None,
+                estimate(scores_of(on_source[0]), images(on_source[0])) if on_source else None,
                 paper_value(key, row.label, f"{row.column} source"),
             )
         )
     pairs = spec.claims or [(label, first) for label in others]
     objects = long(spec.title, scores, frames(spec.rows[0].evaluation)[0])
-    return Block(spec.title, tuple(rows), claims_of(rows, scores, pairs)), objects
+    return Block(spec.title, tuple(rows), claims_of(rows, scores, pairs, shown)), objects
 
 
 def data_and_seeds(study: Study, blocks: Iterable[BlockSpec], seeds: int) -> str:

@@ -18,10 +18,10 @@ from openscenes.study.runs.published import Published, beginning, iog_weights
 from openscenes.study.runs.recipes import FULL, Recipe, evolved, initial, peer
 from openscenes.study.runs.runs import find
 from openscenes.study.scores.clicks import best_threshold, threshold_sweep
-from openscenes.study.scores.evaluation import Evaluation, recipes_of, score_seeds
+from openscenes.study.scores.evaluation import Evaluation, recipes_of, score, score_seeds
 from openscenes.study.scores.noc import MAX_CLICKS, ClickCurve
 from openscenes.study.scores.results import Row, Table, paper_value
-from openscenes.study.scores.statistics import Estimate, estimate
+from openscenes.study.scores.statistics import Estimate, estimate, images_of
 
 TARGETS = {SOURCE: 0.85, "cityscapes": 0.80, "coco": 0.85}
 FIRST_CLICKS = {"DEXTR": 4, "IOG": 3, "Ours": 3}  # of the protocol, before the first prediction
@@ -95,10 +95,11 @@ def _with_noc(study: Study, seeds: int, row: Row, where: str) -> Row:
     """NoC as printed, as measured, and how many objects never get there."""
     system, target, curve = row.label, TARGETS[where], _curve(study, seeds, row.label, where)
     published = paper_value("1", system, f"{where} NoC")
+    images = images_of(score(study, _clicked(system, where))["object_id"])
     nominal = " (nominal)" if system in FIRST_CLICKS else ""
     more = {
         "NoC, paper": "" if published is None else f"{published:g}{nominal}",
-        "NoC, measured": _in_clicks(estimate(curve.noc(target) / 100.0)),
+        "NoC, measured": _in_clicks(estimate(curve.noc(target) / 100.0, images)),
         "never reached": f"{100 * np.mean(curve.never_reached(target)):.0f} %",
         "starts from": beginnings(study.profile)[system],
     }

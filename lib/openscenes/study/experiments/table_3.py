@@ -12,7 +12,7 @@ from openscenes.study.runs.recipes import initial
 from openscenes.study.scores.evaluation import Evaluation, score
 from openscenes.study.scores.masks import CHOSEN, PAPER_ROWS, ipt_variants
 from openscenes.study.scores.results import SCENES, Table
-from openscenes.study.scores.statistics import Estimate, paired_difference
+from openscenes.study.scores.statistics import Estimate, images_of, paired_difference
 
 COARSE = "coarse mask"
 LAST = PAPER_ROWS[-1]  # the whole module, to which other settings are compared
@@ -62,11 +62,11 @@ def sensitivity(study: Study, seeds: int, where: str) -> Sensitivity:
     frames = [score(study, scored.with_seed(seed)) for seed in range(seeds)]
     shown = {name: name for name in ipt_variants(study.profile) if ": " in name}
     shown |= {"grid of F: the decoder's": "F from the decoder", f"together: {CHOSEN}": CHOSEN}
-    rows: Sensitivity = []
+    rows, images = list[tuple[str, str, Estimate]](), images_of(frames[0]["object_id"])
     for name, column in shown.items():
         setting, option = name.split(": ", 1)
         ours, paper = (np.stack([frame[c] for frame in frames]) for c in (column, LAST))
-        rows.append((setting, option, paired_difference(ours, paper)))
+        rows.append((setting, option, paired_difference(ours, paper, images)))
     return rows
 
 

@@ -1,5 +1,8 @@
 """Table 4: self-training, IPT, feature alignment, both, and the bound of ground truth."""
 
+from dataclasses import replace
+
+from openscenes.study.experiments.known import known_note
 from openscenes.study.experiments.rows import BlockSpec, RowSpec, data_and_seeds, table_of
 from openscenes.study.profiles import SCENE_NAMES, InitialSet, Profile, Scene
 from openscenes.study.runs.data import Study
@@ -65,4 +68,5 @@ def table(study: Study, seeds: int) -> Table:
     """
     specs = blocks(study.profile)
     caption = f"mIoU after one step of evolution on {data_and_seeds(study, specs, seeds)}."
-    return table_of(study, "4", caption, specs, seeds)
+    made = table_of(study, "4", caption, specs, seeds)
+    return replace(made, notes=(known_note(study, specs, seeds),))

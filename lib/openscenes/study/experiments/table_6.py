@@ -48,7 +48,8 @@ def gap_markdown(table: Table) -> str:
         smaller, larger = _pair(table, scene)
         for few, many in zip(smaller.rows, larger.rows, strict=True):
             with_many = table.scores(larger.title, many.label)
-            ours = paired_difference(with_many, table.scores(smaller.title, few.label))
+            with_few, images = table.scores(smaller.title, few.label), table.images(larger.title)
+            ours = paired_difference(with_many, with_few, images)
             lines.append((scene, few.label, _published(few, many), change(ours)))
     about = (
         "The same row with the larger initial set, less that with the smaller one, in points of "

@@ -14,9 +14,10 @@ from torch import Tensor
 from openscenes.data import samples
 from openscenes.data.samples import Sample
 from openscenes.method.evolution import EvolutionConfig, Pool
+from openscenes.method.gate import calibrated, known_classes
 from openscenes.method.inference import Prediction, predictions
 from openscenes.method.ipt import IPTConfig, Refinement
-from openscenes.method.pseudo import known_classes, refine_batch
+from openscenes.method.pseudo import refine_batch
 from openscenes.method.training import TrainConfig
 from openscenes.study.figures.galleries import draw_interaction
 from openscenes.study.figures.palette import PALETTE
@@ -59,12 +60,13 @@ def _trace(study: Study, model: Model, labelled: Labelled, position: int, old: L
     """Run one object through the network, IPT, and the choice of a partner to align with."""
     profile, example = study.profile, labelled.examples[position]
     inference = profile.inference
-    [(chunk, [sample], batch, prediction)] = predictions(
-        model.load(study), [example], run_context(study)
-    )
+    network, context = model.load(study), run_context(study)
+    [(chunk, [sample], batch, prediction)] = predictions(network, [example], context)
     feature = inference.feature
     refinement = refine_batch(prediction, batch, chunk, profile.ipt, feature=feature, seed=0)
-    channel = int(known_classes(prediction.class_probability, inference.unknown_below)[0])
+    threshold = calibrated(network, old.examples, context)
+    grown = network.config.unknown_class
+    channel = int(known_classes(prediction.class_probability, threshold, unknown_class=grown)[0])
     pool = Pool(old.examples)
     partner = pool.partner(replace(example, class_index=channel), seed=0, epoch=0)
     words = f"known ({old.index.classes[channel - 1]}): Eq. 7" if pool.knows(channel) else ""

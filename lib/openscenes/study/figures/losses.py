@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from openscenes.method.gradients import NORM
 from openscenes.study.figures.palette import SERIES
 from openscenes.study.runs.models import Model
 
@@ -84,9 +85,10 @@ def _data_of(model: Model) -> str:
 
 
 def _terms(histories: Sequence[pd.DataFrame]) -> list[str]:
-    found = dict.fromkeys(name for history in histories for name in history if name != "epoch")
+    names = (str(name) for history in histories for name in history)
+    found = dict.fromkeys(n for n in names if n != "epoch" and not n.startswith(NORM))
     known = [name for name in TERM_NAMES if name in found]
-    return known + [str(name) for name in found if name not in known]
+    return known + [name for name in found if name not in known]
 
 
 def _looks(variants: Sequence[str]) -> dict[str, dict[str, Any]]:

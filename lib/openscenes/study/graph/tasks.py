@@ -110,7 +110,7 @@ def _masks_key(profile: Profile, step: Recipe) -> object:
     """Equal for steps that learn from the same masks (``runs.pseudo.pseudo_file``)."""
     config = evolution_config(profile, step.scene, step.variant, step.user)
     return (
-        step.parent, step.scene, step.user, step.part, config.ipt,
+        step.parent, step.scene, step.user, step.part, config.ipt, config.gate,
         config.teacher or profile.inference,
     )  # fmt: skip
 

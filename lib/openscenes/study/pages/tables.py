@@ -83,13 +83,15 @@ def _reading(n_seeds: int) -> str:
     if n_seeds == 1:
         return (
             "Ours: mean over objects, of one seed. Differences are paired over the same objects; "
-            "brackets hold the 95 % bootstrap interval, which draws objects alone. What holds "
-            "here holds of this training; another seed may turn it (`make tables SEEDS=3`)."
+            "brackets hold the 95 % bootstrap interval, which draws images alone, each with all "
+            "its objects. What holds here holds of this training; another seed may turn it "
+            "(`make tables SEEDS=3`)."
         )
     return (
         "Ours: mean over objects, mean ± sample standard deviation over seeds. Differences are "
         "paired over the same objects and seeds; brackets hold the 95 % bootstrap interval, which "
-        f"draws objects and seeds. {n_seeds} seeds say little of further trainings: where they "
+        "draws images, each with all its objects, and seeds. "
+        f"{n_seeds} seeds say little of further trainings: where they "
         "differ much, the brackets are too narrow (Lesson 6); the status page lists each claim by "
         "seed, and with an interval over further trainings."
     )

@@ -13,8 +13,8 @@ from openscenes.study.runs.recipes import (
     CLIPPED_VIEWS,
     EVIDENCE_VARIANTS,
     FULL,
-    LOW_RATE,
     OURS,
+    TRUE_NAMES,
     Recipe,
     evolved,
     finetuned,
@@ -51,15 +51,15 @@ def _step(first: Recipe, recipe: Recipe) -> Recipe:
     """Of those that evolve."""
     if recipe.kind == "re-estimated":
         return evolved(first, "coco", BN_ONLY)
-    if recipe.parent is not None and recipe.parent.kind == "re-estimated":
-        return evolved(first, "coco", BN_ONLY, LOW_RATE)
-    quarter = evolved(first, "cityscapes", FULL, part=(0, N_PARTS))
-    if recipe.parent is not None and recipe.parent.kind == "evolved":
-        return evolved(quarter, "cityscapes", FULL, part=(1, N_PARTS))
+    if recipe.variant == TRUE_NAMES:
+        return evolved(first, "coco", TRUE_NAMES)
     if recipe.variant in ACCEPTED:
         return evolved(first, "coco", next(iter(ACCEPTED)))
     if recipe.user == "human" or recipe.variant in (*EVIDENCE_VARIANTS, CLIPPED_VIEWS):
         return evolved(first, "coco", OURS, user="human")
+    quarter = evolved(first, "cityscapes", FULL, part=(0, N_PARTS))
+    if recipe.parent is not None and recipe.parent.kind == "evolved":
+        return evolved(quarter, "cityscapes", FULL, part=(1, N_PARTS))
     return quarter if recipe.scene == "cityscapes" else evolved(first, "coco", FULL)
 
 

@@ -8,23 +8,26 @@ import torch
 
 from openscenes.data.examples import Example, from_clicks
 from openscenes.kept import alone, kept
-from openscenes.method.evolution import EvolutionConfig
+from openscenes.method.evolution_config import EvolutionConfig
+from openscenes.method.gate import calibrated
 from openscenes.method.pseudo import keep_masks, kept_pseudo_masks, pseudo_examples
 from openscenes.paths import cache_dir
 from openscenes.study.runs import store
+from openscenes.study.runs.class_names import true_channels
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import NewScene, Study, new_scene, source
 from openscenes.study.runs.evidence import accepted, with_learned
 from openscenes.study.runs.models import Model, run_context
 from openscenes.study.runs.recipes import (
     ACCEPTED,
+    FULL,
     OURS,
     Recipe,
     evolution_config,
     source_set,
 )
 
-_CODE = (pseudo_examples,)
+_CODE = (pseudo_examples, calibrated)
 
 
 def pseudo_file(study: Study, step: Recipe, teacher: Model) -> Path:
@@ -43,7 +46,9 @@ def pseudo_file(study: Study, step: Recipe, teacher: Model) -> Path:
         "device": study.fabric.device.type,
         "precision": study.precision,
         "code": code_digest(*_CODE),
-        **_evidence_names(study, step),
+        "gate": config.gate,
+        "labelled": source(study, source_set(step)).digest,
+        **_accepted(step),
     }
     return cache_dir() / "pseudo" / f"{store.digest_of(made_of)}.json"
 
@@ -61,6 +66,11 @@ def pseudo_masks(
     file, config = pseudo_file(study, step, teacher), step_config(study, step)
     scene, label = scene_data(study, step), f"{teacher.label}: {step.scene} pseudo masks"
     if kept(file) is None:
+        if config.gate == "given":
+            named = pseudo_masks(study, replace(step, variant=FULL), teacher, first)
+            pairs = zip(named, true_channels(study, step, scene), strict=True)
+            keep_masks(file, [replace(one, class_index=channel) for one, channel in pairs])
+            return kept_pseudo_masks(file, scene.clicked)
         if share := ACCEPTED.get(step.variant):
             made = pseudo_masks(study, replace(step, variant=OURS), teacher, first)
             keep_masks(file, accepted(study, made, scene.truth, share, step.seed))
@@ -68,23 +78,22 @@ def pseudo_masks(
         with alone(file.with_suffix(".lock"), label):
             inference = config.teacher or study.profile.inference
             inference = with_learned(study, step.lineage()[0], first or teacher, inference)
+            network, context = teacher.load(study), run_context(study, step.seed)
+            if config.gate == "calibrated":
+                labelled = source(study, source_set(step)).examples
+                threshold = calibrated(network, labelled, context)
+                inference = replace(inference, unknown_below=threshold)
             pseudo_examples(
-                teacher.load(study), [from_clicks(one) for one in scene.clicked],
-                run_context(study, step.seed), config.ipt, inference, file=file, label=label,
+                network, [from_clicks(one) for one in scene.clicked], context, config.ipt,
+                inference, file=file, label=label, gate="constant",
             )  # fmt: skip
     return kept_pseudo_masks(file, scene.clicked)
 
 
-def _evidence_names(study: Study, step: Recipe) -> dict[str, Any]:
-    """What decides masks of evidence beside the rest."""
-    teacher = step_config(study, step).teacher
-    if teacher is None or teacher.evidence is None:
-        return {}
+def _accepted(step: Recipe) -> dict[str, Any]:
+    """The share of the objects of which users accepted the mask, where there is one."""
     share = ACCEPTED.get(step.variant)
-    return {
-        "labelled": source(study, source_set(step)).digest,
-        **({} if share is None else {"accepted": share}),
-    }
+    return {} if share is None else {"accepted": share}
 
 
 def step_config(study: Study, step: Recipe) -> EvolutionConfig:

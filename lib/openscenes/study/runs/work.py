@@ -11,11 +11,12 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from openscenes.method.gate import N_CALIBRATED
 from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.profiles import Profile
-from openscenes.study.runs.recipes import Recipe, evolution_config, profile_of
+from openscenes.study.runs.recipes import Recipe, evolution_config, profile_of, source_set
 from openscenes.study.runs.shapes import (
     CORRECTION,
     COUNTED_CROPS,
@@ -79,7 +80,9 @@ def masks_work(profile: Profile, step: Recipe, objects: Mapping[str, int]) -> Wo
     n = _objects(step, objects)
     views = N_VIEWS if config.teacher is not None and config.teacher.tta == "six views" else 1
     ipt = 0 if config.ipt is None else n
-    return +Work({seen(OURS): n * views, CUT: n * views, MASK: n, IPT: ipt, LOAD: 1})
+    asked = min(N_CALIBRATED, objects[source_set(step)]) if config.gate == "calibrated" else 0
+    crops = n * views + asked
+    return +Work({seen(OURS): crops, CUT: crops, MASK: n, IPT: ipt, LOAD: 1})
 
 
 def _objects(step: Recipe, objects: Mapping[str, int]) -> int:

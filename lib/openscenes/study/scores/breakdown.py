@@ -13,6 +13,7 @@ from openscenes.study.pages.foreign_text import in_markdown
 from openscenes.study.pages.markdown import grid
 from openscenes.study.profiles import Profile
 from openscenes.study.scores.continual import Means, Values, bootstrap
+from openscenes.study.scores.statistics import images_of
 
 COCO_LIMITS = (32**2, 96**2)  # in px of the image: small < 1,024 <= medium < 9,216 <= large
 MIN_OBJECTS = 5
@@ -97,7 +98,11 @@ def _broken_down(block: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
         for row in rows
     }
     first = rows[0]
-    changes = bootstrap(scores, {key: partial(_change, key=key, first=first) for key in scores})
+    members = {group: groups.index[groups == group] for group in groups.cat.categories}
+    changes = bootstrap(
+        scores, {key: partial(_change, key=key, first=first) for key in scores},
+        {group: images_of(names) for group, names in members.items()},
+    )  # fmt: skip
     lines = []
     for (row, group), values in scores.items():
         change = changes[row, group]

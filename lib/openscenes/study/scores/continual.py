@@ -16,7 +16,7 @@ from openscenes.errors import InputError
 from openscenes.seeding import numpy_generator
 from openscenes.study.pages.markdown import grid
 from openscenes.study.scores.results import change, mean
-from openscenes.study.scores.statistics import LEVEL, N_RESAMPLES, Estimate, estimate
+from openscenes.study.scores.statistics import LEVEL, N_RESAMPLES, Estimate, by_image, estimate
 
 SEQUENCE = ("VOC", "Cityscapes", "COCO")
 METRICS = {
@@ -27,6 +27,7 @@ METRICS = {
 Values = NDArray[np.float64]
 Cell = tuple[int, int]  # (step, set)
 Means = Mapping[Any, Values]
+Images = Mapping[Any, Sequence[str]]  # set -> image of each of its objects
 Name = TypeVar("Name", bound=Hashable)
 Statistic = Callable[[Means], Values]
 
@@ -60,7 +61,7 @@ def learned(step: int, number: int) -> bool:
     return number <= step
 
 
-def continual(scores: Mapping[Cell, Values]) -> Continual:
+def continual(scores: Mapping[Cell, Values], images: Images | None = None) -> Continual:
     """The matrix R of one method with its summaries.
 
     Paper: Sec. 4.2, Table 2 has some cells of R for the sequence VOC, Cityscapes, COCO.
@@ -69,12 +70,14 @@ def continual(scores: Mapping[Cell, Values]) -> Continual:
     Args:
         scores: (step, set) -> (n_seeds, n_objects of that set) IoU in 0-1; every pair of T steps
             and T sets, the objects of a set always in the same order.
+        images: as for ``bootstrap``.
     Raises:
         InputError: if a cell is missing or a set's cells differ in shape.
     """
     n_steps = _checked(scores)
-    summaries = bootstrap(scores, _statistics(n_steps))
-    cells = {cell: estimate(scores[cell]) for cell in sorted(scores)}
+    summaries = bootstrap(scores, _statistics(n_steps), images)
+    of_set = images or {}
+    cells = {cell: estimate(scores[cell], of_set.get(cell[-1])) for cell in sorted(scores)}
     return Continual(cells, **summaries)
 
 
@@ -159,17 +162,20 @@ def _statistics(n_steps: int) -> dict[str, Statistic]:
     }
 
 
-def bootstrap(scores: Means, statistics: Mapping[Name, Statistic]) -> dict[Name, Estimate]:
+def bootstrap(
+    scores: Means, statistics: Mapping[Name, Statistic], images: Images | None = None
+) -> dict[Name, Estimate]:
     """Statistics of several mean scores, each with a percentile interval.
 
-    A resample draws seeds once for all sets, since a run's scores belong together, and
-    objects with replacement within each set, one draw for all scores of a set. A statistic is
-    taken for each run and averaged over runs.
+    A resample draws seeds once for all sets, since a run's scores belong together, and images,
+    each with all its objects, with replacement within each set, one draw for all scores of a set. A
+    statistic is taken for each run and averaged over runs.
 
     Args:
         scores: key -> (n_seeds, n_objects) values in 0-1. A key is a tuple whose last part names
             the set: keys that share it share their objects, in the same order.
         statistics: name -> function of {key: (...) mean points, one per run} to (...) points.
+        images: set -> image of each of its objects; of a set without, objects are drawn.
     Returns:
         name -> Estimate; its std is over seeds, its n_objects the objects of all sets together.
     Raises:
@@ -178,7 +184,7 @@ def bootstrap(scores: Means, statistics: Mapping[Name, Statistic]) -> dict[Name,
     sets = _objects_of(scores)
     n_seeds = next(iter(scores.values())).shape[0]
     observed = {key: 100.0 * values.mean(axis=1) for key, values in scores.items()}
-    resampled = _resampled(scores, sets, n_seeds)
+    resampled = _resampled(scores, sets, n_seeds, images or {})
     return {
         name: _estimate(statistic(observed), statistic(resampled), sum(sets.values()))
         for name, statistic in statistics.items()
@@ -193,19 +199,25 @@ def _estimate(by_seed: Values, resampled: Values, n_objects: int) -> Estimate:
     return Estimate(float(by_seed.mean()), std, low, high, len(by_seed), n_objects)
 
 
-def _resampled(scores: Means, sets: Mapping[Hashable, int], n_seeds: int) -> dict[Any, Values]:
-    """key -> (N_RESAMPLES, n_seeds) mean points of the drawn runs over the drawn objects."""
+def _resampled(
+    scores: Means, sets: Mapping[Hashable, int], n_seeds: int, images: Images
+) -> dict[Any, Values]:
+    """key -> (N_RESAMPLES, n_seeds) mean points of drawn runs over drawn images' objects."""
     names = sorted(sets, key=str)
-    generator = numpy_generator("bootstrap", n_seeds, *(sets[name] for name in names))
     keys = {name: [key for key in scores if key[-1] == name] for name in names}
-    stacks = {name: 100.0 * np.concatenate([scores[k] for k in keys[name]]) for name in names}
+    stacks = {
+        name: by_image(100.0 * np.concatenate([scores[k] for k in keys[name]]), images.get(name))
+        for name in names
+    }
+    sizes = [len(stacks[name][1]) for name in names]
+    generator = numpy_generator("bootstrap", n_seeds, *sizes)
     means = {name: np.empty((N_RESAMPLES, len(keys[name]), n_seeds)) for name in names}
     for i in range(N_RESAMPLES):
         seeds = generator.integers(n_seeds, size=n_seeds)
-        for name, stack in stacks.items():
-            drawn = generator.integers(sets[name], size=sets[name])
-            weights = np.bincount(drawn, minlength=sets[name])
-            means[name][i] = (stack @ weights / sets[name]).reshape(-1, n_seeds)[:, seeds]
+        for name, (stack, size) in stacks.items():
+            drawn = generator.integers(len(size), size=len(size))
+            weights = np.bincount(drawn, minlength=len(size))
+            means[name][i] = (stack @ weights / (size @ weights)).reshape(-1, n_seeds)[:, seeds]
     return {key: means[name][:, k] for name in names for k, key in enumerate(keys[name])}
 
 

@@ -15,7 +15,7 @@ from openscenes.errors import InputError
 from openscenes.paths import PROJECT
 from openscenes.study.profiles import Scene
 from openscenes.study.runs.models import Model
-from openscenes.study.scores.statistics import Estimate, paired_difference
+from openscenes.study.scores.statistics import Estimate, images_of, paired_difference
 
 
 def title_of(number: str) -> str:
@@ -179,6 +179,11 @@ class Table:
         rows = mine[mine["row"] == row]
         return rows.pivot(index="seed", columns="object_id", values="iou").to_numpy(dtype=float)
 
+    def images(self, block: str) -> list[str]:
+        """The image of each object of ``scores``, in the same order."""
+        mine = self.objects[self.objects["block"] == block]
+        return images_of(sorted(mine["object_id"].unique()))
+
 
 def long(title: str, scores: Mapping[str, Scores], objects: pd.DataFrame) -> pd.DataFrame:
     """One line per block, row, seed and object."""
@@ -193,16 +198,23 @@ def long(title: str, scores: Mapping[str, Scores], objects: pd.DataFrame) -> pd.
 
 
 def claims_of(
-    rows: Sequence[Row], scores: Mapping[str, Scores], pairs: Sequence[tuple[str, str]]
+    rows: Sequence[Row],
+    scores: Mapping[str, Scores],
+    pairs: Sequence[tuple[str, str]],
+    images: Sequence[str] | None = None,
 ) -> tuple[Claim, ...]:
-    """Compare pairs of rows, (better, worse) in the paper's mind, over the same objects."""
+    """Compare pairs of rows, (better, worse) in the paper's mind, over the same objects.
+
+    Args:
+        images: of the objects, as ``statistics.images_of`` names them.
+    """
     published = {row.label: row.paper for row in rows}
     return tuple(
         Claim(
             better,
             worse,
             _gain(published[better], published[worse]),
-            paired_difference(scores[better], scores[worse]),
+            paired_difference(scores[better], scores[worse], images),
         )
         for better, worse in pairs
     )

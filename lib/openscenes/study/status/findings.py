@@ -158,7 +158,7 @@ def every_claim(reports: Sequence[Report]) -> pd.DataFrame:
 
 def _claim(report: Report, claim: Mapping[str, Any]) -> tuple[Any, ...]:
     gains = gains_of(report, claim)
-    by_seed = [] if gains is None else 100.0 * gains.mean(axis=1)
+    by_seed = [] if gains is None else 100.0 * gains[0].mean(axis=1)
     further = repeatable(gains)
     return (
         report.key, report.profile, claim["verdict"], claim["block"], *names(claim),

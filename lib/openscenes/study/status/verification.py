@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from openscenes.errors import DataError
 from openscenes.study.profiles import PAPER, PROFILES
 from openscenes.study.scores.results import Claim, title_of
-from openscenes.study.scores.statistics import Estimate, over_trainings
+from openscenes.study.scores.statistics import Estimate, images_of, over_trainings
 from openscenes.study.status.reading import read_cells, read_objects, read_run
 
 # Fewer objects than these are a sample of the official split, which verifies nothing.
@@ -96,8 +96,11 @@ def read_reports(folder: Path) -> list[Report]:
     return sorted(found, key=lambda r: (rank.get(r.profile, len(rank)), r.profile, r.file))
 
 
-def gains_of(report: Report, claim: Mapping[str, Any]) -> NDArray[np.float64] | None:
-    """A claim's difference of each training and object, (n_seeds, n_objects) in 0-1.
+Gains = tuple[NDArray[np.float64], list[str]]  # (n_seeds, n_objects) in 0-1, each object's image
+
+
+def gains_of(report: Report, claim: Mapping[str, Any]) -> Gains | None:
+    """A claim's difference of each training and object, and the image of each object.
 
     None where no objects were kept.
     """
@@ -105,12 +108,13 @@ def gains_of(report: Report, claim: Mapping[str, Any]) -> NDArray[np.float64] | 
         return None
     mine = report.objects[report.objects["block"] == claim["block"]]
     gains = mine[claim["better"]] - mine[claim["worse"]]
-    return np.stack([of_seed.to_numpy() for _, of_seed in gains.groupby(mine["seed"])])
+    images = images_of(mine[mine["seed"] == mine["seed"].iloc[0]]["object_id"])
+    return np.stack([of_seed.to_numpy() for _, of_seed in gains.groupby(mine["seed"])]), images
 
 
-def repeatable(gains: NDArray[np.float64] | None) -> Estimate | None:
+def repeatable(gains: Gains | None) -> Estimate | None:
     """The gains' mean with its interval over further trainings; None with one seed or object."""
-    return None if gains is None or min(gains.shape) < 2 else over_trainings(gains)
+    return None if gains is None or min(gains[0].shape) < 2 else over_trainings(*gains)
 
 
 def with_first(cells: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.Series]]:
