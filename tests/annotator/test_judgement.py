@@ -16,6 +16,7 @@ from PIL import Image
 
 from openscenes import masks
 from openscenes.annotator import command
+from openscenes.annotator.evolve import judgement as evolving_judgement
 from openscenes.annotator.evolve import kept_predictions as asking
 from openscenes.annotator.evolve import predicted_quality
 from openscenes.annotator.evolve.advice import (
@@ -269,7 +270,8 @@ def test_the_command_evolves_judges_and_leaves_the_decision(case, capsys) -> Non
     assert {path.name for path in folder.iterdir()} == {"differences.png", "objects.png"}
     versions = Versions(workspace.folder)
     assert versions.current().name == old.name
-    run(*log, "--refuse")
+    if judgement.verdict != "worse":
+        run(*log, "--refuse")
     run(*log, "--accept", new.name[:6])
     assert versions.current().name == new.name
     run(*log, "--status")
@@ -279,6 +281,27 @@ def test_the_command_evolves_judges_and_leaves_the_decision(case, capsys) -> Non
     run(*log, "--rollback")
     assert f"in use again: {old.name}" in capsys.readouterr().out
     assert versions.current().name == old.name
+
+
+def test_what_is_judged_worse_is_refused_and_may_be_accepted_by_name(
+    few, case, capsys, monkeypatch
+) -> None:
+    worse = replace(case[3], verdict="worse")
+    versions, (old, new) = Versions(few.folder), case[1]
+    (versions.folder / "history.jsonl").unlink()
+    for name in (old.name, new.name):
+        versions.add(name)
+    versions.accept(old.name)
+    candidate = Candidate(old, new, (), worse)
+    monkeypatch.setattr(evolving_judgement, "evolved", lambda *_, **__: candidate)
+    monkeypatch.setattr(judgement_page, "judgement_figures", lambda *_: {})
+    run("--log", str(few.log_path), "--profile", "smoke", "--device", "cpu")
+    assert "refused     by the judgement" in capsys.readouterr().out
+    assert versions.undecided() == [] and versions.current().name == old.name
+    with pytest.raises(InputError, match="No version waits"):
+        run("--log", str(few.log_path), "--accept")
+    run("--log", str(few.log_path), "--accept", new.name)
+    assert versions.current().name == new.name
 
 
 def test_a_folder_without_log_is_one_sentence(tmp_path) -> None:
