@@ -276,7 +276,7 @@ def test_the_command_evolves_judges_and_leaves_the_decision(case, capsys) -> Non
     assert versions.current().name == new.name
     run(*log, "--status")
     said = capsys.readouterr().out
-    assert f"* {new.name}  smoke seed 0 initial voc+sbd > 12 annotations st+ipt+fa" in said
+    assert f"* {new.name}  {new.label}" in said
     assert f"{new.name}  refused by" in said
     run(*log, "--rollback")
     assert f"in use again: {old.name}" in capsys.readouterr().out
