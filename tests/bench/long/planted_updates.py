@@ -285,7 +285,8 @@ def judged(kept: dict[str, Any], quality: Quality) -> pd.DataFrame:
             "update": name, "share": share, "kind": kind, "verdict": advised(measures)[0],
             "scene": 100 * scene.mean(), "source": 100 * source_change.mean(),
             "worst class": 100 * worst, **{
-                name: measures[name].difference.mean for name in (QUALITY, SOURCE_IOU, CLASS_IOU)
+                f"seen {name}": measures[name].difference.mean
+                for name in (QUALITY, SOURCE_IOU, CLASS_IOU)
             },
         })  # fmt: skip
     return pd.DataFrame(rows[1:])

@@ -83,8 +83,8 @@ def advised(measures: Mapping[str, Measure]) -> tuple[Verdict, str]:
     predicted IoU decides (``method.quality``); the other label-free measures are only shown. A
     gain is not enough where the source, or a class of it, is forgotten: "worse" is to be refused.
     The rule was chosen on 76 planted updates of a synthetic scene, of which it refuses 30 of 32
-    harmful ones and none of 18 good ones; of 76 on a scene of another seed it refuses 27 of 31 and
-    none of 17. What it misses costs less than 3 points (``tests/bench/long/planted_updates.py``).
+    harmful ones and none of 18 good ones; on two scenes of another seed it refuses 61 of 64 and 3
+    of 31. What it misses costs less than 2 points (``tests/bench/long/planted_updates.py``).
 
     Args:
         measures: one per key of ``TITLES``.
