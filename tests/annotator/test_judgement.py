@@ -10,15 +10,32 @@ from runpy import run_path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from openscenes import masks
 from openscenes.annotator import command
+from openscenes.annotator.evolve import judgement as evolving_judgement
 from openscenes.annotator.evolve import kept_predictions as asking
-from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, TITLES
+from openscenes.annotator.evolve import predicted_quality
+from openscenes.annotator.evolve.advice import (
+    AGREEMENT,
+    CLASS_IOU,
+    LABEL_FREE,
+    QUALITY,
+    SOURCE_IOU,
+    TITLES,
+)
 from openscenes.annotator.evolve.evolving import evolve_on, split_for, version_in_use
-from openscenes.annotator.evolve.judgement import Candidate, box_iou, judge, scores, sides_touched
+from openscenes.annotator.evolve.judgement import (
+    Candidate,
+    box_iou,
+    judge,
+    of_the_source,
+    scores,
+    sides_touched,
+)
 from openscenes.annotator.evolve.kept_predictions import KeptPrediction, kept_predictions, shaken
 from openscenes.annotator.screen import judgement_page
 from openscenes.annotator.screen.judgement_page import ranked, window
@@ -143,6 +160,12 @@ def test_each_object_counts_where_it_can_tell(case) -> None:
     assert (judgement.old, judgement.new) == (old.name, new.name)
     counted = {name: measure.n for name, measure in judgement.measures.items()}
     assert counted[AGREEMENT] == 6 and {counted[name] for name in LABEL_FREE} == {6}
+    assert counted[QUALITY] == 12
+    assert (
+        objects[[f"{QUALITY} old", f"{QUALITY} new"]]
+        .apply(lambda c: c.between(0, 1))
+        .all(axis=None)
+    )
     corrected = objects[objects["corrected"]]
     gain = corrected[f"{AGREEMENT} new"] - corrected[f"{AGREEMENT} old"]
     assert judgement.measures[AGREEMENT].difference.mean == pytest.approx(100 * gain.mean())
@@ -164,6 +187,25 @@ def test_a_version_beside_itself_changes_nothing(case, study) -> None:
     assert (judgement.objects["change"] == 0).all()
     assert judgement.verdict == "inconclusive"
     assert judge(workspace, study, old, old, []).verdict == "inconclusive"
+
+
+def test_the_class_that_lost_most_is_found() -> None:
+    old = pd.DataFrame({"class_name": ["cat"] * 5 + ["dog"] * 6 + ["emu"], "iou": 0.5})
+    new = old.assign(iou=[0.6] * 5 + [0.4] * 6 + [0.0])
+    found = of_the_source(old, new)
+    assert [found[name].n for name in (SOURCE_IOU, CLASS_IOU)] == [12, 6]  # one emu is too few
+    assert found[CLASS_IOU].difference.mean == pytest.approx(-10.0)
+    assert of_the_source(old[-1:], new[-1:])[CLASS_IOU].n == 0
+
+
+def test_quality_is_learned_once(case, study, monkeypatch) -> None:
+    workspace, (old, new), held_out, judgement = case
+    told = predicted_quality.code_digest(predicted_quality.learned_quality)
+    monkeypatch.setattr(predicted_quality, "code_digest", lambda _: told)
+    monkeypatch.setattr(predicted_quality, "learned_quality", None)
+    again = predicted_quality.predicted_qualities(workspace, study, old, new, held_out)
+    assert np.allclose(again[:, 0], judgement.objects[f"{QUALITY} old"])
+    assert np.allclose(again[:, 1], judgement.objects[f"{QUALITY} new"])
 
 
 def test_figures_and_their_words(case, study) -> None:
@@ -228,16 +270,38 @@ def test_the_command_evolves_judges_and_leaves_the_decision(case, capsys) -> Non
     assert {path.name for path in folder.iterdir()} == {"differences.png", "objects.png"}
     versions = Versions(workspace.folder)
     assert versions.current().name == old.name
-    run(*log, "--refuse")
+    if judgement.verdict != "worse":
+        run(*log, "--refuse")
     run(*log, "--accept", new.name[:6])
     assert versions.current().name == new.name
     run(*log, "--status")
     said = capsys.readouterr().out
-    assert f"* {new.name}  smoke seed 0 initial voc+sbd > 12 annotations st+ipt+fa" in said
+    assert f"* {new.name}  {new.label}" in said
     assert f"{new.name}  refused by" in said
     run(*log, "--rollback")
     assert f"in use again: {old.name}" in capsys.readouterr().out
     assert versions.current().name == old.name
+
+
+def test_what_is_judged_worse_is_refused_and_may_be_accepted_by_name(
+    few, case, capsys, monkeypatch
+) -> None:
+    worse = replace(case[3], verdict="worse")
+    versions, (old, new) = Versions(few.folder), case[1]
+    (versions.folder / "history.jsonl").unlink()
+    for name in (old.name, new.name):
+        versions.add(name)
+    versions.accept(old.name)
+    candidate = Candidate(old, new, (), worse)
+    monkeypatch.setattr(evolving_judgement, "evolved", lambda *_, **__: candidate)
+    monkeypatch.setattr(judgement_page, "judgement_figures", lambda *_: {})
+    run("--log", str(few.log_path), "--profile", "smoke", "--device", "cpu")
+    assert "refused     by the judgement" in capsys.readouterr().out
+    assert versions.undecided() == [] and versions.current().name == old.name
+    with pytest.raises(InputError, match="No version waits"):
+        run("--log", str(few.log_path), "--accept")
+    run("--log", str(few.log_path), "--accept", new.name)
+    assert versions.current().name == new.name
 
 
 def test_a_folder_without_log_is_one_sentence(tmp_path) -> None:

@@ -27,8 +27,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "evolve",
         help="evolve the annotator's model on your clicks, and judge it before switching",
         description="Evolve the model in use on the accepted objects of a log, images and clicks "
-        "only, then show old and new side by side on images that were held out. The new "
-        "model is taken up only by --accept; nothing is ever overwritten.",
+        "only, then show old and new side by side on images that were held out. A new model "
+        "that is judged worse is refused; one is taken up only by --accept; nothing is ever "
+        "overwritten.",
     )
     parser.add_argument("--log", type=Path, required=True, help="a workspace, or its log.jsonl")
     parser.add_argument("--profile", default="demo")
@@ -91,6 +92,7 @@ def status(versions: Versions) -> str:
 def _evolve_and_judge(args: argparse.Namespace, workspace: Workspace) -> None:
     from openscenes.annotator.evolve.judgement import evolved
     from openscenes.annotator.screen.judgement_page import judgement_figures
+    from openscenes.annotator.store.versions import Versions
     from openscenes.study.figures.save import show_figure
     from openscenes.study.options import profile_named
     from openscenes.study.runs.data import open_study
@@ -105,6 +107,10 @@ def _evolve_and_judge(args: argparse.Namespace, workspace: Workspace) -> None:
     for name, (figure, words) in judgement_figures(workspace, study, candidate).items():
         show_figure(figure, words, folder / name)
         _say(f"figure      {folder / name}")
+    versions = Versions(workspace.folder)
+    if judgement.verdict == "worse" and new.name in {one.name for one in versions.undecided()}:
+        versions.refuse(new.name, by="the judgement")
+        _say("\nrefused     by the judgement; it is kept, and --accept takes it by its name")
     _say(
         f"\naccept      --accept {new.name}\nrefuse      --refuse {new.name}\n"
         f"in use      {old.name} until the new one is accepted"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, advised, measured
+from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, QUALITY, advised, measured
 from openscenes.annotator.screen import judgement_page as figures
 from openscenes.study.figures.save import show_figure
 from openscenes.study.scores.masks import object_iou
@@ -75,9 +75,9 @@ def _was_right(candidate, difference, old, new):
     """The advice beside that which the same rule gives where the ground truth is known."""
     judgement = candidate.judgement
     nothing = np.zeros(0)
-    known = {name: measured(name, nothing, nothing) for name in LABEL_FREE}
+    known = {name: measured(name, nothing, nothing) for name in (QUALITY, *LABEL_FREE)}
     known[AGREEMENT] = measured(AGREEMENT, old, new)
-    ideal, _ = advised({**judgement.measures, **known}, str(candidate.new.about["variant"]))
+    ideal, _ = advised({**judgement.measures, **known})
     told = "no different"
     if difference.differs:
         told = "better" if difference.mean > 0 else "worse"

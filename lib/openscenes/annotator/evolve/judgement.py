@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from openscenes import masks
 from openscenes.annotator.evolve.advice import (
     AGREEMENT,
+    CLASS_IOU,
+    FEWEST,
     LABEL_FREE,
+    QUALITY,
     SOURCE_IOU,
     Measure,
     Verdict,
@@ -20,6 +24,7 @@ from openscenes.annotator.evolve.advice import (
 )
 from openscenes.annotator.evolve.evolving import evolve_on, split_for, version_in_use
 from openscenes.annotator.evolve.kept_predictions import KeptPrediction, kept_predictions
+from openscenes.annotator.evolve.predicted_quality import predicted_qualities
 from openscenes.annotator.evolve.scene import Split
 from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.annotator.store.versions import Version, Versions
@@ -78,6 +83,7 @@ def apart(study: Study) -> Study:
     return replace(study, cache=ImageCache(study.cache.store_bytes), memory=dict(study.memory))
 
 
+OWN = (AGREEMENT, QUALITY, *LABEL_FREE)  # measures on a person's objects
 TOUCHING = 0.04  # of the box's side: as far as a human's corner misses
 
 
@@ -88,7 +94,7 @@ class Judgement:
     Attributes:
         objects: a row per held-out object: object, class_name, corrected, then for each measure
             "<measure> old" and "<measure> new" in 0-1, and change: that of the IoU with the
-            accepted mask where it was corrected, of the label-free measures' mean elsewhere.
+            accepted mask where it was corrected, of the predicted IoU elsewhere.
         measures: by name, a key of ``TITLES``.
         advice: in a sentence that gives the reasons.
     """
@@ -114,8 +120,9 @@ def judge(
 
     Where the person corrected a mask, the accepted one stands for the truth, although an earlier
     version drew its first draft; where not, accepting says little about a better mask, and
-    measures that need none are taken. Intervals are of objects drawn with replacement, as in the
-    study, which takes objects of one image for independent.
+    measures that need none are taken, IoU as it is predicted first of all. Intervals are of
+    objects drawn with replacement, as in the study, which takes objects of one image for
+    independent.
 
     Args:
         held_out: objects that neither version has learned; their further clicks are not given.
@@ -123,27 +130,32 @@ def judge(
     before, after = (
         kept_predictions(workspace, study, version, held_out) for version in (old, new)
     )
-    objects = _objects(held_out, before, after)
+    quality = predicted_qualities(workspace, study, old, new, held_out)
+    objects = _objects(held_out, before, after, quality)
     labelled = validation(study, SOURCE)
-    source = [object_iou(study, one.model, labelled)["iou"].to_numpy() for one in (old, new)]
-    measures = _measures(objects, source)
-    verdict, advice = advised(measures, str(new.about.get("variant", "")))
+    source = [object_iou(study, one.model, labelled) for one in (old, new)]
+    measures = _measures(objects) | of_the_source(*source)
+    verdict, advice = advised(measures)
     return Judgement(old.name, new.name, objects, measures, verdict, advice)
 
 
 def _objects(
-    held_out: Sequence[Snapshot], old: Sequence[KeptPrediction], new: Sequence[KeptPrediction]
+    held_out: Sequence[Snapshot],
+    old: Sequence[KeptPrediction],
+    new: Sequence[KeptPrediction],
+    quality: NDArray[np.float64],
 ) -> pd.DataFrame:
     rows = []
-    for item, before, after in zip(held_out, old, new, strict=True):
+    for item, before, after, predicted in zip(held_out, old, new, quality, strict=True):
         first, second = scores(item, before), scores(item, after)
+        first[QUALITY], second[QUALITY] = (float(iou) for iou in predicted)
         pairs = {f"{name} {when}": values[name] for name in first
                  for when, values in (("old", first), ("new", second))}  # fmt: skip
-        counted = [AGREEMENT] if is_truth(item) else list(LABEL_FREE)
-        change = float(np.mean([second[name] - first[name] for name in counted]))
+        counted = AGREEMENT if is_truth(item) else QUALITY
+        change = second[counted] - first[counted]
         rows.append({"object": item.object_id, "class_name": item.class_name,
                      "corrected": is_truth(item), **pairs, "change": change})  # fmt: skip
-    pairs_of = [f"{name} {when}" for name in (AGREEMENT, *LABEL_FREE) for when in ("old", "new")]
+    pairs_of = [f"{name} {when}" for name in OWN for when in ("old", "new")]
     return pd.DataFrame(rows, columns=["object", "class_name", "corrected", *pairs_of, "change"])
 
 
@@ -186,10 +198,27 @@ def sides_touched(tight: Sequence[float], box: Sequence[float]) -> float:
     return float((np.abs(np.asarray(tight) - wanted) <= near).mean())
 
 
-def _measures(objects: pd.DataFrame, source: Sequence[np.ndarray]) -> dict[str, Measure]:
+def _measures(objects: pd.DataFrame) -> dict[str, Measure]:
     corrected, made = objects["corrected"].to_numpy(dtype=bool), {}
-    for name in (AGREEMENT, *LABEL_FREE):
-        counted = objects[corrected if name == AGREEMENT else ~corrected]
-        pair = (counted[f"{name} {when}"].to_numpy(dtype=float) for when in ("old", "new"))
+    for name in OWN:
+        counted = corrected if name == AGREEMENT else ~corrected | (name == QUALITY)
+        pair = (objects.loc[counted, f"{name} {when}"].to_numpy(dtype=float)
+                for when in ("old", "new"))  # fmt: skip
         made[name] = measured(name, *pair)
-    return made | {SOURCE_IOU: measured(SOURCE_IOU, *source)}
+    return made
+
+
+def of_the_source(old: pd.DataFrame, new: pd.DataFrame) -> dict[str, Measure]:
+    """Two versions on the labelled source: all objects, and the class whose mean lost most.
+
+    Args:
+        old, new: columns class_name and iou (0-1), of the same objects in the same order.
+    """
+    names, ious = old["class_name"], [one["iou"].to_numpy() for one in (old, new)]
+    sizes = names.value_counts()
+    losses = pd.Series(ious[1] - ious[0]).groupby(names.to_numpy()).mean()[sizes >= FEWEST]
+    there = (names == losses.idxmin()).to_numpy() if len(losses) else np.zeros(len(names), bool)
+    return {
+        SOURCE_IOU: measured(SOURCE_IOU, *ious),
+        CLASS_IOU: measured(CLASS_IOU, *(one[there] for one in ious)),
+    }

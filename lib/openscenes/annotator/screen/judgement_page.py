@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from openscenes import masks
-from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, Measure
+from openscenes.annotator.evolve.advice import AGREEMENT, QUALITY, Measure
 from openscenes.annotator.evolve.judgement import Candidate, Judgement, is_truth
 from openscenes.annotator.evolve.kept_predictions import kept_predictions
 from openscenes.annotator.evolve.scene import clicked, image_paths, placed
@@ -234,8 +234,8 @@ def _words(row: pd.Series) -> str:
     if row["corrected"]:
         old, new = 100 * row[f"{AGREEMENT} old"], 100 * row[f"{AGREEMENT} new"]
         return f"{name}IoU {old:.1f} → {new:.1f}"
-    old, new = (100 * np.mean([row[f"{m} {when}"] for m in LABEL_FREE]) for when in ("old", "new"))
-    return f"{name}label-free {old:.1f} → {new:.1f}"
+    old, new = (100 * row[f"{QUALITY} {when}"] for when in ("old", "new"))
+    return f"{name}predicted {old:.1f} → {new:.1f}"
 
 
 def _legend() -> list[Patch | Line2D]:

@@ -1,0 +1,319 @@
+"""Does the judgement refuse harmful updates? Planted ones, good, neutral and harmful, with truth.
+
+Run: ``python tests/bench/long/planted_updates.py --data ROOT --weights MODEL`` (some 15 minutes of
+one core a scene at demo size; not part of ``make bench``). Short trainings from one model go to
+right and wrong masks; each update is a point on the way from the model to the trained one, so that
+harm comes in all sizes. The gate sees clicks on the scene's held-out images and the labelled
+source's validation set; what an update does is measured on these and other objects of both, with
+their ground truth.
+ROOT holds scenes that no rule was tuned on, in the layout of ``synthetic.write_scenes``.
+"""
+
+import argparse
+import copy
+import pickle
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+import openscenes  # noqa: F401  (sets what must be set before torch is imported)
+from openscenes import masks
+from openscenes.annotator.evolve.advice import (
+    AGREEMENT,
+    CLASS_IOU,
+    FEWEST,
+    LABEL_FREE,
+    QUALITY,
+    SOURCE_IOU,
+    advised,
+    measured,
+)
+from openscenes.annotator.evolve.judgement import of_the_source
+from openscenes.data import datasets, samples
+from openscenes.data.examples import Example
+from openscenes.method.evidence_config import EvidenceConfig
+from openscenes.method.evolution import align
+from openscenes.method.inference import RunContext, predictions
+from openscenes.method.pseudo import pseudo_examples
+from openscenes.method.quality import Quality, learned_quality, signs, witness
+from openscenes.method.replay import Pool
+from openscenes.networks.openscene import OpenSceneNet
+from openscenes.networks.tensor_files import read_tensors
+from openscenes.networks.weights import load_strictly
+from openscenes.seeding import torch_generator
+from openscenes.study.options import profile_named
+from openscenes.study.runs.data import Study, new_scene, open_study, source, validation
+from openscenes.study.runs.models import run_context
+from openscenes.study.runs.recipes import evolution_config
+
+SHARES = (0.15, 0.3, 0.5, 0.75, 1.0)  # of the way to the trained model
+NOISES = (0.01, 0.05, 0.1, 0.15, 0.2, 0.3)  # of each tensor's own spread
+SOURCES = ("source", "source judge")  # the gate sees the second one, with its ground truth
+HARM, CLASS_HARM = 0.01, 0.10  # IoU; of one class
+Mask = masks.BoolMask
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Apart by image: to learn from, to judge with, and to know what is true."""
+
+    learn: tuple[Example, ...]
+    judge: tuple[Example, ...]
+    true: tuple[Example, ...]
+
+
+def apart(examples: Sequence[Example], n_parts: int) -> list[tuple[Example, ...]]:
+    """Parts that share no image."""
+    images = {image: i for i, image in enumerate(sorted({e.image for e in examples}))}
+    return [tuple(e for e in examples if images[e.image] % n_parts == k) for k in range(n_parts)]
+
+
+def some(examples: Sequence[Example], most: int) -> tuple[Example, ...]:
+    """At most so many, evenly out of all."""
+    spread = np.linspace(0, len(examples) - 1, min(most, len(examples))).round().astype(int)
+    return tuple(examples[i] for i in spread)
+
+
+def taught(example: Example, change: Callable[[Mask], Mask]) -> Example:
+    """The example with a wrong mask."""
+    return replace(
+        example, supervision=masks.encode(change(datasets.read_mask(example.supervision)))
+    )
+
+
+def box_filled(mask: Mask) -> Mask:
+    row0, col0, row1, col1 = masks.tight_box(mask)
+    made = np.zeros_like(mask)
+    made[row0:row1, col0:col1] = True
+    return made
+
+
+def inverted(mask: Mask) -> Mask:
+    return box_filled(mask) & ~mask
+
+
+def upper_half(mask: Mask) -> Mask:
+    made = mask.copy()
+    row0, _, row1, _ = masks.tight_box(mask)
+    made[(row0 + row1 + 1) // 2 :] = False
+    return made
+
+
+def shifted(mask: Mask) -> Mask:
+    row0, col0, row1, col1 = masks.tight_box(mask)
+    return np.roll(mask, ((row1 - row0) // 4, (col1 - col0) // 4), (0, 1))
+
+
+def dot(mask: Mask) -> Mask:
+    """A tenth of the object, the deepest."""
+    depth = masks.distance_to_outside(mask)
+    return mask & (depth >= np.quantile(depth[mask], 0.9))
+
+
+def spoiled(examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Half of them are of the most frequent class with inverted masks, all others are right."""
+    names = [e.supervision.class_name for e in examples]
+    worst = max(sorted(set(names)), key=names.count)
+    wrong = [taught(e, inverted) for e in examples if e.supervision.class_name == worst]
+    right = [e for e in examples if e.supervision.class_name != worst]
+    n = len(examples) // 2
+    return tuple((wrong * n)[:n] + right[:n])
+
+
+def trained(
+    start: OpenSceneNet, scene: Objects, old: tuple[Example, ...], study: Study, context: RunContext
+) -> dict[str, Callable[[], OpenSceneNet]]:
+    """Short trainings by name."""
+    profile = study.profile
+    config = evolution_config(profile, "coco", "st")
+    config = replace(config, corrections=None, train=replace(config.train, epochs=2))
+    fast = replace(config.train, learning_rate=4 * config.train.learning_rate)
+
+    def run(new: Sequence[Example], pool: Sequence[Example] = old, **changes: Any) -> OpenSceneNet:
+        network = start.with_unknown_class(generator=torch_generator("unknown class", 0))
+        align(network, Pool(tuple(pool)), list(new), replace(config, **changes), context)
+        return network.eval()
+
+    with_evidence = replace(context.inference, tta="six views", evidence=EvidenceConfig())
+
+    def evidence() -> OpenSceneNet:
+        return run(pseudo_examples(start, scene.learn, context, None, with_evidence))
+
+    wrong = {"box filled": box_filled, "inverted": inverted, "upper half": upper_half,
+             "shifted": shifted, "collapsed": dot}  # fmt: skip
+    return {
+        "truth": lambda: run(scene.learn),
+        "evidence": evidence,
+        "own masks": lambda: run(pseudo_examples(start, scene.learn, context, None)),
+        "source again": lambda: run(old[: len(scene.learn)]),
+        "scene alone, fast": lambda: run(scene.learn, old_data=False, train=fast),
+        **{name: lambda how=how: run([taught(e, how) for e in scene.learn])
+           for name, how in wrong.items()},
+        "a class of the scene inverted": lambda: run(spoiled(scene.learn)),
+        "a class of the source inverted": lambda: run(spoiled(old[:64]), pool=spoiled(old)),
+    }  # fmt: skip
+
+
+def between(start: OpenSceneNet, end: OpenSceneNet, share: float) -> OpenSceneNet:
+    """The network part of the way; an unknown class stays the end's."""
+    made, first = copy.deepcopy(end), start.state_dict()
+    for name, value in made.state_dict().items():
+        if value.is_floating_point() and first[name].shape == value.shape:
+            value.lerp_(first[name], 1 - share)
+    return made
+
+
+def shaken(start: OpenSceneNet, noise: float, seed: int) -> OpenSceneNet:
+    """The network with noise on every weight, as from a bad step."""
+    made, generator = copy.deepcopy(start), torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for value in made.parameters():
+            if value.dim() > 1:
+                value += noise * value.std() * torch.randn(value.shape, generator=generator)
+    return made
+
+
+def crop_masks(
+    network: OpenSceneNet, examples: Sequence[Example], context: RunContext
+) -> NDArray[np.bool_]:
+    """(N, S, S) answers."""
+    found = predictions(network, examples, context)
+    return np.concatenate([one.prediction.probability[:, 0].cpu().numpy() > 0.5 for one in found])
+
+
+def plant(args: argparse.Namespace, scene_name: str, file: Path) -> dict[str, Any]:
+    """All updates of one scene: their answers on held-out objects, and what is true of them."""
+    study = open_study(profile_named(args.profile), args.data, "cpu")
+    context, start = run_context(study), OpenSceneNet(study.profile.network)
+    load_strictly(start, read_tensors(args.weights)[0], "the model to begin with")
+    start.eval()
+    parts = apart(new_scene(study, scene_name).truth, 4)
+    learn, true = sum(parts[1:], ()), validation(study, scene_name).examples
+    scene = Objects(some(learn, 64), some(parts[0], 40), some(true, 60))
+    spread = apart(source(study, "voc+sbd").examples, 4)
+    old, source_true = some(sum(spread[1:], ()), 300), some(spread[0], 80)
+    source_judge = some(validation(study, "voc").examples, 80)
+    sets = {
+        "held out": scene.judge,
+        "scene": scene.true,
+        "source judge": source_judge,
+        "source": source_true,
+    }
+    truths = {n: [samples.cut(e, context.crop, context.cache).mask for e in found]
+              for n, found in sets.items()}  # fmt: skip
+
+    def answered(network: OpenSceneNet) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for name, examples in sets.items():
+            answers = crop_masks(network, examples, context)
+            made[name] = np.array(
+                [masks.iou(*pair) for pair in zip(answers, truths[name], strict=True)]
+            )
+            if name == "held out":
+                made["answers"] = np.packbits(answers, axis=None), answers.shape
+        return made
+
+    kept: dict[str, Any] = pickle.loads(file.read_bytes()) if file.exists() else {}
+    updates = kept.setdefault("updates", {})
+    if not updates:
+        views = replace(context.inference, tta="six views", clip_to_box=False)
+        kept["classes"] = {n: [e.supervision.class_name for e in one] for n, one in sets.items()}
+        kept["seen"] = [
+            (cut, *maps)
+            for one in predictions(start, scene.judge, context, views)
+            for cut, *maps in zip(one.samples, *one.prediction.two_maps(), strict=True)
+        ]
+        updates["start", 0.0] = answered(start)
+        for noise in NOISES:
+            updates["noise", noise] = answered(shaken(start, noise, 1))
+    if "quality" not in kept:
+        with context.pool() as pool:
+            kept["quality"] = learned_quality(start, old, context, EvidenceConfig(), pool)
+    for name, make in trained(start, scene, old, study, context).items():
+        if (name, SHARES[-1]) in updates:
+            continue
+        end = make()
+        for share in SHARES:
+            updates[name, share] = found = answered(between(start, end, share))
+        said = {k: 100 * (found[k] - updates["start", 0.0][k]).mean() for k in sets}
+        line = " ".join(f"{k} {change:+.1f}" for k, change in said.items())
+        print(f"{name:30s} {line}  {time.process_time():.0f} s", flush=True)
+        file.write_bytes(pickle.dumps(kept))
+    return kept
+
+
+def judged(kept: dict[str, Any], quality: Quality) -> pd.DataFrame:
+    """A row per update: what it does, and what the rule of the annotator says of it."""
+    seen = [witness(*one, EvidenceConfig()) for one in kept["seen"]]
+    start, rows = kept["updates"]["start", 0.0], []
+
+    def predicted(update: dict[str, Any]) -> NDArray[np.float64]:
+        bits, shape = update["answers"]
+        answers = np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape).astype(bool)
+        return np.array([quality.iou(signs(m, one)) for m, one in zip(answers, seen, strict=True)])
+
+    before, nothing = predicted(start), np.zeros(0)
+    for (name, share), update in kept["updates"].items():
+        old, new = (
+            pd.DataFrame(
+                {"class_name": kept["classes"]["source judge"], "iou": one["source judge"]}
+            )
+            for one in (start, update)
+        )
+        measures = {title: measured(title, nothing, nothing) for title in (AGREEMENT, *LABEL_FREE)}
+        measures[QUALITY] = measured(QUALITY, before, predicted(update))
+        measures |= of_the_source(old, new)
+        scene, source_change = (
+            np.concatenate([update[part] - start[part] for part in parts])
+            for parts in (("scene", "held out"), SOURCES)
+        )
+        worst = of_worst_class(
+            source_change, [*chain.from_iterable(kept["classes"][one] for one in SOURCES)]
+        )
+        kind = "good" if scene.mean() > HARM else "neutral"
+        if min(scene.mean(), source_change.mean()) < -HARM or worst < -CLASS_HARM:
+            kind = "harmful"
+        rows.append({
+            "update": name, "share": share, "kind": kind, "verdict": advised(measures)[0],
+            "scene": 100 * scene.mean(), "source": 100 * source_change.mean(),
+            "worst class": 100 * worst, **{
+                f"seen {name}": measures[name].difference.mean
+                for name in (QUALITY, SOURCE_IOU, CLASS_IOU)
+            },
+        })  # fmt: skip
+    return pd.DataFrame(rows[1:])
+
+
+def of_worst_class(change: NDArray[np.float64], names: Sequence[str]) -> float:
+    """Mean change of the class that lost most."""
+    means = pd.Series(change).groupby(names).agg(["mean", "size"])
+    return float(means.loc[means["size"] >= FEWEST, "mean"].min())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", default="demo")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--scenes", nargs="+", default=["cityscapes", "coco"])
+    args = parser.parse_args()
+    for scene in args.scenes:
+        args.out.mkdir(parents=True, exist_ok=True)
+        kept = plant(args, scene, args.out / f"{scene}.pkl")
+        found = judged(kept, kept["quality"])
+        print(found.to_string(index=False, float_format="{:+.1f}".format))
+        refused = found["verdict"].eq("worse").groupby(found["kind"]).agg(["sum", "size"])
+        print(scene, refused.to_dict("index"), flush=True)
+
+
+if __name__ == "__main__":
+    main()
