@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from openscenes.method import evolution
+from openscenes.method import evolution_config
 from openscenes.networks.weights import save_weights
 from openscenes.paths import PROJECT
 from openscenes.prediction.model_files import description
@@ -100,8 +100,8 @@ def test_ipt_on_ones_own_features():
 
 
 def test_one_step_of_evolution_on_ones_own_images(place, tiny, monkeypatch):
-    small = replace(evolution.FULL_METHOD, train=replace(tiny.TRAIN, epochs=1))
-    monkeypatch.setattr(evolution, "FULL_METHOD", small)
+    small = replace(evolution_config.OURS, train=replace(tiny.TRAIN, epochs=1))
+    monkeypatch.setattr(evolution_config, "OURS", small)
     found = run(EVOLVE)
     examples = found["evolved"].pool.examples
     assert [example.labelled for example in examples] == [True, False, False]

@@ -432,8 +432,8 @@ def test_the_third_sentence_tells_what_the_rows_of_ours_gain(tmp_path):
     control = told(CONTROL, "Baseline", (0.5, 2.2, 3.0), (-1.0, -0.6, 0.1))
     put(tmp_path, claims=control)
     (line,) = [x for x in summary(read_reports(tmp_path), 0).splitlines() if "**Ours:**" in x]
-    assert "learns nothing, gains +2.2, -0.6 on synthetic scenes; done" in line
-    assert line.endswith("lift it to what was not measured yet.")
+    assert "learns nothing, gains +2.2, -0.6 on synthetic scenes; masks" in line
+    assert line.endswith("and what was not measured yet as what a model learns from.")
 
 
 def test_the_summary_says_when_its_tables_have_different_numbers_of_seeds():
