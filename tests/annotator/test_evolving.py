@@ -53,7 +53,7 @@ def test_a_candidate_waits_beside_the_initial_model(study, made) -> None:
     assert candidate.load(study).config.unknown_class
     assert model_from_file(candidate.model.weights, device="cpu").label == candidate.label
     assert candidate.label == "smoke seed 0 initial voc+sbd > 6 annotations evidence, source kept"
-    assert set(candidate.about["history"][0]) >= {"ce_old", "ce_new", "feat", "max"}
+    assert set(candidate.about["history"][0]) >= {"ce_old", "ce_new"}
 
 
 def test_only_learnable_objects_are_learned_and_no_mask_is_kept(study, made) -> None:
