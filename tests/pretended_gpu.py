@@ -143,8 +143,8 @@ class PretendedFabric:
         module.to(GPU)
         return (module, *optimisers) if optimisers else module
 
-    def backward(self, loss: Tensor) -> None:
-        loss.backward()
+    def backward(self, loss: Tensor, **options: Any) -> None:
+        loss.backward(**options)
 
     def clip_gradients(
         self, module: nn.Module, _optimiser: Any, *, max_norm: float, **_others: Any

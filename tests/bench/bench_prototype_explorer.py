@@ -46,7 +46,8 @@ def predicted_disc(shape):
     shift = 0.2 * torch.randn(shape[0], 1, 1, generator=generator)
     features = (0.5 * torch.randn(shape, generator=generator) + inside * shift).relu()[None]
     mask = torch.from_numpy(coarse)[None, None]
-    prediction = Prediction(mask.float(), mask, mask.float(), features, features, torch.ones(1, 2))
+    maps, ones = mask.float(), torch.ones(1, 2)
+    prediction = Prediction(maps, mask, maps, features, features, ones, maps)
     image = np.full((SIZE, SIZE, 3), 127, np.uint8)
     interaction = Interaction(Box(76.0, 126.0, 437.0, 387.0), Point(256.0, 256.0))
     nothing = np.zeros_like(truth)

@@ -27,7 +27,7 @@ def predicted_disc(*, empty=False, truth=True):
     )
     prediction = Prediction(
         probability, coarse, (coarse & (probability > 0.5)).double(), features, features[:, :3] * 2,
-        torch.ones(1, 2),
+        torch.ones(1, 2), probability,
     )  # fmt: skip
     image = np.full((SIZE, SIZE, 3), 90, np.uint8)
     nothing = np.zeros_like(disc)

@@ -26,8 +26,7 @@ from openscenes.networks.weights import save_weights
 from openscenes.prediction import command as predict_command
 from openscenes.prediction import model_files, predict
 from openscenes.prediction.model_files import description, loaded_model, model_from_file
-from openscenes.study.runs import runs
-from openscenes.study.runs.models import Model
+from openscenes.study.runs.models import Model, keep_model
 
 CONFIG = NetworkConfig(
     backbone="small_resnet", crop_size=32, output_stride=4, head_width=8, psp_width=8,
@@ -286,7 +285,7 @@ def test_what_a_run_writes_can_be_asked(network, tmp_path):
     profile = SimpleNamespace(crop=CROP, clicks=CLICKS, data="a test")
     study = SimpleNamespace(profile=profile)
     model = Model("abc", tmp_path, "demo seed 0 initial voc")
-    runs.keep(study, model, network, {}, [], 1.0)
+    keep_model(study, model, network, {}, [], 1.0)
     asked = model_from_file(model.weights, device="cpu")
     assert (asked.crop, asked.clicks, asked.label) == (CROP, CLICKS, model.label)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from openscenes.study.experiments import corrections, table_1
@@ -43,6 +44,8 @@ def test_a_line_by_hand(monkeypatch):
     rising = np.minimum(0.5 + 0.05 * np.arange(20), 0.95)
     iou = np.stack([rising, np.full(20, 0.88)])[None]
     monkeypatch.setattr(corrections, "score_seeds", lambda *_: iou)
+    ids = pd.DataFrame({"object_id": ["a:1/1", "a:2/1"]})
+    monkeypatch.setattr(corrections, "score", lambda *_: ids)
     study = SimpleNamespace(profile=SimpleNamespace(n_clicks=20))
     (line,) = [
         one
@@ -66,6 +69,8 @@ def test_an_ingredient_brings_what_the_whole_model_has_more(monkeypatch):
         return np.repeat(curve[None, None], seeds, axis=0).repeat(4, axis=1)
 
     monkeypatch.setattr(corrections, "score_seeds", iou)
+    ids = [f"a:{n}/1" for n in range(4)]
+    monkeypatch.setattr(corrections, "score", lambda *_: pd.DataFrame({"object_id": ids}))
     study = SimpleNamespace(profile=SimpleNamespace(n_clicks=20))
     lines = corrections.page(study, 2).partition("### What each ingredient brings")[2].splitlines()
     found = {line.split(" | ")[0].strip("| "): line for line in lines if line.startswith("| with")}

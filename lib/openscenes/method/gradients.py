@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 
 from openscenes.kept import keep, kept
 from openscenes.method.inference import RunContext
@@ -47,20 +49,20 @@ class GradientNorms:
             terms: name -> (B,) losses, before their sum is minimised.
         """
         learning = [p for p in self.network.backbone_parameters() if p.requires_grad]
-        norms = {name: self._norm(loss, learning) for name, loss in terms.items()}
-        self.by_epoch[str(epoch)] = norms
+        norms = torch.stack([self._norm(loss, learning) for loss in terms.values()]).tolist()
+        self.by_epoch[str(epoch)] = dict(zip(terms, norms, strict=True))
         if self.file is not None:
             keep(self.file, self.by_epoch)
 
-    def _norm(self, loss: Tensor, learning: list[nn.Parameter]) -> float:
+    def _norm(self, loss: Tensor, learning: list[nn.Parameter]) -> Tensor:
         if not loss.requires_grad:
-            return 0.0
+            return loss.new_zeros(())
         mean = loss.mean() / self.scale
         self.fabric.backward(mean, retain_graph=True, inputs=learning)
-        squares = [float(p.grad.square().sum()) for p in learning if p.grad is not None]
+        norm = get_total_norm([p.grad for p in learning if p.grad is not None])
         for parameter in learning:
             parameter.grad = None
-        return sum(squares) ** 0.5
+        return norm.to(loss)
 
     def beside(self, history: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
         """The rows of a finished run's losses, each with its epoch's norms.

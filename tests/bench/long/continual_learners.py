@@ -1,6 +1,6 @@
 """Table 2+: continual learners on the same masks, in two orders of the scenes.
 
-Run: ``python tests/bench/long/continual_learners.py --data ROOT --weights MODEL --out FOLDER``
+Run: ``python tests/bench/long/continual_learners.py --data ROOT --weights MODEL``
 (half an hour of one core at demo size; not part of ``make bench``; a second call goes on where the
 first one ended). Every learner sees clicks alone: its masks are those of the evidence, begun by
 the model that it has at that step, but for the paper's row, which learns from its own.
@@ -8,7 +8,6 @@ the model that it has at that step, but for the paper's row, which learns from i
 
 import argparse
 import copy
-import pickle
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
@@ -116,16 +115,13 @@ def main() -> None:
     parser.add_argument("--profile", default="demo")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     study = open_study(profile_named(args.profile), args.data, "cpu")
     context, start = run_context(study), OpenSceneNet(study.profile.network)
     load_strictly(start, read_tensors(args.weights)[0], "the model to begin with")
     start.eval()
     labelled = some(source(study, "voc+sbd").examples, 300)
-    file = args.out / "continual.pkl"
-    args.out.mkdir(parents=True, exist_ok=True)
-    kept = pickle.loads(file.read_bytes()) if file.exists() else {}
+    kept = {}
     for order in ORDERS:
         sets = [some(validation(study, name).examples, MOST) for name in ("voc", *order)]
         rows = []
@@ -137,7 +133,6 @@ def main() -> None:
                         network, old = step(learner, network, order[t - 1], old, study)
                     scores |= {(t, j): scored(network, one, context) for j, one in enumerate(sets)}
                 kept[order, learner] = scores
-                file.write_bytes(pickle.dumps(kept))
             rows.append((learner, *line(kept[order, learner])))
             print(" > ".join(("voc", *order)), rows[-1], flush=True)
         print(grid(("", *METRICS.values(), "worst forgetting"), rows), flush=True)

@@ -11,7 +11,6 @@ ROOT holds scenes that no rule was tuned on, in the layout of ``synthetic.write_
 
 import argparse
 import copy
-import pickle
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -189,7 +188,7 @@ def crop_masks(
     return np.concatenate([one.prediction.probability[:, 0].cpu().numpy() > 0.5 for one in found])
 
 
-def plant(args: argparse.Namespace, scene_name: str, file: Path) -> dict[str, Any]:
+def plant(args: argparse.Namespace, scene_name: str) -> dict[str, Any]:
     """All updates of one scene: their answers on held-out objects, and what is true of them."""
     study = open_study(profile_named(args.profile), args.data, "cpu")
     context, start = run_context(study), OpenSceneNet(study.profile.network)
@@ -221,7 +220,7 @@ def plant(args: argparse.Namespace, scene_name: str, file: Path) -> dict[str, An
                 made["answers"] = np.packbits(answers, axis=None), answers.shape
         return made
 
-    kept: dict[str, Any] = pickle.loads(file.read_bytes()) if file.exists() else {}
+    kept: dict[str, Any] = {}
     updates = kept.setdefault("updates", {})
     if not updates:
         views = replace(context.inference, tta="six views", clip_to_box=False)
@@ -246,7 +245,6 @@ def plant(args: argparse.Namespace, scene_name: str, file: Path) -> dict[str, An
         said = {k: 100 * (found[k] - updates["start", 0.0][k]).mean() for k in sets}
         line = " ".join(f"{k} {change:+.1f}" for k, change in said.items())
         print(f"{name:30s} {line}  {time.process_time():.0f} s", flush=True)
-        file.write_bytes(pickle.dumps(kept))
     return kept
 
 
@@ -303,12 +301,10 @@ def main() -> None:
     parser.add_argument("--profile", default="demo")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--scenes", nargs="+", default=["cityscapes", "coco"])
     args = parser.parse_args()
     for scene in args.scenes:
-        args.out.mkdir(parents=True, exist_ok=True)
-        kept = plant(args, scene, args.out / f"{scene}.pkl")
+        kept = plant(args, scene)
         found = judged(kept, kept["quality"])
         print(found.to_string(index=False, float_format="{:+.1f}".format))
         refused = found["verdict"].eq("worse").groupby(found["kind"]).agg(["sum", "size"])

@@ -12,9 +12,10 @@ from openscenes.settings import folder_parameter, text_parameter
 from openscenes.study.options import profile_named, with_literal_clicks
 from openscenes.study.plan.costs import duration, with_masks
 from openscenes.study.plan.machines import assumed, here
+from openscenes.study.profiles import InitialSet
 from openscenes.study.runs.data import Study, new_scene, open_study, source
 from openscenes.study.runs.models import Model
-from openscenes.study.runs.recipes import Recipe, in_order
+from openscenes.study.runs.recipes import Recipe, in_order, source_set
 from openscenes.study.runs.runs import find, train
 
 Item = TypeVar("Item")
@@ -72,11 +73,10 @@ def announcement(study: Study, recipes: Sequence[Recipe]) -> str:
 
 def _objects(study: Study, recipes: Sequence[Recipe]) -> dict[str, int]:
     """Of these recipes alone."""
-    objects = {"voc+sbd": len(source(study, "voc+sbd").examples)}
+    sets: set[InitialSet] = {"voc+sbd", *map(source_set, recipes)}
+    objects: dict[str, int] = {name: len(source(study, name).examples) for name in sets}
     for recipe in recipes:
-        if recipe.name == "voc":
-            objects["voc"] = len(source(study, "voc").examples)
-        elif recipe.name in ("cityscapes", "coco"):
+        if recipe.name in ("cityscapes", "coco"):
             objects[recipe.name] = len(new_scene(study, recipe.scene).clicked)
     return objects
 
