@@ -23,7 +23,7 @@ def test_a_machine_does_not_name_a_released_model_and_all_else_does():
     elsewhere = MADE_OF | {"torch": "9", "device": "cuda", "precision": "32-true"}
     assert name_of(MADE_OF) == name_of(elsewhere)
     assert len({name_of(MADE_OF | {key: "other"}) for key in ("seed", "code")}) == 2
-    assert released(MADE_OF) is None
+    assert released(name_of(MADE_OF)) is None
 
 
 def test_a_fresh_cache_finds_what_was_released(tmp_path, monkeypatch):
@@ -31,18 +31,21 @@ def test_a_fresh_cache_finds_what_was_released(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "RELEASED", place)
     monkeypatch.setattr(model_files, "RELEASED", place)
     study = open_study(profile_named("smoke"), None, "cpu")
-    own = train(study, FIRST)
-    lines = list(put([Release(own, released_name(study, FIRST), {"voc": 1.0})]))
-    assert len(lines) == 1 and lines[0].startswith("released: smoke seed 0 initial voc+sbd")
+    step = evolved(FIRST, "coco", "st")
+    own, heir = train(study, FIRST), train(study, step)
+    both = ((own, FIRST), (heir, step))
+    lines = list(put([Release(one, released_name(study, r), {"voc": 1.0}) for one, r in both]))
+    assert len(lines) == 2 and lines[0].startswith("released: smoke seed 0 initial voc+sbd")
     assert find(study, FIRST) == own  # one's own comes first
     monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path / "empty"))
     fresh = open_study(profile_named("smoke"), None, "cpu")
     found = find(fresh, FIRST)
     assert found.is_trained and found.folder.parent == place
     assert found.weights.read_bytes() == own.weights.read_bytes()
+    assert find(fresh, step).weights.read_bytes() == heir.weights.read_bytes()
     assert not find(fresh, initial("voc+sbd", 1)).is_trained
     assert not find(fresh, evolved(FIRST, "coco", FULL)).is_trained
-    assert model_files.newest_demo_model() == found.weights
+    assert model_files.newest_demo_model() == find(fresh, step).weights
     again = list(put([Release(found, found.digest, {})]))
     assert len(again) == 1 and [one.name for one in place.iterdir() if one.is_dir()] == [
         found.digest

@@ -40,13 +40,17 @@ class Release:
 
 
 def name_of(made_of: Mapping[str, Any]) -> str:
-    """The folder of a released model: a digest of all that makes it but the machine."""
+    """The folder of a released model: a digest of all that makes it but the machine.
+
+    Args:
+        made_of: whose parent is named in this way, too.
+    """
     return store.digest_of({k: v for k, v in made_of.items() if k not in _MACHINE})
 
 
-def released(made_of: Mapping[str, Any]) -> Path | None:
-    """Where the released model of all this lies, or None."""
-    folder = RELEASED / name_of(made_of)
+def released(name: str) -> Path | None:
+    """Where the released model of this name lies, or None."""
+    folder = RELEASED / name
     return folder if (folder / "model.safetensors").is_file() else None
 
 

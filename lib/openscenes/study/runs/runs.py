@@ -48,14 +48,15 @@ def find(study: Study, recipe: Recipe) -> Model:
     label = f"{study.profile.name} seed {recipe.seed} {recipe.words()}"
     digest = store.digest_of(made_of)
     own = Model(digest, cache_dir() / "runs" / digest, label, recipe.ablation)
-    if own.weights.is_file() or (folder := released(made_of)) is None:
+    if own.weights.is_file() or (folder := released(released_name(study, recipe))) is None:
         return own
     return Model(folder.name, folder, label, recipe.ablation)
 
 
 def released_name(study: Study, recipe: Recipe) -> str:
     """The name that the model of a recipe has, or would have, in the repository."""
-    return name_of(_made_of(study, recipe))
+    parent = None if recipe.parent is None else released_name(study, recipe.parent)
+    return name_of(_made_of(_ablated(study, recipe), recipe) | {"parent": parent})
 
 
 def train(study: Study, recipe: Recipe) -> Model:
