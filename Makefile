@@ -105,7 +105,7 @@ plan: $(ENVIRONMENT) ## print what would be done: models, scores, memory, disk, 
 data: $(ENVIRONMENT) ## say which data sets DATA lacks; SETS="voc sbd coco weights" fetches those
 	@$(PYTHON) -m openscenes data --profile="$$PROFILE" --data="$$DATA" "$$SETS"
 
-dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about 15 minutes on two cores)
+dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about 12 minutes on two cores)
 	$(PYTHON) -m openscenes dry-run --device="$$DEVICE"
 
 tables: $(ENVIRONMENT) ## train what is missing and make every table and figure below (paper: without 4+)
