@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 LIB = Path(__file__).resolve().parents[2] / "lib"
-START_S, STOP_S = 60, 15
+START_S, STOP_S, STARTS = 60, 15, 3
 FLAGS = (
     *("--no-browser", "--allow-root", "--ip=127.0.0.1", "--ServerApp.port_retries=0"),
     # the page objects ask the front end itself, which it offers only to tests
@@ -65,6 +65,10 @@ class Server:
         return False
 
 
+class PortTaken(RuntimeError):
+    """Another process took the port between its choice and the server's start."""
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -78,23 +82,43 @@ def running(root: Path):
     (root / "settings").mkdir()
     server.folder.mkdir()
     (root / "settings" / "overrides.json").write_text(json.dumps(OVERRIDES))
+    process = started(server)
+    try:
+        yield server
+    finally:
+        stop(process)
+
+
+def started(server: Server) -> subprocess.Popen:
+    """The process of a server that answers; a port that was taken meanwhile is chosen anew."""
+    for _ in range(STARTS - 1):
+        with contextlib.suppress(PortTaken):
+            return start(server)
+        server.port = free_port()
+    return start(server)
+
+
+def start(server: Server) -> subprocess.Popen:
     with server.log.open("wb") as log:
         process = subprocess.Popen(
-            server.command(), env=server.environment(), stdout=log, stderr=log, cwd=root
+            server.command(), env=server.environment(), stdout=log, stderr=log, cwd=server.root
         )
-        try:
-            await_answer(server, process)
-            yield server
-        finally:
-            stop(process)
+    try:
+        await_answer(server, process)
+    except BaseException:
+        stop(process)
+        raise
+    return process
 
 
 def await_answer(server: Server, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + START_S
-    while not server.answers():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError("no JupyterLab server: " + server.log.read_text()[-2000:])
+    while process.poll() is None and time.monotonic() < deadline:
+        if server.answers():
+            return
         time.sleep(0.2)
+    said = server.log.read_text()[-2000:]
+    raise (PortTaken if "already in use" in said else RuntimeError)("no JupyterLab server: " + said)
 
 
 def stop(process: subprocess.Popen) -> None:
