@@ -16,7 +16,6 @@ from openscenes.data import samples
 from openscenes.method import evolution
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.beyond.bn_adaptation import reestimate_bn
-from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, initialise
 from openscenes.method.inference import predictions
 from openscenes.method.ipt import IPTConfig
@@ -92,16 +91,12 @@ STEPS = {
     "coarse masks": {},
     "full method": {"ipt": IPTConfig(), "alignment": AlignmentConfig()},
     "no gradient for classes": {"class_loss_weight": 0.0},
-    "box and point": {"box_losses": BoxLossConfig()},
-    "moving average": {"ema_decay": 0.9},
 }
 
 
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_of_evolution(gpu, here, tiny, labelled, old_root, name):
     config = one_epoch(tiny, **STEPS[name])
-    if name == "moving average":
-        config = replace(config, train=replace(tiny.TRAIN, epochs=2))
     scene = tiny.clicked(old_root)
     step = evolve(tiny.network(), Pool(tuple(labelled)), scene, config, here)
     assert all(p.is_cuda for p in step.network.parameters())

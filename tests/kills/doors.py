@@ -77,7 +77,7 @@ def recipes() -> list[Recipe]:
     first = initial("voc+sbd", 0)
     return [
         first, evolved(first, "coco", FULL), evolved(first, "coco", BN_ONLY),
-        evolved(first, "coco", "EMA teacher"), finetuned(first, "coco"),
+        finetuned(first, "coco"),
         peer("DEXTR", 0), peer("iFCN", 0),
     ]  # fmt: skip
 

@@ -16,10 +16,11 @@ from openscenes.kept import kept
 from openscenes.method import evidence_learning
 from openscenes.method.evidence import evidence_of, hypotheses, weights_of
 from openscenes.method.evidence_config import EvidenceConfig
-from openscenes.method.evidence_learning import Case, fitted, learned, mean_iou, other_look
+from openscenes.method.evidence_learning import Case, fitted, learned, mean_iou
 from openscenes.method.evolution import evolve
 from openscenes.method.inference import InferenceConfig, predictions
 from openscenes.method.ipt import IPTConfig
+from openscenes.method.other_looks import other_look
 from openscenes.method.pseudo import kept_evidence, pseudo_examples
 from openscenes.method.replay import Pool
 from openscenes.method.tightness import allowed_region, tightest, tightness

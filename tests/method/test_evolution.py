@@ -11,12 +11,10 @@ import torch
 
 from openscenes import masks
 from openscenes.data import clicks, datasets
-from openscenes.data.crops import Augmentation
 from openscenes.data.examples import NO_CLASS
 from openscenes.errors import DataError, InputError
 from openscenes.method import evolution, pseudo
 from openscenes.method.alignment import AlignmentConfig
-from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.evolution import EvolutionConfig, Pool, align, evolve, old_weight
 from openscenes.method.gradients import GradientNorms
 from openscenes.method.ipt import IPTConfig
@@ -275,40 +273,6 @@ def test_the_pool_is_left_as_it_was(initial, evolved):
     assert initial.pool == before
 
 
-HINTED = BoxLossConfig(side_weight=0.5, click_weight=0.5)
-STILL = Augmentation(rotation_deg=0.0)
-
-
-def test_hints_add_their_two_terms(tiny, evolved):
-    config = replace(tiny.EVOLUTION, augmentation_new=STILL)
-    plain, hinted = evolved(config), evolved(replace(config, box_losses=HINTED))
-    (row,) = hinted.history
-    assert set(row) == {"epoch", "ce_old", "class_old", "ce_new", "sides", "click", "corrected"}
-    assert row["sides"] > 0 and row["click"] > 0
-    assert hinted.pool.examples == plain.pool.examples
-    assert not tiny.equal_weights(hinted.network, plain.network)
-
-
-def test_hints_of_no_weight_change_nothing(tiny, evolved):
-    config = replace(tiny.EVOLUTION, augmentation_new=STILL)
-    silent = replace(config, box_losses=BoxLossConfig(side_weight=0.0, click_weight=0.0))
-    assert tiny.equal_weights(evolved(config).network, evolved(silent).network)
-
-
-def test_hints_refuse_boxes_that_are_turned(tiny):
-    with pytest.raises(
-        InputError,
-        match=r"turns them by up to 20 degrees; set its rotation_deg to 0, or box_losses to",
-    ):
-        replace(tiny.EVOLUTION, box_losses=HINTED)
-
-
-@pytest.mark.parametrize("decay", [0.0, 1.0, 1.5])
-def test_an_ema_must_move_and_remember(tiny, decay):
-    with pytest.raises(InputError, match="ema_decay must lie between 0 and 1"):
-        replace(tiny.EVOLUTION, ema_decay=decay)
-
-
 def test_a_teacher_in_the_box_teaches_masks_in_the_box(tiny, initial, evolved):
     teacher = replace(tiny.context().inference, clip_to_box=True)
     plain, clipped = evolved(), evolved(replace(tiny.EVOLUTION, teacher=teacher))
@@ -320,73 +284,3 @@ def test_a_teacher_in_the_box_teaches_masks_in_the_box(tiny, initial, evolved):
         changed += bool((free & ~kept).any())
     assert changed >= 4
     assert not tiny.equal_weights(plain.network, clipped.network)
-
-
-EMA_DECAY = 0.5
-
-
-@pytest.fixture
-def with_ema(tiny):
-    train = replace(tiny.EVOLUTION.train, epochs=3)
-    return replace(tiny.EVOLUTION, ema_decay=EMA_DECAY, train=train)
-
-
-def test_an_ema_teacher_labels_the_scene_in_each_epoch(
-    tiny, initial, evolved, with_ema, tmp_path, monkeypatch
-):
-    real, teachers = evolution.pseudo_examples, []
-
-    def looking(network, *arguments, **options):
-        teachers.append(copy.deepcopy(network).eval())
-        return real(network, *arguments, **options)
-
-    monkeypatch.setattr(evolution, "pseudo_examples", looking)
-    step = evolved(with_ema, folder=tmp_path)
-    assert len(teachers) == 3
-    assert tiny.equal_weights(teachers[0], initial.network)
-    grown = [teacher.config.unknown_class for teacher in teachers]
-    assert grown == [False, True, True]
-    assert not tiny.equal_weights(teachers[1], teachers[2])
-    assert not tiny.equal_weights(teachers[2], step.network)
-    labels = [(tmp_path / name).read_text() for name in
-              ("pseudo.json", "pseudo-1.json", "pseudo-2.json")]  # fmt: skip
-    assert len(set(labels)) == 3
-    assert len(list(tmp_path.iterdir())) == 3
-    kept = [[e.supervision, e.class_index] for e in step.pool.examples[12:]]
-    assert (
-        kept == json.loads(labels[0])["masks"]
-    )  # a later scene learns what the first teacher said
-
-
-def test_an_ema_teacher_changes_what_is_learned(tiny, evolved, with_ema):
-    plain = evolved(replace(with_ema, ema_decay=None))
-    one, two = evolved(with_ema), evolved(with_ema)
-    assert tiny.equal_weights(one.network, two.network)
-    assert not tiny.equal_weights(one.network, plain.network)
-    assert one.history[0] == plain.history[0]  # the first epoch has the same labels
-
-
-@pytest.mark.parametrize("stop", [2, 5, 8])
-def test_an_interrupted_ema_ends_with_the_same_bits(
-    tiny, evolved, with_ema, tmp_path, monkeypatch, stop
-):
-    """Stopped in the first, second and third epoch of three steps each."""
-    undisturbed = evolved(with_ema, folder=tmp_path / "whole")
-    monkeypatch.setattr(checkpoints, "PAUSE_S", 0.0)
-    monkeypatch.setattr(checkpoints, "WRITING_SHARE", float("inf"))
-    real, calls = evolution.pair_losses, []
-
-    def stopping(*arguments):
-        calls.append(arguments)
-        if len(calls) == stop:
-            raise KeyboardInterrupt
-        return real(*arguments)
-
-    monkeypatch.setattr(evolution, "pair_losses", stopping)
-    with pytest.raises(KeyboardInterrupt):
-        evolved(with_ema, folder=tmp_path / "stopped")
-    resumed = evolved(with_ema, folder=tmp_path / "stopped")
-    assert len(calls) == 9 + 1
-    assert tiny.equal_weights(resumed.network, undisturbed.network)
-    assert resumed.history == undisturbed.history
-    assert resumed.pool.examples == undisturbed.pool.examples

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from openscenes.errors import WeightsError
-from openscenes.method.beyond.box_losses import box_region
+from openscenes.method.box_region import box_region
 from openscenes.method.inference import predictions
 from openscenes.paths import cache_dir
 from openscenes.study.options import profile_named

@@ -19,7 +19,7 @@ from openscenes.method import training
 from openscenes.method.objective import mask_cross_entropy
 from openscenes.method.training import TrainConfig
 from openscenes.networks.batch_norm import share_statistics, statistics_are_shared
-from openscenes.networks.devices import first_before_others, make_fabric
+from openscenes.networks.devices import make_fabric
 from openscenes.networks.tensor_files import read_tensors, write_tensors
 from openscenes.peers.zoo import PEERS
 from openscenes.study.options import profile_named
@@ -33,8 +33,6 @@ DEXTR = recipes.peer("DEXTR", 0)
 KINDS = {
     "initial": FIRST,
     "full method": recipes.evolved(FIRST, "cityscapes", recipes.FULL),
-    "new pseudo masks in each epoch": recipes.evolved(FIRST, "cityscapes", "EMA teacher"),
-    "losses of box and point": recipes.evolved(FIRST, "coco", recipes.BEYOND_VARIANTS[2]),
     "BN re-estimation": recipes.evolved(FIRST, "cityscapes", recipes.BN_ONLY),
     "fine-tuned": recipes.finetuned(FIRST, "cityscapes"),
     **{name: recipes.peer(name, 0) for name in PEERS},
@@ -99,7 +97,11 @@ def everything(study, folder: Path, old_root: Path) -> None:
         one_step(tiny.network().double(), old_root, study.fabric, ())
     for recipe in KINDS.values():
         if recipe.learns_masks:
-            first_before_others(study.fabric, lambda step=recipe: runs.masks_of(study, step))
+            if rank:
+                study.fabric.barrier()  # the first writes the file that the other reads
+            runs.masks_of(study, recipe)
+            if not rank:
+                study.fabric.barrier()
         runs._train(study, recipe, runs.find(study, recipe))
         study.fabric.barrier()
 

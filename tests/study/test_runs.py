@@ -27,6 +27,7 @@ from openscenes.study.runs.recipes import (
     ABLATIONS,
     BN_ONLY,
     CLAMP_VARIANTS,
+    CLIPPED_VIEWS,
     FULL,
     evolved,
     finetuned,
@@ -154,8 +155,8 @@ def test_whatever_makes_a_model_changes_its_name(study: Study) -> None:
         initial("voc", 5), initial("voc", 6), initial("voc+sbd", 5), FIRST,
         evolved(FIRST, "coco", "st"), evolved(FIRST, "cityscapes", "st"),
         evolved(FIRST, "coco", "st+fa"), evolved(FIRST, "coco", "st", user="human"),
-        evolved(FIRST, "coco", "EMA teacher"), evolved(FIRST, "coco", "clipped to the box"),
-        evolved(FIRST, "coco", "clipped to the box", user="human"), finetuned(FIRST, "coco"),
+        evolved(FIRST, "coco", CLIPPED_VIEWS), evolved(FIRST, "coco", CLIPPED_VIEWS, user="human"),
+        finetuned(FIRST, "coco"),
         finetuned(evolved(FIRST, "coco", "st"), "coco"),
         peer("DEXTR", 0), peer("DEXTR", 1), peer("iFCN", 0), finetuned(peer("DEXTR", 0), "coco"),
         *in_parts(FIRST, "coco", 2, "st"), *in_parts(FIRST, "coco", 3, "st"),
@@ -257,7 +258,7 @@ def test_variants_that_learn_from_the_same_masks_share_their_file(study: Study) 
 
     assert file("st") == file("st+fa") == file(BN_ONLY)
     assert file("st+ipt") == file(FULL) == file(CLAMP_VARIANTS[0])
-    others = [file("st"), file(FULL), file("TTA"), file("clipped to the box"),
+    others = [file("st"), file(FULL), file(CLIPPED_VIEWS),
               file("st", "cityscapes"), file("st", user="human"), file("st", seed=1)]  # fmt: skip
     assert len(set(others)) == len(others)
     before = train(study, evolved(FIRST, "coco", FULL))

@@ -1,39 +1,35 @@
 """The weights of evidence, learned on labelled source objects in looks that no network has seen.
 
 Ours: all of it. On its own training images a network hardly errs, so that they would say to trust
-it; in another look (colours, contrast, noise) it errs about as often as on a new scene, of which
-nothing is asked.
+it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from openscenes.data import interactions
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.samples import Sample
 from openscenes.masks import BoolMask, iou
 from openscenes.method.evidence import hypotheses, weights_of
 from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.inference import InferenceConfig, RunContext, predictions
+from openscenes.method.other_looks import in_other_looks
 from openscenes.method.random_walk import FloatMap
 from openscenes.method.tightness import tightest, tightness
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.pool import Pool
-from openscenes.seeding import numpy_generator
 
 POWERS = (1.0, 2.0, 4.0, 8.0, 16.0)
 FACTORS = (0.0, 0.5, 2.0)  # of a prior, one after the other
 SLACKS = (0.0, 1.0, 1.5)  # in typical errors of the user's boxes
 SWEEPS = 2
 LEAST_GAIN = 0.002  # of mean IoU: fewer is chance
-LOOK = 1.0  # strength of the other looks
 
 
 @dataclass(frozen=True)
@@ -67,9 +63,7 @@ def learned(
     known = [example for example in labelled if example.labelled]
     if len(known) < 2:
         return config
-    spread = np.linspace(0, len(known) - 1, min(config.n_learned, len(known))).round().astype(int)
-    chosen = [_clicked(known[i], config.box_error, context.seed) for i in spread]
-    looked = replace(context, cache=OtherLooks(context.seed))
+    chosen, looked = in_other_looks(known, config.n_learned, context, config.box_error)
     views = replace(inference, evidence=None, clip_to_box=False)
     asked = [
         (cut, one_view, probability)
@@ -149,49 +143,3 @@ def mean_iou(cases: Sequence[Case], config: EvidenceConfig) -> float:
         mask = tightest(q, case.box, config.slack)[0]
         total += iou(mask, case.truth)
     return total / len(cases)
-
-
-def _clicked(example: Example, error: float, seed: int) -> Example:
-    """The example, in a box that errs as a person's does."""
-    if not error:
-        return example
-    generator = numpy_generator("evidence box", seed, example.object_id)
-    user = example.interaction
-    box = interactions.jittered(user.box, error, generator)
-    return replace(example, interaction=replace(user, box=box))
-
-
-class OtherLooks(ImageCache):
-    """Images in other colours, with another contrast, blurred and noisy, each always alike."""
-
-    def __init__(self, seed: int) -> None:
-        """Nothing is stored."""
-        super().__init__()
-        self.seed, self.last = seed, (Path(), np.zeros((0, 0, 3), np.uint8))
-
-    def image(self, path: Path, *, upright: bool = False) -> NDArray[np.uint8]:
-        """(H, W, 3), as ``ImageCache.image``."""
-        if self.last[0] != path:  # every view of an object asks again
-            image = super().image(path, upright=upright)
-            self.last = path, other_look(image, LOOK, numpy_generator("look", self.seed, path.name))
-        return self.last[1]
-
-
-def other_look(
-    image: NDArray[np.uint8], strength: float, generator: np.random.Generator
-) -> NDArray[np.uint8]:
-    """An (H, W, 3) image in a random look.
-
-    Paper: none.  Channels change places, contrast and brightness vary by up to 60 % and 50 grey
-    levels, each channel by 40 %; half of the images are blurred, all are noisy.
-    """
-    seen = image.astype(np.float32)[..., generator.permutation(3)]
-    mean = seen.mean((0, 1))
-    gain = (1 + strength * generator.uniform(-0.6, 0.6)) * (
-        1 + strength * generator.uniform(-0.4, 0.4, 3)
-    )
-    seen = (seen - mean) * gain.astype(np.float32) + mean + strength * generator.uniform(-50, 50)
-    if generator.random() < 0.5:
-        seen = cv2.GaussianBlur(seen, (0, 0), strength * generator.uniform(0.3, 1.5))
-    noise = generator.normal(0.0, strength * generator.uniform(0, 30), (*seen.shape[:2], 1))
-    return np.clip(seen + noise, 0, 255).astype(np.uint8)

@@ -5,14 +5,12 @@ Paper: pairs of an old and a new object, Sec. 3.3, Eq. 11; one pool of all that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from openscenes.data import crops
 from openscenes.data.examples import Example, from_clicks
@@ -28,7 +26,6 @@ from openscenes.method.objective import measured_terms, pair_losses, supervised_
 from openscenes.method.pseudo import PSEUDO_MASKS, pseudo_examples
 from openscenes.method.replay import Pool
 from openscenes.method.training import TrainConfig, train
-from openscenes.networks.devices import first_before_others
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.seeding import torch_generator
 from openscenes.settings import require_kind
@@ -111,27 +108,15 @@ def evolve(
     require_kind(config, EvolutionConfig, "config")
     require_objects(scene, ClickedObject, "scene")
 
-    def pseudo_labels(teacher: OpenSceneNet, name: str, file: Path | None = None) -> list[Example]:
-        return pseudo_examples(
-            teacher, [from_clicks(one) for one in scene], context, config.ipt, config.teacher,
-            file=file or (folder and folder / name), label=f"{label}: pseudo masks",
-            labelled=pool.examples, gate=config.gate,
-        )  # fmt: skip
-
-    made, grown = pseudo_labels(network, PSEUDO_MASKS, pseudo), network
+    made, grown = pseudo_examples(
+        network, [from_clicks(one) for one in scene], context, config.ipt, config.teacher,
+        file=pseudo or (folder and folder / PSEUDO_MASKS), label=f"{label}: pseudo masks",
+        labelled=pool.examples, gate=config.gate,
+    ), network  # fmt: skip
     if not network.config.unknown_class:
         grown = network.with_unknown_class(generator=torch_generator("unknown class", context.seed))
-    ema, relabel = None, None
-    if config.ema_decay is not None:
-        ema = AveragedModel(grown, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay))
-        teacher = cast(OpenSceneNet, ema.module)
-        relabel = lambda epoch: first_before_others(  # noqa: E731
-            context.fabric, lambda: pseudo_labels(teacher, f"pseudo-{epoch}.json")
-        )
     before = {name: weight.clone() for name, weight in grown.state_dict().items()}
-    history = align(
-        grown, pool, made, config, context, folder=folder, label=label, ema=ema, relabel=relabel
-    )
+    history = align(grown, pool, made, config, context, folder=folder, label=label)
     _go_between(grown, before, config.between)
     return Step(grown, pool.merged_with(made), history)
 
@@ -145,22 +130,15 @@ def align(
     *,
     folder: Path | None = None,
     label: str = "alignment",
-    ema: AveragedModel | None = None,
-    relabel: Callable[[int], list[Example]] | None = None,
 ) -> list[dict[str, float]]:
     """Train on pairs of an old and a new object, in place.
 
     Paper: Sec. 3.3, Eq. 11.  The upper bound of Table 4 is the same call with ground truth as
     supervision and ``old_data=False``.
-
-    Args:
-        ema: exponential moving average of the network's weights.
-        relabel: epoch, from 1 on -> the examples with new pseudo masks.
     """
 
     def groups_of_epoch(epoch: int) -> list[tuple[Example, ...]]:
-        taken = examples if relabel is None or epoch == 0 else relabel(epoch)
-        known = [pool.restrict_class(example) for example in taken]
+        known = [pool.restrict_class(example) for example in examples]
         if not config.old_data:
             return [(example,) for example in known]
         return [(pool.partner(example, context.seed, epoch), example) for example in known]
@@ -176,7 +154,7 @@ def align(
     classified = config.old_data and (config.class_loss_weight > 0 or config.alignment is not None)
     history = train(
         network, groups_of_epoch, objective, config.train, both if config.old_data else both[1:],
-        context, folder=folder, label=label, ema=ema,
+        context, folder=folder, label=label,
         still=_still(network, classified, config.corrections),
     )  # fmt: skip
     return norms.beside(history)
@@ -207,7 +185,7 @@ def _paired(
     (old, new), weight = pairs, old_weight(config, epoch)
     output, corrected = answers(network, module, pairs, config.corrections, context.clicks)
     losses = pair_losses(
-        output, old, new, config.alignment, weight, config.class_loss_weight, config.box_losses,
+        output, old, new, config.alignment, weight, config.class_loss_weight,
         None if config.class_reaches_backbone else network.classifier,
     )  # fmt: skip
     for name, loss in corrected.items():

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from openscenes.data import crops
-from openscenes.errors import InputError
 from openscenes.method.alignment import AlignmentConfig
-from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.corrections import DEFAULT_CORRECTIONS, CorrectionConfig
 from openscenes.method.evidence_config import FOR_PEOPLE
 from openscenes.method.gate import Gate
@@ -44,14 +42,8 @@ class EvolutionConfig:
     teacher: InferenceConfig | None = setting(
         None, "Ours: how pseudo masks are predicted; None: as all masks are"
     )
-    box_losses: BoxLossConfig | None = setting(
-        None, "Ours: losses on the box's sides and the click"
-    )
     corrections: CorrectionConfig | None = setting(
         DEFAULT_CORRECTIONS, "Ours: masks, true and predicted, also teach further clicks"
-    )
-    ema_decay: float | None = setting(
-        None, "Ours: an EMA teacher makes new pseudo masks in each epoch; Sec. 4.1.3: offline"
     )
     gate: Gate = setting(
         "calibrated",
@@ -60,18 +52,8 @@ class EvolutionConfig:
     )
 
     def __post_init__(self) -> None:
-        if self.box_losses is not None and self.augmentation_new.rotation_deg > 0:
-            raise InputError(
-                "losses on the box's sides need boxes that touch the object, but "
-                f"augmentation_new turns them by up to {self.augmentation_new.rotation_deg:g} "
-                "degrees; set its rotation_deg to 0, or box_losses to None"
-            )
         require_between(self, 0.0, 1.0, "between")
         require_one_of(self, "gate", ("calibrated", "constant", "given"))
-        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            raise InputError(
-                f"ema_decay must lie between 0 and 1, got {self.ema_decay:g}; try 0.99"
-            )
 
 
 FULL_METHOD = EvolutionConfig(ipt=IPTConfig(), alignment=AlignmentConfig())

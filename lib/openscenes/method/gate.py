@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from openscenes.data.examples import NO_CLASS, Example
-from openscenes.method.evidence_learning import OtherLooks
 from openscenes.method.inference import RunContext, predictions
+from openscenes.method.other_looks import in_other_looks
 from openscenes.networks.openscene import OpenSceneNet
 
 Gate = Literal["calibrated", "constant", "given"]
@@ -69,9 +68,7 @@ def calibrated(network: OpenSceneNet, labelled: Sequence[Example], context: RunC
     objects = [example for example in labelled if example.labelled and example.class_index > 0]
     if len({example.class_index for example in objects}) < 2:
         return context.inference.unknown_below
-    spread = np.linspace(0, len(objects) - 1, min(N_CALIBRATED, len(objects))).round().astype(int)
-    chosen = [objects[i] for i in spread]
-    looks = replace(context, cache=OtherLooks(context.seed))
+    chosen, looks = in_other_looks(objects, N_CALIBRATED, context)
     plain = replace(context.inference, clip_to_box=False, tta="none", evidence=None)
     found = [one.prediction.class_probability for one in predictions(network, chosen, looks, plain)]
     probability = torch.cat(found).float().cpu()

@@ -15,8 +15,8 @@ from torch import Tensor
 from openscenes.data import crops, interactions, samples
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.samples import Batch, Sample
-from openscenes.method.beyond.box_losses import box_region
 from openscenes.method.beyond.test_time_augmentation import OTHER_VIEWS, warped_back
+from openscenes.method.box_region import box_region
 from openscenes.method.cutting import cut_in_order, paste_back
 from openscenes.method.evidence import Evidence, evidence_of
 from openscenes.method.evidence_config import EvidenceConfig

@@ -14,7 +14,6 @@ from openscenes.method.alignment import (
     feature_alignment_loss,
     maximum_squares_loss,
 )
-from openscenes.method.beyond.box_losses import BoxLossConfig, box_and_point_losses
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.openscene import NetworkOutput
 
@@ -97,7 +96,6 @@ def pair_losses(
     alignment: AlignmentConfig | None,
     old_weight: float,
     class_weight: float,
-    box_losses: BoxLossConfig | None = None,
     classifier: nn.Module | None = None,
 ) -> dict[str, Tensor]:
     """Eq. 11 for B pairs.
@@ -111,7 +109,6 @@ def pair_losses(
         alignment: None leaves out L_feat and L_max.
         old_weight: of the old data's cross entropies.
         class_weight: of the class head's.
-        box_losses: None leaves out what box and click say of the new objects.
         classifier: the class head, which then learns on features that it does not change; None:
             its cross entropy reaches the backbone.
     Returns:
@@ -128,8 +125,6 @@ def pair_losses(
     }
     if alignment is not None:
         losses |= alignment_losses(half_old, old, half_new, new, alignment)
-    if box_losses is not None:
-        losses |= box_and_point_losses(half_new, new, box_losses)
     return losses
 
 

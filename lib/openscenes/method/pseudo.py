@@ -12,7 +12,7 @@ from openscenes.data.samples import Batch
 from openscenes.errors import DataError, InputError
 from openscenes.files import one_line, read_json
 from openscenes.kept import keep, kept
-from openscenes.method.beyond.box_losses import box_region
+from openscenes.method.box_region import box_region
 from openscenes.method.cutting import CropMap, crop_maps, runs_of_an_image
 from openscenes.method.evidence import Flag
 from openscenes.method.evidence_config import EvidenceConfig

@@ -12,20 +12,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from openscenes.data import interactions
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.samples import Sample
 from openscenes.errors import InputError
 from openscenes.masks import BoolMask, iou
 from openscenes.method.evidence import hypotheses, weights_of
 from openscenes.method.evidence_config import NETWORK_MAPS, EvidenceConfig
-from openscenes.method.evidence_learning import OtherLooks
 from openscenes.method.inference import RunContext, predictions
+from openscenes.method.other_looks import in_other_looks
 from openscenes.method.random_walk import FloatMap
 from openscenes.method.tightness import allowed_region, tightness
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.pool import Pool
-from openscenes.seeding import numpy_generator
 
 SIGNS = ("tightness", "click", "evidence", "weighted agreement", "agreement", "colours")
 RIDGE = 3.0  # in objects: how much the line is drawn towards a flat one
@@ -188,9 +186,7 @@ def learned_quality(
             f"quality is learned on labelled objects, got {len(labelled)} without ground truth; "
             "give objects of the source"
         )
-    spread = np.linspace(0, len(known) - 1, min(config.n_learned, len(known))).round().astype(int)
-    chosen = [_clicked(known[i], config.box_error, context.seed) for i in spread]
-    looked = replace(context, cache=OtherLooks(context.seed))
+    chosen, looked = in_other_looks(known, config.n_learned, context, config.box_error)
     asked = _maps(network, chosen, looked, config)
     told = [one for one in pool.ordered(_labelled, asked) if one is not None]
     if not told:
@@ -259,13 +255,3 @@ def _labelled(
         np.array([signs(mask, seen) for mask in answers]),
         np.array([iou(mask, truth) for mask in answers]),
     )
-
-
-def _clicked(example: Example, error: float, seed: int) -> Example:
-    """The example, in a box that errs as a person's does."""
-    if not error:
-        return example
-    box = interactions.jittered(
-        example.interaction.box, error, numpy_generator("quality box", seed, example.object_id)
-    )
-    return replace(example, interaction=replace(example.interaction, box=box))

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from openscenes.data import crops
 from openscenes.data.loading import Clicks, CropSet, Group, Item, Loader, order, plan_of_epoch
@@ -96,7 +95,6 @@ def train(
     clicks: Clicks | None = None,
     folder: Path | None = None,
     label: str = "training",
-    ema: AveragedModel | None = None,
     still: Sequence[nn.Module] = (),
 ) -> list[dict[str, float]]:
     """Minimise an objective in place.
@@ -115,7 +113,6 @@ def train(
         augmentations: one per slot of the tuples; None draws nothing.
         clicks: adds simulated clicks to a sample, beside the crops; None adds none.
         folder: where the run's resume file lies; None keeps nothing.
-        ema: exponential moving average of the weights, updated after every step.
         still: parts that the objective gives no gradient; devices that share a training wait
             for each other's gradient of every parameter that wants one.
     Returns:
@@ -136,12 +133,8 @@ def train(
         share_statistics(network)
     wrapped, wrapped_optimiser = fabric.setup(network, optimiser)
     resume = None if folder is None else folder / "resume.safetensors"
-    kept = network
-    if ema is not None:
-        kept = nn.ModuleDict({"network": network, "ema": ema.to(fabric.device)})
-        ema.n_averaged = ema.n_averaged.cpu()  # it decides on the host
-    state = checkpoints.restore(resume, kept, optimiser)
-    keeper = checkpoints.Keeper(resume if fabric.is_global_zero else None, kept, optimiser)
+    state = checkpoints.restore(resume, network, optimiser)
+    keeper = checkpoints.Keeper(resume if fabric.is_global_zero else None, network, optimiser)
     watch = Watch(1 if fabric.device.type == "cpu" else UNSEEN_STEPS)
     crop_set = CropSet(context.crop, augmentations, context.cache, seed, clicks)
     loader = Loader(crop_set, context.workers, pinned=fabric.device.type == "cuda")
@@ -178,8 +171,6 @@ def train(
                 if config.steps:
                     _rest(optimiser)
                 wrapped_optimiser.step()
-                if ema is not None:
-                    ema.update_parameters(network)
                 state.add(means)
                 bar.update()
                 if keeper.due():

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
@@ -137,19 +137,6 @@ def memory_told(what: str) -> Iterator[None]:
             "hold fewer crops at once with MICRO_BATCH=, share each model among GPUs with "
             "DEVICES_PER_MODEL=, or train fewer models at once with WORKERS="
         ) from None
-
-
-def first_before_others(fabric: fabric_module.Fabric, work: Callable[[], T]) -> T:
-    """What ``work`` gives in each process; the first is done with it before the others begin.
-
-    So that one writes a file, and the others read it.
-    """
-    if not fabric.is_global_zero:
-        fabric.barrier()
-    made = work()
-    if fabric.is_global_zero:
-        fabric.barrier()
-    return made
 
 
 def resolved(device: str) -> tuple[Literal["cpu", "cuda"], int]:

@@ -40,7 +40,6 @@ NOT_COVERED = (
     "processes that load crops",
     "the official data sets' own files",
     "a GPU, unless it ran on one",
-    "rows of no table: an EMA teacher, losses on the box's sides",
     "sizes of thousands of objects: memory of the host and the disk",
 )
 

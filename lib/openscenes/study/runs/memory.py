@@ -19,7 +19,7 @@ from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.zoo import peer_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.machine import GIB as GIB
-from openscenes.study.runs.recipes import Recipe, evolution_config
+from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.shapes import COUNTED_CROPS, OURS, kept_count, network_of, shape_of
 
 RESERVE = 1.15  # gradients of activations, losses, and what an allocator leaves between blocks
@@ -57,8 +57,7 @@ def gpu_gib(profile: Profile, recipe: Recipe) -> float:
     kept = crops * held.crop * (_BF16 if bf16 else 1.0) + (_BF16 * held.weights if bf16 else 0.0)
     states = 2 if train.optimiser == "adamw" else 1  # moments, or momentum
     copies = 1 + states + (1 if profile.devices_per_model > 1 else 0)  # DDP's buckets
-    averaged = held.weights if _has_average(profile, recipe) else 0.0
-    constant = held.weights + averaged + copies * held.learning
+    constant = held.weights + copies * held.learning
     return CUDA_GIB + (kept * RESERVE + constant) / GIB
 
 
@@ -138,10 +137,3 @@ def training_of(profile: Profile, recipe: Recipe) -> TrainConfig:
     if recipe.kind == "initial":
         return profile.initial
     return profile.evolving(recipe.scene).train
-
-
-def _has_average(profile: Profile, recipe: Recipe) -> bool:
-    if recipe.kind != "evolved":
-        return False
-    config = evolution_config(profile, recipe.scene, recipe.variant, recipe.user)
-    return config.ema_decay is not None

@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from openscenes.data.interactions import REFERENCE_PX
-from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.method.inference import InferenceConfig
@@ -142,7 +140,6 @@ FULL = "st+ipt+fa"
 TABLE_4_VARIANTS = ("st", "st+ipt", "st+fa", FULL)
 TABLE_5_VARIANTS = (f"{FULL}, pixels of unseen classes too", f"{FULL}, unseen classes left out")
 CLAMP_VARIANTS = (f"{FULL}, 1/M' up to 1000",)
-BEYOND_VARIANTS = ("clipped to the box", "TTA", "box-projection and point losses", "EMA teacher")
 TRUE_NAMES = f"{FULL}, true class names"  # a bound: what a perfect gate brings
 LITERAL_IPT = "st+ipt as printed"
 CLIPPED_VIEWS = "clipped, TTA"
@@ -156,12 +153,11 @@ ACCEPTED = {f"{OURS}, {share} % accepted": share / 100 for share in (25, 100)}
 EVIDENCE_VARIANTS = (
     EVIDENCE, KEPT, OURS, CAUTIOUS, ON_EVIDENCE, *ACCEPTED
 )  # fmt: skip
-ALL_BEYOND = "combined"
 BN_ONLY = "BN re-estimation"
 LIFE = OURS  # of each step of a long task sequence, so that it grows and keeps its source
 VARIANTS = (
-    *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS, *BEYOND_VARIANTS,
-    *EVIDENCE_VARIANTS, CLIPPED_VIEWS, TRUE_NAMES, LITERAL_IPT, ALL_BEYOND, BN_ONLY,
+    *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS,
+    *EVIDENCE_VARIANTS, CLIPPED_VIEWS, TRUE_NAMES, LITERAL_IPT, BN_ONLY,
 )  # fmt: skip
 # Of an initial model's corrections: what each changes of the profile.
 ABLATIONS: dict[str, tuple[str, str, Any]] = {
@@ -221,7 +217,7 @@ def evolution_config(
         return replace(plain, ipt=IPTConfig(), teacher=replace(profile.inference, feature="layer4"))
     if variant in EVIDENCE_VARIANTS:
         return _on_evidence(plain, profile, variant, user)
-    return _beyond(plain, profile, variant, user)
+    return replace(plain, teacher=inference_config(profile, True, True, user))  # CLIPPED_VIEWS
 
 
 def _on_evidence(
@@ -237,26 +233,6 @@ def _on_evidence(
         old_loss_end=plain.old_loss_end if variant == EVIDENCE else 1.0,
         between=1.0 if variant in (EVIDENCE, KEPT) else 0.75,
         ipt=profile.ipt if variant == ON_EVIDENCE else None,
-    )
-
-
-def _beyond(plain: EvolutionConfig, profile: Profile, variant: str, user: User) -> EvolutionConfig:
-    """Self-training with weak supervision from the same three clicks.
-
-    ``ALL_BEYOND`` takes what costs no further passes over the scene during training, with FA.
-    A human's box touches its object only nearly: the band about it holds their usual errors.
-    """
-    several = {ALL_BEYOND: BEYOND_VARIANTS[:3], CLIPPED_VIEWS: BEYOND_VARIANTS[:2]}
-    parts: tuple[str, ...] = several.get(variant, (variant,))
-    clipped, tta, boxes, ema = (part in parts for part in BEYOND_VARIANTS)
-    losses = BoxLossConfig()
-    band_px = max(losses.band_px, HUMAN_MARGIN * box_error(profile, user) * REFERENCE_PX)
-    return replace(
-        plain,
-        teacher=inference_config(profile, clipped, tta, user),
-        box_losses=replace(losses, band_px=band_px) if boxes else None,
-        ema_decay=0.98 if ema else None,
-        alignment=profile.alignment if variant == ALL_BEYOND else None,
     )
 
 

@@ -64,11 +64,6 @@ def training_work(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) 
     else:
         epochs = profile.evolving(recipe.scene).train.epochs
         crops = _objects(recipe, objects) * epochs * (2 if network == PAIRS else 1)
-    if recipe.kind == "evolved":
-        config = evolution_config(profile, recipe.scene, recipe.variant, recipe.user)
-        again = 0 if config.ema_decay is None else config.train.epochs - 1
-        for unit, n in masks_work(profile, recipe, objects).items():
-            work[unit] += n * again
     work[CUT] += crops
     work[seen(PAIRS) if recipe.kind == "re-estimated" else trained(network)] += crops
     return +work

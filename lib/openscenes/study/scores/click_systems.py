@@ -19,7 +19,7 @@ from openscenes.data import crops, samples
 from openscenes.data.crops import CropConfig
 from openscenes.data.examples import Example, ImageCache
 from openscenes.method.answers import Answers, ImageClicks
-from openscenes.method.beyond.box_losses import box_region
+from openscenes.method.box_region import box_region
 from openscenes.method.cutting import CropMap, crop_maps, cut_in_order
 from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.networks.enlargement import enlarge

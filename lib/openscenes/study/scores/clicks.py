@@ -20,7 +20,7 @@ from openscenes.data.examples import Example, ImageCache
 from openscenes.data.interactions import Click, next_click
 from openscenes.method import click_cut
 from openscenes.method.answers import Answers
-from openscenes.method.beyond.box_losses import box_region
+from openscenes.method.box_region import box_region
 from openscenes.method.cutting import CropMap
 from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.peers.click_sampling import extreme_points

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
-from openscenes.method.beyond.box_losses import BoxLossConfig
 from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.evolution import EvolutionConfig
 from openscenes.method.training import TrainConfig
@@ -133,7 +132,7 @@ def _sources() -> str:
         PAPER.cityscapes.train, PAPER.augmentation, PAPER.augmentation, PAPER.ipt, PAPER.alignment
     )
     peers = [peer_of(PAPER, name) for name in PEERS]
-    found = settings_of(PAPER, evolution, BoxLossConfig(), EvidenceConfig(), *peers)
+    found = settings_of(PAPER, evolution, EvidenceConfig(), *peers)
     table = grid(
         ("setting", "default", "source"),
         [(f"`{each.name}`", _plain(each.default), each.source) for each in found],
