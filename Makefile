@@ -29,6 +29,8 @@ LOG ?=
 LAB ?=
 # More options of the command, such as EVOLVE="--variant st".
 EVOLVE ?=
+# Your images, for `make annotate`.
+FOLDER ?=
 # One malformed input, or the beginning of several, such as FUZZ=log/tree/17.
 FUZZ ?=
 
@@ -38,7 +40,7 @@ PYTHON3 ?= python3 python3.13 python3.12 python3.11
 # A value may hold anything, blanks, quotes, $(shell ...): it is taken as it is and reaches a recipe
 # by the environment, as "$$DATA", so that neither make nor the shell runs a word of it.
 $(foreach name,PROFILE DATA SEEDS DEVICE PRECISION DETERMINISTIC MICRO_BATCH DEVICES_PER_MODEL \
-	INITIAL DEXTR WORKERS CLUSTER DASHBOARD SETS ASSUME LOG LAB EVOLVE FUZZ PYTHON3,\
+	INITIAL DEXTR WORKERS CLUSTER DASHBOARD SETS ASSUME LOG LAB EVOLVE FOLDER FUZZ PYTHON3,\
 	$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 $(foreach name,VIRTUAL_ENV CONDA_PREFIX,$(eval override $(name) := $$(value $(name))))
 
@@ -77,7 +79,7 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 HAS_NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-.PHONY: help setup plan data dry-run tables models $(TABLES) release lessons evolve site status test fuzz kills check format bench house lab lock clean
+.PHONY: help setup plan data dry-run tables models $(TABLES) release lessons evolve site status test fuzz kills check format bench house lab annotate lock clean
 .PHONY: supported-environment active-environment
 .DEFAULT_GOAL := help
 
@@ -174,6 +176,10 @@ house: $(ENVIRONMENT) ## print the code's measures and the files between a noteb
 
 lab: $(ENVIRONMENT) ## open the notebooks in JupyterLab
 	@$(PYTHON) -c "$$WITH_WORDS" LAB -m jupyterlab notebooks $(AS_ROOT)
+
+annotate: $(ENVIRONMENT) ## open the annotator with your images: FOLDER=path/to/images
+	@test -n "$$FOLDER" || { echo "make annotate needs your images: FOLDER=path/to/images" >&2; exit 2; }
+	@$(PYTHON) -c "$$WITH_WORDS" LAB -m openscenes annotate "$$FOLDER" --
 
 lock: ## renew lib/requirements.txt from lib/pyproject.toml (needs uv)
 	cd lib && uv pip compile pyproject.toml --output-file requirements.txt --quiet \

@@ -102,6 +102,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from openscenes.annotator import command as evolve_command
+    from openscenes.annotator import launch
     from openscenes.annotator.exchange import command as exchange_command
     from openscenes.prediction import command as predict_command
     from openscenes.study.fetch import command as data_command
@@ -111,9 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     # What a command needs beyond the plain install: an extra, and the checkout's notebooks.
     parser.set_defaults(extra=None, in_checkout=False)
     predict_command.add_parser(commands)
-    evolve_command.add_parser(commands).set_defaults(extra="study")
-    for exchange in exchange_command.add_parsers(commands):
+    for exchange in (evolve_command.add_parser(commands), *exchange_command.add_parsers(commands)):
         exchange.set_defaults(extra="study")
+    launch.add_parser(commands).set_defaults(extra="interactive", in_checkout=True)
     table = commands.add_parser("table", help="train what tables need, then make the tables")
     table.add_argument(
         "keys", nargs="*", type=_key, help="1 to 7, 4+ (or 4-plus), figures; all by default"
@@ -216,8 +217,7 @@ def _table(parsed: argparse.Namespace) -> int:
 
 
 def _make_tables(keys: Sequence[str], parsed: argparse.Namespace) -> int:
-    # Before torch is imported: what it sets later does not reach every pool of threads, and a
-    # backward pass on two threads gives other last bits than one on one (see cpu_threads).
+    # Before torch is imported: later it does not reach every pool of threads (see cpu_threads).
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from openscenes.study import command
     from openscenes.study.graph.wanted import Place

@@ -19,6 +19,7 @@ from openscenes.prediction.predict import predict
 from openscenes.seeding import torch_generator
 from openscenes.study.options import profile_named
 from openscenes.study.runs.data import Study
+from openscenes.study.runs.models import run_context
 
 BOX, POINT = (10.0, 20.0, 40.0, 60.0), (25.0, 40.0)
 
@@ -39,7 +40,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture
 def session(world):
-    return Session(world.study, world.network, "tiny")
+    return Session(run_context(world.study), world.network, "tiny")
 
 
 def counted(session, monkeypatch):
@@ -95,7 +96,9 @@ def test_every_clicked_pixel_has_its_label_also_of_two_side_by_side(world, sessi
         mask = session.predict(path, BOX, POINT, further).mask
         last = {(int(r), int(c)): s for r, c, s in further}
         assert all(mask[place] == (sign > 0) for place, sign in last.items())
-    again = Session(world.study, world.network, "tiny").predict(path, BOX, POINT, further)
+    again = Session(run_context(world.study), world.network, "tiny").predict(
+        path, BOX, POINT, further
+    )
     assert np.array_equal(again.mask, mask)
 
 
@@ -149,7 +152,7 @@ def test_the_crop_follows_the_object_to_a_click_outside_it(world, session, monke
 
 def test_damaged_weights_are_said(world):
     network = OpenSceneNet(world.study.profile.network, generator=torch_generator("nan"))
-    broken = Session(world.study, network, "broken")
+    broken = Session(run_context(world.study), network, "broken")
     list(network.parameters())[-1].data.fill_(float("nan"))
     for parameter in network.iog.parameters():
         parameter.data.fill_(float("nan"))

@@ -14,7 +14,9 @@ import pytest
 from safetensors.numpy import save
 
 from openscenes.annotator.evolve import judgement
+from openscenes.annotator.evolve.opening import LateStudy
 from openscenes.annotator.evolve.scene import Split
+from openscenes.annotator.evolve.session import session_at_once
 from openscenes.annotator.screen import evolve_panel, panels, widget
 from openscenes.annotator.screen.background import ProgressStream, reported
 from openscenes.annotator.screen.collected_page import (
@@ -40,7 +42,7 @@ from openscenes.annotator.store.versions import Versions
 from openscenes.annotator.store.workspace import open_workspace
 from openscenes.errors import InputError, WeightsError
 from openscenes.progress import progress
-from openscenes.study.plan.on_demand import lesson_study
+from openscenes.study.runs.released import released_initial
 from openscenes.study.runs.store import put_json
 from openscenes.widgets.readout import caption, readout
 
@@ -72,19 +74,41 @@ def window(place, monkeypatch):
     """An annotator whose versions answer with the box; version "first" is in use."""
     Versions(place.folder).accept(add_version(place, "first").name)
 
-    def in_use(_, where):
-        return of(_, Versions(where.folder).current())
+    def at_once(where, *_):
+        return of(Versions(where.folder).current())
 
-    def of(_, version):
+    def of(version, *_):
         if version.about["label"] == "damaged":
             raise WeightsError("The weights are damaged; choose another version.")
         return desks.BoxModel(version.name)
 
-    monkeypatch.setattr(widget, "session_in_use", in_use)
+    monkeypatch.setattr(widget, "session_at_once", at_once)
     monkeypatch.setattr(widget, "session_of", of)
     nothing = Split((), (), (), ())
     monkeypatch.setattr(evolve_panel, "prospect", lambda *_: nothing)
-    return Annotator(None, place)
+    return opened(place, monkeypatch)
+
+
+class NoStudy:
+    """Stands in for a study that is open."""
+
+    device = "cpu"
+
+    def __call__(self):
+        return self
+
+
+def opened(place, monkeypatch=None, study=None):
+    """An annotator whose study is there."""
+    if monkeypatch is not None:
+        monkeypatch.setattr(evolve_panel, "still_to_train", lambda _: "")
+        current = lambda where, _: Versions(where.folder).current()  # noqa: E731
+        monkeypatch.setattr(evolve_panel, "version_in_use", current)
+    made = Annotator(study or NoStudy(), place)
+    made.evolving.background.wait(20)
+    assert made.callbacks.failures.outputs == ()
+    assert made.callbacks.message.value == ""
+    return made
 
 
 def gesture(window, kind, **facts):
@@ -97,6 +121,36 @@ def gesture(window, kind, **facts):
 def click_object(window):
     gesture(window, "box", box=BOX)
     gesture(window, "point", **POINT)
+
+
+def test_box_and_click_answer_while_the_study_opens_and_a_failure_is_said(window, place):
+    go_on = threading.Event()
+
+    class Slow(NoStudy):
+        def __call__(self):
+            assert go_on.wait(20)
+            raise InputError("There is no such data.")
+
+    slow = Annotator(Slow(), place)
+    assert "Preparing what Evolve needs" in slow.evolving.status.value
+    assert "answer already" in slow.evolving.status.value
+    assert slow.evolving.evolve.disabled
+    click_object(slow)
+    assert slow.desk.object is not None
+    go_on.set()
+    slow.evolving.background.wait(20)
+    assert "There is no such data" in slow.callbacks.message.value
+    assert "Nothing can be learned" in slow.evolving.status.value
+    assert slow.evolving.evolve.disabled
+    assert not window.evolving.evolve.disabled
+
+
+def test_a_new_workspace_begins_with_the_model_of_the_repository(place):
+    session = session_at_once(place, "cpu")
+    assert session.label == released_initial().name
+    assert Versions(place.folder).current() is None  # nothing is decided yet
+    answer = session.predict(place.list_images()[0], (5.0, 5.0, 30.0, 40.0), (15.0, 20.0))
+    assert answer.mask.shape == (desks.HEIGHT, desks.WIDTH)
 
 
 def test_from_box_to_accepted_in_the_widget(window):
@@ -168,7 +222,7 @@ def test_a_failure_of_ours_is_shown_in_the_widget(window, monkeypatch):
 def test_a_restarted_kernel_shows_everything_again(window, place):
     click_object(window)
     gesture(window, "accept")
-    again = Annotator(None, place)
+    again = opened(place)
     assert "image 2 of 3, 1 object accepted" in again.toolbar.progress.value
     again.toolbar.buttons["Previous"].click()
     assert len(again.objects.list.options) == 2
@@ -176,7 +230,7 @@ def test_a_restarted_kernel_shows_everything_again(window, place):
 
 
 def test_another_window_is_seen_at_the_next_action(window, place):
-    other = Annotator(None, place)
+    other = opened(place)
     click_object(window)
     gesture(window, "accept")
     gesture(other, "clear")
@@ -201,7 +255,7 @@ def test_an_export_is_imported_into_another_workspace_by_its_button(window, plac
     window.exports.buttons["png"].click()
     elsewhere = open_workspace(place.images, tmp_path / "elsewhere")
     Versions(elsewhere.folder).accept(add_version(elsewhere, "first").name)
-    other = Annotator(None, elsewhere)
+    other = opened(elsewhere)
     other.exports.source.value = str(place.folder / "exports/png")
     other.exports.importing.click()
     assert "1 object(s)" in other.exports.report.value
@@ -434,34 +488,34 @@ def test_no_name_from_outside_becomes_a_tag(place, monkeypatch):
     pages = [evolve_panel.version_table(named), readout({STRANGE: STRANGE}, 1, 2.0)]
     pages += [caption(STRANGE, STRANGE)]
     Versions(place.folder).accept(add_version(place, "first").name)
-    monkeypatch.setattr(widget, "session_in_use", lambda *_: desks.BoxModel(STRANGE.strip()))
+    monkeypatch.setattr(widget, "session_at_once", lambda *_: desks.BoxModel(STRANGE.strip()))
     monkeypatch.setattr(widget, "session_of", lambda *_: desks.BoxModel(STRANGE.strip()))
     monkeypatch.setattr(Log, "complaint", lambda _: STRANGE)
     monkeypatch.setattr(evolve_panel, "prospect", lambda *_: Split((), (), (), ()))
-    opened = Annotator(None, place)
-    click_object(opened)
-    made = opened.desk.annotations.name(opened.desk.chosen, STRANGE)
-    opened.exports.source.value = f"/nowhere/{STRANGE}"
-    opened.exports.importing.click()
-    pages += every_page(opened.widget)
+    shown = opened(place, monkeypatch)
+    click_object(shown)
+    made = shown.desk.annotations.name(shown.desk.chosen, STRANGE)
+    shown.exports.source.value = f"/nowhere/{STRANGE}"
+    shown.exports.importing.click()
+    pages += every_page(shown.widget)
     for kind in ("coco", "voc", "png"):
-        opened.desk.annotations.accept(made.object_id)
-        opened.exports.buttons[kind].click()
-        pages += every_page(opened.widget)
-    opened.desk.folder.left_out[opened.desk.images[1]] = STRANGE
-    opened.draw(0.0)
-    pages += every_page(opened.widget)
+        shown.desk.annotations.accept(made.object_id)
+        shown.exports.buttons[kind].click()
+        pages += every_page(shown.widget)
+    shown.desk.folder.left_out[shown.desk.images[1]] = STRANGE
+    shown.draw(0.0)
+    pages += every_page(shown.widget)
     pages += [objects_table(place)._repr_html_(), log_tail(place)._repr_html_()]
-    pages += [opened.callbacks.message.value]
+    pages += [shown.callbacks.message.value]
     read = Tags(pages)
     assert "table" in read.tags
     assert not read.tags & {"img", "script", "a", "iframe"}
     assert read.handlers == []
-    assert opened.callbacks.failures.outputs == ()
-    for label, _ in opened.objects.list.options:
+    assert shown.callbacks.failures.outputs == ()
+    for label, _ in shown.objects.list.options:
         assert label.isprintable()
-    assert opened.canvas.label.isprintable()
-    figure, words = first_image(opened.desk)
+    assert shown.canvas.label.isprintable()
+    figure, words = first_image(shown.desk)
     figure.draw_without_rendering()
     assert words.isprintable()
 
@@ -503,13 +557,13 @@ def test_the_loop_is_drawn_and_said(window):
 
 @pytest.fixture(scope="module")
 def study():
-    return lesson_study("smoke")
+    return LateStudy("smoke")
 
 
 def test_the_example_begins_once_and_nobodys_own_folder_ever(study, window, capsys):
     example = place_of(study)
     assert "No folder was given" in capsys.readouterr().out
-    assert example.images == example_folder(study)
+    assert example.images == example_folder(study())
     desk = desks.desk(example.images)
     assert begun(desk, study) == desk.n_accepted() > 0
     assert begun(desk, study) == 0
@@ -526,7 +580,7 @@ def test_a_folder_that_papermill_took_for_a_number(study, tmp_path, monkeypatch,
     with pytest.raises(InputError, match="^workspace is .* text is wanted"):
         place_of(study, str(tmp_path), value)
     with pytest.raises(InputError, match="^profile is .* text is wanted"):
-        lesson_study(value)
+        LateStudy(value)
     (tmp_path / "2024").mkdir()
     desks.write_images(tmp_path / "2024")
     assert place_of(study, 2024).images == tmp_path / "2024"
@@ -537,14 +591,14 @@ def test_the_smallest_model_answers_evolves_and_is_judged(study, capsys):
     example = place_of(study)
     shown = annotator(str(example.images), profile="smoke")
     assert "os-annotator" in shown._dom_classes
-    window = Annotator(study, example)
+    window = opened(example, study=study)
     begun(window.desk, study)
     accepted = window.desk.annotations.accepted()
     answer = window.desk.session.predict(
         window.desk.path, accepted[0].box, accepted[0].interaction.point
     )
     assert answer.mask.dtype == np.bool_
-    if len(judgement.prospect(example, study, accepted).learnable) >= 2:
+    if len(judgement.prospect(example, study(), accepted).learnable) >= 2:
         window.evolving.evolve.click()
         window.evolving.background.wait(60)
         assert window.callbacks.failures.outputs == ()
@@ -553,4 +607,4 @@ def test_the_smallest_model_answers_evolves_and_is_judged(study, capsys):
         assert 'alt="Change from' in window.evolving.judgement.value
         window.evolving.accept.click()
         assert window.desk.session.label == Versions(example.folder).all()[-1].name
-        assert "os-verdict" in last_judgement(example, study).data
+        assert "os-verdict" in last_judgement(example, study()).data

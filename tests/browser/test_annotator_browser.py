@@ -10,10 +10,11 @@ OPEN = f"""
 from openscenes.annotator.screen.example import begun
 from openscenes.annotator.screen.example import place_of
 from openscenes.annotator.screen.widget import Annotator
-from openscenes.study.plan.on_demand import lesson_study
-study = lesson_study("{PROFILE}")
+from openscenes.annotator.evolve.opening import LateStudy
+study = LateStudy("{PROFILE}")
 place = place_of(study, workspace=scratch)
 window = Annotator(study, place)
+window.evolving.background.wait(100)
 begun(window.desk, study)
 window.draw(0.0)
 """

@@ -4,6 +4,7 @@ The backbone runs once for an object; a correction runs the network's small corr
 ``study.scores.click_systems``, for one object at a time).
 """
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openscenes import masks
-from openscenes.annotator.evolve.evolving import SEED, version_in_use
-from openscenes.annotator.store.versions import Version
+from openscenes.annotator.evolve.evolving import version_in_use
+from openscenes.annotator.store.version_files import WEIGHTS
+from openscenes.annotator.store.versions import Version, Versions
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data import crops, samples
-from openscenes.data.examples import Example
+from openscenes.data.examples import Example, ImageCache
 from openscenes.data.pasting import Pasted
 from openscenes.data.records import Interaction
 from openscenes.data.samples import Sample
@@ -26,7 +28,10 @@ from openscenes.errors import WeightsError
 from openscenes.method.answers import Answers
 from openscenes.method.click_cut import mark
 from openscenes.method.evidence_config import FOR_PEOPLE, EvidenceConfig
+from openscenes.method.inference import InferenceConfig, RunContext
+from openscenes.networks.devices import make_fabric
 from openscenes.networks.openscene import OpenSceneNet
+from openscenes.prediction.model_files import model_from_file
 from openscenes.prediction.predict import (
     Click,
     checked_clicks,
@@ -34,10 +39,8 @@ from openscenes.prediction.predict import (
     following,
     mean_inside,
 )
-from openscenes.study.plan.on_demand import trained
 from openscenes.study.runs.data import Study
-from openscenes.study.runs.models import run_context
-from openscenes.study.runs.recipes import initial
+from openscenes.study.runs.released import released_initial
 
 Code = Mapping[str, Any]
 
@@ -75,26 +78,24 @@ class Session:
 
     def __init__(
         self,
-        study: Study,
+        context: RunContext,
         network: OpenSceneNet,
         label: str,
         evidence: EvidenceConfig | None = FOR_PEOPLE,
     ) -> None:
-        """``network`` runs as the study says; ``label`` names it in the log and on the page.
+        """``network`` runs as the context says; ``label`` names it in the log and on the page.
 
         Ours: image and box have a say in every answer; ``evidence=None`` is the network alone.
         """
-        context = run_context(study)
         inference = replace(context.inference, evidence=evidence)
         self.context = replace(context, inference=inference)
-        self.study = study
-        self.network = network.eval().requires_grad_(False).to(study.fabric.device)
+        self.network = network.eval().requires_grad_(False).to(context.fabric.device)
         self.label = label
         self._last: _Encoded | None = None
 
     def image(self, path: Path) -> NDArray[np.uint8]:
         """An image's (H, W, 3) uint8 RGB pixels, upright, not to be written to; decoded once."""
-        return self.study.cache.image(path, upright=True)
+        return self.context.cache.image(path, upright=True)
 
     def predict(
         self,
@@ -124,11 +125,11 @@ class Session:
         image = self.image(path)
         interaction = checked_interaction(image, box, point)
         shape = image.shape[0], image.shape[1]
-        interaction = following(interaction, further, shape, self.study.profile.crop)
+        interaction = following(interaction, further, shape, self.context.crop)
         before, now = self._last, self._encode(path, interaction, taken)
-        given = checked_clicks(further, now.sample.affine, self.study.profile.crop.size)
+        given = checked_clicks(further, now.sample.affine, self.context.crop.size)
         window = self._window(now, given)
-        threshold = self.study.profile.inference.threshold
+        threshold = self.context.inference.threshold
         confidence = mean_inside(window.values, window.values > threshold)
         mask = window.within((0, 0, *now.sample.shape), "F") > threshold
         mark(mask, given)
@@ -141,9 +142,8 @@ class Session:
         now = interaction, names
         if last is not None and last.pixels is pixels and (last.interaction, last.taken) == now:
             return last
-        profile = self.study.profile
         example = Example(str(path), path, interaction, None, upright=True)
-        sample = samples.cut(example, profile.crop, self.study.cache)
+        sample = samples.cut(example, self.context.crop, self.context.cache)
         neighbours = [self._neighbours(sample, taken)]
         answers = Answers(self.network, [sample], self.context, taken=neighbours)
         self._last = _Encoded(pixels, interaction, names, sample, answers)
@@ -151,7 +151,7 @@ class Session:
 
     def _neighbours(self, sample: Sample, taken: Sequence[Code]) -> masks.BoolMask | None:
         """(S, S) bool, the crop's pixels that other objects have; None without any."""
-        size, shape = self.study.profile.crop.size, sample.shape
+        size, shape = self.context.crop.size, sample.shape
         window = crops.seen_window(sample.affine, size, shape)
         shown = np.zeros((window[2] - window[0], window[3] - window[1]), bool)
         for code in taken:
@@ -170,6 +170,21 @@ class Session:
         return one.pasted()
 
 
+def session_at_once(workspace: Workspace, device: str = "auto") -> Session | None:
+    """The workspace's version in use; in a new workspace, the initial model of the repository.
+
+    One file of weights is read: no data set is drawn, listed or learned for it.
+
+    Returns:
+        None where there is no such file, and the study has to be opened first.
+    """
+    current = Versions(workspace.folder).current()
+    if current is not None:
+        return session_of(current, device)
+    folder = released_initial()
+    return None if folder is None else _session(folder / WEIGHTS, folder.name, device)
+
+
 def session_in_use(study: Study, workspace: Workspace) -> Session:
     """The workspace's version in use; in a new workspace, the study's initial model.
 
@@ -178,10 +193,17 @@ def session_in_use(study: Study, workspace: Workspace) -> Session:
     Raises:
         InputError: if the workspace was begun with another profile.
     """
-    return session_of(study, version_in_use(workspace, study))
+    return session_of(version_in_use(workspace, study), str(study.fabric.device))
 
 
-def session_of(study: Study, version: Version) -> Session:
+def session_of(version: Version, device: str = "auto") -> Session:
     """A version of a workspace, ready to answer."""
-    trained(study, [initial(study.profile.initial_sets[-1], SEED)])
-    return Session(study, version.model.load(study), version.name)
+    return _session(version.model.weights, version.name, device)
+
+
+def _session(weights: Path, label: str, device: str) -> Session:
+    """A session of a model file, which says for which crops and clicks it was trained."""
+    model = model_from_file(weights, device="cpu", precision="fp32")
+    fabric = make_fabric(device)
+    context = RunContext(model.crop, model.clicks, InferenceConfig(), ImageCache(), fabric)
+    return Session(context, copy.deepcopy(model.network), label)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ipywidgets import HTML, HBox, IntProgress, Layout, VBox
 
-from openscenes.annotator.evolve.evolving import FEWEST
+from openscenes.annotator.evolve.evolving import FEWEST, version_in_use
 from openscenes.annotator.evolve.judgement import (
     Candidate,
     apart,
@@ -13,7 +13,8 @@ from openscenes.annotator.evolve.judgement import (
     prospect,
     waiting,
 )
-from openscenes.annotator.screen.background import Background, Progress
+from openscenes.annotator.evolve.opening import still_to_train
+from openscenes.annotator.screen.background import Background, Made, Progress
 from openscenes.annotator.screen.judgement_page import page_of
 from openscenes.annotator.screen.toolbar import WIDE, button
 from openscenes.annotator.store.history import Decision, in_use
@@ -54,6 +55,7 @@ def _row(version: Version, state: str, since: str) -> str:
     return f'<tr{bold} data-version="{name}"><td><code>{name}</code></td>{cells}</tr>'
 
 
+AT_ONCE = "Box and click answer already; Evolve has to wait."
 MEANWHILE = (
     "You can go on annotating, though masks come slower; what you accept now counts for the "
     "next evolution."
@@ -65,7 +67,6 @@ class EvolvePanel:
 
     def __init__(
         self,
-        study: Study,
         workspace: Workspace,
         annotations: Annotations,
         callbacks: Callbacks,
@@ -76,9 +77,11 @@ class EvolvePanel:
         Args:
             loaded: reads a version, and returns what takes it up.
         """
-        self.study, self.workspace, self.annotations = study, workspace, annotations
+        self.study: Study | None = None
+        self.workspace, self.annotations = workspace, annotations
         self.versions, self.loaded = Versions(workspace.folder), loaded
         self.background = Background(callbacks, self._progressed)
+        self._meanwhile = MEANWHILE
         self.page = "", ""  # a version and its judgement as HTML
         guarded = callbacks.guarded
         self.evolve = button("Evolve", "evolve", guarded(self._evolve))
@@ -93,14 +96,36 @@ class EvolvePanel:
         self.widget = self._assembled()
         self.show()
 
+    def open(self, late: Callable[[], Study]) -> None:
+        """Open the study in the background, train its first model where it is missing, take it up.
+
+        Until then nothing can be learned, and box and click answer all the same.
+        """
+
+        def opened() -> tuple[Study, Callable[[], object]]:
+            study = late()
+            if (said := still_to_train(study)) and not self.versions.all():
+                self.status.value = in_html(f"{said}. {AT_ONCE}")
+            return study, self.loaded(version_in_use(self.workspace, study))
+
+        def then(made: tuple[Study, Callable[[], object]] | None) -> None:
+            if made is not None:
+                self.study, take_up = made
+                take_up()
+            self.show()
+
+        with self.background.callbacks.lock:  # what follows the thread's end comes after
+            self._begin("Preparing what Evolve needs", opened, then)
+
     def show(self) -> None:
         """Follow the log and the versions, whichever window they come from."""
         busy = bool(self.background.doing)
         candidate, n_taken = waiting(self.workspace), len(in_use(self.versions.history()))
         words, table = "" if busy else self._idle_words(), version_table(self.versions)
         complaint = in_html(self.versions.complaint())
-        self.evolve.disabled = busy
-        for pressed in (self.judge, self.accept, self.refuse):
+        self.evolve.disabled = busy or self.study is None
+        self.judge.disabled = self.evolve.disabled or candidate is None
+        for pressed in (self.accept, self.refuse):
             pressed.disabled = busy or candidate is None
         self.rollback.disabled = busy or n_taken < 2
         if not busy:
@@ -119,6 +144,8 @@ class EvolvePanel:
         return VBox(parts, layout=WIDE).add_class("os-evolve-panel")
 
     def _idle_words(self) -> str:
+        if self.study is None:
+            return "Nothing can be learned: mend what is said above, and run this cell again."
         candidate = waiting(self.workspace)
         if candidate is not None:
             return f"Version {candidate.name} waits: judge it, then accept or refuse it."
@@ -135,23 +162,30 @@ class EvolvePanel:
 
     def _evolve(self) -> None:
         self.annotations.refresh()
-        given = self.workspace, self.study, self.annotations.accepted()
-        self._begin("Evolving", lambda: self._page(evolved(*given)))
+        given = self.workspace, self._opened(), self.annotations.accepted()
+        self._begin("Evolving", lambda: self._page(evolved(*given)), self._finished)
 
     def _judge(self) -> None:
-        given = self.workspace, self.study, self.annotations.accepted()
+        given = self.workspace, self._opened(), self.annotations.accepted()
         new = self.versions.named(NEWEST)
-        self._begin("Judging", lambda: self._page(judged(*given, new)))
+        self._begin("Judging", lambda: self._page(judged(*given, new)), self._finished)
+
+    def _opened(self) -> Study:
+        assert self.study is not None, "the buttons are off before"
+        return self.study
 
     def _page(self, candidate: Candidate) -> tuple[str, str]:
-        return candidate.new.name, page_of(self.workspace, apart(self.study), candidate)
+        return candidate.new.name, page_of(self.workspace, apart(self._opened()), candidate)
 
-    def _begin(self, doing: str, work: Callable[[], tuple[str, str]]) -> None:
+    def _begin(
+        self, doing: str, work: Callable[[], Made], then: Callable[[Made | None], None]
+    ) -> None:
         """Say what begins, then begin: from then on the words are the thread's."""
         self.background.require_idle()
-        self.status.value = in_html(f"{doing}. {MEANWHILE}")
+        self._meanwhile = AT_ONCE if self.study is None else MEANWHILE
+        self.status.value = in_html(f"{doing}. {self._meanwhile}")
         self.bar.value, self.bar.max, self.bar.layout.display = 0, 1, "flex"
-        self.background.start(doing, work, self._finished)
+        self.background.start(doing, work, then)
         self.show()
 
     def _progressed(self, said: Progress) -> None:
@@ -159,7 +193,8 @@ class EvolvePanel:
         self.bar.max, self.bar.value = max(said.total, 1), said.done
         left = f", {said.left} left of this part" if said.left else ""
         self.status.value = in_html(
-            f"{self.background.doing}: {said.label}, {said.done} of {said.total}{left}. {MEANWHILE}"
+            f"{self.background.doing}: {said.label}, {said.done} of {said.total}{left}. "
+            f"{self._meanwhile}"
         )
 
     def _finished(self, page: tuple[str, str] | None) -> None:

@@ -1,9 +1,12 @@
 """A place to try the annotator at: some of the study's own images, in a scratch workspace."""
 
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from openscenes.annotator.evolve.opening import LateStudy
+from openscenes.annotator.launch import FOLDER
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.store.workspace import Workspace, open_workspace
 from openscenes.data.examples import Example
@@ -19,23 +22,23 @@ N_IMAGES = 8
 N_BEGUN = 2  # images on which the simulated user has clicked already
 
 
-def place_of(study: Study, folder: str = "", workspace: str = "") -> Workspace:
+def place_of(study: LateStudy, folder: str = "", workspace: str = "") -> Workspace:
     """The workspace of a notebook's parameters, said in a sentence.
 
     Args:
-        folder: of images; empty for an example, copied from the study's validation set of
-            COCO into the cache.
+        folder: of images; empty for that of ``openscenes annotate FOLDER``, and without one for an
+            example, copied from the study's validation set of COCO into the cache.
         workspace: where everything that is collected lies; empty for ``<folder>/openscenes``.
     Raises:
         InputError: if one is no text, as papermill makes a number of 2024, or cannot be used.
     """
-    given = folder_parameter("folder", folder)
+    given = folder_parameter("folder", folder) or os.environ.get(FOLDER, "")
     kept = text_parameter("workspace", workspace) or None
-    opened = open_workspace(Path(given).expanduser() if given else example_folder(study), kept)
+    opened = open_workspace(Path(given).expanduser() if given else example_folder(study()), kept)
     n = len(opened.list_images())
     print(
         f"{n} images in {one_line(str(opened.images))}" if given else
-        f"No folder was given: here are {n} of the study's images ({study.profile.data}), copied "
+        f"No folder was given: here are {n} of the study's images ({study().profile.data}), copied "
         "into a scratch folder of the cache. Set folder in the second cell to annotate your own."
     )  # fmt: skip
     return opened
@@ -46,7 +49,7 @@ def example_folder(study: Study) -> Path:
     examples = validation(study, SCENE).examples
     paths = list(dict.fromkeys(example.image for example in examples))[:N_IMAGES]
     name = digest_of([study.profile.name, str(study.root), [path.name for path in paths]])
-    folder = cache_dir() / "annotator" / name / "images"
+    folder = _examples() / name / "images"
     folder.mkdir(parents=True, exist_ok=True)
     for path in paths:
         if not (folder / path.name).exists():
@@ -55,14 +58,15 @@ def example_folder(study: Study) -> Path:
     return folder
 
 
-def begun(desk: Desk, study: Study, n_images: int = N_BEGUN) -> int:
+def begun(desk: Desk, late: LateStudy, n_images: int = N_BEGUN) -> int:
     """Let the simulated user begin, on an untouched example; objects accepted.
 
     It draws the box, clicks inside, and accepts whatever it gets: it corrects nothing. On
     a user's own images it does nothing.
     """
-    if desk.annotations.objects() or desk.workspace.images != example_folder(study):
+    if desk.annotations.objects() or not desk.workspace.images.is_relative_to(_examples()):
         return 0
+    study = late()
     known = {path.name: place for place, path in enumerate(desk.images)}
     n_accepted = 0
     for example in validation(study, SCENE).examples:
@@ -72,6 +76,10 @@ def begun(desk: Desk, study: Study, n_images: int = N_BEGUN) -> int:
     with suppress(DataError):
         desk.lay(min(n_images, len(desk.images) - 1))
     return n_accepted
+
+
+def _examples() -> Path:
+    return cache_dir() / "annotator"
 
 
 def _clicked(desk: Desk, place: int, example: Example) -> bool:

@@ -6,7 +6,8 @@ from typing import Any
 
 from ipywidgets import HTML, HBox, Layout, VBox
 
-from openscenes.annotator.evolve.session import session_in_use, session_of
+from openscenes.annotator.evolve.opening import LateStudy
+from openscenes.annotator.evolve.session import session_at_once, session_in_use, session_of
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.screen.drawing import ObjectPainter, alternative, marks, next_step
 from openscenes.annotator.screen.evolve_panel import EvolvePanel
@@ -19,8 +20,6 @@ from openscenes.annotator.store.workspace import Workspace, open_workspace
 from openscenes.errors import OpenScenesError
 from openscenes.settings import folder_parameter, text_parameter
 from openscenes.study.pages.foreign_text import in_html
-from openscenes.study.plan.on_demand import lesson_study
-from openscenes.study.runs.data import Study
 from openscenes.widgets.callbacks import Callbacks
 from openscenes.widgets.canvas import canvas
 from openscenes.widgets.readout import readout
@@ -33,25 +32,26 @@ def annotator(
 ) -> VBox:
     """The annotator of a folder of images, as a widget; arguments as in ``annotate.ipynb``.
 
-    What is missing of the first model is trained before, and said. Nothing goes over the network.
+    It answers at once; what Evolve needs is prepared meanwhile. Nothing goes over the network.
 
     Raises:
         InputError: if there is no image, or the workspace cannot be used.
     """
     kept = text_parameter("workspace", workspace) or None
     opened = open_workspace(folder_parameter("folder", folder), kept)
-    return Annotator(lesson_study(profile, data, device), opened).widget
+    return Annotator(LateStudy(profile, data, device), opened).widget
 
 
 class Annotator:
     """Everything behind ``widget``, which is to be shown."""
 
-    def __init__(self, study: Study, workspace: Workspace) -> None:
+    def __init__(self, study: LateStudy, workspace: Workspace) -> None:
         """Open log and version; a log with damaged lines is read as far as it goes, and said."""
-        self.study, self.workspace = study, workspace
+        self.workspace, self.device = workspace, study.device
         self.callbacks, self.versions = Callbacks(), Versions(workspace.folder)
         annotations = Annotations(Log(workspace.log_path))
-        self.desk = Desk(workspace, annotations, session_in_use(study, workspace))
+        session = session_at_once(workspace, study.device) or session_in_use(study(), workspace)
+        self.desk = Desk(workspace, annotations, session)
         self.painter, acted = ObjectPainter(), self._acted
         self.canvas = canvas(
             self.desk.displayed.pixels, label="", width_px=CANVAS_PX, mode="interaction"
@@ -59,7 +59,7 @@ class Annotator:
         self.toolbar = Toolbar(self.desk, acted)
         self.objects = ObjectPanel(acted(self.desk.choose), acted(self.desk.name))
         self.exports = ExportPanel(annotations, workspace, acted)
-        self.evolving = EvolvePanel(study, workspace, annotations, self.callbacks, self.loaded)
+        self.evolving = EvolvePanel(workspace, annotations, self.callbacks, self.loaded)
         self.hint = HTML().add_class("os-hint")
         self.readout = HTML().add_class("os-readout-box")
         self.notice = HTML(in_html(annotations.log.complaint())).add_class("os-notice")
@@ -68,6 +68,7 @@ class Annotator:
         self._laid = self.desk.displayed
         self.widget = self._assembled()
         self.draw(0.0)
+        self.evolving.open(study)
 
     def draw(self, seconds: float) -> None:
         """Show the desk as it is; ``seconds`` is how long the action took so far."""
@@ -102,7 +103,9 @@ class Annotator:
 
     def loaded(self, version: Version) -> Callable[[], None]:
         """Read a version's weights; what is returned predicts with it from then on."""
-        session = session_of(self.study, version)
+        if version.name == self.desk.session.label:
+            return lambda: None
+        session = session_of(version, self.device)
 
         def use() -> None:
             self.desk.use(session)

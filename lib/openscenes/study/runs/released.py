@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from openscenes.kept import kept
 from openscenes.paths import RELEASED
 from openscenes.study.runs import store
 from openscenes.study.runs.models import RUN, Model
@@ -52,6 +53,14 @@ def released(name: str) -> Path | None:
     """Where the released model of this name lies, or None."""
     folder = RELEASED / name
     return folder if (folder / "model.safetensors").is_file() else None
+
+
+def released_initial() -> Path | None:
+    """Where the first released model lies that was trained on labelled objects alone, or None."""
+    folders = sorted(path.parent for path in RELEASED.glob(f"*/{RUN}"))
+    stages = ((kept(folder / RUN) or {}).get("made_of", {}).get("stage") for folder in folders)
+    found = zip(folders, stages, strict=True)
+    return next((folder for folder, stage in found if stage == "initial"), None)
 
 
 def put(releases: list[Release]) -> Iterator[str]:
