@@ -73,21 +73,25 @@ PLACE = --workers="$$WORKERS" --cluster="$$CLUSTER" $(if $(DASHBOARD),--dashboar
 
 TABLES = table-1 table-2 table-3 table-4 table-4-plus table-5 table-6 table-7 figures
 
-# JupyterLab refuses root, which is who one is in most containers.
+# JupyterLab refuses root, who one is in most containers, unless it is told otherwise.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
 HAS_NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 STRIPPED := --extra-keys "metadata.papermill cell.metadata.papermill cell.metadata.execution"
 
-.PHONY: help setup plan data dry-run tables models $(TABLES) release lessons evolve site status test fuzz kills check format bench house lab annotate lock clean
+.PHONY: help setup lab site plan data tables models $(TABLES) lessons dry-run reports status annotate evolve test check format fuzz kills bench house release lock clean
 .PHONY: supported-environment active-environment
 .DEFAULT_GOAL := help
+
+#: Start
 
 help: ## list the targets and variables (default)
 	@echo "make <target> [PROFILE=demo|study|paper] [DATA=folder] [SEEDS=1] [DEVICE=auto]"
 	@echo
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^#: / { printf "%s%s\n", n++ ? "\n" : "", substr($$0, 4) } \
+		/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
+	@echo "Variables"
 	@echo "  PROFILE  demo: synthetic scenes; study: real images from DATA; paper: its full size"
 	@echo "  DATA     folder that holds the data sets (study, paper)"
 	@echo "  SEEDS    how many seeds each row is trained with"
@@ -101,16 +105,25 @@ setup: $(if $(ACTIVE),supported-environment,$(ENVIRONMENT)) ## install the locke
 	$(if $(ACTIVE),$(PYTHON) $(LOCKED),@echo "The environment in .venv is complete.")
 	$(if $(ACTIVE),$(PYTHON) $(PACKAGE))
 
+lab: $(ENVIRONMENT) ## open the notebooks in JupyterLab, at 00_start_here
+	@test -z "$(AS_ROOT)" || echo "You are root, so JupyterLab gets --allow-root; from outside a" \
+		"container it answers with: make lab LAB='--ip=0.0.0.0 --no-browser'"
+	@$(PYTHON) -c "$$WITH_WORDS" LAB -m jupyterlab $(AS_ROOT) --ServerApp.root_dir=. \
+		--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
+		--LabApp.app_settings_dir=lib/openscenes/lab_settings
+
+site: $(ENVIRONMENT) ## write reports/ as web pages to browse, without running anything
+	$(PYTHON) -m openscenes site
+
+#: Tables
+
 plan: $(ENVIRONMENT) ## print what would be done: models, scores, memory, disk, time; ASSUME=file for another machine
 	$(PYTHON) -m openscenes plan $(OPTIONS) --seeds="$$SEEDS" --assume="$$ASSUME"
 
 data: $(ENVIRONMENT) ## say which data sets DATA lacks; SETS="voc sbd coco weights" fetches those
 	@$(PYTHON) -m openscenes data --profile="$$PROFILE" --data="$$DATA" "$$SETS"
 
-dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about 12 minutes on two cores)
-	$(PYTHON) -m openscenes dry-run --device="$$DEVICE"
-
-tables: $(ENVIRONMENT) ## train what is missing and make every table and figure below (paper: without 4+)
+tables: $(ENVIRONMENT) ## train what is missing and make every table and figure below, in reports/own
 	$(PYTHON) -m openscenes table $(OPTIONS) --seeds="$$SEEDS" $(PLACE)
 
 models: $(ENVIRONMENT) ## train and score all that the tables need, as many side by side as there are cores
@@ -128,31 +141,33 @@ figures: ## Figures 3 and 4: the framework on one object, masks before and after
 $(TABLES): $(ENVIRONMENT)
 	$(PYTHON) -m openscenes table $(subst -,_,$(@:table-%=%)) $(OPTIONS) --seeds="$$SEEDS" $(PLACE)
 
-release: $(ENVIRONMENT) ## train the demo models that lie in the repository, where code has changed
-	$(PYTHON) -m openscenes release --device="$$DEVICE"
-
-lessons: $(ENVIRONMENT) ## run the lessons and keep their pages in reports/notebooks
+lessons: $(ENVIRONMENT) ## run the lessons and keep their pages in reports/own/notebooks
 	$(PYTHON) -m openscenes lessons $(OPTIONS)
+
+dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about 12 minutes on two cores)
+	$(PYTHON) -m openscenes dry-run --device="$$DEVICE"
+
+reports: $(ENVIRONMENT) ## renew the tables, figures, lessons and status that the repository shows
+	$(PYTHON) -m openscenes reports $(OPTIONS) --seeds="$$SEEDS" $(PLACE)
+
+status: $(ENVIRONMENT) ## rewrite reports/README.md: what holds, what is verified, what departs from the paper
+	$(PYTHON) -m openscenes status
+
+#: Own images
+
+annotate: $(ENVIRONMENT) ## open the annotator with your images: FOLDER=path/to/images
+	@test -n "$$FOLDER" || { echo "make annotate needs your images: FOLDER=path/to/images" >&2; exit 2; }
+	@$(PYTHON) -c "$$WITH_WORDS" LAB -m openscenes annotate "$$FOLDER" --
 
 evolve: $(ENVIRONMENT) ## evolve on your own clicks and score the result: LOG=folder/openscenes/log.jsonl
 	@test -n "$$LOG" || { echo "make evolve needs the log of your clicks:" \
 		"LOG=path/to/images/openscenes/log.jsonl" >&2; exit 2; }
 	@$(PYTHON) -c "$$WITH_WORDS" EVOLVE -m openscenes evolve --log="$$LOG" $(STUDY) --initial="$$INITIAL"
 
-site: $(ENVIRONMENT) ## write reports/ as web pages to browse, without running anything
-	$(PYTHON) -m openscenes site
-
-status: $(ENVIRONMENT) ## rewrite reports/README.md: what holds, what is verified, what departs from the paper
-	$(PYTHON) -m openscenes status
+#: Development
 
 test: $(ENVIRONMENT) ## run the tests; those of a real browser where Chromium is installed
 	$(PYTHON) -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
-
-fuzz: $(ENVIRONMENT) ## try every malformed input on every door: FUZZ=log/tree/17 takes one
-	$(PYTHON) -m tests.fuzz "$$FUZZ"
-
-kills: $(ENVIRONMENT) ## kill training, scoring, tables, evolution, export and log 100 times each; workers 40 times; races
-	$(PYTHON) tests/kills/run.py
 
 check: $(ENVIRONMENT) ## check format, lint, types and that notebooks carry no outputs
 	$(PYTHON) -m ruff format --check .
@@ -165,6 +180,12 @@ format: $(ENVIRONMENT) ## mend what `check` finds, where a tool can
 	$(PYTHON) -m ruff format .
 	$(if $(HAS_NOTEBOOKS),$(PYTHON) -m nbstripout $(STRIPPED) notebooks/*.ipynb)
 
+fuzz: $(ENVIRONMENT) ## try every malformed input on every door: FUZZ=log/tree/17 takes one
+	$(PYTHON) -m tests.fuzz "$$FUZZ"
+
+kills: $(ENVIRONMENT) ## kill training, scoring, tables, evolution, export and log 100 times each; workers 40 times; races
+	$(PYTHON) tests/kills/run.py
+
 bench: $(ENVIRONMENT) ## run the measurements in tests/bench/
 	@for script in tests/bench/*.py; do \
 		test -e "$$script" || { echo "There are no measurements in tests/bench/."; exit 0; }; \
@@ -174,12 +195,8 @@ bench: $(ENVIRONMENT) ## run the measurements in tests/bench/
 house: $(ENVIRONMENT) ## print the code's measures and the files between a notebook and each equation
 	$(PYTHON) tests/house.py
 
-lab: $(ENVIRONMENT) ## open the notebooks in JupyterLab
-	@$(PYTHON) -c "$$WITH_WORDS" LAB -m jupyterlab notebooks $(AS_ROOT)
-
-annotate: $(ENVIRONMENT) ## open the annotator with your images: FOLDER=path/to/images
-	@test -n "$$FOLDER" || { echo "make annotate needs your images: FOLDER=path/to/images" >&2; exit 2; }
-	@$(PYTHON) -c "$$WITH_WORDS" LAB -m openscenes annotate "$$FOLDER" --
+release: $(ENVIRONMENT) ## train the demo models that lie in the repository, where code has changed
+	$(PYTHON) -m openscenes release --device="$$DEVICE"
 
 lock: ## renew lib/requirements.txt from lib/pyproject.toml (needs uv)
 	cd lib && uv pip compile pyproject.toml --output-file requirements.txt --quiet \
@@ -191,6 +208,19 @@ clean: ## remove tool caches and build outputs; .venv and trained models stay
 	find $(wildcard lib tests notebooks reports) -depth \( -name __pycache__ \
 		-o -name .ipynb_checkpoints -o -name '*.failed.ipynb' \) -exec rm -rf {} +
 	@echo "Kept: .venv (the environment) and .cache (data, trained models)."
+
+# A target that is none: the one that is written alike, without its hyphens.
+.DEFAULT:
+	@near=$$(ASKED='$(subst ','\'',$@)' awk -F ':.*## ' ' \
+		function plain(word) { word = tolower(word); gsub(/\+/, "plus", word); \
+			gsub(/[^a-z0-9]/, "", word); return word } \
+		BEGIN { asked = plain(ENVIRON["ASKED"]) } \
+		/^[a-z0-9-]+:.*## / { word = plain($$1); if (word == asked) { best = $$1 } \
+			else if (asked != "" && !near && (index(word, asked) == 1 || index(asked, word) == 1)) \
+				{ near = $$1 } } \
+		END { print best ? best : near }' Makefile); \
+	printf 'There is no target %s; %smake alone lists all.\n' '$(subst ','\'',$@)' \
+		"$${near:+perhaps make $$near was meant; }" >&2; exit 2
 
 # The stamp is written last: an interrupted install is taken up again by the next make.
 .venv/.installed: lib/requirements.txt lib/pyproject.toml

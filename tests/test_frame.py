@@ -1,5 +1,6 @@
 """One source of truth for the environment, and a Makefile that does what its help says."""
 
+import json
 import os
 import re
 import shutil
@@ -286,11 +287,31 @@ def test_more_options_are_words_and_nothing_else(checkout, recorded):
              "$(shell", "touch", "d)"]  # fmt: skip
     before = {path.name for path in checkout.iterdir()} | {"words"}
     (called,) = (each for each in recorded("lab", f"LAB={more}") if each[0] == "jupyterlab")
-    assert called[:2] == ["jupyterlab", "notebooks"] and called[-len(words) :] == words
+    place = "/lab/tree/notebooks/00_start_here.ipynb"
+    assert f"--LabApp.default_url={place}" in called and called[-len(words) :] == words
     (called,) = recorded("evolve", "LOG=log", f"EVOLVE={more}")
     assert called[-len(words) :] == words
     assert {path.name for path in checkout.iterdir()} == before
     assert recorded("lab", "LAB=--a 'b", code=2) == []
+
+
+@needs_make
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [("table4", "table-4"), ("Table_4+", "table-4-plus"), ("lesson", "lessons"),
+     ("x'; touch q; '", "")],
+)  # fmt: skip
+def test_a_target_that_is_none_gets_the_nearest(checkout, asked, meant):
+    answer = make(checkout, asked)
+    assert answer.returncode == 2 and not (checkout / "q").exists()
+    assert answer.stderr.startswith(f"There is no target {asked}; ")
+    assert (f"perhaps make {meant} was meant" in answer.stderr) == bool(meant)
+
+
+def test_jupyterlab_is_told_to_show_no_news():
+    folder = re.search(r"--LabApp\.app_settings_dir=(\S+)", MAKEFILE)[1]
+    told = json.loads((PROJECT / folder / "overrides.json").read_text(encoding="utf-8"))
+    assert told["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
 
 
 def test_there_is_a_target_for_every_experiment():

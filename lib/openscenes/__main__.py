@@ -17,12 +17,13 @@ from openscenes.errors import InputError, OpenScenesError
 from openscenes.files import one_line, reason
 from openscenes.paths import (
     PROJECT,
+    SHOWN,
     check_checkout,
-    expanded,
     folder_of,
     require_home,
     require_writable,
 )
+from openscenes.study.asked import add_place, add_study, check, spelled_profile, table_key
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,8 +80,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         require_home()
+        check(parsed)
         if "initial" in parsed:
-            parsed.profile = _spelled(parsed)
+            parsed.profile = spelled_profile(parsed)
         if parsed.in_checkout:
             check_checkout()
         return int(parsed.run(parsed) or 0)
@@ -117,31 +119,35 @@ def _parser() -> argparse.ArgumentParser:
     launch.add_parser(commands).set_defaults(extra="interactive", in_checkout=True)
     table = commands.add_parser("table", help="train what tables need, then make the tables")
     table.add_argument(
-        "keys", nargs="*", type=_key, help="1 to 7, 4+ (or 4-plus), figures; all by default"
+        "keys", nargs="*", type=table_key, help="1 to 7, 4+ (or 4-plus), figures; all by default"
     )
-    _add_study(table)
-    _add_place(table)
-    table.add_argument("--reports", type=folder_of, default=None, help="default: reports/")
+    add_study(table)
+    add_place(table)
+    table.add_argument("--reports", type=folder_of, default=None, help="default: reports/own")
     table.set_defaults(run=_table, extra="study", in_checkout=True)
+    reports = commands.add_parser("reports", help="renew the reports that the repository shows")
+    add_study(reports)
+    add_place(reports)
+    reports.set_defaults(run=_reports, extra="interactive", in_checkout=True)
     models = commands.add_parser("models", help="train and score all that the tables need")
-    _add_study(models)
-    _add_place(models)
+    add_study(models)
+    add_place(models)
     models.set_defaults(run=_models, extra="study")
     lessons = commands.add_parser("lessons", help="run the lessons and keep their pages")
-    _add_study(lessons, seeds=False)
-    lessons.add_argument("--reports", type=folder_of, default=None, help="default: reports/")
+    add_study(lessons, seeds=False)
+    lessons.add_argument("--reports", type=folder_of, default=None, help="default: reports/own")
     lessons.set_defaults(run=_lessons, extra="interactive", in_checkout=True)
     plan = commands.add_parser("plan", help="print what would be done, and what it takes")
-    plan.add_argument("keys", nargs="*", type=_key, help="tables; those of `table` by default")
+    plan.add_argument("keys", nargs="*", type=table_key, help="tables; those of `table` by default")
     plan.add_argument("--assume", type=folder_of, default=None, help="file of another machine")
-    _add_study(plan)
+    add_study(plan)
     plan.set_defaults(run=_plan, extra="study")
     release = commands.add_parser("release", help="renew the models that the repository holds")
     release.add_argument("--device", default="auto", help="auto, cpu or cuda")
     release.set_defaults(run=_release, extra="study", in_checkout=True)
     dry_run = commands.add_parser("dry-run", help="run every table at the paper's size, briefly")
     dry_run.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    dry_run.add_argument("keys", nargs="*", type=_key, help="tables; all by default")
+    dry_run.add_argument("keys", nargs="*", type=table_key, help="tables; all by default")
     dry_run.set_defaults(run=_dry_run, extra="study")
     data_command.add_parser(commands).set_defaults(extra="study")
     site = commands.add_parser("site", help="write the reports as web pages")
@@ -153,51 +159,6 @@ def _parser() -> argparse.ArgumentParser:
     scenes.add_argument("--seed", type=int, default=0)
     scenes.set_defaults(run=_scenes)
     return parser
-
-
-def _add_study(command: argparse.ArgumentParser, *, seeds: bool = True) -> None:
-    """Which study: the same options wherever models are trained or counted."""
-    command.add_argument("--profile", default="demo")
-    command.add_argument(
-        "--data", type=folder_of, default=None, help="folder of the four data sets"
-    )
-    if seeds:
-        command.add_argument("--seeds", type=int, default=1, help="how many seeds")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:K")
-    command.add_argument("--precision", default="", help="auto, 32-true, tf32 or bf16-mixed")
-    command.add_argument(
-        "--deterministic", default="", help="1: only operations that repeat to the last bit"
-    )
-    command.add_argument("--micro-batch", default="", help="crops that one pass of training holds")
-    command.add_argument("--devices-per-model", default="", help="GPUs that share one training")
-    command.add_argument("--initial", default="", help="IOG's published weights to begin with")
-    command.add_argument("--dextr", default="", help="DEXTR's published weights to begin with")
-
-
-def _add_place(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--workers", default="", help="processes here; default: what fits")
-    command.add_argument(
-        "--cluster", default="", help="tcp://host:8786 of a Dask scheduler, or a cluster's file"
-    )
-    command.add_argument(
-        "--dashboard", action="store_true", help="show what Dask does in a browser (needs bokeh)"
-    )
-
-
-def _spelled(parsed: argparse.Namespace) -> str:
-    """The profile with the options of the command line (``study.options``)."""
-    from openscenes.study.options import OPTIONS, spelled
-    from openscenes.study.runs import finished
-
-    given = {option: getattr(parsed, option, "") for option in OPTIONS}
-    for option in finished.FILES:  # a distant worker may stand in another folder
-        given[option] = given[option] and f"{expanded(given[option]).absolute()}"
-    return spelled(parsed.profile, given)
-
-
-def _key(word: str) -> str:
-    """A table as people and make type it, "4+" or "4-plus", to its key, "4_plus"."""
-    return word.replace("-plus", "_plus").replace("+", "_plus")
 
 
 def _table(parsed: argparse.Namespace) -> int:
@@ -226,6 +187,22 @@ def _make_tables(keys: Sequence[str], parsed: argparse.Namespace) -> int:
         keys, profile=parsed.profile, seeds=parsed.seeds, place=Place.of(parsed),
         reports=parsed.reports,
     )  # fmt: skip
+
+
+def _reports(parsed: argparse.Namespace) -> int:
+    from openscenes.study.options import profile_named
+    from openscenes.study.pages.tables import shown_folder
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, as for tables
+    chosen = profile_named(parsed.profile)
+    parsed.keys, parsed.reports = [], shown_folder(chosen)
+    try:
+        code = _table(parsed)
+        if chosen.synthetic is not None:  # other people's images stay out of the repository
+            _lessons(parsed)
+    finally:
+        _status(parsed)
+    return code
 
 
 def _models(parsed: argparse.Namespace) -> None:
@@ -277,7 +254,7 @@ def _dry_run(parsed: argparse.Namespace) -> None:
 def _site(_parsed: argparse.Namespace) -> None:
     from openscenes.study.pages.site import write_site
 
-    print(write_site(PROJECT / "reports", PROJECT / ".cache" / "site"))
+    print(write_site(SHOWN, PROJECT / ".cache" / "site"))
 
 
 def _scenes(parsed: argparse.Namespace) -> None:
@@ -293,7 +270,7 @@ def _scenes(parsed: argparse.Namespace) -> None:
 def _status(parsed: argparse.Namespace) -> None:
     from openscenes.study.status.page import write_status
 
-    print(write_status(PROJECT / "reports"))
+    print(write_status(SHOWN))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from openscenes.files import reason
 
 # The checkout's top folder; of a package that was installed without one, nothing to write into.
 PROJECT = Path(__file__).resolve().parents[2]
+SHOWN = PROJECT / "reports"  # what the repository shows; `make reports` renews it
+OWN = SHOWN / "own"  # of whoever runs the study; git ignores it
 RELEASED = Path(__file__).resolve().parent / "released"  # models that lie in the repository
 IN_CHECKOUT = (PROJECT / "lib" / "pyproject.toml").is_file()
 

@@ -194,7 +194,7 @@ def test_gains_are_paired_differences_of_the_report(tmp_path, monkeypatch):
     ]  # fmt: skip
     (tmp_path / "tables").mkdir()
     pd.DataFrame(lines).to_csv(tmp_path / "tables" / "table_4_objects.csv", index=False)
-    monkeypatch.setattr(sampling, "reports_folder", lambda profile: tmp_path)
+    monkeypatch.setattr(sampling, "shown_folder", lambda profile: tmp_path)
     monkeypatch.setattr(effect, "PROJECT", tmp_path)
     frame = effect.gains(DEMO)
     assert list(frame["scene"]) == ["Cityscapes", "Cityscapes", "COCO", "COCO"]
@@ -213,6 +213,6 @@ def test_an_interval_decides_the_verdict(low, high, words):
 
 
 def test_without_a_report_the_error_says_how_to_make_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(sampling, "reports_folder", lambda profile: tmp_path)
+    monkeypatch.setattr(sampling, "shown_folder", lambda profile: tmp_path)
     with pytest.raises(InputError, match="make table-4"):
         effect.gains(DEMO)

@@ -49,7 +49,7 @@ def test_pairing_takes_out_what_both_rows_share():
 
 def test_committed_scores_are_the_tables_own():
     frame = sampling.report_scores("4", PROFILES["demo"])
-    means = pd.read_csv(sampling.reports_folder(PROFILES["demo"]) / "tables" / "table_4.csv")
+    means = pd.read_csv(sampling.shown_folder(PROFILES["demo"]) / "tables" / "table_4.csv")
     coco = means[means["block"].str.startswith("COCO")].set_index("row")["ours"]
     for row in ("Baseline", "+ST"):
         scores = sampling.scores_in(frame, "COCO", row)

@@ -3,7 +3,8 @@
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.study.options import OPTIONS, profile_named, spelled
+from openscenes.study.asked import spelled
+from openscenes.study.options import OPTIONS, profile_named
 from openscenes.study.profiles import DEMO, PAPER
 
 

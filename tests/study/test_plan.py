@@ -7,7 +7,8 @@ import pytest
 
 from openscenes.errors import InputError
 from openscenes.kept import keep
-from openscenes.study.experiments.registry import EXPERIMENTS, key_words
+from openscenes.study.asked import key_words
+from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.fetch.catalogue import SETS
 from openscenes.study.graph.page import Page, _times_of
 from openscenes.study.graph.tasks import tasks_of

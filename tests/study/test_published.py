@@ -19,9 +19,10 @@ from openscenes.networks.weights import load_published, misfit, published_state
 from openscenes.peers.networks.dextr import DEXTR
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.seeding import torch_generator
+from openscenes.study.asked import spelled
 from openscenes.study.command import spelled_for_notebooks
 from openscenes.study.experiments.table_1 import parameter_table
-from openscenes.study.options import profile_named, spelled
+from openscenes.study.options import profile_named
 from openscenes.study.plan.plan import plan_text
 from openscenes.study.profiles import PAPER, SMOKE
 from openscenes.study.runs import finished

@@ -151,14 +151,18 @@ def test_five_files_are_written_whole(table, tmp_path):
     assert {"git", "code_digest", "lock_digest", "device", "peak_memory_mb"} <= run.keys()
 
 
-def test_the_demo_reports_at_the_top_and_others_in_their_own_folder():
-    assert tables.reports_folder(profile_named("demo")) == PROJECT / "reports"
-    assert tables.reports_folder(profile_named("paper")) == PROJECT / "reports" / "paper"
+def test_a_run_never_overwrites_what_the_repository_shows():
+    own, shown = PROJECT / "reports" / "own", PROJECT / "reports"
+    assert tables.reports_folder(profile_named("demo")) == own
+    assert tables.reports_folder(profile_named("paper")) == own / "paper"
+    assert tables.shown_folder(profile_named("demo")) == shown
+    assert tables.shown_folder(profile_named("paper")) == shown / "paper"
+    assert "/reports/own/" in (PROJECT / ".gitignore").read_text().splitlines()
 
 
 def test_reports_go_where_they_are_asked_to_go(tmp_path, monkeypatch):
     demo = profile_named("demo")
-    assert tables.reports_folder(demo, "") == tables.reports_folder(demo) == PROJECT / "reports"
+    assert tables.reports_folder(demo, "") == tables.reports_folder(demo) == tables.OWN
     assert tables.reports_folder(demo, str(tmp_path)) == tables.reports_folder(demo, tmp_path)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "2024").mkdir()

@@ -104,9 +104,10 @@ def test_reports_of_all_profiles_are_found_in_order(tmp_path):
     assert names == ["table 3, demo", "table 4, demo", "table 4, study"]
 
 
-def test_a_run_that_only_tries_counts_for_nothing(tmp_path):
+def test_a_run_that_only_tries_or_is_the_readers_own_counts_for_nothing(tmp_path):
     put(tmp_path)
     put(tmp_path / "smoke", profile="smoke")
+    put(tmp_path / "own", profile="paper")
     assert [report.profile for report in read_reports(tmp_path)] == ["demo"]
 
 

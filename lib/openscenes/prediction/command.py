@@ -47,7 +47,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
         "--published-iog", type=Path, metavar="FILE", help="IOG's published weights"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--precision", default="auto", help="auto, bf16 or fp32")
+    parser.add_argument(
+        "--precision", default="auto", choices=("auto", "bf16", "fp32"), help="auto, bf16 or fp32"
+    )
     parser.add_argument("--out", type=Path, metavar="PNG", help="mask, 0 or 255")
     parser.add_argument("--probability", type=Path, metavar="PNG", help="0-255 for 0-1")
     parser.add_argument("--overlay", type=Path, metavar="PNG", help="mask, box and point on IMAGE")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from openscenes.errors import DataError
 from openscenes.networks.devices import make_fabric
-from openscenes.paths import PROJECT, cache_dir, require_writable
+from openscenes.paths import PROJECT, require_writable
 from openscenes.progress import say
+from openscenes.study.asked import OTHER_REPORTS
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.graph.page import Page, from_notebooks, spelled_for_notebooks
 from openscenes.study.graph.prepare import FAILED, done, done_elsewhere, to_train
@@ -17,12 +18,9 @@ from openscenes.study.options import profile_named
 from openscenes.study.pages import notebooks
 from openscenes.study.pages.tables import reports_folder
 from openscenes.study.plan.requirements import missing
-from openscenes.study.profiles import Profile
 from openscenes.study.runs import finished
 from openscenes.study.runs.data import given_root, open_study
-from openscenes.study.status.page import write_status
 
-_OTHER_REPORTS = "name another folder: --reports path/to/folder"
 PATTERNS = ("00_*.ipynb", "lesson_*.ipynb")
 
 
@@ -41,8 +39,7 @@ def make_lessons(
 
     Args:
         data: folder of the four data sets, None for the synthetic scenes.
-        reports: where pages go; None is the profile's own folder, or the cache where the
-            images are other people's, which no report may hold.
+        reports: where pages go, as ``reports_folder``.
     """
     chosen = profile_named(profile)
     given = given_root(chosen, data)  # what is not there ends here, not in a notebook
@@ -51,8 +48,8 @@ def make_lessons(
             f"the lessons need {', '.join(absent)} in {given}; give a whole data folder"
         )
     gpu = gpu_of(device, make_fabric(device).device)
-    folder = (reports or _own_folder(chosen)) / "notebooks"
-    require_writable(folder, _OTHER_REPORTS)
+    folder = reports_folder(chosen, reports) / "notebooks"
+    require_writable(folder, OTHER_REPORTS)
     parameters = {
         "profile": spelled_for_notebooks(profile),
         "data": "" if data is None else from_notebooks(data),
@@ -67,14 +64,6 @@ def make_lessons(
         notebooks.execute(source, page, parameters, gpu=gpu)
         finished.remember(name, [page])
         yield f"{source.stem}: {time.monotonic() - began:.0f} s, see {page}"
-
-
-def _own_folder(profile: Profile) -> Path:
-    return (
-        cache_dir() / "lessons" / profile.name
-        if profile.synthetic is None
-        else reports_folder(profile)
-    )
 
 
 def make_models(*, profile: str, seeds: int, place: Place) -> int:
@@ -94,27 +83,21 @@ def make_tables(
 
     Args:
         keys: of the experiments, such as "4" (see ``registry``).
-        reports: where tables and executed notebooks go.
+        reports: where tables and executed notebooks go, as ``reports_folder``.
     Raises:
         OpenScenesError: of the first task that failed, after all others were done.
     """
     chosen, pages = profile_named(profile, seeds), {}
     folder = reports_folder(chosen, reports)
     for kind in ("tables", "figures", "notebooks"):
-        require_writable(folder / kind, _OTHER_REPORTS)
+        require_writable(folder / kind, OTHER_REPORTS)
     data = None if place.data is None else place.data.absolute()
     for key in keys:
         name = finished.request_name(key, profile, place.data, seeds, place.device, reports)
         shown = experiment(key).evaluations(chosen, seeds)
         page = Page(key, seeds, place.device, data, reports and reports.absolute(), name)
         pages[page] = tuple(shown)
-    made = 0
-    try:
-        for _ in _done(profile, seeds, Wanted((), pages), place):
-            made += 1
-    finally:
-        if made and reports is None:
-            write_status(PROJECT / "reports")
+    list(_done(profile, seeds, Wanted((), pages), place))
     return 0
 
 

@@ -8,17 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from openscenes.errors import InputError
 from openscenes.files import one_line
 from openscenes.settings import count_parameter
+from openscenes.study import asked
+from openscenes.study.asked import MOST_SEEDS, known_profile, spelled
 from openscenes.study.profiles import PAPER, PROFILES, Profile
 
-MOST_SEEDS = 100
-MOST_DEVICES = 64
-MOST_CROPS = 4096
-PRECISIONS = ("auto", "32-true", "tf32", "bf16-mixed")
 _WHY = "Ours: asked for on the command line"
 
 
@@ -31,10 +29,7 @@ def profile_named(spelling: str, seeds: int = 1) -> Profile:
         InputError: for another name, option or value, or for no seed.
     """
     count_parameter("seeds", seeds, 1, MOST_SEEDS)
-    name, _, query = spelling.partition("?") if isinstance(spelling, str) else (spelling, "", "")
-    if name not in list(PROFILES):
-        choices, got = ", ".join(PROFILES), one_line(str(name))
-        raise InputError(f'there is no profile "{got}"; choose one of {choices}')
+    name, query = known_profile(spelling), spelling.partition("?")[2]
     if not query:
         return PROFILES[name]
     try:
@@ -45,19 +40,6 @@ def profile_named(spelling: str, seeds: int = 1) -> Profile:
             f'"{name}?precision=tf32&micro_batch=8"'
         ) from None
     return _with_options(PROFILES[name], options)
-
-
-def spelled(name: str, options: Mapping[str, object]) -> str:
-    """The spelling of a profile with options; those that are None, False or "" are left out."""
-    given = {key: 1 if value is True else value for key, value in options.items() if value}
-    try:
-        mark = "&" if "?" in name else "?"
-        return f"{name}{mark}{urlencode(given, safe='/')}" if given else name
-    except UnicodeEncodeError:
-        raise InputError(
-            f"the options of a profile hold what no text has ({one_line(repr(given))}); rename "
-            "that file, or lead to it by a link"
-        ) from None
 
 
 def _with_options(profile: Profile, options: Mapping[str, str]) -> Profile:
@@ -75,24 +57,20 @@ def _with_options(profile: Profile, options: Mapping[str, str]) -> Profile:
 
 
 def _precision(profile: Profile, text: str) -> tuple[Profile, str]:
-    if text not in PRECISIONS:
-        raise InputError(f'precision is "{one_line(text)}"; choose one of {", ".join(PRECISIONS)}')
-    return _trained(profile, precision=text), text
+    return _trained(profile, precision=asked.precision(text)), text
 
 
 def _deterministic(profile: Profile, text: str) -> tuple[Profile, str]:
-    if text != "1":
-        raise InputError(f'deterministic is "{one_line(text)}"; give 1, or leave it out')
-    return _trained(profile, deterministic=True), "deterministic"
+    return _trained(profile, deterministic=asked.deterministic(text)), "deterministic"
 
 
 def _micro_batch(profile: Profile, text: str) -> tuple[Profile, str]:
-    crops = _whole("micro_batch", text, 2, MOST_CROPS)
+    crops = asked.micro_batch(text)
     return _trained(profile, micro_batch=crops), f"micro-batch-{crops}"
 
 
 def _devices_per_model(profile: Profile, text: str) -> tuple[Profile, str]:
-    n = _whole("devices_per_model", text, 1, MOST_DEVICES)
+    n = asked.devices_per_model(text)
     trained = (profile.initial, profile.cityscapes.train, profile.coco.train)
     if n > (least := min(train.batch_size for train in trained)):
         raise InputError(
@@ -140,12 +118,6 @@ def _trained(profile: Profile, **changes: Any) -> Profile:
         reasons={**profile.reasons, **{k: v for k, v in reasons.items()
                                        if k not in profile.reasons}},
     )  # fmt: skip
-
-
-def _whole(name: str, text: str, low: int, high: int) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise InputError(f"{name} is {one_line(repr(text))}; give a whole number")
-    return count_parameter(name, int(text[:9]), low, high)
 
 
 def with_literal_clicks(profile: Profile) -> Profile:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from openscenes.errors import InputError
 from openscenes.seeding import numpy_generator
-from openscenes.study.pages.tables import reports_folder
+from openscenes.study.pages.tables import shown_folder
 from openscenes.study.profiles import PROFILES, Profile
 from openscenes.study.scores.statistics import LEVEL, Estimate, images_of
 from openscenes.study.status.reading import read_objects
@@ -26,7 +26,7 @@ SIZES = (10, 20, 50, 100, 200, 500, 1000, 2000)
 
 def scores_file(number: str, profile: Profile, folder: Path | None = None) -> Path:
     """Where a table's scores lie: the profile's reports, or the demo's where it has none."""
-    folders = [folder] if folder else [reports_folder(profile), reports_folder(PROFILES["demo"])]
+    folders = [folder] if folder else [shown_folder(profile), shown_folder(PROFILES["demo"])]
     paths = [place / "tables" / f"table_{number}_objects.csv" for place in folders]
     found = next((path for path in paths if path.is_file()), None)
     if found is None:

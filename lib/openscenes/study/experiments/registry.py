@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from openscenes.errors import InputError
-from openscenes.files import one_line
+from openscenes.study.asked import known_table
 from openscenes.study.experiments import (
     corrections,
     table_1,
@@ -92,16 +91,6 @@ EXPERIMENTS: dict[str, Experiment] = {
 }  # fmt: skip
 
 
-def key_words(key: str) -> str:
-    """A key as people type it: "4+" for "4_plus"."""
-    return key.replace("_plus", "+")
-
-
 def experiment(key: str) -> Experiment:
     """The experiment of that key."""
-    if key not in EXPERIMENTS:
-        raise InputError(
-            f'there is no table "{one_line(key_words(key))}"; choose one of '
-            f"{', '.join(map(key_words, EXPERIMENTS))}"
-        )
-    return EXPERIMENTS[key]
+    return EXPERIMENTS[known_table(key)]

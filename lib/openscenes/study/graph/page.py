@@ -10,9 +10,9 @@ from openscenes.errors import InputError
 from openscenes.files import one_line
 from openscenes.kept import keep, kept
 from openscenes.paths import PROJECT, cache_dir, expanded
+from openscenes.study.asked import spelled
 from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.graph.workers import gpu_of
-from openscenes.study.options import spelled
 from openscenes.study.pages.tables import reports_folder
 from openscenes.study.runs import finished
 from openscenes.study.runs.data import Study

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from openscenes.errors import InputError, OpenScenesError
-from openscenes.files import one_line
 from openscenes.kept import kept
 from openscenes.paths import cache_dir
 from openscenes.settings import count_parameter
+from openscenes.study.asked import MOST_WORKERS, workers
 from openscenes.study.graph.page import Page
 from openscenes.study.graph.tasks import (
     Graph,
@@ -22,7 +22,7 @@ from openscenes.study.graph.tasks import (
     still_to_do,
     tasks_of,
 )
-from openscenes.study.graph.workers import MOST, needs
+from openscenes.study.graph.workers import needs
 from openscenes.study.profiles import InitialSet
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Study, new_scene, source, validation
@@ -54,15 +54,12 @@ class Place:
     @classmethod
     def of(cls, parsed: argparse.Namespace) -> Place:
         """The place that the options of a command name."""
-        workers: str = parsed.workers
-        if workers and not (workers.isascii() and workers.isdigit()):
-            raise InputError(f"workers is {one_line(repr(workers))}; give a whole number")
-        asked = int(workers[:9]) if workers else None
-        return cls(parsed.data, parsed.device, asked, parsed.cluster, parsed.dashboard)
+        n = workers(parsed.workers)
+        return cls(parsed.data, parsed.device, n, parsed.cluster, parsed.dashboard)
 
     def __post_init__(self) -> None:
         if self.workers is not None:
-            count_parameter("workers", self.workers, 1, MOST)
+            count_parameter("workers", self.workers, 1, MOST_WORKERS)
             if self.cluster:
                 raise InputError(
                     "workers counts processes on this machine, and cluster names others; give one "

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 
 from openscenes.errors import InputError
+from openscenes.study.asked import MOST_WORKERS as MOST
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.machine import cores, memory_gib
 from openscenes.study.runs.memory import GIB, cpu_gib, gpu_gib, host_gib
 from openscenes.study.runs.recipes import Recipe
 
-MOST = 256
 MOST_ON_A_GPU = 4  # trainings on one GPU: more only take turns
 HOST, GPU = "host_gib", "gpu_gib"  # names of the resources that workers announce
 

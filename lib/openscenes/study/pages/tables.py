@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from openscenes.method.evolution import evolve, initialise
-from openscenes.paths import PROJECT, atomic
+from openscenes.paths import OWN, SHOWN, atomic
 from openscenes.settings import folder_parameter
 from openscenes.study.experiments.registry import experiment
 from openscenes.study.pages.latex import latex
@@ -26,10 +26,14 @@ IN_ONE_LINE = 3  # claims of one verdict; more are told apart by what they are c
 
 
 def reports_folder(profile: Profile, given: Path | str | None = None) -> Path:
-    """Where reports go: as given, or the demo's to the top, others to a folder of their name."""
+    """Where reports go: as given, or to ``reports/own``, which the repository does not hold."""
     if given is not None and given != "":
         return Path(folder_parameter("reports", given))
-    top = PROJECT / "reports"
+    return shown_folder(profile, OWN)
+
+
+def shown_folder(profile: Profile, top: Path = SHOWN) -> Path:
+    """Where README, status and lessons look: the demo's at the top, others below their name."""
     return top if profile.name == "demo" else top / profile.name
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from openscenes.method.training import TrainConfig
 from openscenes.paths import cache_dir
-from openscenes.study.experiments.registry import EXPERIMENTS, Experiment, experiment, key_words
+from openscenes.study.asked import key_words
+from openscenes.study.experiments.registry import EXPERIMENTS, Experiment, experiment
 from openscenes.study.pages.tables import write_table
 from openscenes.study.plan.options_tried import option_trials
 from openscenes.study.plan.stand_ins import quickest, scored_as, stand_in, stands_in_for

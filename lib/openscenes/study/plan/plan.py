@@ -8,7 +8,8 @@ from pathlib import Path
 
 from openscenes.downloads import gigabytes
 from openscenes.networks.devices import resolved
-from openscenes.study.experiments.registry import EXPERIMENTS, experiment, key_words
+from openscenes.study.asked import key_words
+from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.graph.page import Page
 from openscenes.study.graph.tasks import Graph, PseudoMasks, Scoring, Task, Training, tasks_of
 from openscenes.study.graph.wanted import Wanted

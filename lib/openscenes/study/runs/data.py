@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from stat import S_ISDIR
 from typing import Any, TypeVar, cast
 
 import lightning_fabric as fabric_module
@@ -15,12 +14,13 @@ from openscenes.data import clicks, datasets
 from openscenes.data.datasets.layout import data_root
 from openscenes.data.examples import NO_CLASS, Example, ImageCache, from_clicks
 from openscenes.data.records import ClickedObject, Index, ObjectRecord
-from openscenes.errors import DataError, InputError
-from openscenes.files import one_line, reason
+from openscenes.errors import InputError
+from openscenes.files import one_line
 from openscenes.networks.devices import chosen_precision, make_fabric
 from openscenes.paths import cache_dir
 from openscenes.seeding import numpy_generator
 from openscenes.settings import folder_parameter
+from openscenes.study.asked import folder_of_data, no_images
 from openscenes.study.profiles import SCENE_NAMES, InitialSet, Profile, Scene, User
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.machine import cores
@@ -29,7 +29,6 @@ from openscenes.study.runs.published import require_published
 from openscenes.study.runs.store import digest_of, locked
 
 SOURCE = "voc"
-_FOLDER = "folder that holds VOCdevkit, benchmark_RELEASE, cityscapes and coco"
 T = TypeVar("T")
 
 
@@ -131,24 +130,11 @@ def given_root(profile: Profile, data: Path | str | None) -> Path | None:
     """
     if data is None or data == "":
         if profile.synthetic is None:
-            raise DataError(
-                f"profile {profile.name} works on {profile.data} and needs to know where they "
-                f"lie: give the {_FOLDER}, as in: make tables PROFILE={profile.name} "
-                "DATA=path/to/folder"
-            )
+            raise no_images(profile.name)
         return None
     name = folder_parameter("data", data)
-    try:
-        root = data_root(name)
-        mode = root.stat().st_mode
-    except (OSError, ValueError, RuntimeError) as error:  # no such user's home; a zero byte
-        raise DataError(
-            f"the data folder {one_line(str(data))} cannot be opened ({reason(error)}); give the "
-            f"{_FOLDER}"
-        ) from error
-    if not S_ISDIR(mode):
-        raise DataError(f"the data folder {one_line(str(data))} is no folder; give the {_FOLDER}")
-    return root
+    folder_of_data(name)
+    return data_root(name)
 
 
 def synthetic_root(profile: Profile) -> Path:

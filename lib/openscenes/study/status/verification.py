@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from openscenes.errors import DataError
+from openscenes.paths import OWN
 from openscenes.study.profiles import PAPER, PROFILES
 from openscenes.study.scores.results import Claim, title_of
 from openscenes.study.scores.statistics import Estimate, images_of, over_trainings
@@ -76,10 +77,11 @@ def names(claim: Mapping[str, Any]) -> tuple[str, str]:
 def read_reports(folder: Path) -> list[Report]:
     """Every finished table below a folder, the known profiles first.
 
-    The profile "smoke" is left out: it tries whether everything runs, and its numbers say nothing.
+    Left out are runs of whoever runs the study, and the profile "smoke", whose numbers say nothing.
     """
     found = []
-    others = [path for path in folder.glob("*/tables/*_run.json") if path.parts[-3] != "smoke"]
+    found_below = folder.glob("*/tables/*_run.json")
+    others = [path for path in found_below if path.parts[-3] not in ("smoke", OWN.name)]
     for path in sorted([*folder.glob("tables/*_run.json"), *others]):
         table = path.with_name(path.name.replace("_run.json", ".csv"))
         if not table.exists():
