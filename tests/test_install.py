@@ -168,5 +168,5 @@ def test_the_command_line_lists_what_it_can_do(capsys):
     listed = re.findall(r"^    ([a-z-]+)  ", capsys.readouterr().out, re.M)
     assert set(listed) == {
         *("predict", "evolve", "import", "export", "table", "models", "lessons", "plan", "dry-run"),
-        *("data", "site", "status", "scenes", "release"),
+        *("data", "site", "status", "scenes", "release", "reports", "annotate"),
     }
