@@ -17,18 +17,23 @@ from openscenes.data.examples import Example, from_clicks
 from openscenes.data.records import ClickedObject
 from openscenes.data.samples import Batch
 from openscenes.errors import InputError
+from openscenes.method.beyond.keeping import distilled, frozen_copy
+from openscenes.method.beyond.prototype_contrast import ContrastConfig, prototype_contrast
 from openscenes.method.checks import require_classes, require_objects
 from openscenes.method.corrections import DEFAULT_CORRECTIONS, CorrectionConfig, answers
 from openscenes.method.evolution_config import FULL_METHOD, EvolutionConfig, old_weight
 from openscenes.method.gradients import GradientNorms
 from openscenes.method.inference import RunContext
-from openscenes.method.objective import measured_terms, pair_losses, supervised_losses
+from openscenes.method.objective import halves, measured_terms, pair_losses, supervised_losses
 from openscenes.method.pseudo import PSEUDO_MASKS, pseudo_examples
 from openscenes.method.replay import Pool
 from openscenes.method.training import TrainConfig, train
+from openscenes.networks.batch_norm import halve_statistics, join_statistics
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.seeding import torch_generator
 from openscenes.settings import require_kind
+
+NO_CONTRAST = ContrastConfig()
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ def initialise(
     *,
     class_loss_weight: float = 1.0,
     corrections: CorrectionConfig | None = DEFAULT_CORRECTIONS,
+    contrast: ContrastConfig = NO_CONTRAST,
     folder: Path | None = None,
     label: str = "initial model",
 ) -> Step:
@@ -61,6 +67,7 @@ def initialise(
     Args:
         config, augmentation: None: the paper's.
         corrections: how further clicks are learned at the same time; None learns none.
+        contrast: how strongly F is asked to be separable by prototypes.
         context: None: the paper's, at the network's crop size.
     Raises:
         InputError: if there are fewer than two objects, or an argument is of another kind.
@@ -69,7 +76,9 @@ def initialise(
     require_classes(require_objects(examples, Example, "examples"), network.config.class_channels)
 
     def objective(module: nn.Module, batches: Sequence[Batch], _epoch: int) -> dict[str, Tensor]:
-        return _supervised(network, module, batches[0], class_loss_weight, corrections, context)
+        return _supervised(
+            network, module, batches[0], class_loss_weight, corrections, context, contrast
+        )
 
     history = train(
         network, lambda _epoch: [(example,) for example in examples], objective,
@@ -135,7 +144,15 @@ def align(
 
     Paper: Sec. 3.3, Eq. 11.  The upper bound of Table 4 is the same call with ground truth as
     supervision and ``old_data=False``.
+
+    Raises:
+        InputError: if halves are to have statistics of their own and devices share the training.
     """
+    if config.statistics != "shared" and context.fabric.world_size > 1:
+        raise InputError(
+            f'statistics is "{config.statistics}", which {context.fabric.world_size} devices '
+            'cannot share; take one device, or "shared"'
+        )
 
     def groups_of_epoch(epoch: int) -> list[tuple[Example, ...]]:
         known = [pool.restrict_class(example) for example in examples]
@@ -148,15 +165,20 @@ def align(
     def objective(module: nn.Module, batches: Sequence[Batch], epoch: int) -> dict[str, Tensor]:
         if not config.old_data:
             return _supervised(network, module, batches[0], 0.0, config.corrections, context)
-        return _paired(network, module, batches, config, epoch, context, norms)
+        return _paired(network, module, batches, config, epoch, context, norms, before)
 
+    before = frozen_copy(network, context) if config.distillation > 0 else None
     norms = GradientNorms(network, context, folder, config.train)
+    if config.statistics != "shared":
+        halve_statistics(network)
     classified = config.old_data and (config.class_loss_weight > 0 or config.alignment is not None)
     history = train(
         network, groups_of_epoch, objective, config.train, both if config.old_data else both[1:],
         context, folder=folder, label=label,
         still=_still(network, classified, config.corrections),
     )  # fmt: skip
+    if config.statistics != "shared":
+        join_statistics(network, keep=config.statistics)
     return norms.beside(history)
 
 
@@ -171,15 +193,19 @@ def _go_between(network: OpenSceneNet, before: dict[str, Tensor], share: float) 
 def _supervised(
     network: OpenSceneNet, module: nn.Module, batch: Batch, class_weight: float,
     corrections: CorrectionConfig | None, context: RunContext,
+    contrast: ContrastConfig = NO_CONTRAST,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Losses of objects with a supervision of their own, of both answers."""
     output, corrected = answers(network, module, (batch,), corrections, context.clicks)
-    return supervised_losses(output, batch, class_weight) | corrected
+    losses = supervised_losses(output, batch, class_weight) | corrected
+    if contrast.weight > 0:
+        losses["contrast"] = prototype_contrast(output, batch, contrast)
+    return losses
 
 
 def _paired(
     network: OpenSceneNet, module: nn.Module, pairs: Sequence[Batch], config: EvolutionConfig,
-    epoch: int, context: RunContext, norms: GradientNorms,
+    epoch: int, context: RunContext, norms: GradientNorms, before: OpenSceneNet | None,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Eq. 11 of pairs, and the losses of their corrected answers, the old ones weighted alike."""
     (old, new), weight = pairs, old_weight(config, epoch)
@@ -191,6 +217,8 @@ def _paired(
     for name, loss in corrected.items():
         loss_old, loss_new = loss.chunk(2)
         losses[name] = weight * loss_old + loss_new
+    if before is not None:
+        losses["kept"] = config.distillation * distilled(halves(output)[0], old, before, context)
     if config.alignment is not None and norms.wanted(epoch):
         norms.measure(measured_terms(losses, output, old, new, config.alignment), epoch)
     return losses

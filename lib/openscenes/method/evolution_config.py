@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from openscenes.data import crops
+from openscenes.errors import InputError
 from openscenes.method.alignment import AlignmentConfig
 from openscenes.method.corrections import DEFAULT_CORRECTIONS, CorrectionConfig
 from openscenes.method.evidence_config import FOR_PEOPLE
@@ -35,6 +37,14 @@ class EvolutionConfig:
     between: float = setting(
         1.0, "Ours: how far the weights go from those before the step to those after (WiSE-FT)"
     )
+    distillation: float = setting(
+        0.0, "Ours: weight of the old objects' answers from before the step (``beyond.keeping``)"
+    )
+    statistics: Literal["shared", "scene", "source"] = setting(
+        "shared",
+        "Sec. 3.3; Ours: old and new crops have BN statistics of their own, and those of the "
+        "scene or of the source stay",
+    )
     class_loss_weight: float = setting(1.0, "Ours: Eq. 11 has no term for the class head")
     class_reaches_backbone: bool = setting(
         True, "Sec. 3.3; Ours: False trains the class head on features that it does not change"
@@ -53,6 +63,13 @@ class EvolutionConfig:
 
     def __post_init__(self) -> None:
         require_between(self, 0.0, 1.0, "between")
+        require_between(self, 0.0, 1e6, "distillation")
+        require_one_of(self, "statistics", ("shared", "scene", "source"))
+        if not self.old_data and (self.distillation > 0 or self.statistics != "shared"):
+            raise InputError(
+                f"old_data is False, but distillation ({self.distillation:g}) and statistics "
+                f'("{self.statistics}") keep what old data say; set them to 0 and "shared"'
+            )
         require_one_of(self, "gate", ("calibrated", "constant", "given"))
 
 

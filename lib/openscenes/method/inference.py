@@ -22,13 +22,12 @@ from openscenes.method.evidence import Evidence, evidence_of
 from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.objective import object_class_logits
 from openscenes.method.random_walk import FloatMap
+from openscenes.networks.config import Feature as Feature
 from openscenes.networks.devices import make_fabric
 from openscenes.networks.enlargement import enlarge
 from openscenes.networks.openscene import NetworkOutput, OpenSceneNet
 from openscenes.pool import Pool
 from openscenes.settings import setting
-
-Feature = Literal["layer4", "decoder"]
 
 
 @dataclass(frozen=True)

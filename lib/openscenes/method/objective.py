@@ -114,7 +114,7 @@ def pair_losses(
     Returns:
         name -> (B,) float32.
     """
-    half_old, half_new = _halves(output)
+    half_old, half_new = halves(output)
     classified = half_old
     if classifier is not None:
         classified = half_old._replace(classes=classifier(half_old.features.detach()))
@@ -137,7 +137,9 @@ def alignment_losses(
     times predictor; M'_b is the predictor's probability.
     """
     known = new.classes != NO_CLASS
-    probability_new = torch.sigmoid(out_new.predictor.float())
+    probability_new = F.adaptive_avg_pool2d(
+        torch.sigmoid(out_new.predictor.float()), out_new.features.shape[2:]
+    )
     feature = feature_alignment_loss(
         out_old.features, _confirmed(old.masks, out_old), out_new.features,
         _confirmed(new.masks, out_new), new.masks, probability_new, known, config,
@@ -158,7 +160,7 @@ def measured_terms(
 
     Paper: Table 5.
     """
-    half_old, half_new = _halves(output)
+    half_old, half_new = halves(output)
     alone = {
         "A": replace(config, pixel_term=False, class_agnostic_pixel_term=False),
         "B": replace(config, proto_term=False, class_agnostic_proto_term=False),
@@ -176,11 +178,12 @@ def _confirmed(supervision: Tensor, output: NetworkOutput) -> Tensor:
     return torch.where(some[:, None, None, None], agreed, supervision)
 
 
-def _halves(output: NetworkOutput) -> tuple[NetworkOutput, NetworkOutput]:
+def halves(output: NetworkOutput) -> tuple[NetworkOutput, NetworkOutput]:
     """Split an output of 2B crops into two of B.
 
-    By ``chunk``: the gradients of two slices would each be padded to 2B crops, added, and laid
-    out another way than the maps.
+    Paper: Sec. 3.3, pairs of an old and a new object.
+    Ours: by ``chunk``: the gradients of two slices would each be padded to 2B crops, added, and
+    laid out another way than the maps.
     """
     coarse = [logits.chunk(2) for logits in output.coarse]
     maps = output._asdict()

@@ -8,6 +8,7 @@ from openscenes.errors import InputError
 from openscenes.settings import require_kind, require_one_of, require_whole, setting
 
 Corrector = Literal["image", "iog"]
+Feature = Literal["layer4", "decoder"]
 Backbone = Literal["resnet101", "resnet50", "mobilenet_v2", "small_resnet"]
 LAYER1_STRIDES = {"small_resnet": 2}  # of the others it is 4
 OUTPUT_STRIDES: dict[str, tuple[int, ...]] = {
@@ -33,6 +34,7 @@ class NetworkConfig:
         unknown_class: the class head has one more channel, for "unknown" (Sec. 3.3).
         corrector: what takes the fourth and later clicks: ``corrector`` or ``iog_refinement``.
         previous_mask: whether ours sees the mask before the last click.
+        predictor: the feature that the pixel predictor reads, on whose grid it answers.
     """
 
     backbone: Backbone = setting("resnet101", "Sec. 4.1.3")
@@ -47,6 +49,7 @@ class NetworkConfig:
         "image", "Ours: further clicks also see the image's features; IOG's branch the clicks alone"
     )
     previous_mask: bool = setting(True, "RITM: the last mask is an input of the next correction")
+    predictor: Feature = setting("layer4", "Sec. 3.2: a layer after the fourth ResNet block")
 
     def __post_init__(self) -> None:
         """Refuse what no network can be built from."""
@@ -62,6 +65,7 @@ class NetworkConfig:
         require_whole(self, 1, 2048, "head_width", "psp_width")
         require_whole(self, 2, 10_000, "n_classes")
         require_one_of(self, "corrector", ("image", "iog"))
+        require_one_of(self, "predictor", ("layer4", "decoder"))
         for name in ("normalise", "unknown_class", "previous_mask"):
             require_kind(getattr(self, name), bool, f"NetworkConfig.{name}")
         if self.head_width % 4:

@@ -43,7 +43,8 @@ class NetworkOutput(NamedTuple):
         fine: (B, 1, h2, w2) logits on layer1's grid; ``enlarge`` brings them to the crop.
         features: (B, C, h, w), layer4 before pyramid pooling.
         fine_features: (B, C', h2, w2), the decoder's map that feeds the last 3x3 convolution.
-        predictor: (B, 1, h, w) foreground logits of each cell of F.
+        predictor: (B, 1, h, w) foreground logits of each cell of F; (B, 1, h2, w2) where the
+            predictor reads the decoder.
         classes: (B, n or n + 1, h, w) class logits of each cell; the unknown class is last.
         corrected: (B, 1, h2, w2) logits after further clicks; None where none are simulated.
     """
@@ -73,7 +74,8 @@ class OpenSceneNet(nn.Module):
         with torch.device("meta"):
             self.iog = IOG(config)
             width = self.iog.backbone.widths[-1]
-            self.predictor = nn.Conv2d(width, 1, 1)
+            seen = width if config.predictor == "layer4" else config.head_width
+            self.predictor = nn.Conv2d(seen, 1, 1)
             self.classifier = nn.Conv2d(width, config.class_channels, 1)
             self.corrector: Corrector | Refiner = (
                 Refiner(config, width)
@@ -130,7 +132,9 @@ class OpenSceneNet(nn.Module):
             fine_only: leave the four coarse heads out.
         """
         output = self.iog.decode(self.iog.psp4(stages.layer4), stages, fine_only=fine_only)
-        predictor, classes = self.predictor(output.features), self.classifier(output.features)
+        decoder = self.config.predictor == "decoder"
+        predictor = self.predictor(output.fine_features if decoder else output.features)
+        classes = self.classifier(output.features)
         return NetworkOutput(**output._asdict(), predictor=predictor, classes=classes)
 
     def see(self, stages: Stages, decoder: Tensor) -> Seen:

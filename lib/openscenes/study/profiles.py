@@ -12,6 +12,7 @@ from openscenes.data.crops import Augmentation, CropConfig
 from openscenes.data.interactions import ClickConfig
 from openscenes.errors import InputError
 from openscenes.method.alignment import AlignmentConfig
+from openscenes.method.beyond.prototype_contrast import ContrastConfig
 from openscenes.method.corrections import CorrectionConfig
 from openscenes.method.inference import InferenceConfig
 from openscenes.method.ipt import IPTConfig
@@ -75,6 +76,7 @@ class Profile:
     ipt: IPTConfig = IPTConfig()
     alignment: AlignmentConfig = AlignmentConfig()
     corrections: CorrectionConfig = CorrectionConfig()
+    contrast: ContrastConfig = ContrastConfig()
     class_loss_weight: float = 1.0
     class_reaches_backbone: bool = True
     initial_sets: tuple[InitialSet, ...] = ("voc", "voc+sbd")

@@ -11,9 +11,14 @@ from openscenes.study.runs.recipes import (
     ACCEPTED,
     BN_ONLY,
     CLIPPED_VIEWS,
+    DISTILLED,
+    DOSES,
     EVIDENCE_VARIANTS,
     FULL,
+    LITERAL_IPT,
     OURS,
+    OWN_STATISTICS,
+    SEPARABLE,
     TRUE_NAMES,
     Recipe,
     evolved,
@@ -53,8 +58,13 @@ def _step(first: Recipe, recipe: Recipe) -> Recipe:
         return evolved(first, "coco", BN_ONLY)
     if recipe.variant == TRUE_NAMES:
         return evolved(first, "coco", TRUE_NAMES)
-    if recipe.variant in ACCEPTED:
-        return evolved(first, "coco", next(iter(ACCEPTED)))
+    if recipe.lineage()[0].variant == SEPARABLE:
+        return evolved(initial("voc+sbd", recipe.seed, SEPARABLE), "coco", list(LITERAL_IPT)[-1])
+    for some in (ACCEPTED, DOSES):
+        if recipe.variant in some:
+            return evolved(first, "coco", next(iter(some)))
+    if recipe.variant in (DISTILLED, OWN_STATISTICS):
+        return evolved(first, "coco", recipe.variant)
     if recipe.user == "human" or recipe.variant in (*EVIDENCE_VARIANTS, CLIPPED_VIEWS):
         return evolved(first, "coco", OURS, user="human")
     quarter = evolved(first, "cityscapes", FULL, part=(0, N_PARTS))

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,10 +15,11 @@ from openscenes.study.runs import store
 from openscenes.study.runs.class_names import true_channels
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import NewScene, Study, new_scene, source
-from openscenes.study.runs.evidence import accepted, with_learned
+from openscenes.study.runs.evidence import accepted, better_by, with_learned
 from openscenes.study.runs.models import Model, run_context
 from openscenes.study.runs.recipes import (
     ACCEPTED,
+    DOSES,
     FULL,
     OURS,
     Recipe,
@@ -48,7 +48,7 @@ def pseudo_file(study: Study, step: Recipe, teacher: Model) -> Path:
         "code": code_digest(*_CODE),
         "gate": config.gate,
         "labelled": source(study, source_set(step)).digest,
-        **_accepted(step),
+        **better_masks(step),
     }
     return cache_dir() / "pseudo" / f"{store.digest_of(made_of)}.json"
 
@@ -75,6 +75,10 @@ def pseudo_masks(
             made = pseudo_masks(study, replace(step, variant=OURS), teacher, first)
             keep_masks(file, accepted(study, made, scene.truth, share, step.seed))
             return kept_pseudo_masks(file, scene.clicked)
+        if points := DOSES.get(step.variant):
+            made = pseudo_masks(study, replace(step, variant="st"), teacher, first)
+            keep_masks(file, better_by(study, made, scene.truth, points, step.seed))
+            return kept_pseudo_masks(file, scene.clicked)
         with alone(file.with_suffix(".lock"), label):
             inference = config.teacher or study.profile.inference
             inference = with_learned(study, step.lineage()[0], first or teacher, inference)
@@ -90,10 +94,10 @@ def pseudo_masks(
     return kept_pseudo_masks(file, scene.clicked)
 
 
-def _accepted(step: Recipe) -> dict[str, Any]:
-    """The share of the objects of which users accepted the mask, where there is one."""
-    share = ACCEPTED.get(step.variant)
-    return {} if share is None else {"accepted": share}
+def better_masks(step: Recipe) -> dict[str, float]:
+    """What of a step's masks is the truth: the share that users accepted, or how much is gained."""
+    known = {"accepted": ACCEPTED.get(step.variant), "better by": DOSES.get(step.variant)}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def step_config(study: Study, step: Recipe) -> EvolutionConfig:

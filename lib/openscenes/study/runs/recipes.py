@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from openscenes.method.evidence_config import EvidenceConfig
 from openscenes.method.evolution import EvolutionConfig
-from openscenes.method.inference import InferenceConfig
+from openscenes.method.inference import Feature, InferenceConfig
 from openscenes.method.ipt import IPTConfig
 from openscenes.study.profiles import InitialSet, Profile, Scene, User
 
@@ -29,7 +29,8 @@ class Recipe:
         name: the initial set, the scene, or the peer.
         seed: of everything drawn.
         parent: what it starts from; for a peer None.
-        variant: of an evolution, one of ``VARIANTS``; of an initial model, of ``ABLATIONS``.
+        variant: of an evolution, one of ``VARIANTS``; of an initial model, of ``ABLATIONS`` or
+            ``EXTENDED``.
         part: (i, n), the i-th of n random parts of the scene; None is all of it.
         user: who clicks on the new scene.
     """
@@ -49,7 +50,7 @@ class Recipe:
 
     @property
     def ablation(self) -> str:
-        """What its first model goes without, one of ``ABLATIONS``; "" for the whole model."""
+        """What its first model goes without or has more, of ``ABLATIONS`` or ``EXTENDED``."""
         return self.lineage()[0].variant
 
     @property
@@ -141,7 +142,9 @@ TABLE_4_VARIANTS = ("st", "st+ipt", "st+fa", FULL)
 TABLE_5_VARIANTS = (f"{FULL}, pixels of unseen classes too", f"{FULL}, unseen classes left out")
 CLAMP_VARIANTS = (f"{FULL}, 1/M' up to 1000",)
 TRUE_NAMES = f"{FULL}, true class names"  # a bound: what a perfect gate brings
-LITERAL_IPT = "st+ipt as printed"
+LITERAL_IPT: dict[str, Feature] = {  # which F the printed vote reads
+    "st+ipt as printed": "layer4", "st+ipt as printed, decoder": "decoder",
+}  # fmt: skip
 CLIPPED_VIEWS = "clipped, TTA"
 EVIDENCE = "evidence"  # masks of evidence, and else the paper's +ST
 KEPT = f"{EVIDENCE}, old data kept"  # their weight does not fall
@@ -149,21 +152,30 @@ OURS = f"{EVIDENCE}, source kept"  # and the weights lie between those before an
 CAUTIOUS = f"{OURS}, cautious"
 ON_EVIDENCE = f"{OURS}, ipt"
 # Share of the scene's objects of which users accepted the mask, once it was right.
+DISTILLED = f"{KEPT}, old answers too"
+OWN_STATISTICS = f"{KEPT}, statistics of each half"
 ACCEPTED = {f"{OURS}, {share} % accepted": share / 100 for share in (25, 100)}
+# +ST on masks of which some are the truth, so that they are better by so many points of mean IoU.
+DOSES = {f"st, masks better by {points}": float(points) for points in (1, 2, 5, 10)}
 EVIDENCE_VARIANTS = (
-    EVIDENCE, KEPT, OURS, CAUTIOUS, ON_EVIDENCE, *ACCEPTED
+    EVIDENCE, KEPT, OURS, CAUTIOUS, ON_EVIDENCE, DISTILLED, OWN_STATISTICS, *ACCEPTED
 )  # fmt: skip
 BN_ONLY = "BN re-estimation"
 LIFE = OURS  # of each step of a long task sequence, so that it grows and keeps its source
 VARIANTS = (
     *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS,
-    *EVIDENCE_VARIANTS, CLIPPED_VIEWS, TRUE_NAMES, LITERAL_IPT, BN_ONLY,
+    *EVIDENCE_VARIANTS, CLIPPED_VIEWS, TRUE_NAMES, *LITERAL_IPT, *DOSES, BN_ONLY,
 )  # fmt: skip
 # Of an initial model's corrections: what each changes of the profile.
 ABLATIONS: dict[str, tuple[str, str, Any]] = {
     "without the previous mask": ("network", "previous_mask", False),
     "without joint training": ("corrections", "joint", False),
     "with IOG's branch": ("network", "corrector", "iog"),
+}
+# An initial model whose feature prototypes can separate, which is IPT's best chance.
+SEPARABLE = "separable by prototypes"
+EXTENDED: dict[str, tuple[tuple[str, str, Any], ...]] = {
+    SEPARABLE: (("network", "predictor", "decoder"), ("contrast", "weight", 1.0)),
 }
 HUMAN_MARGIN = 2.0  # a human's box is widened by twice the typical error before it clips
 # Eq. 8 with both terms, with none, and Eq. 7 with a weight that is hardly clamped.
@@ -176,12 +188,12 @@ _ALIGNMENT: dict[str, dict[str, Any]] = {
 
 def profile_of(profile: Profile, ablation: str) -> Profile:
     """The profile of a model with this ``Recipe.ablation``: it decides network and training."""
-    if ablation not in ABLATIONS:
-        return profile
-    part, name, value = ABLATIONS[ablation]
-    changed = {part: replace(getattr(profile, part), **{name: value})}
-    reasons = {**profile.reasons, f"{part}.{name}": f"Ours: {ablation}, to see what it brings"}
-    return replace(profile, **changed, reasons=reasons)
+    changes = EXTENDED.get(ablation) or [ABLATIONS[one] for one in (ablation,) if one in ABLATIONS]
+    for part, name, value in changes:
+        changed = {part: replace(getattr(profile, part), **{name: value})}
+        reasons = {**profile.reasons, f"{part}.{name}": f"Ours: {ablation}, to see what it brings"}
+        profile = replace(profile, **changed, reasons=reasons)
+    return profile
 
 
 def evolution_config(
@@ -211,10 +223,10 @@ def evolution_config(
         return replace(full, alignment=replace(profile.alignment, **_ALIGNMENT[variant]))
     if variant == TRUE_NAMES:
         return replace(full, gate="given")
-    if variant == BN_ONLY:
+    if variant == BN_ONLY or variant in DOSES:
         return plain
-    if variant == LITERAL_IPT:
-        return replace(plain, ipt=IPTConfig(), teacher=replace(profile.inference, feature="layer4"))
+    if feature := LITERAL_IPT.get(variant):
+        return replace(plain, ipt=IPTConfig(), teacher=replace(profile.inference, feature=feature))
     if variant in EVIDENCE_VARIANTS:
         return _on_evidence(plain, profile, variant, user)
     return replace(plain, teacher=inference_config(profile, True, True, user))  # CLIPPED_VIEWS
@@ -231,7 +243,9 @@ def _on_evidence(
         plain,
         teacher=teacher,
         old_loss_end=plain.old_loss_end if variant == EVIDENCE else 1.0,
-        between=1.0 if variant in (EVIDENCE, KEPT) else 0.75,
+        between=1.0 if variant in (EVIDENCE, KEPT, DISTILLED, OWN_STATISTICS) else 0.75,
+        distillation=1.0 if variant == DISTILLED else 0.0,
+        statistics="scene" if variant == OWN_STATISTICS else "shared",
         ipt=profile.ipt if variant == ON_EVIDENCE else None,
     )
 

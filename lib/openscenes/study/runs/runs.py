@@ -24,10 +24,15 @@ from openscenes.study.runs import launch, peers, store
 from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Labelled, Study, new_scene, source
 from openscenes.study.runs.models import Model, keep_model, local_imagenet, run_context
-from openscenes.study.runs.pseudo import pseudo_file, pseudo_masks, scene_data, step_config
+from openscenes.study.runs.pseudo import (
+    better_masks,
+    pseudo_file,
+    pseudo_masks,
+    scene_data,
+    step_config,
+)
 from openscenes.study.runs.published import beginning, initial_training
 from openscenes.study.runs.recipes import (
-    ACCEPTED,
     Recipe,
     evolution_config,
     profile_of,
@@ -138,6 +143,7 @@ def _initial_names(study: Study, recipe: Recipe) -> dict[str, Any]:
         "augmentation": profile.augmentation,
         "class_loss_weight": profile.class_loss_weight,
         "corrections": profile.corrections,
+        "contrast": profile.contrast,
         "data": _labelled(study, recipe).digest,
         "code": code_digest(*_INITIAL_CODE),
         **(starts if begun is None else {"published": begun.sha256}),
@@ -155,7 +161,7 @@ def _initial(study: Study, recipe: Recipe, model: Model) -> Trained:
         network, _labelled(study, recipe).examples, initial_training(profile, begun),
         profile.augmentation, run_context(study, recipe.seed),
         class_loss_weight=profile.class_loss_weight, corrections=profile.corrections,
-        folder=model.folder, label=model.label,
+        contrast=profile.contrast, folder=model.folder, label=model.label,
     )  # fmt: skip
     return step.network, step.history
 
@@ -168,7 +174,7 @@ def _step_names(study: Study, recipe: Recipe) -> dict[str, Any]:
         "data": scene_data(study, recipe).digest,
         "user": recipe.user,
         "code": code_digest(*(_EVOLVED_CODE if recipe.kind == "evolved" else _BN_CODE)),
-        **({"accepted": ACCEPTED[recipe.variant]} if recipe.variant in ACCEPTED else {}),
+        **better_masks(recipe),
     }
 
 

@@ -17,11 +17,11 @@ from openscenes.paths import cache_dir
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.code_digest import code_digest
-from openscenes.study.runs.recipes import ABLATIONS, Recipe, profile_of
+from openscenes.study.runs.recipes import ABLATIONS, EXTENDED, Recipe, profile_of
 from openscenes.study.runs.store import digest_of
 
 OURS, PAIRS, CORRECTION = "ours", "pairs", "correction"
-NETWORKS = (OURS, PAIRS, *ABLATIONS, *PEERS)
+NETWORKS = (OURS, PAIRS, *ABLATIONS, *EXTENDED, *PEERS)
 COUNTED_CROPS = 2  # of one pass that is counted: BatchNorm wants two
 
 

@@ -16,7 +16,13 @@ from openscenes.networks.config import NetworkConfig
 from openscenes.networks.openscene import OpenSceneNet
 from openscenes.peers.zoo import PEERS, peer_of
 from openscenes.study.profiles import Profile
-from openscenes.study.runs.recipes import Recipe, evolution_config, profile_of, source_set
+from openscenes.study.runs.recipes import (
+    DISTILLED,
+    Recipe,
+    evolution_config,
+    profile_of,
+    source_set,
+)
 from openscenes.study.runs.shapes import (
     CORRECTION,
     COUNTED_CROPS,
@@ -64,6 +70,8 @@ def training_work(profile: Profile, recipe: Recipe, objects: Mapping[str, int]) 
     else:
         epochs = profile.evolving(recipe.scene).train.epochs
         crops = _objects(recipe, objects) * epochs * (2 if network == PAIRS else 1)
+        if recipe.variant == DISTILLED:
+            work[seen(OURS)] += crops // 2
     work[CUT] += crops
     work[seen(PAIRS) if recipe.kind == "re-estimated" else trained(network)] += crops
     return +work
