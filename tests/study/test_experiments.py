@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from openscenes.errors import InputError
+from openscenes.method.ipt import IPTConfig
 from openscenes.study.experiments import (
+    dose,
     table_1,
     table_2,
     table_3,
@@ -19,12 +21,15 @@ from openscenes.study.experiments import (
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.profiles import DEMO, PAPER
 from openscenes.study.runs.recipes import (
+    DOSES,
     FULL,
     LIFE,
+    evolution_config,
     evolved,
     finetuned,
     initial,
     peer,
+    profile_of,
 )
 from openscenes.study.scores.evaluation import Evaluation
 from openscenes.study.scores.results import PAPER_VALUES, paper_value
@@ -195,3 +200,22 @@ def test_table_3_scores_every_variant_at_once():
     assert [(q.where, q.kind) for q in asked] == [
         ("cityscapes", "ipt"), ("coco", "ipt"), ("voc", "ipt"),
     ]  # fmt: skip
+
+
+def test_below_table_4_plus_the_vote_is_asked_where_f_was_trained_for_it():
+    plans = [plan for plan in table_4_plus.blocks(DEMO) if "separate" in plan.title]
+    assert [plan.title.split(",")[0] for plan in plans] == ["Cityscapes", "COCO"]
+    for plan in plans:
+        first, student, vote = (line.evaluation.recipe for line in plan.rows)
+        assert profile_of(DEMO, first.ablation).contrast.weight > 0
+        assert student.parent == vote.parent == first and student.variant == "st"
+        asked = evolution_config(DEMO, vote.scene, vote.variant)
+        assert (asked.ipt, asked.teacher.feature) == (IPTConfig(), "decoder")
+        assert {line.evaluation.where for line in plan.rows} == {vote.scene}
+
+
+def test_doses_stand_beside_table_3_with_the_student_of_no_dose():
+    asked = [e for e in EXPERIMENTS["3"].evaluations(DEMO, 2) if e.kind == "masks"]
+    assert {e.recipe.variant for e in asked} == {"st", *DOSES}
+    assert {e.where for e in asked} == {e.recipe.scene for e in asked} == {dose.SCENE}
+    assert len(asked) == 2 * (1 + len(DOSES))

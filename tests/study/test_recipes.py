@@ -154,7 +154,11 @@ def test_every_variant_is_a_configuration_of_every_profile(profile, variant):
 
 def test_no_two_variants_are_the_same():
     steps = [
-        (evolved(FIRST, "coco", v).kind, evolution_config(DEMO, "coco", v), recipes.ACCEPTED.get(v))
+        (
+            evolved(FIRST, "coco", v).kind,
+            evolution_config(DEMO, "coco", v),
+            (recipes.ACCEPTED | recipes.DOSES).get(v),
+        )
         for v in VARIANTS
     ]
     assert len(set(map(repr, steps))) == len(steps)
@@ -188,10 +192,35 @@ def test_the_rows_of_table_5_change_one_flag_of_eq_8():
         assert replace(other, alignment=full.alignment) == full
 
 
-def test_ipt_as_printed_is_the_papers_whatever_the_profile_chose():
-    config = evolution_config(DEMO, "coco", recipes.LITERAL_IPT)
-    assert config.ipt == IPTConfig() != DEMO.ipt
-    assert config.teacher.feature == "layer4" != DEMO.inference.feature
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_ipt_as_printed_is_the_papers_whatever_the_profile_chose(profile):
+    for variant, feature in recipes.LITERAL_IPT.items():
+        config = evolution_config(profile, "coco", variant)
+        assert config.ipt == IPTConfig()
+        assert config.teacher == replace(profile.inference, feature=feature)
+    assert set(recipes.LITERAL_IPT.values()) == {"layer4", "decoder"}
+    assert DEMO.ipt != IPTConfig()
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_a_separable_model_is_asked_for_it_and_nobody_else_is(profile):
+    asked = profile_of(
+        profile, evolved(initial("voc", 0, recipes.SEPARABLE), "coco", "st").ablation
+    )
+    assert (asked.network.predictor, asked.contrast.feature) == ("decoder", "decoder")
+    assert (profile.network.predictor, profile.contrast.weight) == ("layer4", 0.0)
+    assert asked.contrast.weight > 0
+    put_back = {"network": profile.network, "contrast": profile.contrast}
+    assert replace(asked, **put_back, reasons=profile.reasons) == profile
+
+
+def test_each_way_to_keep_the_source_changes_one_setting_of_its_row():
+    kept = evolution_config(DEMO, "coco", recipes.KEPT)
+    told, halved = (
+        evolution_config(DEMO, "coco", v) for v in (recipes.DISTILLED, recipes.OWN_STATISTICS)
+    )
+    assert replace(told, distillation=0.0) == replace(halved, statistics="shared") == kept
+    assert (told.distillation, halved.statistics) == (1.0, "scene")
 
 
 def test_a_humans_box_is_widened_before_it_confines():

@@ -138,7 +138,8 @@ def alignment_losses(
     """
     known = new.classes != NO_CLASS
     probability_new = F.adaptive_avg_pool2d(
-        torch.sigmoid(out_new.predictor.float()), out_new.features.shape[2:]
+        torch.sigmoid(out_new.predictor.float()),
+        out_new.features.shape[2:],  # type: ignore[arg-type]
     )
     feature = feature_alignment_loss(
         out_old.features, _confirmed(old.masks, out_old), out_new.features,

@@ -57,7 +57,10 @@ def prototype_contrast(output: NetworkOutput, batch: Batch, config: ContrastConf
         means = F.normalize(mean_features(unit, sides), dim=2)
         cosines = means @ unit.flatten(2)
         logits = (cosines[:, 0] - cosines[:, 1]) / config.temperature
-        shares = F.adaptive_avg_pool2d(sides.to(unit.dtype), unit.shape[2:]).flatten(2)
+        shares = F.adaptive_avg_pool2d(
+            sides.to(unit.dtype),
+            unit.shape[2:],  # type: ignore[arg-type]
+        ).flatten(2)
         counted = shares.sum(1)
         target = shares[:, 0] / counted.clamp_min(1e-6)
         losses = F.binary_cross_entropy_with_logits(logits, target, reduction="none")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from openscenes.study.asked import known_table
 from openscenes.study.experiments import (
     corrections,
+    dose,
     table_1,
     table_2,
     table_3,
@@ -61,7 +62,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         Experiment(
             "3", "table_3_ipt", "which prototypes refine a pseudo mask",
-            table_3.blocks, table_3.table,
+            table_3.blocks, table_3.table, dose.evaluations,
         ),
         Experiment(
             "4", "table_4_alignment", "self-training, IPT, feature alignment and both",

@@ -6,15 +6,7 @@ from openscenes.study.experiments.known import known_note
 from openscenes.study.experiments.rows import BlockSpec, RowSpec, data_and_seeds, table_of
 from openscenes.study.profiles import SCENE_NAMES, InitialSet, Profile, Scene
 from openscenes.study.runs.data import Study
-from openscenes.study.runs.recipes import (
-    BN_ONLY,
-    FULL,
-    SEPARABLE,
-    Recipe,
-    evolved,
-    finetuned,
-    initial,
-)
+from openscenes.study.runs.recipes import BN_ONLY, FULL, Recipe, evolved, finetuned, initial
 from openscenes.study.scores.evaluation import Evaluation
 from openscenes.study.scores.results import SCENES, Table
 
@@ -37,17 +29,9 @@ CLAIMS = (
 )  # fmt: skip
 
 
-VOTE = "+ST +IPT, the printed vote"
-# Rows of a block whose initial model F was asked to be separable: does a vote then add?
-SEPARABLE_ROWS = {"Baseline": "", "+ST": "st", VOTE: "st+ipt as printed, decoder"}
-SEPARABLE_CLAIMS = (("+ST", "Baseline"), (VOTE, "Baseline"), (VOTE, "+ST"))
-
-
-def after(
-    initial_set: InitialSet, scene: Scene, variant: str, seed: int, ablation: str = ""
-) -> Recipe:
+def after(initial_set: InitialSet, scene: Scene, variant: str, seed: int) -> Recipe:
     """The model of a row: before evolution, after it, or after ground truth."""
-    first = initial(initial_set, seed, ablation)
+    first = initial(initial_set, seed)
     if not variant:
         return first
     if variant == "ground truth":
@@ -64,12 +48,8 @@ def row(
 
 
 def blocks(profile: Profile) -> list[BlockSpec]:
-    """A block for each initial set that Table 4 is made for, and each scene; then IPT's best chance.
-
-    Ours: the last blocks' initial model learned the prototype contrast (``beyond``), and its pixel
-    predictor reads the decoder's feature, which is also F of the vote.
-    """
-    own = [
+    """A block for each initial set that Table 4 is made for, and each scene."""
+    return [
         BlockSpec(
             f"{SCENE_NAMES[scene]}, initial model on {initial_set.upper()}",
             tuple(row(label, initial_set, scene, variant) for label, variant in ROWS.items()),
@@ -78,18 +58,6 @@ def blocks(profile: Profile) -> list[BlockSpec]:
         for initial_set in profile.initial_sets
         for scene in SCENES
     ]
-    separable = [
-        BlockSpec(
-            f"{SCENE_NAMES[scene]}, F that prototypes separate",
-            tuple(
-                RowSpec(label, Evaluation(after("voc+sbd", scene, v, 0, SEPARABLE), scene), True)
-                for label, v in SEPARABLE_ROWS.items()
-            ),
-            SEPARABLE_CLAIMS,
-        )
-        for scene in SCENES
-    ]
-    return own + separable
 
 
 def table(study: Study, seeds: int) -> Table:

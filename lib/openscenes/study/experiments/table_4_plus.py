@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from openscenes.study.experiments import separable
 from openscenes.study.experiments.rows import BlockSpec, RowSpec, data_and_seeds, table_of
 from openscenes.study.experiments.table_4 import CONTROL
 from openscenes.study.pages.markdown import grid
@@ -64,12 +65,13 @@ ASKED_AGAIN = (BASELINE, CONTROL, PLAIN_STUDENT, OUR_ROW, BOUND)
 
 
 def blocks(_profile: Profile) -> list[BlockSpec]:
-    """A block for each scene and kind of user: inference alone, students, the bound."""
-    return [
+    """A block for each scene and kind of user: inference alone, students, the bound; then IPT's."""
+    own = [
         BlockSpec(f"{SCENE_NAMES[scene]}, {BOXES[user]}", _rows(scene, user), _claims(user))
         for scene in SCENES
         for user in BOXES
     ]
+    return own + separable.blocks()
 
 
 def _models(scene: Scene, user: User) -> dict[str, Recipe]:
@@ -123,7 +125,8 @@ def table(study: Study, seeds: int) -> Table:
     caption = (
         "mIoU where pseudo masks are also cut from the image's colours and edges and weighed by "
         f"how tightly they fill the user's box, on {data_and_seeds(study, specs, seeds)}. All "
-        "below the third row of a block are students or the bound, scored in the plain setting."
+        "below the third row of a block are students or the bound, scored in the plain setting. "
+        "The last two blocks ask whether IPT's vote adds where F was trained for it."
     )
     return table_of(study, "4_plus", caption, specs, seeds)
 
@@ -149,6 +152,7 @@ def shares(table: Table) -> list[Share]:
     return [
         _one_share(table, block, student)
         for block in table.blocks
+        if block.title in users
         for student in TRAINED[users[block.title]]
     ]
 

@@ -60,9 +60,10 @@ def _step(first: Recipe, recipe: Recipe) -> Recipe:
         return evolved(first, "coco", TRUE_NAMES)
     if recipe.lineage()[0].variant == SEPARABLE:
         return evolved(initial("voc+sbd", recipe.seed, SEPARABLE), "coco", list(LITERAL_IPT)[-1])
-    for some in (ACCEPTED, DOSES):
-        if recipe.variant in some:
-            return evolved(first, "coco", next(iter(some)))
+    if recipe.variant in DOSES:
+        return evolved(first, recipe.scene, next(iter(DOSES)))
+    if recipe.variant in ACCEPTED:
+        return evolved(first, "coco", next(iter(ACCEPTED)))
     if recipe.variant in (DISTILLED, OWN_STATISTICS):
         return evolved(first, "coco", recipe.variant)
     if recipe.user == "human" or recipe.variant in (*EVIDENCE_VARIANTS, CLIPPED_VIEWS):
