@@ -93,11 +93,11 @@ def test_undo_follows_to_the_image_of_the_change(desk):
     assert desk.chosen == made.object_id
 
 
-def test_names_are_remembered_the_most_frequent_first(desk):
+def test_names_are_remembered_in_the_order_of_their_first_use(desk):
     for name in ("cat", "dog", "dog "):
         desks.click_object(desk)
         desk.name(name)
-    assert desk.names() == ["dog", "cat"]
+    assert desk.classes.names() == ("cat", "dog")
     desk.name("")
     assert desk.object.class_name is None
 

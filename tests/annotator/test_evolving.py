@@ -1,19 +1,23 @@
 """A step on a person's clicks: found again, resumed, beside what was, with the right pool."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
 from runpy import run_path
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file
 
+from openscenes import masks
 from openscenes.annotator.evolve import evolving
 from openscenes.annotator.evolve.evolving import evolve_on, split_for, version_in_use
 from openscenes.annotator.store.versions import Versions
 from openscenes.data import clicks
 from openscenes.errors import InputError
 from openscenes.method import evolution
+from openscenes.method.pseudo import kept_pseudo_masks
 from openscenes.prediction.model_files import model_from_file
 from openscenes.study.options import profile_named
 from openscenes.study.runs.data import open_study, source
@@ -31,7 +35,7 @@ def made(study, tmp_path_factory):
     """A workspace, its accepted objects, and a candidate that learned half of what it may."""
     workspace = PERSON["annotated"](tmp_path_factory.mktemp("evolving"))
     accepted = PERSON["accepted"](workspace)
-    return workspace, accepted, evolve_on(workspace, study, accepted[:12])
+    return workspace, accepted, evolve_on(workspace, study, accepted[:12], clicks_only=True)
 
 
 @pytest.fixture
@@ -52,7 +56,10 @@ def test_a_candidate_waits_beside_the_initial_model(study, made) -> None:
     assert not (candidate.folder / "resume.safetensors").exists()
     assert candidate.load(study).config.unknown_class
     assert model_from_file(candidate.model.weights, device="cpu").label == candidate.label
-    assert candidate.label == "smoke seed 0 initial voc+sbd > 6 annotations evidence, source kept"
+    assert (
+        candidate.label
+        == "smoke seed 0 initial voc+sbd > 6 annotations evidence, source kept, clicks alone"
+    )
     assert set(candidate.about["history"][0]) >= {"ce_old", "ce_new"}
 
 
@@ -66,17 +73,34 @@ def test_only_learnable_objects_are_learned_and_no_mask_is_kept(study, made) -> 
     assert not any(one.mask["counts"] in kept for one in accepted)
 
 
-def test_what_the_person_accepted_as_mask_changes_nothing(study, made) -> None:
+def test_accepted_masks_are_learned_as_they_are_and_the_rest_from_evidence(study, fresh) -> None:
+    workspace, accepted, _ = fresh
+    empty = dataclasses.replace(accepted[0], mask=masks.encode(np.zeros(accepted[0].size, bool)))
+    given = [empty, *accepted[1:8]]
+    made = evolve_on(workspace, study, given)
+    scene = clicks.load(made.folder / "clicks.jsonl")
+    learned = kept_pseudo_masks(made.folder, scene)
+    own = {one.object_id: one.mask for one in given}
+    for one, seen in zip(scene, learned, strict=True):
+        same = seen.supervision["counts"] == own[one.object_id]["counts"]
+        assert same == (one.object_id != empty.object_id)
+    assert made.about["n_masks"] == len(scene) - 1 >= 3
+    assert made.label.endswith("evidence, source kept")
+    other = [empty, dataclasses.replace(accepted[1], mask=empty.mask), *accepted[2:8]]
+    assert evolve_on(workspace, study, other).name != made.name
+
+
+def test_by_the_papers_rule_an_accepted_mask_changes_nothing(study, made) -> None:
     workspace, accepted, candidate = made
     other = [type(one)(**{f: getattr(one, f) for f in one.__slots__} | {"mask": accepted[3].mask})
              for one in accepted[:12]]  # fmt: skip
-    assert evolve_on(workspace, study, other).name == candidate.name
+    assert evolve_on(workspace, study, other, clicks_only=True).name == candidate.name
 
 
 def test_a_second_call_finds_the_candidate(study, made) -> None:
     workspace, accepted, candidate = made
     before = candidate.model.weights.stat().st_mtime_ns
-    assert evolve_on(workspace, study, accepted[:12][::-1]) == candidate
+    assert evolve_on(workspace, study, accepted[:12][::-1], clicks_only=True) == candidate
     assert candidate.model.weights.stat().st_mtime_ns == before
     assert len(Versions(workspace.folder).all()) == 2
 
@@ -100,11 +124,11 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(study, fresh, monke
     with monkeypatch.context() as patch:
         patch.setattr(evolution, "align", killed)
         with pytest.raises(KeyboardInterrupt):
-            evolve_on(workspace, study, accepted[:12])
+            evolve_on(workspace, study, accepted[:12], clicks_only=True)
     assert (candidate.folder / "pseudo.json").exists()
     assert [v.name for v in Versions(workspace.folder).all()] == [candidate.parent]
     (candidate.folder / ".model.safetensors.1.partial").touch()
-    again = evolve_on(workspace, study, accepted[:12])
+    again = evolve_on(workspace, study, accepted[:12], clicks_only=True)
     assert again.name == candidate.name
     assert all(whole[name].equal(value) for name, value in load_file(again.model.weights).items())
     assert not list(again.folder.glob(".*.partial"))

@@ -32,12 +32,12 @@ def said(capsys):
 
 def test_what_is_imported_can_be_exported_and_imported_again(folder, source, tmp_path, capsys):
     assert main(["import", str(folder), str(source)]) == 0
-    assert said(capsys) == f"1 object(s) of {source} were added, 0 were known."
+    assert said(capsys) == f"1 object of {source} added, 0 known before."
     out = tmp_path / "out"
     assert main(["export", str(folder), "coco", "--to", str(out)]) == 0
-    assert said(capsys) == f"1 object(s) on 1 image(s) are in {out}."
+    assert said(capsys) == f"1 object on 1 image in {out}."
     assert main(["import", str(folder), str(out)]) == 0
-    assert said(capsys) == f"0 object(s) of {out} were added, 1 were known."
+    assert said(capsys) == f"0 objects of {out} added, 1 known before."
     assert main(["export", str(folder), "png"]) == 0
     assert (folder / "openscenes/exports/png/openscenes.json").is_file()
 

@@ -146,7 +146,7 @@ def test_names_of_several_images_are_told_with_the_choice(tmp_path):
     report = import_objects(here.annotations, here.workspace, source)
     assert report.n_added == 1
     assert report.notes == (
-        "1 object(s) have the name of several images here, such as 'images/a.jpg' for x/a.jpg, "
+        "1 object has the name of several images here, such as 'images/a.jpg' for x/a.jpg, "
         "y/a.jpg; write the folder before it.",
-        "1 object(s) have no image here, such as '../../etc/passwd'.",
+        "1 object has no image here, such as '../../etc/passwd'.",
     )

@@ -111,8 +111,8 @@ def test_coco_gives_back_every_mask_to_our_reader(filled, tmp_path):
     report = export(filled.annotations, filled.workspace, "coco", tmp_path / "out")
     assert (report.n_images, report.n_objects) == (3, 5)
     assert str(report) == (
-        f"5 object(s) on 3 image(s) are in {tmp_path / 'out'}. "
-        "In the file of polygons 1 object(s) have their holes filled."
+        f"5 objects on 3 images in {tmp_path / 'out'}. "
+        "In the file of polygons 1 object has holes filled."
     )
     index = coco(tmp_path / "out", "train")
     assert (index.n_images, index.dropped) == (3, {})
@@ -163,8 +163,8 @@ def test_outlines_are_the_mask_unless_it_has_holes():
 def test_voc_gives_back_masks_that_lie_apart(filled, tmp_path):
     report = export(filled.annotations, filled.workspace, "voc", tmp_path / "out")
     assert report.notes == (
-        "1 image(s) were no JPEG and were coded anew.",
-        "1 class(es) are none of VOC's 20 and have a number that is free here (labels.txt); "
+        "1 image was no JPEG, and coded anew.",
+        "1 class is none of VOC's 20, with a number that is free here (labels.txt); "
         "a reader of VOC calls them by other names, and leaves out numbers above 20.",
     )
     index = voc(tmp_path / "out", "train")
@@ -188,8 +188,8 @@ def test_in_voc_the_object_accepted_later_lies_on_top(world, tmp_path):
     world.annotations.accept(ids[0])  # anew, so it is the last
     report = export(world.annotations, world.workspace, "voc", tmp_path / "out")
     assert report.notes == (
-        "1 object(s) lost pixels to an object that was accepted later.",
-        "1 object(s) lie wholly under others and are not in the masks.",
+        "1 object lost pixels to an object that was accepted later.",
+        "1 object lies wholly under others, not in the masks.",
     )
     records = voc(tmp_path / "out", "train").records
     assert same_masks([read_mask(one) for one in records], [top, big & ~top])
@@ -265,7 +265,7 @@ def test_files_of_others_are_never_replaced(filled, tmp_path):
     with pytest.raises(InputError, match="holds an export of the kind coco; choose another"):
         export(filled.annotations, filled.workspace, "voc", folder)
     (folder / "annotations/mine.json").write_text("{}")
-    with pytest.raises(InputError, match=r"holds 1 file\(s\) that no export wrote, such as anno"):
+    with pytest.raises(InputError, match=r"holds 1 file that no export wrote, such as anno"):
         export(filled.annotations, filled.workspace, "coco", folder)
     assert content(folder) == before | {"annotations/mine.json": b"{}"}
     for place in (filled.workspace.images, filled.workspace.folder):
@@ -300,7 +300,7 @@ def test_what_cannot_be_exported_is_left_out_and_told(filled, tmp_path):
         f"{filled.paths[1]} is gone, and no other file has its content; bring the file back.",
         f"{filled.paths[2]} has changed since it was annotated; bring the former file "
         "back, or take it for the same image in the annotator.",
-        "1 accepted object(s) have an empty mask.",
+        "1 accepted object has an empty mask.",
     )
     filled.paths[0].unlink()
     with pytest.raises(InputError, match="no accepted object to export; accept one first.*is gone"):

@@ -147,7 +147,7 @@ def test_what_the_log_has_changed_since_the_export_stays(here):
     back = import_objects(here.annotations, here.workspace, source)
     assert here.annotations.get(one).class_name == "newer" and back.n_added == 1
     assert back.notes == (
-        "1 object(s) have another mask or class in the log, where they stay as they are.",
+        "1 object has another mask or class in the log, where they stay as they are.",
     )
 
 
@@ -194,7 +194,7 @@ def test_objects_with_damaged_clicks_of_a_coco_file_are_foreign(here, tmp_path):
     there = fresh(tmp_path)
     back = import_objects(there.annotations, there.workspace, source)
     assert back.n_added == len(NAMES) and placed(there) == placed(here)
-    assert back.notes == ("1 object(s) have damaged clicks, and are taken with simulated ones, "
+    assert back.notes == ("1 object has damaged clicks, and are taken with simulated ones, "
                           "such as 50%.jpg.",)  # fmt: skip
 
 
@@ -322,8 +322,7 @@ def test_exports_of_earlier_versions_come_back_unless_their_frame_is_another(tmp
     back = import_objects(other.annotations, other.workspace, report.folder)
     assert (back.n_added, other.annotations.accepted()[0].image) == (1, "a.jpg")
     assert back.notes == (
-        "1 object(s) were clicked before the orientation of their image was applied; click "
-        "them anew.",
+        "1 object was clicked before the orientation of their image was applied; click them anew.",
     )
 
 
@@ -339,7 +338,7 @@ def test_an_image_that_can_no_longer_be_read_is_left_out_and_told(pair, monkeypa
     report = export(pair.annotations, pair.workspace, "coco")
     assert report.n_objects == 1
     why = "unreadable image: a.jpg (cut short); restore the file."
-    assert report.notes == (f"1 object(s) are left out: {why}",)
+    assert report.notes == (f"1 object is left out: {why}",)
 
 
 def test_a_damaged_code_of_a_coco_export_is_counted(pair, tmp_path):
@@ -350,7 +349,7 @@ def test_a_damaged_code_of_a_coco_export_is_counted(pair, tmp_path):
     path.write_text(json.dumps(content))
     there = fresh(tmp_path)
     back = import_objects(there.annotations, there.workspace, report.folder)
-    assert (back.n_added, back.notes) == (1, ("1 object(s) are left out: unreadable annotation.",))
+    assert (back.n_added, back.notes) == (1, ("1 object is left out: unreadable annotation.",))
 
 
 def test_polygons_that_were_corrected_in_the_exports_folder_are_not_passed_over_in_silence(pair):

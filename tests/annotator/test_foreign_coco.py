@@ -81,8 +81,8 @@ def test_images_and_classes_that_repeat(here, tmp_path):
     report = imported(here, tmp_path, images, annotations, categories=categories)
     assert [one.class_name for one in here.annotations.accepted()] == ["cup", None]
     assert report.notes == (
-        "1 object(s) have a category_id of no category, or of several, and are without class.",
-        "1 object(s) are left out: image id that several images have.",
+        "1 object has a category_id of no category, or of several, and are without class.",
+        "1 object is left out: image id that several images have.",
     )
 
 
@@ -108,18 +108,18 @@ def test_without_categories_objects_are_without_class(here, tmp_path, categories
     assert report.n_added == 1 and here.annotations.accepted()[0].class_name is None
 
 
-UNREADABLE = "1 object(s) are left out: unreadable annotation."
+UNREADABLE = "1 object is left out: unreadable annotation."
 
 
 @pytest.mark.parametrize(
     ("more", "note"),
     [
-        ({"iscrowd": 1}, "1 object(s) are left out: crowd."),
-        ({"segmentation": []}, "1 object(s) have an empty mask, or none."),
-        ({"segmentation": None}, "1 object(s) have an empty mask, or none."),
-        ({"segmentation": [[1, 1, 2, 2]]}, "1 object(s) have an empty mask, or none."),
+        ({"iscrowd": 1}, "1 object is left out: crowd."),
+        ({"segmentation": []}, "1 object has an empty mask, or none."),
+        ({"segmentation": None}, "1 object has an empty mask, or none."),
+        ({"segmentation": [[1, 1, 2, 2]]}, "1 object has an empty mask, or none."),
         ({"segmentation": encode(np.zeros(SIZE, bool))},
-         "1 object(s) have an empty mask, or none."),
+         "1 object has an empty mask, or none."),
         ({"segmentation": [[1, 1, float("nan"), 2, 9, 9]]}, UNREADABLE),
         ({"segmentation": [[1, 1, float("inf"), 2, 9, 9]]}, UNREADABLE),
         ({"segmentation": [[1, 1, 1e9, 2, 9, 9]]}, UNREADABLE),
@@ -130,13 +130,13 @@ UNREADABLE = "1 object(s) are left out: unreadable annotation."
         ({"segmentation": {"size": list(SIZE), "counts": "1"}}, UNREADABLE),
         ({"segmentation": {"size": list(SIZE), "counts": [5]}}, UNREADABLE),
         ({"segmentation": [[0.1, 0.1, 0.6, 0.1, 0.6, 0.9]]},
-         "1 object(s) are left out: polygon in shares of the image's sides."),
-        ({"image_id": 9}, "1 object(s) are left out: annotation without image."),
-        ({"image_id": None}, "1 object(s) are left out: annotation without image."),
-        ({"image_id": 2}, "1 object(s) have no image here, such as 'gone.jpg'."),
-        ({"image_id": 3}, "1 object(s) are of another size than their image, such as a.jpg."),
+         "1 object is left out: polygon in shares of the image's sides."),
+        ({"image_id": 9}, "1 object is left out: annotation without image."),
+        ({"image_id": None}, "1 object is left out: annotation without image."),
+        ({"image_id": 2}, "1 object has no image here, such as 'gone.jpg'."),
+        ({"image_id": 3}, "1 object is of another size than their image, such as a.jpg."),
         ({"image_id": 4},
-         "1 object(s) are left out: image of an impossible size, such as a.jpg."),
+         "1 object is left out: image of an impossible size, such as a.jpg."),
     ],
     ids=["crowd", "no polygon", "null", "two corners", "empty code", "nan", "inf", "far",
          "enormous", "odd", "text", "number", "short code", "short list", "shares",
@@ -158,13 +158,13 @@ def test_many_reasons_are_told_in_few_sentences(here, tmp_path):
 
 def test_a_file_without_objects_says_so(here, tmp_path):
     report = imported(here, tmp_path, [entry(1)], [])
-    assert str(report).endswith("were added, 0 were known. It holds no object that can be used.")
+    assert str(report).endswith("added, 0 known before. It holds no object that can be used.")
 
 
 def test_an_object_that_stands_there_twice_is_added_once(here, tmp_path):
     report = imported(here, tmp_path, [entry(1)], [drawn(1), drawn(2)])
     assert (report.n_added, report.n_known) == (1, 0)
-    assert report.notes == ("1 object(s) stand there more than once.",)
+    assert report.notes == ("1 object stands there more than once.",)
     again = imported(here, tmp_path, [entry(1)], [drawn(1), drawn(2)])
     assert (again.n_added, again.n_known, len(here.annotations.objects())) == (0, 2, 1)
 
@@ -247,12 +247,12 @@ def test_masks_of_either_frame_land_upright(tmp_path, tag):
     turned = np.array(ImageOps.exif_transpose(_tagged(stored, tag))) > 0
     if tag < 5:
         assert tight_box(decode(second.mask)) == BOTH[1]
-        assert ("1 image(s) carry an orientation that their size does not show" in notes) == (
+        assert ("1 image carries an orientation that their size does not show" in notes) == (
             tag > 1
         )
     else:
         np.testing.assert_array_equal(decode(second.mask), turned)
-        assert "1 image(s) carry an orientation that the masks did not have" in notes
+        assert "1 image carries an orientation that the masks did not have" in notes
 
 
 def _tagged(mask, tag):

@@ -31,10 +31,12 @@ from openscenes.annotator.evolve.evolving import evolve_on, split_for, version_i
 from openscenes.annotator.evolve.judgement import (
     Candidate,
     box_iou,
+    changed_share,
     judge,
     of_the_source,
     scores,
     sides_touched,
+    worth_of,
 )
 from openscenes.annotator.evolve.kept_predictions import KeptPrediction, kept_predictions, shaken
 from openscenes.annotator.screen import judgement_page
@@ -383,3 +385,18 @@ def test_objects_of_a_frame_that_was_turned_since_are_neither_learned_nor_judged
     turned = [replace(one, image_digest=digest_of(photo)) for one in older]
     assert len(split_for(few, version, turned).missing) == len(turned) > 0
     photo.write_bytes(content)
+
+
+def test_the_judgement_says_what_its_truth_is_worth():
+    before, after = np.zeros((10, 10), bool), np.zeros((10, 10), bool)
+    before[:5], after[:6] = True, True
+    codes = {"first_mask": masks.encode(before), "mask": masks.encode(after)}
+    mended = SimpleNamespace(corrected=True, model="v", **codes)
+    drawn = SimpleNamespace(corrected=False, model="", first_mask=None, mask=codes["mask"])
+    confirmed = SimpleNamespace(corrected=False, model="v", **codes)
+    assert changed_share(mended) == pytest.approx(1 / 6)
+    assert worth_of([confirmed]) == ""
+    assert worth_of([mended, drawn, confirmed]) == (
+        "Of the masks that count as truth, 1 mask was imported; 1 mask is a version's draft in "
+        "which you changed 17 % of the pixels (median): with the rest its model agrees by itself."
+    )

@@ -8,7 +8,9 @@ from datetime import datetime
 import numpy as np
 import pytest
 
+from openscenes.amounts import amount
 from openscenes.annotator.store import objects
+from openscenes.annotator.store.former import left_behind, rebind
 from openscenes.annotator.store.frames import fitting
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.objects import Annotations
@@ -224,18 +226,18 @@ def test_objects_of_a_replaced_image_can_be_put_onto_the_new_one(annotations):
     first, second, other = asked(annotations), asked(annotations), asked(annotations, OTHER)
     annotations.accept(second)
     new = IMAGE._replace(digest="9999", pixel_digest="cccc")
-    behind = annotations.left_behind(new)
+    behind = left_behind(annotations, new)
     assert {digest: [one.object_id for one in objects] for digest, objects in behind.items()} == {
         IMAGE.digest: [first, second]
     }
-    assert annotations.left_behind(new._replace(size=(5, 4))) == {}
-    assert annotations.left_behind(IMAGE) == {}
-    moved = annotations.rebind(IMAGE.digest, new)
+    assert left_behind(annotations, new._replace(size=(5, 4))) == {}
+    assert left_behind(annotations, IMAGE) == {}
+    moved = rebind(annotations, IMAGE.digest, new)
     assert [one.object_id for one in moved] == [first, second]
     again = reopened(annotations)
     assert again.objects("9999") == moved and again.objects(IMAGE.digest) == ()
     assert [one.object_id for one in again.accepted()] == [second]
-    assert again.left_behind(new) == {} and again.get(other).image == "two.jpg"
+    assert left_behind(again, new) == {} and again.get(other).image == "two.jpg"
     assert actions(annotations)[-2:] == ["moved", "moved"]
     with pytest.raises(InputError, match="changed in another window since"):
         again.redo() or again.undo() or again.undo()
@@ -245,7 +247,7 @@ def test_an_image_of_another_size_cannot_stand_for_the_former_one(annotations):
     asked(annotations)
     for digest, facts in ((IMAGE.digest, OTHER._replace(size=(5, 4))), ("unknown", OTHER)):
         with pytest.raises(InputError, match="cannot stand for the image .* bring the former"):
-            annotations.rebind(digest, facts)
+            rebind(annotations, digest, facts)
     assert actions(annotations) == ["asked"]
 
 
@@ -271,7 +273,7 @@ def test_objects_made_on_the_stored_frame_are_told_and_not_shown(annotations):
     for facts, kept, n in ((turned_facts, (), 2), (square, (made,), 1)):
         fits, said = fitting([made, older], facts)
         assert fits == kept
-        assert said.startswith(f"{n} object(s) of a/one.jpg are left out: ")
+        assert said.startswith(f"{amount(n, 'object')} of a/one.jpg left out, ")
         assert "EXIF orientation" in said and said.isprintable()
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from openscenes import masks
-from openscenes.annotator.screen.desk import LONGEST_NAME
+from openscenes.annotator.screen.classes import LONGEST_NAME
 from openscenes.annotator.screen.drawing import ObjectPainter, alternative, marks
 from openscenes.annotator.screen.loop_figure import first_image
 from openscenes.annotator.store.log import Log
@@ -272,7 +272,7 @@ def test_objects_of_another_frame_are_said_and_not_drawn(tmp_path):
     log.write_text(log.read_text().replace(digest, again.facts.digest))
     again = desks.desk(tmp_path)
     assert again.objects == ()
-    assert "1 object(s) of a.png are left out" in again.misfits
+    assert "1 object of a.png left out" in again.misfits
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_a_name_is_one_line(desk, typed, kept):
     desks.click_object(desk)
     desk.name(typed)
     assert desk.object.class_name == kept
-    assert desk.names() == ([] if kept is None or not kept.isprintable() else [kept])
+    assert desk.classes.names() == (() if kept is None or not kept.isprintable() else (kept,))
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,7 @@ def test_a_name_from_the_history_stays_in_the_folder(versions: Versions, name) -
     assert [version.name for version in versions.all()] == ["a"]
     assert versions.current().name == "a"
     assert versions.complaint() == (
-        f"2 line(s) of {versions.folder / 'history.jsonl'} could not be read; all others count."
+        f"2 lines of {versions.folder / 'history.jsonl'} could not be read; all others count."
     )
     if isinstance(name, str):
         with pytest.raises(InputError, match=r"No version is called .*; name one of: a\.$"):

@@ -38,7 +38,7 @@ def test_a_file_that_the_user_changed_is_not_lost(there, tmp_path, kind):
     changed = min(path for path in content(out) if path.name != "openscenes.json")
     changed.write_bytes(changed.read_bytes() + b"mine")
     before = content(out)
-    with pytest.raises(InputError, match=r"holds 1 file\(s\) that were changed after their export"):
+    with pytest.raises(InputError, match=r"holds 1 file that changed after the export"):
         export(there.annotations, there.workspace, kind, out)
     assert content(out) == before
     changed.unlink()  # what is gone cannot be lost

@@ -82,7 +82,7 @@ def clicked_and_corrected(notebook):
 
 def exported(notebook, n_accepted):
     press(notebook, "export-coco")
-    reads(notebook, "export-report", f"{n_accepted} object(s)")
+    reads(notebook, "export-report", f"{n_accepted} objects")
     path = "place.folder / 'exports/coco/annotations/instances_train2017.json'"
     found = json.loads(notebook.value(f"({path}).read_text()"))
     assert len(found["annotations"]) == n_accepted
@@ -122,7 +122,7 @@ def evolved_and_rolled_back(notebook):
     notebook.page.locator(".os-evolve-panel").scroll_into_view_if_needed()
     notebook.screenshot(f"{notebook.name}-judged")
     press(notebook, "accept-version")
-    reads(notebook, "notice", "is in use now")
+    reads(notebook, "notice", "From now on version")
     assert notebook.value("window.desk.session.label") != first
     press(notebook, "rollback")
     notebook.await_value("window.desk.session.label", first)

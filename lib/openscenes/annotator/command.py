@@ -26,10 +26,9 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "evolve",
         help="evolve the annotator's model on your clicks, and judge it before switching",
-        description="Evolve the model in use on the accepted objects of a log, images and clicks "
-        "only, then show old and new side by side on images that were held out. A new model "
-        "that is judged worse is refused; one is taken up only by --accept; nothing is ever "
-        "overwritten.",
+        description="Evolve the model in use on the accepted objects of a log, then show old and "
+        "new side by side on images that were held out. A new model that is judged worse is "
+        "refused; one is taken up only by --accept; nothing is ever overwritten.",
     )
     parser.add_argument("--log", type=Path, required=True, help="a workspace, or its log.jsonl")
     parser.add_argument("--profile", default="demo")
@@ -39,6 +38,10 @@ def add_parser(subparsers: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--variant", default="evidence, source kept",
         help="ours by default; the paper's is st+ipt+fa",
+    )  # fmt: skip
+    parser.add_argument(
+        "--clicks-only", action="store_true",
+        help="the paper's rule: learn from images and clicks, not from the accepted masks",
     )  # fmt: skip
     instead = parser.add_mutually_exclusive_group()
     for name, what in (("accept", "take a version into use"), ("refuse", "do not take it")):
@@ -99,10 +102,11 @@ def _evolve_and_judge(args: argparse.Namespace, workspace: Workspace) -> None:
 
     accepted = _accepted(workspace)
     study = open_study(profile_named(args.profile), args.data, args.device)
-    candidate = evolved(workspace, study, accepted, variant=args.variant)
+    how = {"variant": args.variant, "clicks_only": args.clicks_only}
+    candidate = evolved(workspace, study, accepted, **how)
     new, old, judgement = candidate.new, candidate.old, candidate.judgement
     table = judgement.table().to_string(float_format="{:.1f}".format, na_rep="-")
-    _say(f"candidate   {_named(new)}\n\n{table}\n\n{judgement.advice}\n")
+    _say(f"candidate   {_named(new)}\n\n{table}\n\n{judgement.advice}\n{judgement.worth}\n")
     folder = workspace.folder / "judgements" / f"{old.name}-{new.name}"
     for name, (figure, words) in judgement_figures(workspace, study, candidate).items():
         show_figure(figure, words, folder / name)

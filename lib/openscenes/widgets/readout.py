@@ -15,7 +15,8 @@ def readout(rows: Mapping[str, str], seq: int, ms: float) -> str:
     return (
         '<div style="line-height:1.4">'  # a widget's own lines stand twice as far apart
         f'<table class="os-readout" style="font-variant-numeric:tabular-nums">{lines}</table>'
-        f'<span class="os-seq" data-seq="{seq}" data-ms="{ms:.1f}">{ms:.0f} ms</span></div>'
+        f'<span class="os-seq" data-seq="{seq}" data-ms="{ms:.1f}">'
+        f"drawn in {ms:.0f} ms</span></div>"
     )
 
 

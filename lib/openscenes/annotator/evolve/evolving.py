@@ -1,6 +1,6 @@
-"""One step of the paper's evolution on a person's own clicks, beside the version in use."""
+"""One step of evolution on what a person accepted, beside the version in use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,15 +17,24 @@ from openscenes.annotator.evolve.scene import (
     there_and_fitting,
 )
 from openscenes.annotator.store.lines import writing
-from openscenes.annotator.store.snapshot import Snapshot
+from openscenes.annotator.store.snapshot import Rle, Snapshot
 from openscenes.annotator.store.versions import ABOUT, WEIGHTS, Version, Versions, about_initial
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data import clicks
-from openscenes.data.examples import Example
+from openscenes.data.examples import Example, from_clicks
 from openscenes.data.records import ClickedObject
 from openscenes.errors import InputError
+from openscenes.kept import kept
+from openscenes.masks import code_box
 from openscenes.method.evolution import EvolutionConfig, Pool, evolve
-from openscenes.method.pseudo import kept_pseudo_masks
+from openscenes.method.inference import RunContext
+from openscenes.method.pseudo import (
+    PSEUDO_MASKS,
+    keep_masks,
+    kept_pseudo_masks,
+    pseudo_examples,
+)
+from openscenes.networks.openscene import OpenSceneNet
 from openscenes.networks.weights import save_weights
 from openscenes.prediction.model_files import description
 from openscenes.study.runs import store
@@ -82,19 +91,27 @@ def split_for(workspace: Workspace, version: Version, accepted: Sequence[Snapsho
 
 
 def evolve_on(
-    workspace: Workspace, study: Study, accepted: Sequence[Snapshot], *, variant: str = OURS
+    workspace: Workspace,
+    study: Study,
+    accepted: Sequence[Snapshot],
+    *,
+    variant: str = OURS,
+    clicks_only: bool = False,
 ) -> Version:
     """Evolve the version in use on accepted objects: a candidate, in use only once accepted.
 
     Paper: Sec. 3.1-3.4. The pool is the labelled source and what earlier versions of the lineage
-    learned, with the pseudo masks that they learned from.
+    learned, with the masks that they learned from.
+    Ours: masks that the person accepted are learned as they are (``recipes.ACCEPTED``); where
+    such a mask is empty, and for all with ``clicks_only``, a pseudo mask is.
     What is held out, or was learned before, is left out; a second call with the same
     objects finds the candidate, and after a kill it goes on where it was.
 
     Args:
         study: on whose labelled source the model began.
-        accepted: objects of a log; their masks are not looked at.
+        accepted: objects of a log.
         variant: of ``recipes.VARIANTS``; ours by default, as Table 4+ has it.
+        clicks_only: the paper's rule, images and clicks alone: no accepted mask is looked at.
     Raises:
         InputError: if too little is left to learn, or there is no such variant.
     """
@@ -105,7 +122,9 @@ def evolve_on(
     if len(parts.learnable) < FEWEST:
         raise InputError(_too_few(parts))
     scene = tuple(clicked(item) for item in parts.learnable)
-    task = _Task(workspace, study, tuple(versions.lineage(parent)), scene, variant)
+    own = {} if clicks_only else {one.object_id: one.mask for one in parts.learnable}
+    own = {name: code for name, code in own.items() if code_box(code) is not None}
+    task = _Task(workspace, study, tuple(versions.lineage(parent)), scene, variant, own)
     folder = versions.folder / task.name
     with writing(folder), store.locked(folder):
         if not versions.is_whole(task.name):
@@ -115,13 +134,14 @@ def evolve_on(
 
 @dataclass(frozen=True)
 class _Task:
-    """A candidate still to be trained."""
+    """A candidate still to be trained; ``own``: accepted masks, by their object."""
 
     workspace: Workspace
     study: Study
     lineage: tuple[Version, ...]
     scene: tuple[ClickedObject, ...]
     variant: str
+    own: Mapping[str, Rle]
 
     @property
     def parent(self) -> Version:
@@ -145,6 +165,7 @@ class _Task:
             "parent": self.parent.name,
             "objects": [[o.image_id, o.object_id, *o.interaction.box, *o.interaction.point]
                         for o in self.scene],
+            "masks": {name: code["counts"] for name, code in self.own.items()},
             "pool": [self.source.digest, [e.object_id for e in self.learned_before]],
             "config": self.config,
             "inference": profile.inference,
@@ -163,7 +184,8 @@ class _Task:
 
     @property
     def step(self) -> str:
-        return f"{len(self.scene)} annotations {self.variant}"
+        rule = "" if self.own else ", clicks alone"
+        return f"{len(self.scene)} annotations {self.variant}{rule}"
 
     @cached_property
     def learned_before(self) -> list[Example]:
@@ -186,10 +208,10 @@ class _Task:
         study, profile, seconds = self.study, self.study.profile, store.stopwatch(folder)
         pool = Pool(self.source.examples).merged_with(self.learned_before)
         scene = placed(self.scene, image_paths(self.workspace, self.scene))
-        step = evolve(
-            self.parent.load(study), pool, scene, self.config,
-            run_context(study, SEED), folder=folder, label=self.step,
-        )  # fmt: skip
+        network, context = self.parent.load(study), run_context(study, SEED)
+        if self.own and kept(folder / PSEUDO_MASKS) is None:
+            self._keep_own(scene, network, context, pool, folder / PSEUDO_MASKS)
+        step = evolve(network, pool, scene, self.config, context, folder=folder, label=self.step)
         clicks.save(self.scene, folder / CLICKS)
         about = {
             "label": f"{self.parent.label} > {self.step}",
@@ -198,6 +220,7 @@ class _Task:
             "initial_set": self.parent.initial_set,
             "variant": self.variant,
             "n_objects": len(self.scene),
+            "n_masks": len(self.own),
             "made_of": store.plain(self.made_of),
             "wall_s": seconds(),
             "history": step.history,
@@ -207,6 +230,29 @@ class _Task:
         metadata |= {"digest": folder.name, "label": about["label"]}
         save_weights(step.network, folder / WEIGHTS, metadata)
         (folder / store.SPENT).unlink(missing_ok=True)
+
+    def _keep_own(
+        self, scene: Sequence[ClickedObject], network: OpenSceneNet, context: RunContext,
+        pool: Pool, file: Path,
+    ) -> None:  # fmt: skip
+        """Write down what is learned from: accepted masks, and pseudo masks of the rest.
+
+        Classes are predicted for all; evidence is not asked where every object has its mask.
+        """
+        inference = self.config.teacher or context.inference
+        if len(self.own) == len(scene):
+            inference = replace(inference, evidence=None, tta="none")
+        made = pseudo_examples(
+            network, [from_clicks(one) for one in scene], context, self.config.ipt, inference,
+            label=f"{self.step}: classes", labelled=pool.examples, gate=self.config.gate,
+        )  # fmt: skip
+        own = [
+            self.own.get(one.object_id, seen.supervision)
+            for one, seen in zip(scene, made, strict=True)
+        ]
+        keep_masks(
+            file, [replace(seen, supervision=code) for seen, code in zip(made, own, strict=True)]
+        )
 
 
 def _clicks_of(version: Version) -> tuple[ClickedObject, ...]:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from openscenes import masks
+from openscenes.amounts import amount
 from openscenes.annotator.evolve.advice import (
     AGREEMENT,
     CLASS_IOU,
@@ -46,11 +47,17 @@ class Candidate:
 
 
 def evolved(
-    workspace: Workspace, study: Study, accepted: Sequence[Snapshot], *, variant: str = OURS
+    workspace: Workspace,
+    study: Study,
+    accepted: Sequence[Snapshot],
+    *,
+    variant: str = OURS,
+    clicks_only: bool = False,
 ) -> Candidate:
-    """The paper's step on accepted objects, then the judgement of what came out."""
+    """A step on accepted objects, as ``evolve_on``, then the judgement of what came out."""
     own = apart(study)
-    return judged(workspace, own, accepted, evolve_on(workspace, own, accepted, variant=variant))
+    new = evolve_on(workspace, own, accepted, variant=variant, clicks_only=clicks_only)
+    return judged(workspace, own, accepted, new)
 
 
 def judged(
@@ -97,6 +104,7 @@ class Judgement:
             accepted mask where it was corrected, of the predicted IoU elsewhere.
         measures: by name, a key of ``TITLES``.
         advice: in a sentence that gives the reasons.
+        worth: of the corrected masks as truth, in a sentence; "" where there is none.
     """
 
     old: str
@@ -105,6 +113,7 @@ class Judgement:
     measures: Mapping[str, Measure]
     verdict: Verdict
     advice: str
+    worth: str = ""
 
     def table(self) -> pd.DataFrame:
         """One row per measure: objects, old, new, change and its 95 % interval, in points."""
@@ -136,7 +145,8 @@ def judge(
     source = [object_iou(study, one.model, labelled) for one in (old, new)]
     measures = _measures(objects) | of_the_source(*source)
     verdict, advice = advised(measures)
-    return Judgement(old.name, new.name, objects, measures, verdict, advice)
+    worth = worth_of(held_out)
+    return Judgement(old.name, new.name, objects, measures, verdict, advice, worth)
 
 
 def _objects(
@@ -162,6 +172,37 @@ def _objects(
 def is_truth(item: Snapshot) -> bool:
     """Whether the accepted mask was corrected by the person, or imported: no version drew it."""
     return item.corrected or not item.model
+
+
+def changed_share(item: Snapshot) -> float | None:
+    """Share of the pixels of draft and accepted mask that are in one of them alone.
+
+    None for an imported object, which has no draft of a version.
+    """
+    if item.first_mask is None:
+        return None
+    return 1.0 - masks.iou(masks.decode(item.first_mask), masks.decode(item.mask))
+
+
+def worth_of(held_out: Sequence[Snapshot]) -> str:
+    """How much of the truth is the person's own, in a sentence.
+
+    What was not changed in a draft is the model's answer: that agrees with it by itself.
+    """
+    truths = [one for one in held_out if is_truth(one)]
+    shares = [share for one in truths if (share := changed_share(one)) is not None]
+    if not truths:
+        return ""
+    drawn = len(truths) - len(shares)
+    said = [f"{amount(drawn, 'mask', 'were')} imported"] * bool(drawn)
+    if shares:
+        n = amount(len(shares), "mask", "are")
+        middle = 100 * float(np.median(shares))
+        said.append(
+            f"{n} a version's draft in which you changed {middle:.0f} % of the pixels (median): "
+            "with the rest its model agrees by itself"
+        )
+    return f"Of the masks that count as truth, {'; '.join(said)}."
 
 
 def scores(item: Snapshot, prediction: KeptPrediction) -> dict[str, float]:

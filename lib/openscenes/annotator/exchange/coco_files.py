@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from openscenes.annotator.exchange.boxes import BOX, box_of
 from openscenes.annotator.exchange.coco_layout import OURS
 from openscenes.annotator.exchange.exported import UNNAMED
 from openscenes.annotator.exchange.imported import ImportedObject, LeftOut, Tally, is_about
@@ -29,7 +30,7 @@ from openscenes.files import number, one_line, read_json, require_regular
 _WANTED = "give the JSON file of COCO instances: images, categories, annotations with segmentation"
 _STARTS = {
     b"PK\3\4": "a zip archive, which has to be unpacked first",
-    b"<": "XML, as of VOC or CVAT",
+    b"<": "XML, as of CVAT; of VOC it ends with .xml",
     b"\x89PNG": "an image", b"\xff\xd8\xff": "an image",
 }  # fmt: skip
 _KEYS = {
@@ -80,11 +81,11 @@ def _seems(content: Any) -> list[str]:
         named = [what for key, what in keys.items() if key in (first or ())]
         return [*named, "JSON without the lists images and annotations"][:1]
     entries = [one for one in annotations if isinstance(one, dict)]
-    if not entries or any("segmentation" in one for one in entries):
+    if not entries or any("segmentation" in one or box_of(one.get("bbox")) for one in entries):
         return []
     panoptic = any("segments_info" in one for one in entries)
     return ["COCO panoptic, whose masks are images" if panoptic else
-            "COCO without masks (boxes, key points or captions alone)"]  # fmt: skip
+            "COCO without masks and boxes (captions alone)"]  # fmt: skip
 
 
 def _object(annotation: Any, images: Rows, classes: Rows, tally: Tally) -> ImportedObject:
@@ -101,6 +102,9 @@ def _object(annotation: Any, images: Rows, classes: Rows, tally: Tally) -> Impor
     if known and class_name == (known.get("class_name") or UNNAMED):
         class_name = known.get("class_name")
     drawn = {key: annotation.get(key) for key in ("segmentation", "iscrowd")}
+    box = box_of(annotation.get("bbox"))
+    if not drawn["segmentation"] and not drawn["iscrowd"] and box is not None:
+        drawn = {BOX: box}
     return ImportedObject(names, None if size == UNKNOWN_SIZE else size, drawn, class_name, known)
 
 

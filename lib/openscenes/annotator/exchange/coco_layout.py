@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from openscenes.amounts import amount
 from openscenes.annotator.exchange.exported import (
     SPLIT,
     UPRIGHT,
@@ -119,5 +120,5 @@ def _with_outlines(content: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         mask = decode(annotation["segmentation"])
         outlined.append(annotation | {"segmentation": outlines(mask)})
         n_filled += int(without_holes(mask).sum()) != annotation["area"]
-    note = f"In the file of polygons {n_filled} object(s) have their holes filled."
+    note = f"In the file of polygons {amount(n_filled, 'object', 'have')} holes filled."
     return content | {"annotations": outlined}, [note] * bool(n_filled)

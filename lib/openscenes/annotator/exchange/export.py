@@ -1,13 +1,20 @@
-"""Accepted objects as files that others read: COCO, the layout of PASCAL VOC, or plain PNGs."""
+"""Accepted objects as files that others read: COCO, PASCAL VOC, PNG, labelme, YOLO."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
+from openscenes.amounts import amount
 from openscenes.annotator.exchange.coco_layout import write_coco
-from openscenes.annotator.exchange.exported import Described, ExportedImage, exported_images
+from openscenes.annotator.exchange.exported import (
+    KINDS,
+    Described,
+    ExportedImage,
+    Kind,
+    exported_images,
+)
 from openscenes.annotator.exchange.png_layout import write_png
+from openscenes.annotator.exchange.polygon_layouts import write_labelme, write_yolo
 from openscenes.annotator.exchange.voc_layout import write_voc
 from openscenes.annotator.exchange.whole_folder import mark, user_path, whole_folder
 from openscenes.annotator.store.objects import Annotations
@@ -15,8 +22,7 @@ from openscenes.annotator.store.workspace import Workspace
 from openscenes.errors import InputError
 from openscenes.files import one_line
 
-Kind = Literal["coco", "voc", "png"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+__all__ = ["KINDS", "Kind"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class ExportReport:
     def __str__(self) -> str:
         """One paragraph."""
         place = one_line(str(self.folder))
-        told = f"{self.n_objects} object(s) on {self.n_images} image(s) are in {place}."
+        told = f"{amount(self.n_objects, 'object')} on {amount(self.n_images, 'image')} in {place}."
         return " ".join([told, *self.notes])
 
 
@@ -48,7 +54,7 @@ def export(
     named in the report. Images are copies: whoever changes one changes no image of the user.
 
     Args:
-        kind: ``"coco"``, ``"voc"`` or ``"png"``.
+        kind: one of ``KINDS``.
         folder: where to; ``<workspace>/exports/<kind>`` if None. An older export of the same kind
             is replaced, unless a file of it was changed since.
     Raises:
@@ -72,7 +78,8 @@ def export(
 
 
 _WRITERS: dict[Kind, Callable[[Sequence[ExportedImage], Path], tuple[Described, list[str]]]] = {
-    "coco": write_coco, "voc": write_voc, "png": write_png,
+    "coco": write_coco, "voc": write_voc, "png": write_png, "labelme": write_labelme,
+    "yolo": write_yolo,
 }  # fmt: skip
 
 

@@ -5,11 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from openscenes.amounts import amount
 from openscenes.annotator.exchange.names import file_names, plain
 from openscenes.annotator.store.frames import fitting
 from openscenes.annotator.store.image_files import digest_of
@@ -21,6 +22,8 @@ from openscenes.data.datasets.orientation import AS_STORED
 from openscenes.errors import DataError, InputError
 from openscenes.files import one_line
 
+Kind = Literal["coco", "voc", "png", "labelme", "yolo"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Described = list[dict[str, Any]]  # per object, what an import needs to know
 UPRIGHT = "they were coded anew, upright, in 8-bit RGB and without their EXIF data"
 _CODING: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}}
@@ -57,7 +60,9 @@ def exported_images(
     filled = [one for one in accepted if coco_mask.area(one.mask)]
     found, notes = located(workspace, {one.image_digest: one.image for one in filled})
     if len(filled) < len(accepted):
-        notes.append(f"{len(accepted) - len(filled)} accepted object(s) have an empty mask.")
+        notes.append(
+            f"{amount(len(accepted) - len(filled), 'accepted object', 'have')} an empty mask."
+        )
     grouped: defaultdict[Path, list[Snapshot]] = defaultdict(list)
     for one in filled:
         if one.image_digest in found:
@@ -68,7 +73,7 @@ def exported_images(
         try:
             facts = workspace.facts(path)
         except (DataError, InputError) as error:
-            notes.append(f"{len(grouped[path])} object(s) are left out: {error}")
+            notes.append(f"{amount(len(grouped[path]), 'object', 'are')} left out: {error}")
             continue
         objects, lost = fitting(grouped[path], facts)
         images += [ExportedImage(names[path], path, facts, objects)] * bool(objects)
@@ -104,7 +109,7 @@ def about(snapshot: Snapshot) -> dict[str, Any]:
 def orientation_notes(images: Sequence[ExportedImage], done: str) -> list[str]:
     """What a report says of images that are stored on their side, upside down or mirrored."""
     n_turned = sum(image.facts.orientation != AS_STORED for image in images)
-    return [f"{n_turned} image(s) carry an orientation; {done}."] * bool(n_turned)
+    return [f"{amount(n_turned, 'image', 'carry')} an orientation; {done}."] * bool(n_turned)
 
 
 def copy_image(image: ExportedImage, target: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from openscenes.amounts import amount
 from openscenes.errors import DataError
 from openscenes.files import inside, one_line
 from openscenes.masks import BoolMask, checked_size, encode
@@ -15,7 +16,7 @@ _MAX_SENTENCES = 8
 
 
 class LeftOut(DataError):
-    """One object cannot be taken, which spoils no other; the reason ends "N object(s) ..."."""
+    """One object cannot be taken, which spoils no other; the reason ends "N objects ..."."""
 
     def __init__(self, reason: str, example: str = "") -> None:
         """Keep the reason, under which such objects are counted, and one of them."""
@@ -36,7 +37,7 @@ class Tally:
     said: list[str] = field(default_factory=list)
 
     def add(self, reason: str, example: str = "", times: int = 1) -> None:
-        """Count objects; a reason goes on from "3 object(s)"."""
+        """Count objects; a reason goes on from "3 objects"."""
         if times:
             self.counts[reason] += times
             self.examples.setdefault(reason, example)
@@ -45,9 +46,9 @@ class Tally:
         """One sentence for each reason, the first ones met, and one for all others."""
         first = list(self.counts)[:_MAX_SENTENCES]
         told = [*self.said]
-        told += [f"{self.counts[one]} object(s) {one}{self._such_as(one)}." for one in first]
+        told += [f"{amount(self.counts[one], 'object', one)}{self._such_as(one)}." for one in first]
         others = self.counts.total() - sum(self.counts[one] for one in first)
-        return told + [f"{others} object(s) have other faults."] * bool(others)
+        return told + [f"{amount(others, 'object', 'have')} other faults."] * bool(others)
 
     def _such_as(self, reason: str) -> str:
         example = self.examples[reason]

@@ -1,4 +1,4 @@
-"""Objects from files into a log: our own exports, and COCO annotations of others.
+"""Objects from files into a log: our own exports, and COCO and VOC of others.
 
 An object of our exports keeps its id and all that was clicked; one of other files gets an id that
 follows from its image and mask, and the box and point that the simulated user gives. So a second
@@ -7,22 +7,27 @@ import adds nothing.
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from openscenes.amounts import amount
+from openscenes.annotator.exchange.boxes import BOX, Model, drafted
 from openscenes.annotator.exchange.coco_files import read_coco
 from openscenes.annotator.exchange.coco_layout import without_holes
-from openscenes.annotator.exchange.exported import SPLIT, UNNAMED, class_of
+from openscenes.annotator.exchange.exported import KINDS, SPLIT, UNNAMED, class_of
 from openscenes.annotator.exchange.imported import ImportedObject, LeftOut, Tally, is_about
 from openscenes.annotator.exchange.placing import Places
 from openscenes.annotator.exchange.png_layout import read_png
+from openscenes.annotator.exchange.voc_files import is_voc, read_voc_files
 from openscenes.annotator.exchange.voc_layout import read_voc
 from openscenes.annotator.exchange.whole_folder import changed_files, read_mark, user_path
+from openscenes.annotator.store.image_files import EXPORT_FILE
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.snapshot import Click, ImageFacts, Rle, Snapshot, from_json
 from openscenes.annotator.store.workspace import Workspace
@@ -47,14 +52,19 @@ class ImportReport:
     def __str__(self) -> str:
         """One paragraph."""
         source = one_line(str(self.source))
-        told = f"{self.n_added} object(s) of {source} were added, {self.n_known} were known."
+        told = f"{amount(self.n_added, 'object')} of {source} added, {self.n_known} known before."
         return " ".join([told, *self.notes])
 
 
 def import_objects(
-    annotations: Annotations, workspace: Workspace, source: Path | str
+    annotations: Annotations,
+    workspace: Workspace,
+    source: Path | str,
+    model: Callable[[], Model | None] = lambda: None,
 ) -> ImportReport:
-    """Add the objects of an export, or of a COCO instances file, as accepted.
+    """Add the objects of an export, or of COCO or VOC files of other tools.
+
+    Masks are accepted; into boxes the model draws masks, which wait to be accepted.
 
     Images of our exports are recognised by their bytes, those of others by path or name. An object
     that the log knows is added again only where the file has another mask or class for what the
@@ -62,7 +72,8 @@ def import_objects(
     whole; of a COCO file, what can be used is added, and the report counts the rest by reason.
 
     Args:
-        source: a COCO annotation file, or the folder of an export.
+        source: a COCO annotation file, the folder of an export, or a folder or file of VOC.
+        model: asked for once, where there are boxes.
     Raises:
         InputError: if it is neither.
         DataError: if it is damaged, or no object lies on an image of the workspace.
@@ -71,16 +82,19 @@ def import_objects(
     found, kind = _read(path, tally)
     annotations.refresh()
     places = Places(annotations, workspace, found)
-    made, n_placed = _made(found, places, tally, strict=kind != "coco")
+    strict = kind in ("voc", "png")  # of our own
+    made, n_placed = _made(found, places, tally, cache(model), strict=strict)
     if found and not n_placed:
         why = " ".join([*places.lost, *tally.sentences()])
         where = one_line(str(workspace.images))
         raise DataError(
-            f"None of the {len(found)} object(s) of {one_line(str(path))} can be placed on an "
+            f"None of {amount(len(found), 'object')} of {one_line(str(path))} can be placed on an "
             f"image in {where}; open the folder that they were made for, or mend this: {why}"
         )
     new, n_known = _news(made, annotations, tally, kind)
     added = annotations.add([_clicked(one) for one in counted("clicks", new)])
+    if n_drafts := sum(not one.accepted for one in added):
+        tally.said.append(f"{amount(n_drafts, 'object', 'are')} of boxes: accept their masks.")
     notes = [*places.lost, *tally.sentences(), *places.notes()]
     if not found:
         notes.insert(0, "It holds no object that can be used.")
@@ -90,7 +104,9 @@ def import_objects(
 def _read(path: Path, tally: Tally) -> tuple[list[ImportedObject], str]:
     name = one_line(str(path))
     if not os.path.lexists(path):
-        raise InputError(f"There is no {name}; give an export's folder or a COCO annotation file.")
+        raise InputError(f"There is no {name}; give an export's folder, or files of COCO or VOC.")
+    if not (path / EXPORT_FILE).exists() and is_voc(path):
+        return read_voc_files(path, tally), "voc of others"
     if not path.is_dir():
         return read_coco(path, tally), "coco"
     content = read_mark(path)
@@ -112,11 +128,20 @@ def _read(path: Path, tally: Tally) -> tuple[list[ImportedObject], str]:
                 f"{outlined} was changed, and is read only where you import that file."
             )
         return read_coco(path / exact, tally), kind
+    if kind in KINDS:
+        raise InputError(
+            f"{name} is an export for other programs; import the COCO, VOC or PNG export instead."
+        )
     raise DataError(f"{name} is an export of the unknown kind {one_line(kind)}; update openscenes.")
 
 
 def _made(
-    found: Sequence[ImportedObject], places: Places, tally: Tally, *, strict: bool
+    found: Sequence[ImportedObject],
+    places: Places,
+    tally: Tally,
+    model: Callable[[], Model | None],
+    *,
+    strict: bool,
 ) -> tuple[list[Snapshot], int]:
     """The objects as the log keeps them, and how many lie on an image that is there.
 
@@ -128,6 +153,10 @@ def _made(
         try:
             facts = places.image_of(one)
             n_placed += 1
+            if BOX in one.drawn:
+                given = places.workspace, places.annotations, model()
+                made.append(drafted(one, facts, *given))
+                continue
             made.append(_snapshot(one, facts, places.mask_of(one, facts), tally, strict=strict))
         except LeftOut as error:
             tally.add(error.reason, error.example)

@@ -6,6 +6,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from openscenes.amounts import amount
 from openscenes.annotator.exchange.image_names import ImageNames
 from openscenes.annotator.exchange.imported import ImportedObject, LeftOut
 from openscenes.annotator.store.objects import Annotations
@@ -77,12 +78,12 @@ class Places:
     def notes(self) -> list[str]:
         """What was done about orientations."""
         told = {
-            "image(s) carry an orientation that the masks did not have; they were turned upright":
+            "carry an orientation that the masks did not have; they were turned upright":
                 self._turned,
-            "image(s) carry an orientation that their size does not show; the masks were taken "
+            "carry an orientation that their size does not show; the masks were taken "
             "for upright": self._unclear,
         }  # fmt: skip
-        return [f"{len(paths)} {what}." for what, paths in told.items() if paths]
+        return [f"{amount(len(paths), 'image', what)}." for what, paths in told.items() if paths]
 
     @cached_property
     def _names(self) -> ImageNames:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from openscenes.amounts import amount
 from openscenes.annotator.exchange.exported import (
     SPLIT,
     UNNAMED,
@@ -145,10 +146,10 @@ def _notes(left: Sequence[float], n_coded: int, numbers: dict[str, int]) -> list
     n_cut, n_gone = sum(0 < share < 1 for share in left), left.count(0.0)
     foreign = [name for name in numbers if name not in VOC_CLASSES]
     notes = {
-        f"{n_cut} object(s) lost pixels to an object that was accepted later.": n_cut,
-        f"{n_gone} object(s) lie wholly under others and are not in the masks.": n_gone,
-        f"{n_coded} image(s) were no JPEG and were coded anew.": n_coded,
-        f"{len(foreign)} class(es) are none of VOC's 20 and have a number that is free here "
+        f"{amount(n_cut, 'object')} lost pixels to an object that was accepted later.": n_cut,
+        f"{amount(n_gone, 'object', 'lie')} wholly under others, not in the masks.": n_gone,
+        f"{amount(n_coded, 'image', 'were')} no JPEG, and coded anew.": n_coded,
+        f"{amount(len(foreign), 'class', 'are')} none of VOC's 20, with a number that is free here "
         "(labels.txt); a reader of VOC calls them by other names, and leaves out numbers above "
         f"{len(VOC_CLASSES)}.": len(foreign),
     }

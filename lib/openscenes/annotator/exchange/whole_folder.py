@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from openscenes.amounts import amount
 from openscenes.annotator.store.image_files import EXPORT_FILE, digest_of
 from openscenes.errors import DataError, InputError
 from openscenes.files import one_line, read_json, reason
@@ -96,13 +97,13 @@ def _require_free(folder: Path, kind: str) -> None:
     files = _files(folder) if known else [path.name for path in folder.iterdir()]
     if foreign := sorted(set(files) - set(known["files"] if known else ())):
         raise InputError(
-            f"{name} holds {len(foreign)} file(s) that no export wrote, such as "
+            f"{name} holds {amount(len(foreign), 'file')} that no export wrote, such as "
             f"{one_line(foreign[0])}; choose another folder, or move them away."
         )
     if known and (changed := changed_files(folder, known, files)):
         raise InputError(
-            f"{name} holds {len(changed)} file(s) that were changed after their export, such as "
-            f"{one_line(min(changed))}; choose another folder, or move them away."
+            f"{name} holds {amount(len(changed), 'file', 'that')} changed after the export, such "
+            f"as {one_line(min(changed))}; choose another folder, or move them away."
         )
 
 

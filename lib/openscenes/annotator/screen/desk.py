@@ -10,9 +10,11 @@ from pathlib import Path
 
 from openscenes import masks
 from openscenes.annotator.evolve.session import ObjectPrediction, Session
+from openscenes.annotator.screen.classes import Classes
 from openscenes.annotator.screen.displayed_image import DisplayedImage
 from openscenes.annotator.screen.displayed_image import displayed as displayed
 from openscenes.annotator.screen.folder_images import FolderImages, LaidImage
+from openscenes.annotator.store.former import rebind
 from openscenes.annotator.store.frames import fitting
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.snapshot import ImageFacts, Snapshot
@@ -21,9 +23,6 @@ from openscenes.data.records import Box, Interaction
 from openscenes.errors import InputError
 from openscenes.files import one_line
 from openscenes.prediction.predict import Click
-
-LONGEST_NAME = 100  # characters of a class
-_JOINERS = "\u200c\u200d"  # within words of some scripts, and within emoji
 
 
 class Desk:
@@ -35,6 +34,7 @@ class Desk:
         folder: its images, and why some cannot be shown.
         annotations: all objects of the folder, as the log has them.
         session: the model in use.
+        classes: all of the folder, and that of the next object.
         place: which image lies on the desk.
         facts: what the log knows of it.
         displayed: it, as the canvas has it.
@@ -44,13 +44,16 @@ class Desk:
     """
 
     def __init__(self, workspace: Workspace, annotations: Annotations, session: Session) -> None:
-        """Begin with the first image that has no accepted object; DataError if none is readable."""
+        """Begin with the first image that is untouched; DataError if none is readable."""
         self.workspace, self.folder = workspace, FolderImages(workspace, annotations)
         self.annotations, self.session = annotations, session
+        self.classes = Classes(annotations, workspace.folder)
+        self._accepted: str | None = None
         self.chosen: str | None = None
         self.box: Box | None = None
         self.prediction: ObjectPrediction | None = None
-        first, n = self._first_untouched(), len(self.images)
+        states, n = self.folder.states(), len(self.images)
+        first = next((place for place in range(n) if states[place] == "untouched"), n - 1)
         laid = self.folder.readable([*range(first, n), *range(first - 1, -1, -1)], session)
         self._laid = laid or self.folder.refuse()
 
@@ -100,7 +103,7 @@ class Desk:
             raise InputError("No object was made on other content of this image.")
         self._require_unchanged()
         for digest in self._laid.former:
-            self.annotations.rebind(digest, self.facts)
+            rebind(self.annotations, digest, self.facts)
         self._laid = replace(self._laid, former=())
 
     @property
@@ -120,8 +123,9 @@ class Desk:
         prediction = self._predicted(self.box, point)
         self.annotations.refresh()
         made = self.annotations.begin(
-            self.facts, Interaction(self.box, point), prediction.mask, model=self.session.label
-        )
+            self.facts, Interaction(self.box, point), prediction.mask,
+            model=self.session.label, class_name=self.classes.label,
+        )  # fmt: skip
         self.box, self.chosen = None, made.object_id
         self._keep(made, prediction)
 
@@ -141,8 +145,10 @@ class Desk:
 
     def accept(self) -> None:
         """Take the chosen object's mask; the next box begins a new object."""
-        self.annotations.accept(self._wanted().object_id)
+        accepted = self._wanted().object_id
+        self.annotations.accept(accepted)
         self.clear()
+        self._accepted = accepted
 
     def delete(self) -> None:
         """Let the chosen object count no longer; undo brings it back."""
@@ -150,8 +156,20 @@ class Desk:
         self.clear()
 
     def name(self, class_name: str) -> None:
-        """Say what the chosen object is; empty takes the name away."""
-        self.annotations.name(self._wanted().object_id, typed_name(class_name))
+        """Say what the chosen object is, and the next ones; empty takes the name away.
+
+        Without a chosen object it is the one just accepted, if that has no class yet.
+        """
+        name, one = self.classes.take(class_name), self.object
+        if one is None and self.box is None:
+            last = (one for one in self.objects if one.object_id == self._accepted)
+            one = next((one for one in last if not one.class_name), None)
+        if one is not None:
+            self.annotations.name(one.object_id, name)
+
+    def name_by_key(self, number: int) -> None:
+        """The same with the class of a key, from 1 on."""
+        self.name(self.classes.by_key(number))
 
     def undo(self) -> None:
         """Take back a box that has no point yet, else this window's last action."""
@@ -182,6 +200,15 @@ class Desk:
             )
         self._put(laid)
 
+    def go_untouched(self) -> None:
+        """Put the next image without an object onto the desk, from here on and round."""
+        n, states = len(self.images), self.folder.states()
+        round_ = [place % n for place in range(self.place + 1, self.place + n)]
+        laid = self.folder.readable((p for p in round_ if states[p] == "untouched"), self.session)
+        if laid is None:
+            raise InputError("No other image is untouched; each has objects, or was skipped.")
+        self._put(laid)
+
     def lay(self, place: int) -> None:
         """Put an image onto the desk; DataError if it cannot be read."""
         self._put(self.folder.read(place, self.session))
@@ -204,12 +231,6 @@ class Desk:
     def n_accepted(self) -> int:
         """Accepted objects of all images."""
         return len(self.annotations.accepted())
-
-    def names(self) -> list[str]:
-        """Every class name that was given and can be typed, the most frequent first."""
-        names = (one.class_name or "" for one in self.annotations.objects())
-        given = [name for name in names if name and one_line(name, LONGEST_NAME) == name]
-        return sorted(set(given), key=lambda name: (-given.count(name), name))
 
     def progress(self) -> str:
         """Where one is: "image 3 of 40, 12 objects accepted"."""
@@ -260,7 +281,7 @@ class Desk:
         """Take a step back or forth and show its object; where its image is gone, pass it over."""
         if step is None:
             raise InputError("There is nothing left to take back or to do again in this window.")
-        here = step.image_digest == self.facts.digest
+        here = step.action == "renamed" or step.image_digest == self.facts.digest
         laid = self._laid if here else self.folder.of(step, self.session)
         if laid is None:
             self.annotations.pass_over(step)
@@ -268,27 +289,8 @@ class Desk:
                 f"The image {one_line(step.image)} of that step is gone or cannot be read, so the "
                 "step stays; press again for the one before it."
             )
-        changed = restore()
+        was, changed = self.annotations.get(step.object_id).class_name, restore()
         self._laid = laid
+        if step.action == "renamed" and changed is not None:
+            self.classes.follow(was, changed.class_name)
         self.choose(None if changed is None or changed.deleted else changed.object_id)
-
-    def _first_untouched(self) -> int:
-        """The first image without an accepted object, by its name; else the last one."""
-        touched = {one.image for one in self.annotations.accepted()}
-        names = [path.relative_to(self.workspace.images).as_posix() for path in self.images]
-        return next((i for i, name in enumerate(names) if name not in touched), len(names) - 1)
-
-
-def typed_name(text: str) -> str:
-    """A class name as it is kept: one line, blanks joined; InputError for what nobody can read."""
-    name = " ".join(text.split())
-    if len(name) > LONGEST_NAME:
-        raise InputError(
-            f"A class name has at most {LONGEST_NAME} characters, and this one has {len(name)}; "
-            "shorten it."
-        )
-    if not all(one.isprintable() or one in _JOINERS for one in name):
-        raise InputError(
-            f"The class name {one_line(name)} holds characters that cannot be seen; type it anew."
-        )
-    return name

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ipywidgets import HTML, HBox, IntProgress, Layout, VBox
+from ipywidgets import HTML, Checkbox, HBox, IntProgress, Layout, VBox
 
 from openscenes.annotator.evolve.evolving import FEWEST, version_in_use
 from openscenes.annotator.evolve.judgement import (
@@ -30,8 +30,9 @@ from openscenes.widgets.callbacks import Callbacks
 def version_table(versions: Versions) -> str:
     """One row per version, the newest first, as HTML."""
     history = versions.history()
-    rows = [_row(version, *_state(history, version.name)) for version in reversed(versions.all())]
-    head = "".join(f'<th scope="col" style="text-align:left">{name}</th>'
+    rows = [_row(versions, version, *_state(history, version.name))
+            for version in reversed(versions.all())]  # fmt: skip
+    head = "".join(f'<th scope="col" style="text-align:left;font-weight:normal">{name}</th>'
                    for name in ("version", "what", "state", "since"))  # fmt: skip
     return (
         '<table class="os-version-table" cellpadding="3" style="line-height:1.3">'
@@ -48,11 +49,12 @@ def _state(history: list[Decision], name: str) -> tuple[str, str]:
     return {"added": "waits", "accepted": "was in use"}.get(last.what, last.what), last.time
 
 
-def _row(version: Version, state: str, since: str) -> str:
-    cells = "".join(f"<td>{in_html(cell, 200)}</td>" for cell in (version.label, state, since))
-    bold = ' style="font-weight:bold"' if state == "in use" else ""
+def _row(versions: Versions, version: Version, state: str, since: str) -> str:
+    told = versions.title(version.name), version.label, state, since[:16].replace("T", " ")
+    first, *cells = (f"<td>{in_html(cell, 200)}</td>" for cell in told)
+    look = "background:rgba(0,114,178,0.12)" if state == "in use" else ""
     name = in_html(version.name, NAME)
-    return f'<tr{bold} data-version="{name}"><td><code>{name}</code></td>{cells}</tr>'
+    return f'<tr style="{look}" data-version="{name}" title="{name}">{first}{"".join(cells)}</tr>'
 
 
 AT_ONCE = "Box and click answer already; Evolve has to wait."
@@ -82,9 +84,14 @@ class EvolvePanel:
         self.versions, self.loaded = Versions(workspace.folder), loaded
         self.background = Background(callbacks, self._progressed)
         self._meanwhile = MEANWHILE
+        self._refused = ""  # the version that was judged worse
         self.page = "", ""  # a version and its judgement as HTML
         guarded = callbacks.guarded
         self.evolve = button("Evolve", "evolve", guarded(self._evolve))
+        self.clicks_only = Checkbox(
+            value=False, indent=False, layout=Layout(width="auto"),
+            description="the paper's rule: learn from images and clicks, not from accepted masks",
+        ).add_class("os-clicks-only")  # fmt: skip
         self.judge = button("Judge", "judge", guarded(self._judge))
         self.accept = button("Accept the new model", "accept-version", guarded(self._accept))
         self.refuse = button("Refuse it", "refuse-version", guarded(self._refuse))
@@ -127,6 +134,8 @@ class EvolvePanel:
         self.judge.disabled = self.evolve.disabled or candidate is None
         for pressed in (self.accept, self.refuse):
             pressed.disabled = busy or candidate is None
+        refused = candidate is not None and candidate.name == self._refused
+        self.accept.description = "Accept it all the same" if refused else "Accept the new model"
         self.rollback.disabled = busy or n_taken < 2
         if not busy:
             self.status.value = in_html(words)
@@ -139,8 +148,17 @@ class EvolvePanel:
         wrapping = Layout(flex_flow="row wrap")
         first = HBox([self.evolve, self.judge, self.rollback], layout=wrapping)
         decide = HBox([self.accept, self.refuse], layout=wrapping)
-        head = HTML("<b>Evolve the model on what you accepted</b>")
-        parts = [head, first, self.status, self.bar, self.judgement, decide, self.table]
+        head = HTML("Evolve the model on what you accepted")
+        parts = [
+            head,
+            first,
+            self.clicks_only,
+            self.status,
+            self.bar,
+            self.judgement,
+            decide,
+            self.table,
+        ]
         return VBox(parts, layout=WIDE).add_class("os-evolve-panel")
 
     def _idle_words(self) -> str:
@@ -148,7 +166,8 @@ class EvolvePanel:
             return "Nothing can be learned: mend what is said above, and run this cell again."
         candidate = waiting(self.workspace)
         if candidate is not None:
-            return f"Version {candidate.name} waits: judge it, then accept or refuse it."
+            title = self.versions.title(candidate.name)
+            return f"{title} waits: judge it, then accept or refuse it."
         try:
             parts = prospect(self.workspace, self.study, self.annotations.accepted())
         except OpenScenesError as error:  # a damaged version keeps nobody from rolling back
@@ -163,7 +182,9 @@ class EvolvePanel:
     def _evolve(self) -> None:
         self.annotations.refresh()
         given = self.workspace, self._opened(), self.annotations.accepted()
-        self._begin("Evolving", lambda: self._page(evolved(*given)), self._finished)
+        rule = self.clicks_only.value
+        work = lambda: self._page(evolved(*given, clicks_only=rule))  # noqa: E731
+        self._begin("Evolving", work, self._finished)
 
     def _judge(self) -> None:
         given = self.workspace, self._opened(), self.annotations.accepted()
@@ -175,6 +196,8 @@ class EvolvePanel:
         return self.study
 
     def _page(self, candidate: Candidate) -> tuple[str, str]:
+        """In the working thread: the judgement as a page, and whether the gate refuses."""
+        self._refused = candidate.new.name * (candidate.judgement.verdict == "worse")
         return candidate.new.name, page_of(self.workspace, apart(self._opened()), candidate)
 
     def _begin(

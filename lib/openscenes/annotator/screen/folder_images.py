@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
+from openscenes.amounts import amount
 from openscenes.annotator.evolve.session import Session
 from openscenes.annotator.screen.displayed_image import DisplayedImage, displayed
+from openscenes.annotator.store.former import left_behind
+from openscenes.annotator.store.history import append_line, read_lines
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.snapshot import ImageFacts, Snapshot
 from openscenes.annotator.store.workspace import Workspace, located
@@ -14,6 +17,8 @@ from openscenes.data.datasets.layout import DamagedFile
 from openscenes.errors import DataError
 from openscenes.files import one_line
 from openscenes.masks import BoolMask
+
+State = Literal["untouched", "begun", "done", "skipped", "damaged"]
 
 
 @dataclass(frozen=True)
@@ -76,24 +81,58 @@ class FolderImages:
         path = self._located(one.image_digest, one.image, one.pixel_digest)
         return self.readable([self.images.index(path)], session) if path in self.images else None
 
+    def states(self) -> list[State]:
+        """What is known of each image, by its place; none is opened for it."""
+        open_by_name: dict[str, bool] = {}
+        for one in self.annotations.objects():
+            open_by_name[one.image] = open_by_name.get(one.image, False) or not one.accepted
+        skipped = self.skipped()
+        return [self._state(path, open_by_name, skipped) for path in self.images]
+
+    def _state(self, path: Path, open_by_name: dict[str, bool], skipped: set[str]) -> State:
+        name = self.name(path)
+        if path in self.left_out:
+            return "damaged"
+        if name in open_by_name:
+            return "begun" if open_by_name[name] else "done"
+        return "skipped" if name in skipped else "untouched"
+
+    def name(self, path: Path) -> str:
+        """An image as the log names it."""
+        return path.relative_to(self.workspace.images).as_posix()
+
+    def skipped(self) -> set[str]:
+        """The images that nobody wants to annotate, by their names."""
+        said = ((line.get("image"), line.get("skipped")) for line in read_lines(self._skips))
+        last = {image: skips for image, skips in said if isinstance(image, str)}
+        return {image for image, skips in last.items() if skips is True}
+
+    def skip(self, path: Path, skipped: bool = True) -> None:
+        """Say that an image is not to be annotated, or is after all; a line is added."""
+        append_line(self._skips, {"image": self.name(path), "skipped": skipped})
+
+    @property
+    def _skips(self) -> Path:
+        return self.workspace.folder / "skipped.jsonl"
+
     def why(self) -> dict[str, str]:
         """Why images are left out, by their path in the folder."""
         both = {**dict(self.not_listed), **self.left_out}
-        return {path.relative_to(self.workspace.images).as_posix(): reason
-                for path, reason in sorted(both.items())}  # fmt: skip
+        return {self.name(path): reason for path, reason in sorted(both.items())}
 
     def refuse(self) -> NoReturn:
         """Say that none can be shown, with the first reason."""
         path, reason = next(iter(sorted(self.left_out.items())))
-        name = path.relative_to(self.workspace.images).as_posix()
+        name = self.name(path)
         raise DataError(
-            f"None of the {len(self.images)} image(s) in {one_line(str(self.workspace.images))} "
-            f"can be shown ({one_line(name)}: {reason}); replace them, or give another folder."
+            f"None of {amount(len(self.images), 'image')} in "
+            f"{one_line(str(self.workspace.images))} can be shown ({one_line(name)}: {reason}); "
+            "replace them, or give another folder."
         )
 
     def _former(self, facts: ImageFacts) -> tuple[str, ...]:
         """What this file held before, where no other file holds it now."""
-        others = self.annotations.left_behind(facts)
+        others = left_behind(self.annotations, facts)
         return tuple(
             digest for digest, (one, *_) in others.items()
             if self._located(digest, facts.path, one.pixel_digest) is None

@@ -37,8 +37,9 @@ AROUND = 0.25  # of the box's longer side, shown on each side of it
 def page_of(workspace: Workspace, study: Study, candidate: Candidate) -> str:
     """A judgement as HTML; this takes seconds, as the versions may have to predict again."""
     judgement = candidate.judgement
-    advice = f"<b>{in_html(judgement.advice)}</b>"
-    parts = [f'<p class="os-verdict" style="line-height:1.4">{advice}</p>', _table(judgement)]
+    verdict, colon, reasons = judgement.advice.partition(":")
+    said = f"<b>{in_html(verdict)}</b>{in_html(colon + reasons, 2000)} {in_html(judgement.worth)}"
+    parts = [f'<p class="os-verdict" style="line-height:1.4">{said}</p>', _table(judgement)]
     for figure, alt in judgement_figures(workspace, study, candidate).values():
         data = base64.b64encode(bytes(show_figure(figure, alt).data)).decode("ascii")
         parts.append(

@@ -30,10 +30,10 @@ PLACES = {
     "click": Place(0.1, 0.3, "click", "click\nbox, inside point,\ncorrections"),
     "mask": Place(2.5, 0.3, "mask", "mask\nof the version\nin use"),
     "log": Place(4.9, 0.3, "truth", "log\none line per action,\nnothing erased"),
-    "export": Place(7.4, 0.3, "neutral", "exports\nCOCO, VOC, PNG"),
+    "export": Place(7.4, 0.3, "neutral", "exports\nCOCO, VOC, PNG,\nlabelme, YOLO"),
     "use": Place(2.5, 2.1, "ours", "version in use\nall others are kept"),
     "judge": Place(4.9, 2.1, "right", "judge\nold beside new,\nheld-out objects"),
-    "evolve": Place(7.4, 2.1, "ours", "evolve\nimages and clicks,\nno masks"),
+    "evolve": Place(7.4, 2.1, "ours", "evolve\nimages, clicks,\naccepted masks"),
     "aside": Place(0.1, 2.1, "neutral", "set aside\nkept, not used"),
 }
 ARROWS = (
@@ -50,7 +50,7 @@ ARROWS = (
 TEXT = (
     "The loop: box, inside point and corrections give a mask of the version in use; what is "
     "accepted goes into the log, line by line, and from there into exports. Evolve learns from "
-    "the images and clicks of about three in four images; the candidate is judged beside "
+    "the clicks and accepted masks of about three in four images; the candidate is judged beside "
     "the version in use on the others. Accepted, it predicts from then on; refused or rolled "
     "back, it is kept and not used."
 )

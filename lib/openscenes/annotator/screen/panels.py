@@ -1,10 +1,14 @@
 """Lists and buttons beside the image: its objects with their classes, exports and imports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from ipywidgets import HTML, Combobox, HBox, Layout, Select, Text, VBox
+from ipywidgets import HTML, FileUpload, HBox, Layout, Select, Text, VBox
 
+from openscenes.amounts import amount
 from openscenes.annotator.exchange.export import Kind, export
 from openscenes.annotator.exchange.exported import class_of
 from openscenes.annotator.exchange.imports import import_objects
@@ -21,6 +25,8 @@ WORDS: dict[Kind, tuple[str, str]] = {
     "coco": ("Export COCO", "images, run-length codes and polygons in COCO's files"),
     "voc": ("Export VOC", "label maps in the layout of PASCAL VOC"),
     "png": ("Export PNG", "one black and white PNG per object"),
+    "labelme": ("Export labelme", "polygons in labelme's JSON files, beside copies of the images"),
+    "yolo": ("Export YOLO", "segments to train YOLO with: images, labels, data.yaml"),
 }
 
 
@@ -31,20 +37,27 @@ IMPORTED = (
 
 
 class ExportPanel:
-    """One button per layout, one to import, and a line that says what was written or added."""
+    """One button per layout, two to import, and a line that says what was written or added."""
 
-    def __init__(self, annotations: Annotations, workspace: Workspace, acted: Acted) -> None:
+    def __init__(self, desk: Desk, acted: Acted) -> None:
         """Write into ``<workspace>/exports``; an older export of the same kind is replaced."""
-        self.annotations, self.workspace = annotations, workspace
+        self.desk, self.annotations, self.workspace = desk, desk.annotations, desk.workspace
         self.buttons = {
             kind: button(label, f"export-{kind}", acted(partial(self._export, kind)), tooltip=tip)
             for kind, (label, tip) in WORDS.items()
         }
-        self.source = Text(placeholder="folder of an export, or any COCO annotation file")
+        self.source = Text(placeholder="path of an export, or of COCO or VOC files")
         self.source.add_class("os-import-source")
-        self.importing = button("Import", "import", acted(self._import), tooltip="as accepted")
+        tip = "masks as accepted; into boxes the model draws masks, which wait to be accepted"
+        self.importing = button("Import", "import", acted(self._import), tooltip=tip)
+        self.upload = FileUpload(
+            accept=".json,.xml", multiple=True, description="Import files", tooltip=tip,
+            layout=Layout(width="auto"),
+        ).add_class("os-import-files")  # fmt: skip
+        take = acted(self._take)
+        self.upload.observe(lambda change: change["new"] and take(change["new"]), "value")
         self.report = HTML().add_class("os-export-report")
-        parts = [*self.buttons.values(), self.source, self.importing]
+        parts = [*self.buttons.values(), self.upload, self.source, self.importing]
         row = HBox(parts, layout=Layout(flex_flow="row wrap"))
         self.widget = VBox([row, self.report], layout=WIDE)
 
@@ -52,7 +65,20 @@ class ExportPanel:
         self._say(f"Export {kind}", export, kind)
 
     def _import(self) -> None:
-        self._say("Import", import_objects, self.source.value, IMPORTED)
+        self._say("Import", self._imported, self.source.value, IMPORTED)
+
+    def _imported(self, annotations: Annotations, workspace: Workspace, source: str) -> object:
+        return import_objects(annotations, workspace, source, lambda: self.desk.session)
+
+    def _take(self, files: Sequence[Mapping[str, Any]]) -> None:
+        """Files from the browser: one of COCO, or VOC's."""
+        self.upload.value = ()
+        with TemporaryDirectory() as scratch:
+            for number, file in enumerate(files):
+                name = f"{number}{Path(str(file['name'])).suffix.lower()}"
+                (Path(scratch) / name).write_bytes(bytes(file["content"]))
+            alone = len(files) == 1
+            self._say("Import", self._imported, f"{scratch}/{name}" if alone else scratch, IMPORTED)
 
     def _say(self, doing: str, what: Callable[..., object], given: str, then: str = "") -> None:
         """Do it while its progress is shown, then show its report; as before where it fails."""
@@ -74,23 +100,16 @@ NEW = ""  # the value of the list's first line
 
 
 class ObjectPanel:
-    """List and name field; both follow the desk, and tell it what the user chose or typed."""
+    """The image's objects; the list follows the desk, and tells it what the user chose."""
 
-    def __init__(
-        self, choose: Callable[[str | None], object], name: Callable[[str], object]
-    ) -> None:
-        """``choose`` gets an object's id or None, ``name`` a class name."""
+    def __init__(self, choose: Callable[[str | None], object]) -> None:
+        """``choose`` gets an object's id or None."""
         self._following = False
         self.list = Select(options=[("a new object", NEW)], value=NEW, rows=6, layout=WIDE)
         self.list.add_class("os-objects")
-        self.class_name = Combobox(
-            placeholder="class of the chosen object (optional)",
-            ensure_option=False, continuous_update=False, layout=WIDE,
-        ).add_class("os-class")  # fmt: skip
         self.list.observe(self._told(lambda chosen: choose(chosen or None)), "value")
-        self.class_name.observe(self._told(name), "value")
-        head = HTML("<b>Objects of this image</b>")
-        self.widget = VBox([head, self.list, HTML(_legend()), self.class_name], layout=WIDE)
+        head = HTML("Objects of this image")
+        self.widget = VBox([head, self.list, HTML(_legend())], layout=WIDE)
 
     def show(self, desk: Desk) -> None:
         """Follow the desk."""
@@ -102,9 +121,6 @@ class ObjectPanel:
             if tuple(self.list.options) != options:
                 self.list.options = options
             self.list.value = NEW if chosen is None else chosen.object_id
-            self.class_name.options = tuple(desk.names())
-            self.class_name.value = (chosen.class_name or "") if chosen else ""
-            self.class_name.disabled = chosen is None
         finally:
             self._following = False
 
@@ -134,7 +150,8 @@ class LeftOutPanel:
         n, name = desk.n_left_behind, one_line(desk.facts.path, NAME)
         self.list.value = left_out_list(desk)
         self.sentence.value = in_html(
-            f"{n} object(s) were made on other content of {name}: it was replaced or edited since."
+            f"{amount(n, 'object', 'were')} made on other content of {name}: it was replaced or "
+            "edited since."
         ) if n else ""  # fmt: skip
         self.former.layout.display = "flex" if n else "none"
 

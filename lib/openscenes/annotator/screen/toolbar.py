@@ -88,9 +88,7 @@ class Toolbar:
         """Follow the desk."""
         chosen, last = desk.object, len(desk.images) - 1
         name = in_html(desk.facts.path, 200)
-        self.progress.value = (
-            f'<div style="line-height:1.4"><b>{desk.progress()}</b><br>{name}</div>'
-        )
+        self.progress.value = f'<div style="line-height:1.4">{desk.progress()}<br>{name}</div>'
         off = {
             "Accept": chosen is None or chosen.accepted,
             "Undo": desk.box is None and not desk.annotations.can_undo,

@@ -8,9 +8,11 @@ from ipywidgets import HTML, HBox, Layout, VBox
 
 from openscenes.annotator.evolve.opening import LateStudy
 from openscenes.annotator.evolve.session import session_at_once, session_in_use, session_of
+from openscenes.annotator.screen.class_panel import ClassPanel
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.screen.drawing import ObjectPainter, alternative, marks, next_step
 from openscenes.annotator.screen.evolve_panel import EvolvePanel
+from openscenes.annotator.screen.image_panel import ImagePanel
 from openscenes.annotator.screen.panels import ExportPanel, LeftOutPanel, ObjectPanel
 from openscenes.annotator.screen.toolbar import HELP, WIDE, Toolbar, follow
 from openscenes.annotator.store.log import Log
@@ -57,8 +59,9 @@ class Annotator:
             self.desk.displayed.pixels, label="", width_px=CANVAS_PX, mode="interaction"
         )
         self.toolbar = Toolbar(self.desk, acted)
-        self.objects = ObjectPanel(acted(self.desk.choose), acted(self.desk.name))
-        self.exports = ExportPanel(annotations, workspace, acted)
+        self.objects = ObjectPanel(acted(self.desk.choose))
+        self.classes, self.images = ClassPanel(self.desk, acted), ImagePanel(self.desk, acted)
+        self.exports = ExportPanel(self.desk, acted)
         self.evolving = EvolvePanel(workspace, annotations, self.callbacks, self.loaded)
         self.hint = HTML().add_class("os-hint")
         self.readout = HTML().add_class("os-readout-box")
@@ -82,6 +85,8 @@ class Annotator:
             self.canvas.label, self.canvas.seq = alternative(desk), self.canvas.seq + 1
         self.left_out.show(desk)
         self.objects.show(desk)
+        self.classes.show()
+        self.images.show()
         self.toolbar.show(desk)
         self.hint.value = f'<div style="line-height:1.4">{in_html(next_step(desk))}</div>'
         ms = 1000 * (seconds + time.perf_counter() - start)
@@ -98,7 +103,8 @@ class Annotator:
             if current is not None and current.name != label:
                 self.loaded(current)()
         except OpenScenesError as error:
-            said = f"The version in use cannot be read, so version {label} answers on: {error}"
+            said = f"The version in use cannot be read, so {self.versions.title(label)} answers on"
+            said = f"{said}: {error}"
             self.notice.value = in_html(said)
 
     def loaded(self, version: Version) -> Callable[[], None]:
@@ -109,7 +115,7 @@ class Annotator:
 
         def use() -> None:
             self.desk.use(session)
-            self.notice.value = in_html(f"Version {version.name} is in use now.")
+            self.notice.value = in_html(f"From now on {self.versions.title(version.name)} answers.")
 
         return use
 
@@ -131,7 +137,7 @@ class Annotator:
 
     def _facts(self) -> dict[str, str]:
         desk = self.desk
-        rows = {"model": desk.session.label}
+        rows = {"model": self.versions.title(desk.session.label)}
         if desk.object is not None:
             share = 100 * desk.mask_of(desk.object).mean()
             rows["mask"] = f"{share:.1f} % of the image"
@@ -142,11 +148,12 @@ class Annotator:
 
     def _assembled(self) -> VBox:
         side = VBox(
-            [self.toolbar.progress, self.hint, self.toolbar.widget, self.objects.widget,
-             self.readout, self.notice, self.left_out.widget],
+            [self.toolbar.progress, self.hint, self.callbacks.shown, self.toolbar.widget,
+             self.objects.widget, self.classes.widget, self.readout, self.notice,
+             self.left_out.widget],
             layout=Layout(flex="1 1 220px", min_width="0", padding="0 0 0 12px"),
         )  # fmt: skip
         wrapping = Layout(flex_flow="row wrap", align_items="flex-start")
         top = HBox([self.canvas, side], layout=wrapping)
-        below = [HTML(HELP), self.callbacks.shown, self.exports.widget, self.evolving.widget]
+        below = [self.images.widget, HTML(HELP), self.exports.widget, self.evolving.widget]
         return VBox([top, *below], layout=WIDE).add_class("os-annotator")

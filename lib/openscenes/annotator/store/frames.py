@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from openscenes.amounts import amount
 from openscenes.annotator.store.snapshot import ImageFacts, Rle, Snapshot
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
@@ -58,7 +59,7 @@ def fitting(objects: Sequence[Snapshot], facts: ImageFacts) -> tuple[tuple[Snaps
     if n == 0:
         return fits, ""
     return fits, (
-        f"{n} object(s) of {one_line(facts.path)} are left out: they were made on another frame "
+        f"{amount(n, 'object')} of {one_line(facts.path)} left out, made on another frame "
         f"than the image of {facts.size[0]}x{facts.size[1]} pixels that its EXIF orientation gives "
         "now; draw them anew, or save the image without its orientation tag."
     )

@@ -4,7 +4,7 @@ An image is known by its bytes, so that a renamed or doubled file keeps its obje
 write a new line that restores the former snapshot; nothing is ever erased.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
@@ -20,10 +20,9 @@ from openscenes.annotator.store.snapshot import (
     now,
     seconds_between,
 )
-from openscenes.annotator.store.steps import Step, Steps
+from openscenes.annotator.store.steps import Step, Steps, together
 from openscenes.data.records import Box, Interaction
 from openscenes.errors import InputError
-from openscenes.files import one_line
 from openscenes.masks import BoolMask
 
 
@@ -44,6 +43,7 @@ class Annotations:
         self._digests: set[str] = set()
         self._accepted: dict[str, None] = {}  # in the order of acceptance
         self._steps = Steps()
+        self.newest_time = ""
         self.refresh()
 
     def refresh(self) -> tuple[str, ...]:
@@ -86,45 +86,14 @@ class Annotations:
         known = self._digest_of_pixels.get(facts.pixel_digest, facts.digest)
         return facts._replace(digest=known)
 
-    def left_behind(self, facts: ImageFacts) -> dict[str, tuple[Snapshot, ...]]:
-        """Objects on other content of the same file and size, by the digest of that content.
-
-        The file was replaced or edited; ``rebind`` puts them onto the image that is there now.
-        """
-        others: dict[str, tuple[Snapshot, ...]] = {}
-        for one in self.objects():
-            same_file = (one.image, one.size) == (facts.path, facts.size)
-            if same_file and one.image_digest != facts.digest:
-                others[one.image_digest] = (*others.get(one.image_digest, ()), one)
-        return others
-
-    def rebind(self, digest: str, facts: ImageFacts) -> tuple[Snapshot, ...]:
-        """Put all objects of an image whose file is gone onto another one; lines are added.
-
-        Raises:
-            InputError: if no object lies on that image, or the other has another size.
-        """
-        with self._newest():
-            kept = self.objects(digest)
-            if not kept or any(one.size != facts.size for one in kept):
-                sizes = ", ".join(sorted({str(one.size) for one in kept})) or "no object"
-                raise InputError(
-                    f"{one_line(facts.path)} is of {facts.size} pixels and cannot stand for the "
-                    f"image {digest}, with {sizes}; bring the former file back."
-                )
-            made = tuple(
-                replace(
-                    one, action="moved", time=now(), window=self.window, image=facts.path,
-                    image_digest=facts.digest, pixel_digest=facts.pixel_digest,
-                )
-                for one in kept
-            )  # fmt: skip
-            self.log.append(*made)
-            self.refresh()
-        return made
-
     def begin(
-        self, image: ImageFacts, interaction: Interaction, mask: BoolMask, *, model: str
+        self,
+        image: ImageFacts,
+        interaction: Interaction,
+        mask: BoolMask,
+        *,
+        model: str,
+        class_name: str | None = None,
     ) -> Snapshot:
         """Keep a new object with the mask that a version predicted from box and point.
 
@@ -137,12 +106,12 @@ class Annotations:
         """
         given, mask = upright(image, interaction, mask)
         code, (row, col) = code_of(mask, image.size), map(float, given.point)
-        with self._newest():
+        with self.newest():
             begun = Snapshot(
                 action="asked", image=image.path, image_digest=image.digest, size=image.size,
                 object_id=new_id(), box=Box(*map(float, given.box)),
                 clicks=(Click(row, col, 1, 0.0),), model=model, first_mask=code, mask=code,
-                pixel_digest=image.pixel_digest,
+                pixel_digest=image.pixel_digest, class_name=class_name or None,
             )  # fmt: skip
             return self._write(begun, "asked")
 
@@ -150,7 +119,7 @@ class Annotations:
         self, object_id: str, click: tuple[float, float, int], mask: BoolMask, *, model: str
     ) -> Snapshot:
         """Keep one further click (row, col, sign) and the mask of all clicks; accept it anew."""
-        with self._newest():
+        with self.newest():
             old = self._present(object_id)
             row, col, sign = click
             clicks = (*old.clicks, Click(float(row), float(col), int(sign), self._seconds(old)))
@@ -166,6 +135,12 @@ class Annotations:
         """Give the object a class; blank means none."""
         return self._changed(object_id, "named", class_name=(class_name or "").strip() or None)
 
+    def rename(self, old: str, new: str) -> tuple[Snapshot, ...]:
+        """Give every object of a class another one; ``undo`` takes all of it back in one step."""
+        with self.newest():
+            named = [one for one in self.objects() if one.class_name == old]
+            return self.write([replace(one, class_name=new) for one in named], "renamed")
+
     def delete(self, object_id: str) -> Snapshot:
         """Let the object count no longer; ``undo`` brings it back."""
         return self._changed(object_id, "deleted", deleted=True)
@@ -176,15 +151,11 @@ class Annotations:
         Of those that the log knows, it takes corrections of the very state that it has: they carry
         the time of its newest line. All others are left out.
         """
-        with self._newest():
-            there, time = self._objects, now()
+        with self.newest():
+            there = self._objects
             new = {one.object_id: one for one in snapshots
-                   if there.get(one.object_id, one).time == one.time}.values()  # fmt: skip
-            made = [replace(one, action="imported", time=time, window=self.window) for one in new]
-            if made:
-                self.log.append(*made)
-                self.refresh()
-        return tuple(made)
+                   if there.get(one.object_id, one).time == one.time}  # fmt: skip
+            return self.write(list(new.values()), "imported")
 
     @property
     def can_undo(self) -> bool:
@@ -221,23 +192,25 @@ class Annotations:
 
     def _restored(self, steps: list[Step], action: Literal["undone", "redone"]) -> Snapshot | None:
         """The object on the other side of the newest step, written."""
-        with self._newest():
+        with self.newest():
             if not steps:
                 return None
-            now_is, then = steps[-1].after, steps[-1].without
+            batch = together(steps)
+            pairs = [(one.after, one.without) for one in batch]
             if action == "redone":
-                now_is, then = then, now_is
-            if self._objects[now_is.object_id].content != now_is.content:
-                steps.pop()
-                raise InputError(
-                    f"Object {now_is.object_id} was changed in another window since, so that step "
-                    "stays; press again for the step before it."
-                )
-            return self._write(then, action)
+                pairs = [(then, now_is) for now_is, then in pairs]
+            for now_is, _ in pairs:
+                if self._objects[now_is.object_id].content != now_is.content:
+                    del steps[-len(batch) :]
+                    raise InputError(
+                        f"Object {now_is.object_id} was changed in another window since, so that "
+                        "step stays; press again for the step before it."
+                    )
+            return self.write([then for _, then in pairs], action)[-1]
 
     def _changed(self, object_id: str, action: Action, **fields: object) -> Snapshot:
         """The object with other fields, written unless nothing would change."""
-        with self._newest():
+        with self.newest():
             old = self._present(object_id)
             new = replace(old, **fields)  # type: ignore[arg-type]
             return old if new == old else self._write(new, action)
@@ -249,20 +222,28 @@ class Annotations:
         return old
 
     @contextmanager
-    def _newest(self) -> Iterator[None]:
+    def newest(self) -> Iterator[None]:
         """Lock the log from reading the newest state to writing what follows from it."""
         with self.log.locked():
             self.refresh()
             yield
 
+    def write(self, snapshots: Sequence[Snapshot], action: Action) -> tuple[Snapshot, ...]:
+        """Add these objects as they are now, all or none, under one action of this window."""
+        time = now()
+        made = tuple(
+            replace(one, action=action, time=time, window=self.window) for one in snapshots
+        )
+        if made:
+            self.log.append(*made)
+            self.refresh()
+        return made
+
     def _write(self, snapshot: Snapshot, action: Action) -> Snapshot:
-        written = replace(snapshot, action=action, time=now(), window=self.window)
-        self.log.append(written)
-        self.refresh()
-        return written
+        return self.write([snapshot], action)[0]
 
     def _take_in(self, line: Snapshot) -> None:
-        before = self._objects.get(line.object_id)
+        before, self.newest_time = self._objects.get(line.object_id), line.time
         self._objects[line.object_id] = line
         self._begun.setdefault(line.object_id, line.time)
         self._digests.add(line.image_digest)

@@ -19,7 +19,16 @@ from openscenes.files import number, one_line, whole_number
 from openscenes.masks import MAX_PIXELS, check_code
 
 Action = Literal[
-    "asked", "corrected", "accepted", "named", "deleted", "undone", "redone", "imported", "moved"
+    "asked",
+    "corrected",
+    "accepted",
+    "named",
+    "deleted",
+    "undone",
+    "redone",
+    "imported",
+    "moved",
+    "renamed",
 ]
 ACTIONS = get_args(Action)
 Rle = dict[str, Any]

@@ -1,6 +1,8 @@
 """What undo can take back of one window, and redo bring back."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import NamedTuple
 
 from openscenes.annotator.store.snapshot import Snapshot
@@ -16,6 +18,15 @@ class Step(NamedTuple):
     def without(self) -> Snapshot:
         """The object as undo leaves it."""
         return self.before or replace(self.after, deleted=True)
+
+
+def together(steps: Sequence[Step]) -> list[Step]:
+    """The newest of some steps, the last one first: one, or all of a class that was renamed."""
+    last = steps[-1].after
+    batch = takewhile(
+        lambda one: (one.after.action, one.after.time) == (last.action, last.time), reversed(steps)
+    )
+    return list(batch) if last.action == "renamed" else [steps[-1]]
 
 
 class Steps:

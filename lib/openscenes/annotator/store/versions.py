@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from openscenes.amounts import amount
 from openscenes.annotator.store.history import Decision, What, decide, decisions, in_use, n_unread
 from openscenes.annotator.store.image_files import kind_of
 from openscenes.annotator.store.lines import shown, writing
@@ -54,11 +55,21 @@ class Versions:
         """Every finished version, in the order in which they were added."""
         return [self.read(name) for name in self._added() if self.is_whole(name)]
 
+    def title(self, name: str) -> str:
+        """A version as people call it, "version 2 of 2026-11-29"; the first one has number 0.
+
+        A name that is none of them stays as it is, such as that of a model of the repository.
+        """
+        added = {d.version: d.time[:10] for d in reversed(self.history()) if d.what == "added"}
+        if name not in added:
+            return name
+        return f"version {self._added().index(name)} of {added[name]}"
+
     def complaint(self) -> str:
         """One sentence about versions and decisions that cannot be used; "" where all can."""
         n, damaged = n_unread(self._history_file), []
         if n:
-            damaged = [f"{n} line(s) of {shown(self._history_file)} could not be read"]
+            damaged = [f"{amount(n, 'line')} of {shown(self._history_file)} could not be read"]
         damaged += [f"version {name} could not be used" for name in self._added()
                     if not self.is_whole(name) and kind_of(self.folder / name)]  # fmt: skip
         taken, current = in_use(self.history()), self.current()
