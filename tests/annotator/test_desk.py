@@ -146,7 +146,7 @@ def test_a_restart_shows_everything_again(folder, desk):
     again.go(-1)
     assert [(one.class_name, one.accepted) for one in again.objects] == [
         ("cat", True),
-        (None, False),
+        ("cat", False),
     ]
     assert again.progress() == "image 1 of 3, 1 object accepted"
 

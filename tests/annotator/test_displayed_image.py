@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from openscenes.annotator.screen.desk import displayed
+from openscenes.annotator.screen.displayed_image import displayed
 from openscenes.data.records import Box, Point
 
 

@@ -59,7 +59,7 @@ def test_mistakes_end_in_one_sentence(folder, source, tmp_path, capsys):
     refused(["export", folder, "coco"], "Nothing was annotated in")
     refused(["export", "two\nlines", "coco"], r"two\nlines")
     assert not (folder / "openscenes").exists()
-    refused(["import", tmp_path / "gone", source], "There is no folder")
+    refused(["import", tmp_path / "gone", source], "here is no folder")
     refused(["import", folder, tmp_path / "gone.json"], "give an export's folder or a COCO")
     refused(["import", folder, ""], "is no path")
     refused(["import", folder, folder / "my cup.jpg"], "is not a COCO instances file but an image")
@@ -67,7 +67,7 @@ def test_mistakes_end_in_one_sentence(folder, source, tmp_path, capsys):
     said(capsys)
     refused(["export", folder, "coco", "--to", folder], "that no export wrote")
     with pytest.raises(SystemExit):
-        main(["export", str(folder), "yolo"])
+        main(["export", str(folder), "pascal"])
     assert command.KINDS == KINDS
 
 

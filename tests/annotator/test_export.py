@@ -310,8 +310,8 @@ def test_what_cannot_be_exported_is_left_out_and_told(filled, tmp_path):
 def test_only_accepted_objects_are_exported(world, tmp_path):
     with pytest.raises(InputError, match="There is no accepted object to export"):
         export(world.annotations, world.workspace, "png", tmp_path / "out")
-    with pytest.raises(InputError, match="There is no export 'yolo'; choose one of coco, voc"):
-        export(world.annotations, world.workspace, "yolo", tmp_path / "out")
+    with pytest.raises(InputError, match="There is no export 'pascal'; choose one of coco, voc"):
+        export(world.annotations, world.workspace, "pascal", tmp_path / "out")
     kept, dropped = (add(world, world.paths[0], thin()) for _ in range(2))
     world.annotations.delete(dropped)
     report = export(world.annotations, world.workspace, "png", tmp_path / "out")

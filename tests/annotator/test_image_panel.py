@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from openscenes.annotator.screen.image_panel import THUMB_PX, ImagePanel, saved, thumbnail
-from openscenes.errors import InputError
+from openscenes.errors import DataError, InputError
 
 desks = SimpleNamespace(**run_path(str(Path(__file__).parent / "desks.py")))
 
@@ -37,6 +37,8 @@ def test_every_image_has_a_state(desk, panel):
     panel.show()
     panel.skip.click()
     assert desk.place == 4  # 3 cannot be read
+    with pytest.raises(DataError, match="3.png cannot be shown .*; replace the file"):
+        desk.lay(3)
     panel.show()
     assert panel.strip.states == ["done", "begun", "skipped", "damaged", "untouched"]
     assert "unreadable" in panel.strip.reasons["3"]

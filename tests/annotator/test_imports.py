@@ -230,7 +230,7 @@ def test_an_image_that_cannot_be_read_is_left_out_and_told(workspace, tmp_path):
 def test_sources_that_are_no_export_are_told(workspace, tmp_path):
     annotations = Annotations(Log(workspace.log_path))
     with pytest.raises(
-        InputError, match="There is no .*nowhere; give an export's folder or a COCO"
+        InputError, match="There is no .*nowhere; give an export's folder, or files of COCO"
     ):
         import_objects(annotations, workspace, tmp_path / "nowhere")
     with pytest.raises(InputError, match="photos is no export of this annotator"):
@@ -272,5 +272,5 @@ def test_an_export_of_other_images_is_told(annotations, workspace, tmp_path):
     Image.new("RGB", (60, 40)).save(tmp_path / "elsewhere/a.jpg")
     other = open_workspace(tmp_path / "elsewhere")
     there = Annotations(Log(other.log_path))
-    with pytest.raises(DataError, match=r"None of the 3 object\(s\).*a.jpg has changed since"):
+    with pytest.raises(DataError, match=r"None of 3 objects.*a.jpg has changed since"):
         import_objects(there, other, tmp_path / "out")

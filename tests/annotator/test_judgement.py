@@ -212,7 +212,7 @@ def test_quality_is_learned_once(case, study, monkeypatch) -> None:
 
 def test_figures_and_their_words(case, study) -> None:
     workspace, versions, held_out, judgement = case
-    figure = judgement_page.differences_figure(judgement)
+    figure = judgement_page.differences_figure(judgement, ("new", "old"))
     labels = [text.get_text().replace("\n", " ") for text in figure.axes[0].get_yticklabels()]
     assert all(any(label.startswith(t) for label in labels) for t in TITLES.values())
     assert judgement.verdict in figure.get_suptitle()
@@ -220,7 +220,7 @@ def test_figures_and_their_words(case, study) -> None:
     assert len(gallery.axes) == 9
     assert "3 of 12 held-out objects" in gallery.get_suptitle()
     assert "Of 12 held-out objects" in judgement_page.objects_text(judgement)
-    assert TITLES[AGREEMENT] in judgement_page.differences_text(judgement)
+    assert TITLES[AGREEMENT] in judgement_page.differences_text(judgement, ("new", "old"))
 
 
 def test_names_of_others_stay_words(case, study) -> None:

@@ -53,7 +53,7 @@ def test_a_link_or_a_pipe_in_place_of_a_file_is_a_change(there, tmp_path):
     for replace in (lambda: copy.symlink_to(tmp_path / "set/a.jpg"), lambda: os.mkfifo(copy)):
         copy.unlink()
         replace()
-        with pytest.raises(InputError, match="changed after their export, such as train2017/a.jpg"):
+        with pytest.raises(InputError, match="changed after the export, such as train2017/a.jpg"):
             export(there.annotations, there.workspace, "coco", out)
 
 

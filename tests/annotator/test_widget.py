@@ -484,6 +484,7 @@ def test_no_name_from_outside_becomes_a_tag(place, monkeypatch):
         named=lambda _: SimpleNamespace(name=STRANGE, label=STRANGE, about={"label": STRANGE}),
         all=lambda: [SimpleNamespace(name=STRANGE, label=STRANGE)], current=lambda: None,
         history=lambda: [Decision("added", STRANGE, STRANGE, STRANGE)], folder=place.folder,
+        title=lambda _: STRANGE,
     )  # fmt: skip
     pages = [evolve_panel.version_table(named), readout({STRANGE: STRANGE}, 1, 2.0)]
     pages += [caption(STRANGE, STRANGE)]
@@ -531,7 +532,9 @@ def test_tables_say_what_the_workspace_holds(window, place):
     assert tuple(table.columns) == COLUMNS
     seconds = table.pop("seconds")[0]
     assert 0 < seconds < 60
-    assert table.iloc[0].tolist() == ["0.png", 1, "cat", 2, 19 * 30, "accepted", "first"]
+    *known, predicted_by = table.iloc[0].tolist()
+    assert known == ["0.png", 1, "cat", 2, 19 * 30, "accepted"]
+    assert predicted_by.startswith("version 0 of 20")
     assert log_tail(place)["action"].tolist() == ["asked", "corrected", "named", "accepted"]
     files = exported(place).set_index(["folder", "kind"])["files"]
     assert files["annotations", ".json"] == 2

@@ -54,7 +54,8 @@ OVERFLOW = """() => {
   const right = node => node.getBoundingClientRect().right;
   const outputs = [...document.querySelectorAll('.jp-OutputArea-output')];
   const beyond = output => [...output.querySelectorAll('*')]
-    .filter(node => node.checkVisibility()).map(node => right(node) - right(output));
+    .filter(node => node.checkVisibility() && !node.closest('.os-strip *')) // it is scrolled
+    .map(node => right(node) - right(output));
   return Math.round(Math.max(0, ...outputs.flatMap(beyond)));
 }"""
 SHOWN_ERRORS = """() => [...document.querySelectorAll('[data-mime-type$="jupyter.stderr"],'

@@ -45,6 +45,7 @@ def run(args: argparse.Namespace, start: Callable[..., object] = os.execve) -> i
         raise InputError(f"There is no folder {name}; give the folder that holds your images.")
     as_root = ["--allow-root"] * (hasattr(os, "geteuid") and os.geteuid() == 0)
     print(f"annotate    {one_line(str(folder))}\nin the page Run > Run All Cells", flush=True)
-    command = [sys.executable, "-m", "jupyterlab", str(NOTEBOOK), *as_root, *args.options]
+    quiet = f"--LabApp.app_settings_dir={PROJECT / 'lib/openscenes/lab_settings'}"
+    command = [sys.executable, "-m", "jupyterlab", str(NOTEBOOK), quiet, *as_root, *args.options]
     start(sys.executable, command, os.environ | {FOLDER: str(folder)})
     return 0

@@ -3,10 +3,12 @@
 import threading
 from pathlib import Path
 
+from openscenes.amounts import amount
 from openscenes.annotator.evolve.evolving import SEED
+from openscenes.files import one_line
 from openscenes.settings import folder_parameter, text_parameter
 from openscenes.study.options import profile_named
-from openscenes.study.plan.on_demand import announcement, lesson_study, untrained
+from openscenes.study.plan.on_demand import lesson_study, untrained
 from openscenes.study.runs.data import Study, given_root
 from openscenes.study.runs.recipes import initial
 
@@ -39,6 +41,9 @@ class LateStudy:
 
 
 def still_to_train(study: Study) -> str:
-    """What a new workspace's first version waits for, in a sentence; "" where it is there."""
+    """What a new workspace's first version waits for, in words; "" where it is there."""
     missing = untrained(study, [initial(study.profile.initial_sets[-1], SEED)])
-    return announcement(study, missing).partition("\n")[0].rstrip(":") if missing else ""
+    if not missing:
+        return ""
+    names = ", ".join(one_line(recipe.words()) for recipe in missing)
+    return f"{amount(len(missing), 'model', 'are')} trained first, once: {names}"

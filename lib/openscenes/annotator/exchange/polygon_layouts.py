@@ -8,6 +8,7 @@ the image's width and height.
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from openscenes.amounts import amount
 from openscenes.annotator.exchange.coco_layout import Outline, outlines, without_holes
@@ -34,7 +35,7 @@ def write_labelme(images: Sequence[ExportedImage], folder: Path) -> tuple[Descri
     for image in counted("images", images):
         copy_image(image, folder / image.file_name)
         height, width = image.facts.size
-        shapes = []
+        shapes: list[dict[str, Any]] = []
         for number, one in enumerate(image.objects, start=1):
             mask = decode(one.mask)
             n_filled += bool((without_holes(mask) != mask).any())
@@ -44,7 +45,7 @@ def write_labelme(images: Sequence[ExportedImage], folder: Path) -> tuple[Descri
                 "group_id": number if len(parts) > 1 else None, "description": "", "flags": {},
                 "mask": None,
             } for part in parts]  # fmt: skip
-        content = {
+        content: dict[str, Any] = {
             "version": LABELME_VERSION, "flags": {}, "shapes": shapes,
             "imagePath": image.file_name, "imageData": None,
             "imageHeight": height, "imageWidth": width,

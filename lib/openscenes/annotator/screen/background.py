@@ -21,7 +21,10 @@ _LEFT = re.compile(r"<([\d:]+)")
 
 
 class Progress(NamedTuple):
-    """What one line of a progress bar says; ``left`` is the time to its end, as "00:12" or ""."""
+    """What one line of a progress bar says; ``left`` is the time to its end, as "00:12" or "".
+
+    A total of 0 is a note without a bar.
+    """
 
     label: str
     done: int
@@ -50,12 +53,14 @@ class ProgressStream:
         self.reports, self.rest = {threading.get_ident(): report}, rest
 
     def write(self, text: str) -> int:
-        """Report a bar's line; a bar that wipes itself out says nothing."""
+        """Report a bar's line, and a note that ends with "once)"; a wiped bar says nothing."""
         said = parse_bar(text)
+        if said is None and text.rstrip().endswith("once)"):
+            said = Progress(text.strip(), 0, 0, "")
         if said is not None:
             self.reports.get(threading.get_ident(), _nowhere)(said)
         elif text.strip():
-            self.rest.write(text)
+            self.rest.write(text if text.endswith("\n") else f"{text}\n")
         return len(text)
 
     def flush(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-# Twelve that are told apart on photographs, none of them the chosen object's (Okabe-Ito's orange).
+# Twelve that are told apart on images, none of them the chosen object's (Okabe-Ito's orange).
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9",
     "#7B3FA0", "#A6761D", "#E7298A", "#1B9E9E", "#66A61E", "#5D4037",

@@ -12,7 +12,7 @@ from openscenes.files import one_line
 from openscenes.study.pages.foreign_text import NAME, in_html
 
 NONE = "no class"
-_NARROW = Layout(width="150px")
+_NARROW = Layout(width="190px")
 
 
 class ClassPanel:

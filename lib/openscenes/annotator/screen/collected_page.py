@@ -28,13 +28,14 @@ def objects_table(workspace: Workspace) -> pd.DataFrame:
         Columns ``COLUMNS``; "object" numbers the objects of an image, as the annotator does,
         "seconds" is the time from the first click to the last.
     """
-    rows, counts = [], dict[str, int]()
+    rows, counts, versions = [], dict[str, int](), Versions(workspace.folder)
     for one in Annotations(Log(workspace.log_path)).objects():
         counts[one.image_digest] = counts.get(one.image_digest, 0) + 1
         state = "accepted" if one.accepted else "not accepted"
         rows.append((
             one.image, counts[one.image_digest], one.class_name or "", len(one.clicks),
-            one.clicks[-1].seconds, int(masks.decode(one.mask).sum()), state, one.model,
+            one.clicks[-1].seconds, int(masks.decode(one.mask).sum()), state,
+            versions.title(one.model),
         ))  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

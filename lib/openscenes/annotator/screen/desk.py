@@ -12,7 +12,6 @@ from openscenes import masks
 from openscenes.annotator.evolve.session import ObjectPrediction, Session
 from openscenes.annotator.screen.classes import Classes
 from openscenes.annotator.screen.displayed_image import DisplayedImage
-from openscenes.annotator.screen.displayed_image import displayed as displayed
 from openscenes.annotator.screen.folder_images import FolderImages, LaidImage
 from openscenes.annotator.store.former import rebind
 from openscenes.annotator.store.frames import fitting
@@ -44,7 +43,7 @@ class Desk:
     """
 
     def __init__(self, workspace: Workspace, annotations: Annotations, session: Session) -> None:
-        """Begin with the first image that is untouched; DataError if none is readable."""
+        """Begin with the first image that has no accepted object; DataError if none is readable."""
         self.workspace, self.folder = workspace, FolderImages(workspace, annotations)
         self.annotations, self.session = annotations, session
         self.classes = Classes(annotations, workspace.folder)
@@ -52,8 +51,9 @@ class Desk:
         self.chosen: str | None = None
         self.box: Box | None = None
         self.prediction: ObjectPrediction | None = None
-        states, n = self.folder.states(), len(self.images)
-        first = next((place for place in range(n) if states[place] == "untouched"), n - 1)
+        touched = {one.image for one in annotations.accepted()} | self.folder.skipped()
+        n, names = len(self.images), self.folder.names
+        first = next((i for i, name in enumerate(names) if name not in touched), n - 1)
         laid = self.folder.readable([*range(first, n), *range(first - 1, -1, -1)], session)
         self._laid = laid or self.folder.refuse()
 
@@ -211,7 +211,7 @@ class Desk:
 
     def lay(self, place: int) -> None:
         """Put an image onto the desk; DataError if it cannot be read."""
-        self._put(self.folder.read(place, self.session))
+        self._put(self.folder.wanted(place, self.session))
 
     def lay_first(self) -> None:
         """Put the folder's first image that can be read onto the desk."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ipywidgets import HTML, Checkbox, HBox, IntProgress, Layout, VBox
 
+from openscenes.amounts import amount
 from openscenes.annotator.evolve.evolving import FEWEST, version_in_use
 from openscenes.annotator.evolve.judgement import (
     Candidate,
@@ -36,7 +37,8 @@ def version_table(versions: Versions) -> str:
                    for name in ("version", "what", "state", "since"))  # fmt: skip
     return (
         '<table class="os-version-table" cellpadding="3" style="line-height:1.3">'
-        '<caption style="text-align:left">Versions; nothing is overwritten</caption>'
+        '<caption style="text-align:left;white-space:nowrap">Versions; nothing is overwritten'
+        "</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 
@@ -173,8 +175,8 @@ class EvolvePanel:
         except OpenScenesError as error:  # a damaged version keeps nobody from rolling back
             return str(error)
         said = (
-            f"{len(parts.learnable)} objects to learn, {len(parts.held_out)} on images that "
-            f"are held out to judge with, {len(parts.learned)} learned already."
+            f"{amount(len(parts.learnable), 'object')} to learn, {len(parts.held_out)} on images "
+            f"that are held out to judge with, {len(parts.learned)} learned already."
         )
         few = f" At least {FEWEST} to learn are wanted, better some twenty."
         return said + (few if len(parts.learnable) < FEWEST else "")
@@ -213,6 +215,9 @@ class EvolvePanel:
 
     def _progressed(self, said: Progress) -> None:
         """In the working thread: only the panel's own words and bar are touched."""
+        if not said.total:
+            self.status.value = in_html(f"{self.background.doing}: {said.label}. {self._meanwhile}")
+            return
         self.bar.max, self.bar.value = max(said.total, 1), said.done
         left = f", {said.left} left of this part" if said.left else ""
         self.status.value = in_html(

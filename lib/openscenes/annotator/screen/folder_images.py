@@ -44,7 +44,7 @@ class FolderImages:
     """All images of a workspace.
 
     Attributes:
-        images: in the order of their names.
+        images, names: in the order of their names, as the log has them.
         not_listed: what is none of them, though it may be missed, and why.
         left_out: why an image cannot be shown, for those that were met so far.
     """
@@ -54,6 +54,7 @@ class FolderImages:
         self.workspace, self.annotations = workspace, annotations
         self.images, self.not_listed = workspace.list_images(), workspace.left_out()
         self.left_out: dict[Path, str] = {}
+        self.names = tuple(map(self.name, self.images))
 
     def read(self, place: int, session: Session) -> LaidImage:
         """All that is shown of an image; DataError if it cannot be read."""
@@ -76,6 +77,16 @@ class FolderImages:
                 self._leave_out(place, error)
         return None
 
+    def wanted(self, place: int, session: Session) -> LaidImage:
+        """One image; DataError with its reason if it cannot be read, and it is left out then."""
+        laid = self.readable([place], session)
+        if laid is None:
+            reason = self.left_out[self.images[place]]
+            raise DataError(
+                f"{one_line(self.names[place])} cannot be shown ({reason}); replace the file."
+            )
+        return laid
+
     def of(self, one: Snapshot, session: Session) -> LaidImage | None:
         """An object's image, wherever it lies now; None where it is gone or cannot be read."""
         path = self._located(one.image_digest, one.image, one.pixel_digest)
@@ -87,10 +98,12 @@ class FolderImages:
         for one in self.annotations.objects():
             open_by_name[one.image] = open_by_name.get(one.image, False) or not one.accepted
         skipped = self.skipped()
-        return [self._state(path, open_by_name, skipped) for path in self.images]
+        both = zip(self.images, self.names, strict=True)
+        return [self._state(path, name, open_by_name, skipped) for path, name in both]
 
-    def _state(self, path: Path, open_by_name: dict[str, bool], skipped: set[str]) -> State:
-        name = self.name(path)
+    def _state(
+        self, path: Path, name: str, open_by_name: dict[str, bool], skipped: set[str]
+    ) -> State:
         if path in self.left_out:
             return "damaged"
         if name in open_by_name:

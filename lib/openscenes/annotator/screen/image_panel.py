@@ -64,7 +64,7 @@ class ImagePanel:
         """Follow the desk."""
         folder, states = self.desk.folder, self.desk.folder.states()
         with self.strip.hold_sync():
-            self.strip.names = [folder.name(path) for path in folder.images]
+            self.strip.names = list(folder.names)
             self.strip.states = states
             self.strip.reasons = {
                 str(place): folder.left_out[path]

@@ -20,7 +20,7 @@ function render({ model, el }) {
     made.style.cssText = `position:absolute;left:${place * STEP_PX}px;top:2px;width:${STEP_PX - 6}px;`
       + "height:92px;padding:2px;border-radius:3px;background:none;cursor:pointer;font-size:11px;"
       + "color:inherit;display:flex;flex-direction:column;align-items:center;gap:1px";
-    picture.style.cssText = "max-width:100%;height:70px;object-fit:contain";
+    picture.style.cssText = "max-width:100%;height:66px;object-fit:contain";
     picture.alt = "";
     words.style.cssText = "max-width:100%;overflow:hidden;text-overflow:ellipsis;white-space:nowrap";
     made.append(picture, words);
@@ -47,7 +47,8 @@ function render({ model, el }) {
       const { made, picture, words } = cells.get(place);
       const [state, here] = [states[place] ?? "", place === model.get("place")];
       const why = model.get("reasons")[place];
-      words.textContent = `${MARKS[state] ?? ""} ${names[place]}`;
+      const name = names[place].length > 13 ? `…${names[place].slice(-12)}` : names[place];
+      words.textContent = `${MARKS[state] ?? ""} ${name}`;
       made.title = `${names[place]}: ${why ? `${state}, ${why}` : state}`;
       made.setAttribute("aria-label", `image ${place + 1} of ${names.length}, ${made.title}`);
       made.setAttribute("aria-current", here);

@@ -18,7 +18,7 @@ from openscenes.annotator.evolve.judgement import Candidate, Judgement, is_truth
 from openscenes.annotator.evolve.kept_predictions import kept_predictions
 from openscenes.annotator.evolve.scene import clicked, image_paths, placed
 from openscenes.annotator.store.snapshot import Snapshot
-from openscenes.annotator.store.versions import Version
+from openscenes.annotator.store.versions import Version, Versions
 from openscenes.annotator.store.workspace import Workspace
 from openscenes.data.crops import CropConfig, move_box, move_point
 from openscenes.data.records import Box
@@ -54,10 +54,17 @@ def judgement_figures(
 ) -> dict[str, tuple[Figure, str]]:
     """What a judgement is drawn as, by file name, each with its words."""
     judgement, held_out = candidate.judgement, candidate.held_out
-    drawn = {"differences.png": (differences_figure(judgement), differences_text(judgement))}
+    versions = Versions(workspace.folder)
+    names = versions.title(judgement.new), versions.title(judgement.old)
+    drawn = {
+        "differences.png": (
+            differences_figure(judgement, names),
+            differences_text(judgement, names),
+        )
+    }
     if held_out:
-        versions = candidate.old, candidate.new
-        gallery = objects_figure(workspace, study, versions, held_out, judgement)
+        pair = candidate.old, candidate.new
+        gallery = objects_figure(workspace, study, pair, held_out, judgement)
         drawn["objects.png"] = gallery, objects_text(judgement)
     return drawn
 
@@ -84,9 +91,11 @@ def _points(value: float) -> str:
     return f"{value:.1f}" if value == value else NOTHING
 
 
-def differences_figure(judgement: Judgement) -> Figure:
+def differences_figure(judgement: Judgement, names: tuple[str, str]) -> Figure:
     """Every measure's change with its 95 % interval; to the right of zero the new one is better.
 
+    Args:
+        names: of the new version and the old one.
     Returns:
         One line per measure, means of both versions at the right; a measure of too few objects
         has no interval and says so.
@@ -109,17 +118,16 @@ def differences_figure(judgement: Judgement) -> Figure:
     panel.set_axisbelow(True)
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.text(1.01, 1.0, "old → new", transform=panel.transAxes, fontsize=8, va="bottom")
-    title = (
-        f"Version {in_figure(judgement.new)} beside {in_figure(judgement.old)}: {judgement.verdict}"
-    )
+    new, old = map(in_figure, names)
+    title = f"{new[:1].upper()}{new[1:]} beside {old}: {judgement.verdict}"
     figure.suptitle(title, fontsize=11)
     return figure
 
 
-def differences_text(judgement: Judgement) -> str:
+def differences_text(judgement: Judgement, names: tuple[str, str]) -> str:
     """Text alternative of the figure."""
     said = [f"{m.title}: {m.change}" for m in judgement.measures.values() if m.n]
-    return f"Change from {judgement.old} to {judgement.new}: {'; '.join(said)}."
+    return f"Change from {names[1]} to {names[0]}: {'; '.join(said)}."
 
 
 def _draw_measure(panel: Axes, position: int, measure: Measure) -> None:

@@ -84,7 +84,8 @@ class ExportPanel:
         """Do it while its progress is shown, then show its report; as before where it fails."""
 
         def progressed(said: Progress) -> None:
-            self.report.value = in_html(f"{doing}: {said.label}, {said.done} of {said.total}")
+            so_far = f", {said.done} of {said.total}" if said.total else ""
+            self.report.value = in_html(f"{doing}: {said.label}{so_far}")
 
         shown = self.report.value
         self.report.value = in_html(f"{doing} ...")

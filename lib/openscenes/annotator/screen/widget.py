@@ -137,7 +137,8 @@ class Annotator:
 
     def _facts(self) -> dict[str, str]:
         desk = self.desk
-        rows = {"model": self.versions.title(desk.session.label)}
+        title = self.versions.title(desk.session.label)
+        rows = {"model": "of the repository" if title == desk.session.label else title}
         if desk.object is not None:
             share = 100 * desk.mask_of(desk.object).mean()
             rows["mask"] = f"{share:.1f} % of the image"
