@@ -5,7 +5,7 @@ from bs4 import BeautifulSoup
 
 from openscenes.errors import InputError
 from openscenes.notation import SYMBOLS
-from openscenes.study.pages.site import draw_formulas
+from openscenes.study.pages.markup import draw_formulas
 
 
 def as_mathml(html: str) -> str:

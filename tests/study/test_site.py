@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,11 +11,14 @@ from urllib.parse import unquote
 import nbformat
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from PIL import Image
 
 from openscenes.errors import DataError, InputError
 from openscenes.study.pages import site
+from openscenes.study.pages.markup import slug
 from openscenes.study.pages.site import write_site
+from openscenes.study.status.verification import FAILS, HOLDS, OPEN
 
 CLAIM = "**Claim of the paper:** IPT helps (73.7 → 75.0, Sec. 3.2, `+IPT`). Not this sentence."
 
@@ -91,12 +95,13 @@ class Page(HTMLParser):
 
     def __init__(self, path):
         super().__init__()
-        self.addresses, self.alts, self.tags = [], [], set()
+        self.addresses, self.alts, self.tags, self.names = [], [], set(), set()
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         found = dict(attrs)
+        self.names.add(found.get("id"))
         self.addresses += [(tag, found[key]) for key in ("href", "src") if key in found]
         self.alts += [found.get("alt")] if tag == "img" else []
 
@@ -115,6 +120,8 @@ def check_links(top):
             target = path if address.startswith("#") else target
             assert target.is_relative_to(top.resolve()), (path, address)
             assert target.is_file(), (path, address)
+            name = address.partition("#")[2]
+            assert not name or name in Page(target).names, (path, address)
             n_links += 1
     return n_links
 
@@ -156,7 +163,7 @@ def test_the_index_has_a_card_for_each_notebook_of_each_profile(made):
     assert "synthetic scenes (generated, not real images)" in heads[0]
     cards = re.findall(r"<article>(.*?)</article>", text, re.DOTALL)
     assert len(cards) == 2
-    assert all("<h3>Table 4: a sequence</h3>" in card for card in cards)
+    assert all(">Table 4: a sequence</h3>" in card for card in cards)
     assert "(73.7 → 75.0, Sec. 3.2, <code>+IPT</code>).</p>" in cards[0]
     assert "Not this" not in text
     assert "<img" in cards[0]
@@ -230,6 +237,47 @@ def test_a_link_to_a_notebook_that_was_not_run_keeps_its_words(reports, tmp_path
     notebook(reports.parent / "notebooks/table_2.ipynb")
     written = write_site(reports, tmp_path / "site").parent / "tables/table_4.html"
     assert "<p>a sequence</p>" in written.read_text(encoding="utf-8")
+
+
+RUN = {
+    "table": "4", "wall_s": 3.0, "code_digest": "c0de", "threads": 2, "git": None, "models": [],
+    "profile": {"name": "demo", "data": "d", "synthetic": {}},
+    "device": {"cpu": None, "accelerators": []},
+    "claims": [
+        {"block": f"COCO, {better}", "better": better, "worse": "None", "paper": paper,
+         "ours": ours, "low": ours - 1, "high": ours + 1, "verdict": verdict}
+        for better, paper, ours, verdict in (
+            ("+ST", 1.0, 2.0, HOLDS), ("+FA", 1.0, -4.0, FAILS), ("+IPT", 1.0, 0.5, OPEN),
+            ("ours", None, 9.0, "Found here, nothing published"))
+    ],
+}  # fmt: skip
+
+
+def test_a_card_says_what_was_found_and_not_what_the_paper_claims(reports, tmp_path):
+    write(reports / "tables/table_4_run.json", json.dumps(RUN))
+    front = write_site(reports, tmp_path / "site").read_text(encoding="utf-8")
+    card = BeautifulSoup(front, "html.parser").article.get_text(" ", strip=True)
+    assert "Of 3 published differences 1 hold here, 1 do not, 1 cannot be told." in card
+    assert "Largest: +FA against None -4.0 (paper +1.0), COCO." in card
+    assert "Claim of the paper" not in card
+
+
+def test_own_runs_have_their_own_section(reports, tmp_path):
+    notebook(reports / "own/notebooks/table_4_sequence.ipynb")
+    notebook(reports / "own/study/notebooks/table_4_sequence.ipynb")
+    front = BeautifulSoup(write_site(reports, tmp_path / "site").read_text("utf-8"), "html.parser")
+    sections = [heading.get_text().partition(":")[0] for heading in front.find_all("h2")]
+    own = ["Your own runs, profile demo", "Your own runs, profile study"]
+    assert sections[-4:] == ["Profile demo", "Profile study", *own]
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [("Does it work?", "does-it-work"), ("3. A vote – or two", "3-a-vote--or-two"),
+     ("3.-A-vote-%E2%80%93-or-two", "3-a-vote--or-two"), ("`method/ipt.py`", "methodiptpy")],
+)  # fmt: skip
+def test_a_heading_is_named_as_links_name_it(heading, name):
+    assert slug(heading) == name
 
 
 def test_no_reports_make_no_site(tmp_path):

@@ -3,33 +3,34 @@
 import os
 import re
 import shutil
+from collections import Counter
 from contextlib import suppress
 from functools import lru_cache
 from html import escape
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from bs4 import BeautifulSoup, NavigableString
-from latex2mathml.converter import convert
+from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from openscenes.errors import DataError, InputError
 from openscenes.files import one_line, read_text
-from openscenes.paths import atomic_folder
+from openscenes.paths import OWN, atomic_folder
 from openscenes.study.pages.foreign_text import in_markdown
 from openscenes.study.pages.inert import make_inert, read_notebook, thumbnail
 from openscenes.study.pages.markdown import block_of
+from openscenes.study.pages.markup import draw_formulas, name_headings, slug
 from openscenes.study.profiles import PROFILES
 from openscenes.study.status.reading import read_run
+from openscenes.study.status.verification import FAILS, HOLDS, OPEN
 
 TEMPLATE = Path(__file__).with_name("site_template")
 INDEX = "index.md"  # the front page, as if it lay in the reports folder
 _SUFFIXES = {".md": ".html", ".ipynb": ".html", ".py": ".py.html"}
 # A full stop before a digit, as in "Sec. 3.1" or "73.7", ends no sentence.
 _SENTENCE = re.compile(r".+?[.][)*`]*(?=\s+[^\s\d]|\s*$)|.+", re.DOTALL)
-_FORMULA = re.compile(r"(\$\$.+?\$\$|\$(?!\s)[^$]+?(?<!\s)\$)", re.DOTALL)
 # Also pages that a browser would run as they are.
 _HIDDEN = re.compile(
     r"(^|.*/)\.|.*\.(partial|failed\.ipynb|x?html?|xht|svgz?|xml|mhtml?|hta)$", re.I
@@ -103,6 +104,7 @@ def _publish(source: Path, reports: Path, folder: Path) -> list[Path]:
     html, _ = _exporter().from_notebook_node(notebook, resources)
     page = BeautifulSoup(html, "html.parser")
     draw_formulas(page)
+    name_headings(page)
     make_inert(page)
     linked = _lead(page, source, reports)
     (folder / place).write_text(str(page), encoding="utf-8")
@@ -154,28 +156,6 @@ def _downloads(source: Path) -> str:
     return f"\n\nBehind the table: {links}" if links else ""
 
 
-def draw_formulas(page: BeautifulSoup) -> None:
-    """Replace ``$...$`` and ``$$...$$`` by MathML, which every browser draws by itself.
-
-    Code is left alone, and so is everything inside a tag (text alternatives, addresses).
-    """
-    for text in page.find_all(string=_FORMULA):
-        if text.find_parent(["pre", "code", "svg", "style"]) is None:
-            pieces = _FORMULA.split(str(text))
-            text.replace_with(*(_drawn(p) if _FORMULA.fullmatch(p) else p for p in pieces))
-
-
-def _drawn(formula: str) -> NavigableString | BeautifulSoup:
-    latex, display = formula.strip("$").strip(), "block" if formula[:2] == "$$" else "inline"
-    try:
-        return BeautifulSoup(convert(latex, display=display), "html.parser")
-    except Exception as error:  # the library's errors share no class of their own
-        raise InputError(
-            f"the formula {latex!r} cannot be drawn ({type(error).__name__}); "
-            "correct it in its notebook, or write it with simpler commands"
-        ) from error
-
-
 def _lead(page: BeautifulSoup, source: Path, reports: Path) -> list[Path]:
     """Lead a page's links to their places in the site; return the files that they lead to."""
     linked: list[Path] = []
@@ -185,9 +165,12 @@ def _lead(page: BeautifulSoup, source: Path, reports: Path) -> list[Path]:
             continue
         key = "href" if tag.name == "a" else "src"
         address = str(tag[key])
-        if re.match(r"[a-z]+:|#", address):
+        if re.match(r"[a-z]+:", address):
             continue
         path, mark, fragment = address.partition("#")
+        if not path:
+            tag[key] = mark + slug(fragment)
+            continue
         try:
             target = (source.parent / unquote(path)).resolve()
             known = _known(target, source, reports)
@@ -199,13 +182,14 @@ def _lead(page: BeautifulSoup, source: Path, reports: Path) -> list[Path]:
         linked += [target] if target.is_file() else []
         place = _place(target, reports) if target.is_file() else Path("index.html")
         relative = Path(os.path.relpath(place, _place(source, reports).parent)).as_posix()
-        tag[key] = quote(relative) + mark + fragment
+        tag[key] = quote(relative) + mark + slug(fragment)
     return linked
 
 
 def _known(target: Path, source: Path, reports: Path) -> bool:
     missing = target.is_relative_to(reports) and not target.exists()
-    if missing and not (reports.parent / "notebooks" / target.name).is_file():
+    whole = not source.is_relative_to(reports / OWN.name)  # of one's own runs some are not made
+    if missing and whole and not (reports.parent / "notebooks" / target.name).is_file():
         raise DataError(
             f"{one_line(source.name)} links to {one_line(str(target.relative_to(reports)))}, which "
             "is not among the reports; make that table again, or run `make status`"
@@ -218,15 +202,15 @@ def _known(target: Path, source: Path, reports: Path) -> bool:
 def _index(reports: Path) -> str:
     """The front page as markdown: whether it works, notebooks and tables, profile by profile."""
     status, ranks = reports / "README.md", {name: rank for rank, name in enumerate(PROFILES)}
-    text = read_text(status, "page") if status.is_file() else ""
-    works = block_of("does it work", text)
+    works = block_of("does it work", read_text(status, "page")) if status.is_file() else ""
     named = {status: "Status: what was measured and verified", reports / "analysis.md": "Analysis",
              reports.parent / "README.md": "How to make all this"}  # fmt: skip
     links = [f"[{words}]({_address(path, reports)})" for path, words in named.items()
              if path.is_file()]  # fmt: skip
-    folders = [path for path in sorted(reports.iterdir()) if path.is_dir()]
-    folders.sort(key=lambda path: ranks.get(path.name, len(ranks)))
-    sections = [_section(path, reports) for path in [reports, *folders]]
+    own = reports / OWN.name
+    folders = [reports, own, *(p for top in (reports, own) for p in top.glob("*/") if p != own)]
+    folders.sort(key=lambda path: (own in (path, path.parent), ranks.get(path.name, -1), path))
+    sections = [_section(path, reports) for path in folders]
     parts = [_INTRODUCTION, works and f"## Does it work?\n\n{works}", " · ".join(links), *sections]
     return "\n\n".join(filter(None, parts))
 
@@ -242,8 +226,10 @@ def _section(top: Path, reports: Path) -> str:
     lines = [_line(path, reports) for path in found if path.match("tables/*.md")]
     if not cards and not lines:
         return ""
-    name = "demo" if top == reports else top.name
-    head = [f"## Profile {name}{_data_of(top, name)}", '<div class="cards">', *cards, "</div>"]
+    own = reports / OWN.name
+    name = "demo" if top in (reports, own) else top.name
+    whose = "Your own runs, profile" if own in (top, top.parent) else "Profile"
+    head = [f"## {whose} {name}{_data_of(top, name)}", '<div class="cards">', *cards, "</div>"]
     return "\n\n".join([*head, "\n".join(lines)])
 
 
@@ -268,7 +254,34 @@ def _card(source: Path, reports: Path) -> str:
     notebook = read_notebook(source)
     head = f"{thumbnail(notebook)}<h3>{escape(_title(notebook, source))}</h3>"
     link = f'<a href="{_address(source, reports)}">{head}</a>'
-    return f"<article>{link}\n\n{_first_sentence(_prose(notebook))}\n\n</article>"
+    return f"<article>{link}\n\n{_found(source) or _first_sentence(_prose(notebook))}\n\n</article>"
+
+
+def _found(source: Path) -> str:
+    """What a table's run found: how many published differences hold, and the largest one."""
+    key = re.match(r"table_(\d(?:_plus)?)_", source.name)
+    facts = source.parents[1] / "tables" / f"table_{key[1]}_run.json" if key else None
+    if facts is None or not facts.is_file():
+        return ""
+    claims = []
+    with suppress(DataError):
+        claims = read_run(facts).get("claims", [])
+    published = [claim for claim in claims if claim["paper"] is not None]
+    counts = Counter(claim["verdict"] for claim in published)
+    said = (
+        f"Of {len(published)} published differences {counts[HOLDS]} hold here, "
+        f"{counts[FAILS]} do not, {counts[OPEN]} cannot be told. "
+        if published
+        else ""
+    )
+    clear = [c for c in published or claims if c["low"] > 0 or c["high"] < 0]
+    if not clear:
+        return said
+    most = max(clear, key=lambda claim: abs(claim["ours"]))
+    paper = "" if most["paper"] is None else f" (paper {most['paper']:+.1f})"
+    where = str(most["block"]).partition(",")[0]
+    words = f"{most['better']} against {most['worse']} {most['ours']:+.1f}{paper}, {where}"
+    return f"{said}Largest: {in_markdown(words)}."
 
 
 def _first_sentence(text: str) -> str:
