@@ -80,8 +80,9 @@ class ImagePanel:
 
     def wait(self) -> None:
         """Wait for thumbnails that are made, for tests."""
-        if self._work is not None:
-            self._work.join(20)
+        work = self._work
+        if work is not None:
+            work.join(20)
 
     def _skip(self) -> None:
         """The image is not to be annotated, or is again; the next one follows."""
