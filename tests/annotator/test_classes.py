@@ -46,6 +46,7 @@ def test_the_last_class_stays_and_a_key_sets_it_before_or_after(desk):
 
 def test_keys_stay_when_the_first_object_of_a_class_goes(desk):
     for name in ("cat", "dog", "cat"):
+        desk.clear()
         desk.name(name)
         desks.click_object(desk)
     desk.choose(desk.objects[0].object_id)
@@ -80,6 +81,7 @@ def test_a_class_is_renamed_everywhere_at_once_and_undone_at_once(desk):
 
 def test_two_classes_become_one_and_undo_parts_them(desk):
     for name in ("cat", "dog"):
+        desk.clear()
         desk.name(name)
         desks.click_object(desk)
     desk.classes.rename("cat", "dog")

@@ -60,7 +60,7 @@ def test_mistakes_end_in_one_sentence(folder, source, tmp_path, capsys):
     refused(["export", "two\nlines", "coco"], r"two\nlines")
     assert not (folder / "openscenes").exists()
     refused(["import", tmp_path / "gone", source], "here is no folder")
-    refused(["import", folder, tmp_path / "gone.json"], "give an export's folder or a COCO")
+    refused(["import", folder, tmp_path / "gone.json"], "give an export's folder, or files of COCO")
     refused(["import", folder, ""], "is no path")
     refused(["import", folder, folder / "my cup.jpg"], "is not a COCO instances file but an image")
     assert main(["import", str(folder), str(source)]) == 0
