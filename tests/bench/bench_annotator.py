@@ -132,7 +132,7 @@ def main(args, workspace_folder):
     say("Export", reread(desk, workspace))
     accepted = desk.annotations.accepted()
     with watch("evolve"):
-        new = evolve_on(workspace, study, accepted)
+        new = evolve_on(workspace, study, accepted, clicks_only=args.clicks_only)
     with watch("judge"):
         candidate = judged(workspace, study, accepted, new)
     parts = split_for(workspace, candidate.old, accepted)
@@ -154,6 +154,7 @@ if __name__ == "__main__":
     parser.add_argument("--folder", type=Path, help="images, those of coco/val2017 if none")
     parser.add_argument("--workspace", type=Path, help="where to keep all, nowhere if none")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--clicks-only", action="store_true", help="evolve by the paper's rule")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         main(given, given.workspace or Path(scratch))

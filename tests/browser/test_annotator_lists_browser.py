@@ -77,15 +77,16 @@ def test_classes_images_and_exports(notebook):
     assert notebook.overflow_px() == 0
 
 
+@pytest.mark.parametrize("notebook", [("JupyterLab", 1400)], ids=["lab"], indirect=True)
 def test_a_box_of_coco_comes_in_by_the_browser(notebook):
     box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [80, 60, 160, 140]}
     image = {"id": 1, "file_name": "photograph-00.png", "height": 300, "width": 400}
     content = {"images": [image], "annotations": [box], "categories": [{"id": 1, "name": "cup"}]}
     file = {"name": "boxes.json", "mimeType": "application/json",
             "buffer": json.dumps(content).encode()}  # fmt: skip
-    notebook.page.locator(".os-import-files input[type=file], input[type=file]").set_input_files(
-        file
-    )
+    with notebook.page.expect_file_chooser() as chooser:
+        notebook.page.locator("button.os-import-files").click()
+    chooser.value.set_files(file)
     notebook.page.locator(".os-export-report").filter(has_text="accept their masks").wait_for()
     notebook.await_value("[one.class_name for one in window.desk.objects]", ["cup"])
     assert not notebook.value("window.desk.objects[0].accepted")
