@@ -121,6 +121,15 @@ def test_a_version_is_found_by_the_beginning_of_its_name(versions: Versions) -> 
             versions.named(unknown)
 
 
+def test_people_call_a_version_by_its_number_and_date(versions: Versions) -> None:
+    candidate(versions, "b", "a")
+    versions.accept("b")
+    first = versions.history()[0].time[:10]
+    assert [versions.title(name) for name in ("a", "b", "c")] == [
+        f"version 0 of {first}", f"version 1 of {first}", "c",
+    ]  # fmt: skip
+
+
 def test_nothing_waits_where_all_is_decided(versions: Versions) -> None:
     with pytest.raises(InputError, match=r"No version waits for a decision \(versions: a\)"):
         versions.accept(NEWEST)

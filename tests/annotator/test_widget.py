@@ -337,6 +337,28 @@ def test_evolve_judge_accept_and_roll_back(window, place, monkeypatch):
     assert "rolled back" in panel.table.value
 
 
+def test_the_switch_is_the_papers_rule_and_what_the_gate_refuses_says_so(
+    window, place, monkeypatch
+):
+    panel, asked = window.evolving, []
+
+    def evolved(*_, **how):
+        asked.append(how)
+        judgement = SimpleNamespace(verdict="worse")
+        return SimpleNamespace(new=add_version(place, "second", "first"), judgement=judgement)
+
+    monkeypatch.setattr(evolve_panel, "evolved", evolved)
+    monkeypatch.setattr(evolve_panel, "page_of", lambda *_: "<p>page</p>")
+    monkeypatch.setattr(evolve_panel, "apart", lambda study: study)
+    panel.clicks_only.value = True
+    panel.evolve.click()
+    finished(panel)
+    assert asked == [{"clicks_only": True}]
+    assert panel.accept.description == "Accept it all the same"
+    panel.refuse.click()
+    assert panel.accept.description == "Accept the new model"
+
+
 def test_a_refused_version_is_kept_and_not_used(window, place, monkeypatch):
     panel = window.evolving
     add_version(place, "second", "first")
