@@ -2,6 +2,7 @@
 
 import ast
 import shutil
+import threading
 import time
 from collections import Counter
 from functools import cache
@@ -410,3 +411,28 @@ def test_a_digest_takes_no_time():
     start = time.process_time()
     Sources(Path(openscenes.__file__).parent).digest("openscenes.study.scores.evaluation:score")
     assert time.process_time() - start < 3
+
+
+def test_two_threads_read_the_package_one_after_the_other(monkeypatch):
+    within, most = [0], [0]
+
+    class Slow:
+        contents = "as it is"
+
+        def digest(self, *_names):
+            within[0] += 1
+            most[0] = max(most[0], within[0])
+            time.sleep(0.01)
+            within[0] -= 1
+            return "a digest"
+
+    monkeypatch.setattr(module, "_package", Slow)
+    monkeypatch.setattr(module, "kept", lambda _: None)
+    monkeypatch.setattr(module, "keep", lambda *_: None)
+    asked = code_digest.__wrapped__
+    threads = [threading.Thread(target=asked, args=(time.sleep,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1]

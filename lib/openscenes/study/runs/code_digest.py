@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache, cached_property
@@ -25,6 +26,7 @@ from openscenes.kept import keep, kept
 from openscenes.paths import cache_dir
 from openscenes.study.runs.code_text import Definition, Module, Writer
 
+_ONE_THREAD = threading.Lock()  # what is read of the package is no thread's own
 _WHOLE = "*"  # in place of a name: the module itself, passed around
 
 
@@ -36,11 +38,12 @@ def code_digest(*entries: Callable[..., Any]) -> str:
     kept, by the bytes of all files of the package.
     """
     names = [f"{entry.__module__}:{entry.__qualname__}" for entry in entries]
-    path = cache_dir() / "code" / f"{_sha(repr((_package().contents, names)))[:20]}.json"
-    if (found := kept(path)) is None:
-        found = {"digest": _package().digest(*names)}
-        with suppress(OSError, OpenScenesError):  # a cache may be full, or only to be read
-            keep(path, found)
+    with _ONE_THREAD:
+        path = cache_dir() / "code" / f"{_sha(repr((_package().contents, names)))[:20]}.json"
+        if (found := kept(path)) is None:
+            found = {"digest": _package().digest(*names)}
+            with suppress(OSError, OpenScenesError):  # a cache may be full, or only to be read
+                keep(path, found)
     return str(found["digest"])
 
 
