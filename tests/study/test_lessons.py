@@ -28,10 +28,10 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path
     return calls
 
 
-def test_start_here_comes_first_and_the_six_lessons_follow() -> None:
+def test_start_here_comes_first_and_the_seven_lessons_follow() -> None:
     names = [path.stem for path in lesson_notebooks()]
     assert names[0] == "00_start_here"
-    assert [name[:8] for name in names[1:]] == [f"lesson_{n}" for n in range(1, 7)]
+    assert [name[:8] for name in names[1:]] == [f"lesson_{n}" for n in range(1, 8)]
 
 
 def test_each_lesson_knows_what_it_is_given() -> None:

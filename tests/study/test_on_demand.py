@@ -1,12 +1,15 @@
 """Which models a lesson finds, which it announces and trains."""
 
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.study.options import profile_named
+from openscenes.study.options import profile_named, with_literal_clicks
+from openscenes.study.pages.kernels import PAGE_RUN
+from openscenes.study.plan import costs
 from openscenes.study.plan import on_demand as module
 from openscenes.study.plan.costs import Machine
 from openscenes.study.plan.on_demand import (
@@ -90,12 +93,38 @@ def test_an_announced_evolution_takes_its_pseudo_masks_too(shelf):
     assert f"training takes about {seconds} s" in announcement(STUDY, [EVOLVED])
 
 
-def test_a_network_of_the_papers_size_is_assumed_and_not_measured(shelf, monkeypatch):
-    monkeypatch.setattr(module, "here", lambda *_: pytest.fail("measured"))
-    monkeypatch.setattr(module, "assumed", lambda *_: MACHINE)
-    seconds = 30 * PAPER.initial.epochs * 0.03
+def test_no_time_is_guessed_of_a_machine_that_is_not_there(shelf):
     said = announcement(SimpleNamespace(profile=PAPER), [INITIAL])
-    assert f"training takes about {round(seconds)} s" in said
+    assert said == f"1 model is not trained yet:\n  {INITIAL.words()}, seed 0"
+
+
+def test_an_announcement_names_what_differs(shelf):
+    literal = SimpleNamespace(profile=with_literal_clicks(STUDY.profile))
+    assert f"{INITIAL.words()}, seed 0, trained with the paper's clicks" in announcement(
+        literal, [INITIAL]
+    )
+    assert "paper's clicks" not in announcement(STUDY, [INITIAL])
+
+
+@pytest.mark.parametrize(("load", "busy"), [(0.4, False), (1.9, True)])
+def test_an_estimate_says_where_the_machine_is_not_idle(load, busy, monkeypatch):
+    monkeypatch.setattr(costs.os, "getloadavg", lambda: (load, 0, 0), raising=False)
+    monkeypatch.setattr(costs, "cores", lambda: 2)
+    assert costs.load_words() == (
+        f" on an idle machine (programs now ask for {load} of 2 cores)" if busy else ""
+    )
+
+
+@pytest.mark.parametrize("page_run", [False, True])
+def test_progress_of_a_live_notebook_is_not_red(page_run, monkeypatch):
+    live = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=1))
+    monkeypatch.setitem(sys.modules, "IPython", live)
+    monkeypatch.setattr(sys, "stderr", before := sys.stderr)
+    if page_run:
+        monkeypatch.setenv(PAGE_RUN, "1")
+    with pytest.raises(InputError):
+        lesson_study("huge")
+    assert sys.stderr is (before if page_run else sys.stdout)
 
 
 def test_objects_are_taken_evenly_from_the_first_to_the_last():

@@ -262,6 +262,17 @@ def test_a_card_says_what_was_found_and_not_what_the_paper_claims(reports, tmp_p
     assert "Claim of the paper" not in card
 
 
+def test_the_result_of_an_exercise_is_folded(reports, tmp_path):
+    path = reports / "notebooks/lesson_1.ipynb"
+    notebook(path, title="Lesson 1", picture=False)
+    lesson = nbformat.read(path, as_version=4)
+    lesson.cells[1].metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
+    nbformat.write(lesson, path)
+    page = write_site(reports, tmp_path / "site").parent / "notebooks/lesson_1.html"
+    (folded,) = BeautifulSoup(page.read_text("utf-8"), "html.parser").find_all("details")
+    assert "answer = 6 * 7" in folded.get_text() and folded.find("b").get_text() == "x"
+
+
 def test_own_runs_have_their_own_section(reports, tmp_path):
     notebook(reports / "own/notebooks/table_4_sequence.ipynb")
     notebook(reports / "own/study/notebooks/table_4_sequence.ipynb")

@@ -40,16 +40,24 @@ class Scatter:
 def clouds_figure(
     shown: Mapping[str, Clouds], known: NDArray[np.bool_], *, title: str = ""
 ) -> Figure:
-    """Old and new objects in one plane, a panel per model, ``known`` pairs with solid lines."""
-    figure = Figure(figsize=(0.4 + 3.3 * len(shown), 4.3), layout="constrained")
-    panels = figure.subplots(1, len(shown), squeeze=False, sharex=True, sharey=True)[0]
+    """Old and new objects in one plane, a panel per model; ``known`` pairs with solid lines."""
+    n_columns = min(2, len(shown))
+    n_lines = -(-len(shown) // n_columns)
+    size = (0.4 + 4.2 * n_columns, 0.9 + 3.4 * n_lines)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(n_lines, n_columns, squeeze=False, sharex=True, sharey=True)
+    for panel in grid.flat[len(shown) :]:
+        panel.set_axis_off()
+    panels = grid.flat[: len(shown)]
     limits = limits_of(list(shown.values()))
     for panel, (name, found) in zip(panels, shown.items(), strict=True):
         draw_clouds(panel, found, known)
         panel.set_title(f"{name}\nvariance of all channels {found.spread:.0f}", fontsize=9.5)
         panel.set_xlabel("first component", fontsize=9)
         panel.axis(limits)
-    panels[0].set_ylabel("second component", fontsize=9)
+        panel.label_outer()
+    for panel in grid[:, 0]:
+        panel.set_ylabel("second component", fontsize=9)
     figure.suptitle(title, fontsize=10.5)
     figure.legend(handles=_cloud_legend(), loc="outside lower center", ncols=3, frameon=False)
     return figure

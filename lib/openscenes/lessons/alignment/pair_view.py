@@ -148,7 +148,7 @@ def nearest_pair(shown: Scatter, found: Clouds, row: float, col: float) -> int:
 
 
 def clouds_page(alignment: Alignment, models: list[str]) -> Figure:
-    """The clouds of several models side by side."""
+    """The clouds of several models, two in a line."""
     kept = plane(alignment).kept
     title = (
         f"VOC and {SCENE_NAMES[alignment.scene]}: {len(alignment.pairing())} pairs, "

@@ -56,6 +56,7 @@ def block_panels(
     return figure, list(panels.flat[:n_blocks])
 
 
+SIDE_BY_SIDE = 3  # panels of a line, so that their text can be read on a page of 900 px
 WRAPPED, LABEL_INCHES = 34, 0.075  # letters of a row's label in one line, and how wide one is
 
 
@@ -76,11 +77,11 @@ def _draw_block(panel: Axes, block: Block, by_seed: pd.DataFrame) -> None:
             )  # fmt: skip
         panel.text(
             1.01, position, _means(row), transform=panel.get_yaxis_transform(), va="center",
-            fontsize=8,
+            fontsize=9,
         )  # fmt: skip
     printed = any(row.paper is not None for row in block.rows)
     heading = "ours (paper)" if printed else "ours"
-    panel.text(1.01, 1.0, heading, transform=panel.transAxes, fontsize=8, va="bottom")
+    panel.text(1.01, 1.0, heading, transform=panel.transAxes, fontsize=9, va="bottom")
     labels = [fill(row.label, WRAPPED) for row in block.rows]
     panel.set_yticks(range(len(labels)), labels, linespacing=1.1)
     panel.set_ylim(len(block.rows) - 0.4, -0.6)
@@ -145,23 +146,28 @@ def breakdown_figure(frame: pd.DataFrame, title: str) -> Figure:
     Args:
         frame: from ``by_size`` or ``by_class``.
     Returns:
-        A line of panels per block, a panel per row but the first; groups from top to bottom, the
-        row's mean IoU at the right.
+        Lines of at most three panels per block, a panel per row but the first; groups from top to
+        bottom, the row's mean IoU at the right.
     """
     blocks = list(frame["block"].unique())
     rows = list(frame[frame["change"].notna()]["row"].unique())
     n_groups = [frame[frame["block"] == block]["group"].nunique() for block in blocks]
-    size = (2.0 + 2.5 * len(rows), 1.0 + sum(0.75 + 0.27 * n for n in n_groups))
+    parts = [rows[i : i + SIDE_BY_SIDE] for i in range(0, len(rows), SIDE_BY_SIDE)]
+    lines = [(block, n, part) for block, n in zip(blocks, n_groups, strict=True) for part in parts]
+    n_columns = min(SIDE_BY_SIDE, len(rows))
+    size = (2.0 + 2.3 * n_columns, 1.0 + sum(0.85 + 0.27 * n for _, n, _ in lines))
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(
-        len(blocks), len(rows), squeeze=False, sharex=True, sharey="row",
-        height_ratios=[n + 1.0 for n in n_groups],
+        len(lines), n_columns, squeeze=False, sharex=True, sharey="row",
+        height_ratios=[n + 1.0 for _, n, _ in lines],
     )  # fmt: skip
-    for line, block in zip(panels, blocks, strict=True):
+    for line, (block, _, part) in zip(panels, lines, strict=True):
         mine = frame[frame["block"] == block]
-        for panel, row in zip(line, rows, strict=True):
+        for panel, row in zip(line, part, strict=False):
             _draw_row(panel, mine[mine["row"] == row])
             panel.set_title(row, fontsize=9)
+        for panel in line[len(part) :]:
+            panel.set_axis_off()
         line[0].set_ylabel(str(block).replace(", ", ",\n"), fontsize=9)
     first = frame["row"].iloc[0]
     figure.supxlabel(
@@ -180,13 +186,13 @@ def _draw_row(panel: Axes, lines: pd.DataFrame) -> None:
         draw_interval(panel, position, change, low, high)
         panel.text(
             1.01, position, f"{mean:.1f}", transform=panel.get_yaxis_transform(), va="center",
-            fontsize=7,
+            fontsize=8,
         )  # fmt: skip
     names = [
         f"{in_figure(group)} ({n})"
         for group, n in zip(lines["group"], lines["n_objects"], strict=True)
     ]
-    panel.text(1.01, 1.0, "mIoU", transform=panel.transAxes, fontsize=7, va="bottom")
+    panel.text(1.01, 1.0, "mIoU", transform=panel.transAxes, fontsize=8, va="bottom")
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.4, -0.6)
     finish_dot_plot(panel)

@@ -15,6 +15,7 @@ from openscenes.method.gradients import NORM
 from openscenes.study.figures.palette import SERIES
 from openscenes.study.runs.models import Model
 
+SIDE_BY_SIDE = 3  # panels of a line, so that their text can be read on a page of 900 px
 STROKES = ("-", "--", ":", "-.")
 
 TERM_NAMES = {
@@ -26,7 +27,7 @@ TERM_NAMES = {
 
 
 def training_figure(models: Sequence[Model]) -> Figure:
-    """Loss terms by epoch: a row of panels per stage, a panel per term, a line per model.
+    """Loss terms by epoch: rows of panels per stage, a panel per term, a line per model.
 
     Terms as they are logged, before the division by the crop's pixels; seeds of one variant
     share a line's look. A model that learned nothing has no loss to show. Where one run leaves the
@@ -37,27 +38,30 @@ def training_figure(models: Sequence[Model]) -> Figure:
     stages = list(dict.fromkeys(stage for (stage, _), _ in histories))
     terms = _terms([history for _, history in histories])
     looks = _looks([variant for (_, variant), _ in histories])
-    size = (1.2 + 2.5 * len(terms), 1.3 + 2.1 * len(stages))
+    n_columns = min(SIDE_BY_SIDE, len(terms))
+    n_lines = -(-len(terms) // n_columns)  # of a stage
+    size = (1.2 + 2.6 * n_columns, 1.3 + 2.1 * len(stages) * n_lines)
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(len(stages), len(terms), squeeze=False)
+    panels = figure.subplots(len(stages) * n_lines, n_columns, squeeze=False)
+    of_stage = dict(zip(stages, panels.reshape(len(stages), -1), strict=True))
     for (stage, variant), history in histories:
-        for panel, term in zip(panels[stages.index(stage)], terms, strict=True):
+        for panel, term in zip(of_stage[stage], terms, strict=False):
             if term in history:
                 panel.plot(history["epoch"], history[term], marker=".", lw=1.3, **looks[variant])
-    for line, stage in zip(panels, stages, strict=True):
-        _finish(line, stage, terms)
+    for stage, own in of_stage.items():
+        _finish(own, stage, terms)
     data = ", ".join(dict.fromkeys(_data_of(model) for model in models))
     figure.suptitle(f"Loss per object by epoch, {data}", fontsize=11)
     handles = [Line2D([], [], marker=".", label=name, **look) for name, look in looks.items()]
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(len(handles), 6), frameon=False
+        handles=handles, loc="outside lower center", ncols=min(len(handles), 3), frameon=False
     )
     return figure
 
 
 def _finish(line: Sequence[Axes], stage: str, terms: Sequence[str]) -> None:
-    """Name what was drawn in one row of panels; what was not is left blank."""
-    drawn = [(panel, term) for panel, term in zip(line, terms, strict=True) if panel.lines]
+    """Name what was drawn in one stage's panels; what was not is left blank."""
+    drawn = [(panel, term) for panel, term in zip(line, terms, strict=False) if panel.lines]
     for panel in line:
         panel.set_visible(bool(panel.lines))
     for panel, term in drawn:

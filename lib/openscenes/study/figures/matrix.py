@@ -39,16 +39,22 @@ def matrix_figure(
     n_steps = _n_steps(methods, names)
     means = [cell.mean for found in methods.values() for cell in found.cells.values()]
     scale = ScalarMappable(Normalize(min(means), max(means)), COLOURS)
-    figure = Figure(figsize=(1.6 + 3.3 * len(methods), 5.1))
+    n_columns = min(2, len(methods))
+    n_lines = -(-len(methods) // n_columns)
+    figure = Figure(figsize=(1.6 + 3.3 * n_columns, 0.8 + 4.3 * n_lines))
     figure.set_layout_engine("constrained", h_pad=0.1)
-    panels = figure.subplots(1, len(methods), squeeze=False, sharey=True)[0]
+    grid = figure.subplots(n_lines, n_columns, squeeze=False, sharey=True)
+    panels = list(grid.flat)
+    for panel in panels[len(methods) :]:
+        panel.set_axis_off()
+    panels = panels[: len(methods)]
     for panel, (method, found) in zip(panels, methods.items(), strict=True):
         _draw_matrix(panel, found, scale)
         panel.set_title(method, fontsize=10)
         panel.set_xticks(range(n_steps), [f"on {name}" for name in names[:n_steps]])
         panel.set_xlabel(_summaries(found), fontsize=8, labelpad=8, linespacing=1.5)
     panels[0].set_yticks(range(n_steps), [f"after {name}" for name in names[:n_steps]])
-    bar = figure.colorbar(scale, ax=panels.tolist(), shrink=0.6, pad=0.02)
+    bar = figure.colorbar(scale, ax=panels, shrink=0.6, pad=0.02)
     bar.set_label("mIoU, %", fontsize=9)
     figure.suptitle(title, fontsize=11)
     figure.legend(handles=_legend(), loc="outside lower center", ncols=2, frameon=False)
@@ -84,7 +90,7 @@ def _write_cell(panel: Axes, step: int, number: int, cell: Estimate, ink: str) -
     )  # fmt: skip
     panel.text(
         number, step + 0.22, f"{cell.low:.1f}–{cell.high:.1f}", color=ink, ha="center",
-        va="center", fontsize=7.5,
+        va="center", fontsize=8,
     )  # fmt: skip
     if known:
         corner = (number - 0.46, step - 0.46)

@@ -21,6 +21,7 @@ from openscenes.errors import OpenScenesError
 from openscenes.paths import PROJECT, cache_dir
 
 KERNEL = "openscenes"
+PAGE_RUN = "OPENSCENES_PAGE_RUN"  # set in the kernel that makes a page
 START_ATTEMPTS = 2
 START_TIMEOUT_S = 120
 
@@ -88,6 +89,7 @@ def _write_kernelspec(folder: Path, more: Mapping[str, str]) -> None:
     spec["env"] = {
         "PYTHONPATH": os.pathsep.join(filter(None, search)),
         "PYTHONHASHSEED": "0",
+        PAGE_RUN: "1",
         "OMP_WAIT_POLICY": "PASSIVE",
         "GOMP_SPINCOUNT": "0",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",

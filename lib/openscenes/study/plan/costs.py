@@ -6,6 +6,7 @@ trainings and pages that were timed here take that long again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean
@@ -16,6 +17,7 @@ from openscenes.peers.zoo import PEERS
 from openscenes.study.profiles import Profile
 from openscenes.study.runs import work as works
 from openscenes.study.runs.data import SOURCE, Study
+from openscenes.study.runs.machine import cores
 from openscenes.study.runs.recipes import Recipe
 from openscenes.study.runs.shapes import CORRECTION, OURS
 from openscenes.study.runs.work import CLICK, CUT, IPT, LOAD, MASK, MODEL, N_VIEWS, Work, seen
@@ -133,6 +135,16 @@ def recorded(study: Study) -> dict[str, float]:
             step = step_of(seed_and_words.partition(" ")[2])
             found.setdefault(step, []).append(facts["wall_s"])
     return {step: mean(seconds) for step, seconds in found.items()}
+
+
+def load_words() -> str:
+    """That an estimate is of an idle machine, where this one is not; "" where it nearly is."""
+    busy, n = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, cores()
+    return (
+        f" on an idle machine (programs now ask for {busy:.1f} of {n} cores)"
+        if busy > n / 2
+        else ""
+    )
 
 
 def duration(seconds: float) -> str:

@@ -39,7 +39,7 @@ from openscenes.paths import cache_dir
 from openscenes.progress import say
 from openscenes.seeding import torch_generator
 from openscenes.study.graph.page import pages_timed
-from openscenes.study.plan.costs import PAGE, START, Machine, recorded
+from openscenes.study.plan.costs import PAGE, START, Machine, load_words, recorded
 from openscenes.study.profiles import Profile
 from openscenes.study.runs.data import Study, source
 from openscenes.study.runs.models import run_context
@@ -73,9 +73,9 @@ def here(study: Study, n_workers: int = 1) -> Machine:
     pages = pages_timed(study)
     return Machine(
         seconds | {PAGE: mean(pages) if pages else _PAGE_STARTS * seconds[START]},
-        "Times are estimates. A training that was done before takes as long as it took then, and a "
-        f"page as long as pages took; all else is what a short training here ({device}) took for "
-        "each operation.",
+        f"Times are estimates{load_words()}. A training that was done before takes as long as it "
+        f"took then, and a page as long as pages took; all else is what a short training here "
+        f"({device}) took for each operation.",
         recorded=recorded(study), sides=(1, n_workers) if n_workers > 1 else (1,),
     )  # fmt: skip
 

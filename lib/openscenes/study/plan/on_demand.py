@@ -1,6 +1,8 @@
 """What the lessons share: a study by its name, trained models, and objects to look at."""
 
 import logging
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +12,10 @@ import numpy as np
 
 from openscenes.settings import folder_parameter, text_parameter
 from openscenes.study.options import profile_named, with_literal_clicks
-from openscenes.study.plan.costs import duration, with_masks
-from openscenes.study.plan.machines import assumed, here
-from openscenes.study.profiles import InitialSet
+from openscenes.study.pages.kernels import PAGE_RUN
+from openscenes.study.plan.costs import duration, load_words, with_masks
+from openscenes.study.plan.machines import here
+from openscenes.study.profiles import PAPER, InitialSet
 from openscenes.study.runs.data import Study, new_scene, open_study, source
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.recipes import Recipe, in_order, source_set
@@ -22,7 +25,10 @@ Item = TypeVar("Item")
 
 
 def lesson_study(profile: str, data: str = "", device: str = "auto") -> Study:
-    """The study of a lesson's parameters, without the library's red lines on its precision.
+    """The study of a lesson's parameters; from here on nothing of a live notebook is red.
+
+    Progress goes to standard output there: Jupyter shows standard error in red, and keeps the line
+    of a bar that has ended.
 
     Args:
         profile: its name.
@@ -32,6 +38,9 @@ def lesson_study(profile: str, data: str = "", device: str = "auto") -> Study:
         InputError: if one is no text, or there is no such profile or device.
     """
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if hasattr(shell, "kernel") and not os.environ.get(PAGE_RUN):
+        sys.stderr = sys.stdout
     root = folder_parameter("data", data)
     chosen = profile_named(text_parameter("profile", profile))
     return open_study(chosen, Path(root) if root else None, text_parameter("device", device))
@@ -63,12 +72,16 @@ def untrained(study: Study, recipes: Iterable[Recipe]) -> list[Recipe]:
 
 
 def announcement(study: Study, recipes: Sequence[Recipe]) -> str:
-    """Which models will be trained and about how long that takes."""
-    names = "\n".join(f"  {recipe.words()}, seed {recipe.seed}" for recipe in recipes)
+    """Which models will be trained, and about how long that takes where it was measured."""
+    literal = study.profile.kind != "paper" and study.profile.clicks == PAPER.clicks
+    how = ", trained with the paper's clicks" if literal else ""
+    names = "\n".join(f"  {recipe.words()}, seed {recipe.seed}{how}" for recipe in recipes)
     plural = "model is" if len(recipes) == 1 else "models are"
-    machine = assumed(None, study.profile) if study.profile.kind == "paper" else here(study)
-    took = duration(with_masks(study.profile, recipes, _objects(study, recipes), machine))
-    return f"{len(recipes)} {plural} not trained yet; training takes about {took}, once:\n{names}"
+    head = f"{len(recipes)} {plural} not trained yet"
+    if study.profile.kind == "paper":  # any time would be a guess; `make plan` states its machine
+        return f"{head}:\n{names}"
+    took = duration(with_masks(study.profile, recipes, _objects(study, recipes), here(study)))
+    return f"{head}; training takes about {took}, once{load_words()}:\n{names}"
 
 
 def _objects(study: Study, recipes: Sequence[Recipe]) -> dict[str, int]:

@@ -46,12 +46,13 @@ def overview(reports: Sequence[Report], values: pd.DataFrame, claims: pd.DataFra
     return f"{_OVERVIEW}\n\n" + grid(head, [(*x, *[""] * (len(head) - len(x))) for x in lines])
 
 
-_OVERVIEW = """*Measured*: published values that a table here has one beside. *Verified*: those that
-profile `paper` reproduced on the official data. A *claim* of the paper is that one row beats
-another by at least 0.1 points; it *holds* if our difference has its sign and a 95 % interval
-without zero, *does not hold* with the other sign, is *open* if the interval holds zero. *Further
-trainings*: how many of those that hold do so by Student's t over seeds and objects (Hillis 2007),
-which knows how little three seeds say of a fourth."""
+_OVERVIEW = """*Measured*: how many of the paper's printed values have one of ours beside them.
+*Verified*: how many of them profile `paper` reproduced on the official data. A *claim* is that one
+row beats another by at least 0.1 points. It *holds* where our difference has the same sign and its
+95 % interval excludes zero, *does not hold* where the sign is the other one, and is *open* where
+the interval contains zero. *Further trainings*: how many of the claims that hold would also hold
+for other seeds, by Student's t over seeds and objects (Hillis 2007); of three seeds its intervals
+are wide."""
 
 
 def _of(frame: pd.DataFrame, report: Report) -> pd.DataFrame:
