@@ -81,10 +81,9 @@ def summary(reports: Sequence[Report], n_verified: int, folder: str = "") -> str
     return "\n\n".join([grid(head, lines), "\n".join(sentences), reading])
 
 
-_READING = """Gains in points of mIoU, on Cityscapes and on COCO (last line: on VOC after each).
-**Bold**, and counted in the last column, are gains whose 95 % interval over objects and {seeds}
-seeds excludes zero. Data and networks are far smaller than the paper's. Values verified:
-{verified}."""
+_READING = """Gains in points of mIoU on Cityscapes and COCO (last line: on VOC after each).
+**Bold**, and counted in the last column: the 95 % interval over objects and {seeds} seeds excludes
+zero. Data and networks are far smaller than the paper's. Values verified: {verified}."""
 
 
 def _by_data(statement: Statement, reports: Sequence[Report]) -> dict[str, Pair]:
