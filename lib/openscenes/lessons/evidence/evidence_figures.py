@@ -31,7 +31,7 @@ def hypotheses_figure(one: Told) -> Figure:
     for panel, shown, title in zip(
         middle, [*one.maps, mean], [*titles, "weighted mean"], strict=True
     ):
-        levels = np.uint8(255 * np.clip(shown, 0, 1))
+        levels = (255 * np.clip(shown, 0, 1)).astype(np.uint8)
         show_image(panel, np.repeat(levels[..., None], 3, axis=2), title=title)
     for panel, name, mask in zip((network, evidence), ANSWERS, one.answers, strict=True):
         show_image(panel, grey(one.cut.image), title=f"mask: {name}\nIoU {one.iou(mask):.0f} %")

@@ -49,7 +49,7 @@ def training_figure(models: Sequence[Model]) -> Figure:
             if term in history:
                 panel.plot(history["epoch"], history[term], marker=".", lw=1.3, **looks[variant])
     for stage, own in of_stage.items():
-        _finish(own, stage, terms)
+        _finish(list(own), stage, terms)
     data = ", ".join(dict.fromkeys(_data_of(model) for model in models))
     figure.suptitle(f"Loss per object by epoch, {data}", fontsize=11)
     handles = [Line2D([], [], marker=".", label=name, **look) for name, look in looks.items()]
