@@ -202,10 +202,18 @@ class Picture:
         self._await("(canvas, seq) => +(canvas.dataset.painted ?? -1) >= seq", seq)
 
     def place(self, row, col):
-        """Where on the page the middle of a pixel is."""
-        frame = self.locator.bounding_box()
-        x = frame["x"] + (col + 0.5) * frame["width"] / self.fact("width")
-        return x, frame["y"] + (row + 0.5) * frame["height"] / self.fact("height")
+        """Where on the page the middle of a pixel is, or would be beside what is seen."""
+        frame, seen = self.locator.bounding_box(), self.view()
+        shrunk = frame["width"] / seen["units"]
+        x, y = (
+            seen[side] + (at + 0.5) * seen["zoom"] for side, at in (("left", col), ("top", row))
+        )
+        return frame["x"] + shrunk * x, frame["y"] + shrunk * y
+
+    def view(self):
+        """What is seen of the image: zoom, left and top, in units; and how many units are across."""
+        facts = self.locator.evaluate("canvas => ({...canvas.dataset})")
+        return {name: float(facts[name]) for name in ("zoom", "left", "top", "units")}
 
     def click(self, row, col, **options):
         """Click a pixel; ``options`` as of Playwright's mouse, ``button`` for one."""
@@ -239,9 +247,10 @@ class Picture:
     def pixel(self, row, col):
         """(red, green, blue, alpha) at the middle of a pixel of the image, as painted."""
         script = """(canvas, [row, col]) => {
-          const x = Math.floor((col + 0.5) * canvas.width / canvas.dataset.width);
-          const y = Math.floor((row + 0.5) * canvas.height / canvas.dataset.height);
-          return Array.from(canvas.getContext('2d').getImageData(x, y, 1, 1).data);
+          const {zoom, left, top, units} = canvas.dataset, density = canvas.width / units;
+          const [x, y] = [+left + (col + 0.5) * zoom, +top + (row + 0.5) * zoom];
+          const at = [Math.floor(x * density), Math.min(canvas.height - 1, Math.floor(y * density))];
+          return Array.from(canvas.getContext('2d').getImageData(...at, 1, 1).data);
         }"""
         return tuple(self.locator.evaluate(script, [row, col]))
 

@@ -50,6 +50,7 @@ def test_from_click_to_file_to_another_model_and_back(notebook):
     """One long test, since opening the annotator takes longest."""
     n_accepted = clicked_and_corrected(notebook)
     exported(notebook, n_accepted)
+    keys_hurt_nothing(notebook)
     painted(notebook)
     stands_after_a_reload(notebook)
     evolved_and_rolled_back(notebook)
@@ -78,6 +79,27 @@ def clicked_and_corrected(notebook):
     press(notebook, "redo")
     reads(notebook, "progress", f"{n_before + 1} objects accepted")
     return n_before + 1
+
+
+HURTFUL = ("r", "a", "b", "d", "d", "x", "m", "y", *"123456789", "Enter", "Shift+Enter", "Escape")
+CELLS = """() => jupyterapp.shell.currentWidget.content.widgets.map(
+  ({model}) => [model.type, model.sharedModel.getSource(), model.executionCount])"""
+
+
+def keys_hurt_nothing(notebook):
+    """Wherever the focus is in the widget, Jupyter's shortcuts change no cell."""
+    page = notebook.page
+    before = page.evaluate(CELLS)
+    for place in ("button.os-undo", ".os-progress", ".os-objects select", ".os-help"):
+        page.locator(place).click(force=True)
+        inside = "() => document.querySelector('.os-annotator').contains(document.activeElement)"
+        assert page.evaluate(inside), place
+        for key in HURTFUL:
+            page.keyboard.press(key)
+        assert page.evaluate(inside), place
+    notebook.value("window.canvas.answered")
+    assert page.evaluate(CELLS) == before
+    assert page.evaluate("() => jupyterapp.shell.currentWidget.content.mode") == "command"
 
 
 def exported(notebook, n_accepted):

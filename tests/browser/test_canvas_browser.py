@@ -98,7 +98,7 @@ def test_the_keyboard_alone_does_all(open_notebook, front_end):
     picture.answered(picture.press, *["Shift+ArrowRight"] * 8, "ArrowRight", "Enter")
     assert notebook.value("shown.box") == [78, 88, 170, 170]
     picture.answered(picture.press, *["Shift+ArrowUp"] * 4, "Space")
-    picture.answered(picture.press, "Shift+ArrowLeft", "-")
+    picture.answered(picture.press, "Shift+ArrowLeft", "Shift+Enter")
     assert notebook.value("shown.clicks") == [[129, 169, 1], [129, 159, -1]]
     picture.answered(picture.press, "Escape")
     assert notebook.value("[shown.box, shown.clicks]") == [[], []]

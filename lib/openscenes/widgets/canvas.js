@@ -1,48 +1,57 @@
-// The browser's half of canvas.py. It paints, turns mouse and keys into gestures in image pixels,
-// and shows its guess of a gesture until Python has answered it. Nothing is decided here.
+// The browser's half of canvas.py. It paints, turns mouse, fingers and keys into gestures in image
+// pixels, and shows its guess of a gesture until Python has answered it. Nothing is decided here.
+// keys.js, view.js and painter.js stand before this file in the module that the browser loads.
 
 const DRAG_PX = 4; // a press that moves less is a click
+const REACH_PX = { mouse: 6, pen: 8, touch: 14 }; // how near to a side or corner one takes hold of it
 const MIN_BOX_PX = 2; // in image pixels; a thinner box is a slip of the hand
-const KEYS = {
-  Escape: "clear", u: "undo", "ctrl+z": "undo", r: "redo", "ctrl+y": "redo", "ctrl+Z": "redo",
-  a: "accept", n: "next", Delete: "delete",
-};
+const LEAST_UNITS = 240, HIGHEST = 0.72; // height of a canvas that fills its place; of the window
+const ZOOM_STEP = 1.25, PAN_UNITS = 60, SETTLED_MS = 120, MARGIN = 0.25;
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)";
+const LAYERS = ["image", "overlay", "detail", "detail_overlay"];
 
-const signOf = (event) => (event.shiftKey || event.button === 2 ? -1 : 1);
 const boxBetween = ([row0, col0], [row1, col1]) => [
   Math.min(row0, row1), Math.min(col0, col1), Math.max(row0, row1) + 1, Math.max(col0, col1) + 1,
 ];
 const isBox = (box, [width, height]) =>
   box[2] - box[0] >= Math.min(MIN_BOX_PX, height) && box[3] - box[1] >= Math.min(MIN_BOX_PX, width);
-
-async function decoded(bytes) {
-  return bytes && bytes.byteLength ? createImageBitmap(new Blob([bytes])) : null;
-}
+const centred = ([row, col]) => [row - 0.5, col - 0.5].map((at) => Math.round(10 * at) / 10);
 
 function render({ model, el }) {
   const canvas = document.createElement("canvas");
   const spoken = document.createElement("div");
-  const pen = canvas.getContext("2d");
+  const view = new View();
+  const painter = new Painter(canvas, view, model);
+  const ends = new AbortController();
+  let listening = new AbortController();
   el.style.position = "relative";
   spoken.setAttribute("aria-live", "polite");
   spoken.style.cssText = HIDDEN;
   canvas.className = "os-canvas-picture";
-  canvas.style.cssText = "display:block;max-width:100%;height:auto;touch-action:none";
-  canvas.dataset.lmSuppressShortcuts = "true"; // the keys are ours, not the notebook's
+  canvas.dataset.lmSuppressShortcuts = "true";
+  canvas.style.cssText = "display:block;max-width:100%;touch-action:none;outline-offset:-2px";
   el.append(canvas, spoken);
 
-  let image = null, overlay = null; // decoded pictures
-  let guess = null; // {box, clicks} that Python has not answered yet
+  const isMain = () => model.get("main");
+  let around = null; // the widget that the canvas is part of, once it is in the page
+  let guess = null; // {box, clicks, strokes, ring} that Python has not answered yet
   let corner = null; // [row, col] of a box whose second corner is missing
-  let pointer = null; // [row, col] under the mouse
+  let pointer = null; // where the mouse is, in units
   let crosshair = null; // [row, col] moved by the arrow keys
-  let press = null; // where the mouse went down: {at, x, y, moved}
+  let press = null; // what a press does: {does, from, at, moved, ...}
   let unsent = null; // a dragged point that waits for the answer to the one before
+  let space = ""; // "held" while the space bar is down, "used" once it has moved the view
+  const fingers = new Map(); // places of touches, by pointer
 
-  const shown = () => guess ?? { box: model.get("box"), clicks: model.get("clicks") };
-  const marked = (box, clicks) => { guess = { box, clicks }; };
+  const shown = () => ({
+    box: model.get("box"), clicks: model.get("clicks"), strokes: [], ring: null, ...guess,
+  });
+  const marked = (change) => { guess = { ...guess, ...change }; };
+  const signOf = (event) => {
+    const other = event.shiftKey || event.button === 2 || press?.button === 2;
+    return Boolean(other) === model.get("outside") ? 1 : -1;
+  };
 
   // ---- gestures ----
   const lastSent = () => Math.max(model.get("answered"), ...model.get("gestures").map((g) => g.n));
@@ -53,16 +62,15 @@ function render({ model, el }) {
     model.save_changes();
   }
 
-  function boxed(box) {
+  function boxed(box, kind = "box") {
     corner = null;
-    if (isBox(box, model.get("size"))) {
-      marked(box, []);
-      send({ kind: "box", box });
-    }
+    if (!isBox(box, model.get("size"))) return;
+    marked(kind === "box" ? { box, clicks: [] } : { box });
+    send({ kind, box });
   }
 
   function pointed([row, col], dragging) {
-    marked(shown().box, [[row, col, 1]]);
+    marked({ clicks: [[row, col, 1]] });
     if (dragging && model.get("answered") < lastSent()) unsent = [row, col];
     else {
       unsent = null;
@@ -73,182 +81,361 @@ function render({ model, el }) {
   function clicked(at, sign) {
     const { box, clicks } = shown();
     if (model.get("mode") === "point") pointed(at, false);
+    else if (model.get("tool") !== "click") painted([at], sign);
     else if (corner) boxed(boxBetween(corner, at));
     else if (!box.length) corner = at;
     else if (!clicks.length) pointed(at, false);
     else {
-      marked(box, [...clicks, [...at, sign]]);
+      marked({ clicks: [...clicks, [...at, sign]] });
       send({ kind: "click", row: at[0], col: at[1], sign });
     }
   }
 
+  function painted(points, sign) {
+    if (!["brush", "eraser"].includes(model.get("tool"))) return;
+    const stroke = { points, radius: model.get("radius"), sign: strokeSign(sign) };
+    marked({ strokes: [...shown().strokes, stroke] });
+    send({ kind: "stroke", ...stroke });
+  }
+
+  const strokeSign = (sign) => (model.get("tool") === "eraser" ? -sign : sign);
+
   // ---- mouse, pen and finger ----
   function place(event) {
     const frame = canvas.getBoundingClientRect();
-    const [width, height] = model.get("size");
-    const row = Math.floor(((event.clientY - frame.top) * height) / frame.height);
-    const col = Math.floor(((event.clientX - frame.left) * width) / frame.width);
-    return [Math.min(height - 1, Math.max(0, row)), Math.min(width - 1, Math.max(0, col))];
+    return [
+      ((event.clientX - frame.left) * view.width) / frame.width,
+      ((event.clientY - frame.top) * view.height) / frame.height,
+    ];
   }
 
   function pressed(event) {
-    if (model.get("mode") === "none" || event.button === 1) return;
+    if (model.get("mode") === "none") return;
     canvas.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
-    crosshair = null;
-    press = { at: place(event), x: event.clientX, y: event.clientY, moved: false };
-    if (model.get("mode") === "point") marked(shown().box, [[...press.at, 1]]);
-    paint();
     event.preventDefault();
+    if (event.pointerType === "touch") fingers.set(event.pointerId, place(event));
+    if (fingers.size > 1) pinched();
+    else {
+      crosshair = null;
+      const [from, { button }] = [place(event), event];
+      press = { from, at: view.pixel(from), button, moved: false, ...taken(event, from) };
+      if (model.get("mode") === "point" && press.does === "mark")
+        marked({ clicks: [[...press.at, 1]] });
+    }
+    paint();
+  }
+
+  // What a press begins: to move the view, a side, a corner of an outline, to paint, or to mark.
+  function taken(event, from) {
+    const reach = REACH_PX[event.pointerType] ?? REACH_PX.mouse;
+    const tool = model.get("mode") === "interaction" ? model.get("tool") : "click";
+    if (event.button === 1 || space) return { does: "pan" };
+    if (tool === "polygon") return cornerTaken(event, from, reach) ?? { does: "pan" };
+    if (tool !== "click")
+      return { does: "paint", points: [centred(view.at(from))], sign: signOf(event) };
+    const sides = isMain() && event.button === 0 && sidesAt(from, reach);
+    return sides ? { does: "sides", sides, box: shown().box } : { does: "mark" };
+  }
+
+  // Which of [row0, col0, row1, col1] lie under a place, the nearer one of two; null for none.
+  function sidesAt([x, y], reach) {
+    const { box } = shown();
+    if (!box.length || corner) return null;
+    const [top, left, bottom, right] = box.map((at, i) => (i % 2 ? view.x(at) : view.y(at)));
+    const beside = x < left - reach || x > right + reach || y < top - reach || y > bottom + reach;
+    const way = [top - y, left - x, bottom - y, right - x].map(Math.abs);
+    const near = way.map((px, i) => px <= reach && (px < way[(i + 2) % 4] || i > 1));
+    return !beside && near.some(Boolean) ? near : null;
+  }
+
+  function withSides({ sides, box }, to) {
+    const at = view.at(to).map((one, i) => Math.round(clamp(one, 0, view.size[1 - i])));
+    const [row0, col0, row1, col1] = box.map((old, i) => (sides[i] ? at[i % 2] : old));
+    return [Math.min(row0, row1), Math.min(col0, col1), Math.max(row0, row1), Math.max(col0, col1)];
+  }
+
+  // A corner of an outline, or a new one on its line; Shift or the right button takes one away.
+  function cornerTaken(event, from, reach) {
+    let best = null;
+    for (const [number, ring] of model.get("rings").entries()) {
+      const places = ring.points.map(([row, col]) => [view.x(col + 0.5), view.y(row + 0.5)]);
+      places.forEach((one, i) => {
+        const px = Math.hypot(one[0] - from[0], one[1] - from[1]);
+        if (px <= reach && px < (best?.px ?? Infinity)) best = { px, number, i, fresh: 0 };
+      });
+      if (best && !best.fresh) continue;
+      places.forEach((one, i) => {
+        const px = wayToLine(from, one, places[(i + 1) % places.length]);
+        if (px <= reach && px < (best?.px ?? Infinity)) best = { px, number, i: i + 1, fresh: 1 };
+      });
+    }
+    if (!best) return null;
+    const { number, i, fresh } = best, before = model.get("rings")[number];
+    const points = before.points.toSpliced(i, 1 - fresh, centred(view.at(from)).map(Math.round));
+    const away = signOf(event) < 0 && !fresh && before.points.length > 3;
+    const after = { ...before, points: away ? before.points.toSpliced(i, 1) : points };
+    return { does: "corner", number, i: away ? -1 : i, before, ring: after, moved: away };
   }
 
   function moved(event) {
     if (model.get("mode") === "none") return;
+    const before = pointer;
     pointer = place(event);
-    const way = press ? Math.hypot(event.clientX - press.x, event.clientY - press.y) : 0;
-    if (press) press.moved ||= way >= DRAG_PX;
-    if (press?.moved && model.get("mode") === "point") pointed(pointer, true);
-    if (press || corner) paint();
+    if (fingers.has(event.pointerId)) {
+      const [one, other] = [...fingers.values()];
+      fingers.set(event.pointerId, pointer);
+      if (other) return spread([one, other], [...fingers.values()]);
+    }
+    if (!press) return hovered(event);
+    const way = Math.hypot(pointer[0] - press.from[0], pointer[1] - press.from[1]);
+    press.moved ||= way >= DRAG_PX || press.does === "paint";
+    if (press.moved) dragged(before);
+    if (press.does !== "mark" || press.moved) paintSoon();
+  }
+
+  function dragged(before) {
+    if (press.does === "pan") panned(pointer[0] - before[0], pointer[1] - before[1]);
+    else if (press.does === "sides") marked({ box: withSides(press, pointer) });
+    else if (press.does === "paint") press.points.push(centred(view.at(pointer)));
+    else if (press.does === "corner" && press.i >= 0) {
+      const points = press.ring.points.with(press.i, centred(view.at(pointer)).map(Math.round));
+      press.ring = { ...press.ring, points };
+    } else if (press.does === "mark" && model.get("mode") === "point")
+      pointed(view.pixel(pointer), true);
   }
 
   function released(event) {
+    fingers.delete(event.pointerId);
     if (!press) return;
-    const { at, moved: dragged } = press;
+    const done = press;
+    if (done.does === "paint") painted(done.points, done.sign);
+    else if (done.does === "corner" && done.moved) reformed(done);
+    else if (done.does === "sides" && done.moved) boxed(withSides(done, place(event)), "sides");
+    else if (["mark", "sides"].includes(done.does)) ended(done, event);
     press = null;
-    if (model.get("mode") === "point") pointed(dragged ? place(event) : at, false);
-    else if (dragged && event.button !== 2) boxed(boxBetween(at, place(event)));
-    else if (!dragged) clicked(at, signOf(event));
     settle();
     paint();
+  }
+
+  function ended({ at, moved: far }, event) {
+    const to = view.pixel(place(event));
+    if (model.get("mode") === "point") pointed(far ? to : at, false);
+    else if (far && press.button !== 2) boxed(boxBetween(at, to));
+    else if (far) return;
+    else if (isMain() && (event.ctrlKey || event.metaKey)) send({ kind: "choose", row: at[0], col: at[1] });
+    else clicked(at, signOf(event));
+  }
+
+  function reformed({ number, before, ring }) {
+    marked({ ring: { number, ring } });
+    send({ kind: "ring", hole: ring.hole, before: before.points, after: ring.points });
+  }
+
+  function hovered(event) {
+    const reach = REACH_PX[event.pointerType] ?? REACH_PX.mouse;
+    const tool = model.get("tool");
+    const sides = isMain() && tool === "click" && sidesAt(pointer, reach);
+    canvas.style.cursor = space ? "grab" : sides ? cursorOf(sides) : "crosshair";
+    if (corner || tool !== "click") paintSoon();
+  }
+
+  // Two fingers: the image stays under them.
+  function pinched() {
+    press = null;
+    settle();
+  }
+
+  function spread([a0, b0], [a1, b1]) {
+    const middle = ([x0, y0], [x1, y1]) => [(x0 + x1) / 2, (y0 + y1) / 2];
+    const apart = ([x0, y0], [x1, y1]) => Math.max(1, Math.hypot(x1 - x0, y1 - y0));
+    const [from, to] = [middle(a0, b0), middle(a1, b1)];
+    view.pan(to[0] - from[0], to[1] - from[1]);
+    view.zoomAt(apart(a1, b1) / apart(a0, b0), to);
+    viewed();
+  }
+
+  function wheeled(event) {
+    if (model.get("mode") === "none") return;
+    const inside = isMain() && around?.contains(document.activeElement);
+    if (!event.ctrlKey && !inside) return; // the page moves on
+    const lines = event.deltaMode === 1 ? 16 : 1;
+    const factor = Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.002));
+    if (factor < 1 && view.fitted && !event.ctrlKey) return;
+    event.preventDefault();
+    view.zoomAt(factor, place(event));
+    viewed();
+  }
+
+  function panned(dx, dy) {
+    if (space) space = "used";
+    view.pan(dx, dy);
+    viewed();
   }
 
   // ---- keyboard ----
   function keyed(event) {
     if (model.get("mode") === "none" || event.altKey) return;
-    const name = (event.ctrlKey || event.metaKey ? "ctrl+" : "") + event.key;
-    if (name in ARROWS) moveCrosshair(event);
-    else if (["Enter", " "].includes(name)) clicked(crosshairOr(), 1);
-    else if (name === "-") clicked(crosshairOr(), -1);
+    const control = event.ctrlKey || event.metaKey;
+    const name = (control ? "ctrl+" : "") + event.key;
+    const kind = kindOf(name, control);
+    if (event.key in ARROWS) control ? panBy(event) : moveCrosshair(event);
+    else if (name === "Enter") clicked(crosshairOr(), signOf(event));
+    else if (name === " ") space ||= "held";
+    else if (["+", "="].includes(name)) zoomed(ZOOM_STEP);
+    else if (name === "-") zoomed(1 / ZOOM_STEP);
+    else if (name === "0") whole();
     else if (name === "Escape" && corner) corner = null;
-    else if (name in KEYS) command(KEYS[name]);
-    else return;
+    else if (kind) command(kind, event.key);
+    else if (name !== "ctrl+s" || !isMain()) return; // everything is saved already
     event.preventDefault();
     event.stopPropagation();
     paint();
   }
 
-  function command(kind) {
+  function kindOf(name, control) {
+    const kinds = model.get("gesture_of_key");
+    return kinds[name] ?? (control ? null : kinds[name.toLowerCase()]);
+  }
+
+  function keyLifted(event) {
+    if (event.key !== " " || !space) return;
+    if (space === "held" && crosshair) clicked(crosshair, signOf(event));
+    space = "";
+    paint();
+  }
+
+  function command(kind, key) {
     corner = null;
-    if (kind === "clear" && model.get("mode") === "interaction") marked([], []);
-    send({ kind });
+    const [name, value] = kind.split(" ");
+    if (name === "tool") set("tool", value);
+    else if (name === "radius") set("radius", clamp(model.get("radius") * value, 0.5, 200));
+    else if (["hide", "outside"].includes(name)) set(name, !model.get(name));
+    else {
+      if (kind === "clear" && model.get("mode") === "interaction") marked({ box: [], clicks: [] });
+      send(kind === "class" ? { kind, number: Number(key) } : { kind });
+    }
+  }
+
+  function set(name, value) {
+    model.set(name, value);
+    model.save_changes();
+  }
+
+  function zoomed(factor) {
+    const at = crosshair && [view.x(crosshair[1] + 0.5), view.y(crosshair[0] + 0.5)];
+    view.zoomAt(factor, at ?? [view.width / 2, view.height / 2]);
+    viewed();
+  }
+
+  function whole() {
+    view.show();
+    viewed();
+  }
+
+  function panBy(event) {
+    const [down, right] = ARROWS[event.key];
+    panned(-PAN_UNITS * right, -PAN_UNITS * down);
   }
 
   function crosshairOr() {
-    const [width, height] = model.get("size");
-    crosshair ??= pointer ?? [Math.floor(height / 2), Math.floor(width / 2)];
+    crosshair ??= view.pixel(pointer ?? [view.width / 2, view.height / 2]);
     return crosshair;
   }
 
   function moveCrosshair(event) {
     const step = event.shiftKey ? 10 : 1;
-    const [width, height] = model.get("size");
+    const [width, height] = view.size;
     const [down, right] = ARROWS[event.key];
     const [row, col] = crosshairOr();
-    crosshair = [
-      Math.min(height - 1, Math.max(0, row + step * down)),
-      Math.min(width - 1, Math.max(0, col + step * right)),
-    ];
+    crosshair = [clamp(row + step * down, 0, height - 1), clamp(col + step * right, 0, width - 1)];
+    view.follow(crosshair);
+    viewed();
     spoken.textContent = `row ${crosshair[0]}, column ${crosshair[1]}`;
   }
 
-  // ---- painting: pen units are displayed pixels ----
+  // ---- painting ----
+  let frame = 0, later = 0;
+
   function paint() {
-    const [width, height] = model.get("size");
-    const scale = model.get("width_px") / width;
-    pen.setTransform(1, 0, 0, 1, 0, 0);
-    pen.clearRect(0, 0, canvas.width, canvas.height);
-    stretched(image, true, 1);
-    stretched(overlay, overlay && overlay.width > canvas.width, model.get("opacity"));
-    pen.setTransform(canvas.width / (width * scale), 0, 0, canvas.height / (height * scale), 0, 0);
-    const { box, clicks } = shown();
-    if (box.length) frame(box, scale, []);
-    const from = corner ?? (press?.moved && model.get("mode") === "interaction" ? press.at : null);
-    if (from && pointer) frame(boxBetween(from, pointer), scale, [5, 4]);
-    if (corner) cross(corner, scale, 7);
-    for (const [row, col, sign] of clicks) disk(row, col, sign, scale);
-    if (crosshair) cross(crosshair, scale, 12);
+    cancelAnimationFrame(frame);
+    frame = 0;
+    const { box, clicks, strokes, ring } = shown();
+    const drawing = model.get("mode") === "interaction" && model.get("tool") !== "click";
+    const from = corner ?? (press?.moved && press.does === "mark" && !drawing ? press.at : null);
+    const boxes = from && pointer && model.get("mode") === "interaction";
+    const now = press?.does === "paint"
+      ? [{ points: press.points, radius: model.get("radius"), sign: strokeSign(press.sign) }] : [];
+    painter.paint({
+      box, clicks, corner, crosshair,
+      dashed: boxes ? boxBetween(from, view.pixel(pointer)) : null,
+      handles: isMain() && !drawing,
+      strokes: [...strokes, ...now],
+      rings: ringsNow(press?.does === "corner" ? press : ring),
+      ring: drawing && model.get("tool") !== "polygon" && pointer
+        ? { place: pointer, radius: model.get("radius") } : null,
+    });
     tell();
   }
 
-  // For tests in a browser: what the picture is of, and how far the talk with Python is.
+  const ringsNow = (changed) =>
+    changed ? model.get("rings").toSpliced(changed.number, 1, changed.ring) : model.get("rings");
+
+  function paintSoon() {
+    frame ||= requestAnimationFrame(paint);
+  }
+
+  // After the view has moved: paint, and once it rests ask for what is seen.
+  function viewed() {
+    paintSoon();
+    if (!isMain()) return;
+    clearTimeout(later);
+    later = setTimeout(askForDetail, SETTLED_MS);
+  }
+
+  // [row0, col0, row1, col1, scale]: the part that is seen, and its screen pixels per image pixel.
+  function askForDetail() {
+    const { image, detail } = painter.layers;
+    if (!image) return;
+    const [width, height] = view.size;
+    const wanted = Math.min(1, (view.zoom * canvas.width) / view.width);
+    if (wanted <= 1.02 * (image.width / width)) {
+      if (model.get("view").length) set("view", []);
+      return;
+    }
+    const [seen, has] = [view.seen(), model.get("detail_box")];
+    const covers = has.length && seen.every((at, i) => (i < 2 ? at >= has[i] - 1 : at <= has[i] + 1));
+    if (covers && detail && detail.width / (has[3] - has[1]) >= 0.98 * wanted) return;
+    const [down, across] = [MARGIN * (seen[2] - seen[0]), MARGIN * (seen[3] - seen[1])];
+    set("view", [
+      Math.floor(Math.max(0, seen[0] - down)), Math.floor(Math.max(0, seen[1] - across)),
+      Math.ceil(Math.min(height, seen[2] + down)), Math.ceil(Math.min(width, seen[3] + across)),
+      wanted,
+    ]);
+  }
+
+  // For tests in a browser: what is seen, and how far the talk with Python is.
   function tell() {
-    const [width, height] = model.get("size");
+    const [width, height] = view.size;
+    const { zoom, left, top, width: units } = view;
     const facts = { width, height, sent: lastSent(), answered: model.get("answered") };
-    Object.assign(canvas.dataset, facts);
-  }
-
-  function stretched(picture, smooth, opacity) {
-    if (!picture) return;
-    pen.imageSmoothingEnabled = smooth;
-    pen.imageSmoothingQuality = "high";
-    pen.globalAlpha = opacity;
-    pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
-    pen.globalAlpha = 1;
-  }
-
-  // Light on dark, so that it is seen on any ground.
-  function twice(stroke) {
-    for (const [colour, width] of [["#000000", 4], [model.get("colours").box, 2]]) {
-      pen.strokeStyle = colour;
-      pen.lineWidth = width;
-      stroke();
-    }
-  }
-
-  function frame([row0, col0, row1, col1], scale, dashes) {
-    pen.setLineDash(dashes);
-    const sides = [col0, row0, col1 - col0, row1 - row0].map((side) => side * scale);
-    twice(() => pen.strokeRect(...sides));
-    pen.setLineDash([]);
-  }
-
-  function cross([row, col], scale, arm) {
-    const [x, y] = [(col + 0.5) * scale, (row + 0.5) * scale];
-    twice(() => lines([x - arm, y, x + arm, y], [x, y - arm, x, y + arm]));
-  }
-
-  function lines(...segments) {
-    pen.beginPath();
-    for (const [x0, y0, x1, y1] of segments) {
-      pen.moveTo(x0, y0);
-      pen.lineTo(x1, y1);
-    }
-    pen.stroke();
-  }
-
-  // Plus in a filled disk, minus in a white one: told apart without colour.
-  function disk(row, col, sign, scale) {
-    const [x, y, colour] = [(col + 0.5) * scale, (row + 0.5) * scale, model.get("colours").click];
-    pen.beginPath();
-    pen.arc(x, y, 7, 0, 2 * Math.PI);
-    pen.fillStyle = sign > 0 ? colour : "#ffffff";
-    pen.fill();
-    pen.lineWidth = 1.5;
-    pen.strokeStyle = "#000000";
-    pen.stroke();
-    pen.lineWidth = 2;
-    if (sign > 0) lines([x - 4, y, x + 4, y], [x, y - 4, x, y + 4]);
-    else lines([x - 4, y, x + 4, y]);
+    Object.assign(canvas.dataset, facts, { zoom, left, top, units });
   }
 
   // ---- what Python sends ----
   function resize() {
     const [width, height] = model.get("size");
-    const shownPx = model.get("width_px");
+    const across = isMain() ? el.clientWidth : model.get("width_px");
+    if (!across) return; // not in the page yet
+    const highest = Math.max(LEAST_UNITS, HIGHEST * window.innerHeight);
+    const fitting = (across * height) / width;
+    const down = isMain() ? clamp(fitting, LEAST_UNITS, highest) : fitting;
     const density = window.devicePixelRatio || 1;
-    canvas.width = Math.round(shownPx * density);
-    canvas.height = Math.max(1, Math.round(canvas.width * height / width)); // of a strip, too
-    canvas.style.width = `${shownPx}px`;
+    const sides = { width: Math.round(across * density), height: Math.max(1, Math.round(down * density)) };
+    for (const [side, px] of Object.entries(sides)) if (canvas[side] !== px) canvas[side] = px;
+    canvas.style.width = `${across}px`;
+    canvas.style.height = isMain() ? `${down}px` : "auto";
+    view.resize(across, down, [width, height]);
   }
 
   function describe() {
@@ -260,7 +447,7 @@ function render({ model, el }) {
   }
 
   let newest = 0, scheduled = false;
-  const bytes = { image: undefined, overlay: undefined };
+  const bytes = {};
 
   function refreshSoon() {
     if (scheduled) return;
@@ -270,18 +457,18 @@ function render({ model, el }) {
 
   async function refresh() {
     const mine = ++newest;
-    const [seq, now] = [model.get("seq"), { image: model.get("image"), overlay: model.get("overlay") }];
-    const next = [
-      now.image === bytes.image ? image : decoded(now.image),
-      now.overlay === bytes.overlay ? overlay : decoded(now.overlay),
-    ];
-    const ready = await Promise.all(next);
+    const [seq, now] = [model.get("seq"), Object.fromEntries(LAYERS.map((n) => [n, model.get(n)]))];
+    const ready = await Promise.all(LAYERS.map((name) => (now[name] === bytes[name]
+      ? painter.layers[name] : decoded(now[name], name.endsWith("overlay")))));
     if (mine !== newest) return;
-    [image, overlay] = ready;
+    const other = isMain() && now.image !== bytes.image;
+    LAYERS.forEach((name, i) => { painter.layers[name] = ready[i]; });
     Object.assign(bytes, now);
     resize();
+    if (other) view.show();
     describe();
     paint();
+    viewed();
     canvas.dataset.painted = seq;
   }
 
@@ -296,21 +483,69 @@ function render({ model, el }) {
     refreshSoon();
   }
 
-  canvas.addEventListener("pointerdown", pressed);
-  canvas.addEventListener("pointermove", moved);
-  canvas.addEventListener("pointerup", released);
-  canvas.addEventListener("pointercancel", () => { press = null; settle(); paint(); });
-  canvas.addEventListener("keydown", keyed);
-  canvas.addEventListener("contextmenu", (event) => {
+  // ---- the page ----
+  const on = (name, does, options) =>
+    canvas.addEventListener(name, does, { signal: ends.signal, ...options });
+  on("pointerdown", pressed);
+  on("pointermove", moved);
+  on("pointerup", released);
+  on("pointercancel", (event) => {
+    fingers.delete(event.pointerId);
+    press = null;
+    settle();
+    paint();
+  });
+  on("pointerleave", () => { if (!press) { pointer = null; paintSoon(); } });
+  on("wheel", wheeled, { passive: false });
+  on("contextmenu", (event) => {
     if (model.get("mode") === "none") return;
     event.preventDefault();
     event.stopPropagation();
   });
-  const names = ["image", "overlay", "size", "width_px", "box", "clicks", "opacity", "label", "seq",
-    "mode", "colours"];
+  window.addEventListener("keyup", keyLifted, { signal: ends.signal });
+  window.addEventListener("blur", () => { space = ""; }, { signal: ends.signal });
+
+  // The widget around the canvas, which may be put together after the canvas is in the page.
+  function found() {
+    const now = el.isConnected ? widgetAround(el) : null;
+    if (!now || now === around) return;
+    listening.abort();
+    listening = new AbortController();
+    around = now;
+    keepShortcutsOut(around);
+    if (isMain()) listenAround(around, canvas, { keyed, signal: listening.signal });
+    else canvas.addEventListener("keydown", keyed, { signal: listening.signal });
+  }
+
+  on("focus", found);
+  const watched = new ResizeObserver(() => {
+    found();
+    if (!isMain() || !painter.layers.image) return;
+    resize();
+    paint();
+    viewed();
+  });
+  watched.observe(el);
+
+  const names = [...LAYERS, "detail_box", "size", "width_px", "box", "clicks", "opacity", "label",
+    "seq", "mode", "colours", "rings", "hide", "contrast", "tool", "radius", "outside"];
   for (const name of names) model.on(`change:${name}`, refreshSoon);
   model.on("change:answered", heard);
   refresh();
+  return () => { ends.abort(); listening.abort(); watched.disconnect(); clearTimeout(later); };
+}
+
+// Units from a place to the piece of a line between two others.
+function wayToLine([x, y], [x0, y0], [x1, y1]) {
+  const [dx, dy] = [x1 - x0, y1 - y0];
+  const share = clamp(((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy || 1), 0, 1);
+  return Math.hypot(x - x0 - share * dx, y - y0 - share * dy);
+}
+
+function cursorOf([top, left, bottom, right]) {
+  if ((top && left) || (bottom && right)) return "nwse-resize";
+  if ((top && right) || (bottom && left)) return "nesw-resize";
+  return top || bottom ? "ns-resize" : "ew-resize";
 }
 
 export default { render };

@@ -18,7 +18,9 @@ KEYS = (
     ("r", "redo"),
     ("Delete", "delete"),
     ("Esc", "new object"),
-    ("arrows + Enter or -", "click without a mouse"),
+    ("arrows + Enter", "click without a mouse"),
+    ("wheel, + -, 0", "zoom, whole image"),
+    ("Space-drag", "move the image"),
 )
 HELP = (
     '<div class="os-help" style="line-height:1.7;font-size:90%">'

@@ -23,10 +23,8 @@ from openscenes.errors import OpenScenesError
 from openscenes.settings import folder_parameter, text_parameter
 from openscenes.study.pages.foreign_text import in_html
 from openscenes.widgets.callbacks import Callbacks
-from openscenes.widgets.canvas import canvas
+from openscenes.widgets.canvas import Canvas
 from openscenes.widgets.readout import readout
-
-CANVAS_PX = 480  # beside it, lists and buttons have room in a window of 900 px
 
 
 def annotator(
@@ -55,9 +53,8 @@ class Annotator:
         session = session_at_once(workspace, study.device) or session_in_use(study(), workspace)
         self.desk = Desk(workspace, annotations, session)
         self.painter, acted = ObjectPainter(), self._acted
-        self.canvas = canvas(
-            self.desk.displayed.pixels, label="", width_px=CANVAS_PX, mode="interaction"
-        )
+        self.canvas = Canvas(mode="interaction", main=True)
+        self.canvas.show(self.desk.displayed.pixels, label="")
         self.toolbar = Toolbar(self.desk, acted)
         self.objects = ObjectPanel(acted(self.desk.choose))
         self.classes, self.images = ClassPanel(self.desk, acted), ImagePanel(self.desk, acted)
@@ -77,7 +74,7 @@ class Annotator:
         """Show the desk as it is; ``seconds`` is how long the action took so far."""
         desk, start = self.desk, time.perf_counter()
         if desk.displayed is not self._laid:
-            self.canvas.show(desk.displayed.pixels, label="", width_px=CANVAS_PX)
+            self.canvas.show(desk.displayed.pixels, label="")
             self._laid = desk.displayed
         layer, (box, clicks) = self.painter.overlay(desk), marks(desk)
         with self.canvas.hold_sync():
