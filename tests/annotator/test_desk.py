@@ -155,13 +155,11 @@ def test_a_large_image_is_asked_in_its_own_pixels(tmp_path):
     Image.fromarray(np.zeros((1500, 3000, 3), np.uint8)).save(tmp_path / "large.png")
     desk = desks.desk(tmp_path)
     assert desk.displayed.pixels.shape == (512, 1024, 3)
-    made = desks.click_object(desk, (100, 200, 300, 400), (200, 300))
-    scale = 3000 / 1024
-    assert made.box == pytest.approx([side * scale for side in (100, 200, 300, 400)])
-    assert made.clicks[0][:2] == pytest.approx([200.5 * scale - 0.5, 300.5 * scale - 0.5])
+    made = desks.click_object(desk, (301, 602, 903, 1205), (600, 901))
+    assert (made.box, made.clicks[0][:2]) == ((301, 602, 903, 1205), (600, 901))
     assert masks.decode(made.mask).shape == (1500, 3000)
-    assert desk.mask_of(made).sum() == pytest.approx(200 * 200, rel=0.01)
-    assert marks(desk) == ([100, 200, 300, 400], [[200, 300, 1]])
+    assert desk.mask_of(made).sum() == pytest.approx(602 * 603 * (1024 / 3000) ** 2, rel=0.01)
+    assert marks(desk) == ([301, 602, 903, 1205], [[600, 901, 1]])
 
 
 def test_another_version_answers_from_now_on(desk):

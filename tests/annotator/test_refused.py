@@ -286,13 +286,13 @@ def test_images_of_any_size_are_shown(tmp_path, size):
     shown = canvas(desk.displayed.pixels, label="")
     assert shown.image.startswith(b"\xff\xd8")
     assert 1 <= shown.width_px <= 640
-    height, width = desk.displayed.pixels.shape[:2]
-    desk.draw((0, 0, height, width))
+    height, width = size
+    desk.draw((-3, 0, height + 5, width))
     assert desk.box == (0.0, 0.0, *map(float, size))
     desk.point(height - 1, width - 1)
     made = desk.object
     assert masks.decode(made.mask).all()
-    assert desk.mask_of(made).shape == (height, width)
+    assert desk.mask_of(made).shape == desk.displayed.pixels.shape[:2]
     assert marks(desk)[0] == [0, 0, height, width]
     if max(size) != 3_000:
         figure, _ = first_image(desk)

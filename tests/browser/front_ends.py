@@ -201,6 +201,10 @@ class Picture:
         """Wait until Python's drawing number ``seq``, or a later one, is on the page."""
         self._await("(canvas, seq) => +(canvas.dataset.painted ?? -1) >= seq", seq)
 
+    def await_detail(self, box):
+        """Wait until a part of the image that Python sent on its own is on the page."""
+        self._await("(canvas, box) => canvas.dataset.detail === box", ",".join(map(str, box)))
+
     def place(self, row, col):
         """Where on the page the middle of a pixel is, or would be beside what is seen."""
         frame, seen = self.locator.bounding_box(), self.view()
@@ -211,7 +215,7 @@ class Picture:
         return frame["x"] + shrunk * x, frame["y"] + shrunk * y
 
     def view(self):
-        """What is seen of the image: zoom, left and top, in units; and how many units are across."""
+        """What is seen of the image: zoom, left and top; and how many units are across."""
         facts = self.locator.evaluate("canvas => ({...canvas.dataset})")
         return {name: float(facts[name]) for name in ("zoom", "left", "top", "units")}
 
@@ -249,7 +253,8 @@ class Picture:
         script = """(canvas, [row, col]) => {
           const {zoom, left, top, units} = canvas.dataset, density = canvas.width / units;
           const [x, y] = [+left + (col + 0.5) * zoom, +top + (row + 0.5) * zoom];
-          const at = [Math.floor(x * density), Math.min(canvas.height - 1, Math.floor(y * density))];
+          const last = canvas.height - 1;
+          const at = [Math.floor(x * density), Math.min(last, Math.floor(y * density))];
           return Array.from(canvas.getContext('2d').getImageData(...at, 1, 1).data);
         }"""
         return tuple(self.locator.evaluate(script, [row, col]))

@@ -97,7 +97,8 @@ def keys_hurt_nothing(notebook):
         for key in HURTFUL:
             page.keyboard.press(key)
         assert page.evaluate(inside), place
-    notebook.value("window.canvas.answered")
+    page.keyboard.press("v")  # "b" took the brush
+    notebook.await_value("window.canvas.tool", "click")
     assert page.evaluate(CELLS) == before
     assert page.evaluate("() => jupyterapp.shell.currentWidget.content.mode") == "command"
 
@@ -145,7 +146,7 @@ def evolved_and_rolled_back(notebook):
     notebook.screenshot(f"{notebook.name}-judged")
     press(notebook, "accept-version")
     reads(notebook, "notice", "From now on version")
-    assert notebook.value("window.desk.session.label") != first
+    notebook.await_value(f"window.desk.session.label != {first!r}", True)
     press(notebook, "rollback")
     notebook.await_value("window.desk.session.label", first)
 
@@ -161,6 +162,8 @@ folder.mkdir()
 for number in range(3):
     image = Image.fromarray(rng.integers(0, 255, (300, 400, 3), dtype=np.uint8))
     image.save(folder / f"{{number}}.png")
+blocks = rng.integers(0, 255, (60, 80, 3), dtype=np.uint8).repeat(40, 0).repeat(40, 1)
+Image.fromarray(blocks).save(folder / "2.png")
 (folder / "0.png").write_bytes((folder / "0.png").read_bytes()[:1000])
 (folder / "1.png").rename(folder / {f"1 {HURT}.png"!r})
 """
@@ -187,6 +190,7 @@ def test_damaged_files_are_listed_and_no_name_runs_in_the_page(open_notebook, tm
     picture.answered(picture.drag, *BOX)
     press(notebook, "next")
     reads(notebook, "progress", "image 3 of 3")
+    large_images_are_seen_in_their_own_pixels(notebook, picture)
     notebook.execute("(folder / '2.png').write_bytes(b'')")
     picture.answered(picture.drag, *BOX)
     picture.answered(picture.click, *POINT)
@@ -199,6 +203,41 @@ def test_damaged_files_are_listed_and_no_name_runs_in_the_page(open_notebook, tm
     assert page.evaluate("window.hurt === undefined")
     assert page.locator('.os-annotator img[src="x"]').count() == 0
     assert notebook.overflow_px() == 0
+
+
+def large_images_are_seen_in_their_own_pixels(notebook, picture):
+    """What is zoomed into comes as finely as it is seen; boxes and strokes are exact."""
+    page, (row, col) = notebook.page, (1210, 1650)
+    picture.press("v")
+    page.mouse.move(*picture.place(row, col))
+    page.mouse.wheel(0, -800)
+    notebook.await_value("len(window.canvas.detail_box)", 4)
+    page.wait_for_function(
+        "() => document.querySelector('.os-annotator canvas.os-canvas-picture').dataset.zoom > 0.5"
+    )
+    notebook.await_value("window.canvas.view[4] > 0.5", True)
+    picture.await_detail(notebook.value("window.canvas.detail_box"))
+    for at in ((row, col), (row + 40, col), (row, col - 40)):
+        assert near(picture.pixel(*at), notebook.value(f"blocks[{at[0]}, {at[1]}].tolist()"))
+    picture.answered(picture.drag, (1200, 1640), (1320, 1800))
+    notebook.await_value("window.desk.box", [1200, 1640, 1321, 1801])
+    picture.answered(picture.click, 1260, 1700)
+    picture.press("b")
+    picture.answered(picture.drag, (1340, 1660), (1340, 1760))
+    drawn = notebook.value("window.canvas.seq")
+    notebook.execute("from openscenes.masks import decode; mask = decode(window.desk.object.mask)")
+    assert notebook.value("mask[[1340, 1360], 1700].tolist()") == [True, False]
+    picture.await_painted(drawn)
+    painted, source = picture.pixel(1340, 1700), notebook.value("blocks[1340, 1700].tolist()")
+    assert not near(painted, source)
+    page.locator(".os-steps select").select_option(index=1)
+    notebook.await_value("len(window.desk.annotations.steps()[1])", 1)
+    notebook.screenshot("annotator-zoomed")
+    picture.press("v", "Escape", "0")
+
+
+def near(pixel, colour):
+    return max(abs(a - b) for a, b in zip(pixel, colour, strict=False)) <= 8
 
 
 def test_a_failing_callback_is_seen(notebook):

@@ -196,3 +196,187 @@ def test_a_script_that_fails_fails_the_test(open_notebook):
         notebook.run()
     with pytest.raises(AssertionError, match="broken script"):
         notebook.check()
+
+
+NOISE = """
+import json
+from openscenes.annotator.screen.tools_panel import KEYS_HERE
+from openscenes.widgets.canvas import Canvas
+noise = np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8)
+shown = Canvas(mode="interaction", main=True, gesture_of_key=KEYS_HERE)
+shown.show(noise, label="noise")
+shown.image = overlays.encode_png(np.dstack([noise, np.full((300, 400), 255, np.uint8)]))
+told = []
+
+def draw(change):
+    gesture = change["new"]
+    told.append({k: v for k, v in gesture.items() if k != "n"})
+    shown.box, shown.clicks = after(gesture, shown.box, shown.clicks)
+    shown.seq += 1
+
+shown.observe(draw, "gesture")
+below = W.Button(description="a button").add_class("os-below")
+W.VBox([shown, below], layout=W.Layout(width="auto"))
+"""
+
+
+def fingers(notebook):
+    """What touches the page ("Start"), moves there or lifts all fingers ("End"), at (x, y) each."""
+    session = notebook.page.context.new_cdp_session(notebook.page)
+
+    def touch(kind, *places):
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+    return touch
+
+
+def test_zoomed_in_every_gesture_is_exact(open_notebook, front_end):
+    """One long test: wheel, keys, fingers, tools, each to the pixel."""
+    notebook = open_notebook([CELLS[0], NOISE], front_end, 1400).run()
+    picture, page = notebook.canvas(), notebook.page
+    assert picture.locator.bounding_box()["width"] > 700  # it fills its place
+    source = notebook.value("noise[150:160, 200:210].tolist()")
+    wheel_and_keys(notebook, picture)
+    assert picture.view()["zoom"] > 12
+    for row, col in ((150, 200), (153, 207), (155, 204)):
+        assert near(picture.pixel(row, col), source[row - 150][col - 200])
+
+    picture.answered(picture.drag, (145, 195), (160, 215))
+    picture.answered(picture.click, 151, 203)
+    picture.answered(picture.click, 152, 211, button="right")
+    assert notebook.value("[shown.box, shown.clicks]") == [
+        [145, 195, 161, 216], [[151, 203, 1], [152, 211, -1]]]  # fmt: skip
+    before = picture.view()
+    page.keyboard.down(" ")
+    picture.drag((150, 200), (155, 208))
+    page.keyboard.up(" ")
+    zoom, moved = before["zoom"], picture.view()
+    assert moved["left"] - before["left"] == pytest.approx(8 * zoom, abs=1)
+    assert moved["top"] - before["top"] == pytest.approx(5 * zoom, abs=1)
+    assert notebook.value("len(told)") == 3
+
+    sides_and_strokes(notebook, picture)
+    corners_of_an_outline(notebook, picture)
+    touched(notebook, picture)
+    looked_at(notebook, picture)
+    notebook.screenshot(f"canvas_zoomed_{front_end.split()[0]}")
+    assert notebook.overflow_px() == 0
+
+
+def wheel_and_keys(notebook, picture):
+    page, whole = notebook.page, picture.view()
+    page.mouse.move(*picture.place(150, 200))
+    before = picture.place(150, 200)
+    page.mouse.wheel(0, -300)  # the focus is elsewhere: the page moves, or nothing does
+    notebook.value("0")
+    assert picture.view() == whole
+    picture.press("+", "+")
+    assert picture.view()["zoom"] == pytest.approx(whole["zoom"] * 1.25**2)
+    page.locator("button.os-below").click()  # the focus comes back, and keys count
+    page.keyboard.press("0")
+    picture.locator.scroll_into_view_if_needed()
+    before = picture.place(150, 200)
+    page.mouse.move(*before)
+    page.mouse.wheel(0, -1000)
+    page.wait_for_function("zoom => +document.querySelector('canvas.os-canvas-picture')"
+                           ".dataset.zoom > zoom", arg=whole["zoom"] * 5)  # fmt: skip
+    assert picture.place(150, 200) == pytest.approx(before, abs=8)  # the wheel has whole pixels
+
+
+def sides_and_strokes(notebook, picture):
+    """The right side of [145, 195, 161, 216] is dragged to column 212; then a stroke."""
+    row = 150
+    (x0, y), (x1, _) = picture.place(row, 215.5), picture.place(row, 211.5)
+    mouse = notebook.page.mouse
+
+    def drag_side():
+        mouse.move(x0, y)
+        mouse.down()
+        mouse.move(x1, y, steps=4)
+        mouse.up()
+
+    picture.answered(drag_side)
+    assert notebook.value("[told[-1], shown.clicks[0]]") == [
+        {"kind": "sides", "box": [145, 195, 161, 212]}, [151, 203, 1]]  # fmt: skip
+    picture.press("b")
+    picture.answered(picture.drag, (148, 199), (148, 209), 5)
+    stroke = notebook.value("told[-1]")
+    assert (stroke["kind"], stroke["sign"], stroke["radius"]) == ("stroke", 1, 8)
+    assert stroke["points"][0] == pytest.approx([148, 199], abs=0.2)
+    assert stroke["points"][-1] == pytest.approx([148, 209], abs=0.2)
+    picture.press("[")
+    picture.answered(picture.press, "e", "Enter")
+    assert notebook.value("[told[-1]['sign'], told[-1]['radius']]") == [-1, 6.4]
+    picture.press("v")
+
+
+def corners_of_an_outline(notebook, picture):
+    """One is dragged, one is made on a line, one is taken away."""
+    ring = [[148, 198], [148, 206], [156, 206], [156, 198]]
+    notebook.execute(f"shown.paint(rings=[{{'hole': False, 'points': {ring}}}])")
+    picture.await_painted(notebook.value("shown.seq"))
+    picture.press("o")
+    picture.answered(picture.drag, (156, 206), (158, 209))
+    assert notebook.value("told[-1]") == {
+        "kind": "ring", "hole": False, "before": ring, "after": [*ring[:2], [158, 209], ring[3]],
+    }  # fmt: skip
+    picture.answered(picture.drag, (148, 202), (146, 203))
+    assert notebook.value("told[-1]['after']") == [ring[0], [146, 203], *ring[1:]]
+    picture.answered(picture.click, 156, 198, button="right")
+    assert notebook.value("told[-1]['after']") == ring[:3]
+    picture.press("v")
+
+
+def touched(notebook, picture):
+    """One finger draws a box, a tap clicks, two fingers zoom, a button means outside."""
+    start, end, touch = picture.place(147, 197), picture.place(157, 209), fingers(notebook)
+
+    def drag():
+        touch("Start", start)
+        for share in (0.3, 0.6, 1):
+            at = [a + share * (b - a) for a, b in zip(start, end, strict=True)]
+            touch("Move", at)
+        touch("End")
+
+    def tap(row, col):
+        touch("Start", picture.place(row, col))
+        touch("End")
+
+    picture.answered(drag)
+    assert notebook.value("told[-1]") == {"kind": "box", "box": [147, 197, 158, 210]}
+    picture.answered(tap, 152, 203)
+    picture.press("x")
+    picture.answered(tap, 149, 205)
+    picture.press("x")
+    assert notebook.value("shown.clicks") == [[152, 203, 1], [149, 205, -1]]
+    before, n_told = picture.view()["zoom"], notebook.value("len(told)")
+    (x, y) = picture.place(150, 204)
+    touch("Start", (x - 40, y))
+    touch("Start", (x - 40, y), (x + 40, y))
+    touch("Move", (x - 80, y), (x + 80, y))
+    touch("End")
+    notebook.page.wait_for_function(
+        "zoom => +document.querySelector('canvas.os-canvas-picture').dataset.zoom > zoom",
+        arg=min(1.8 * before, 39),
+    )
+    assert notebook.value("len(told)") == n_told
+
+
+def looked_at(notebook, picture):
+    """Masks and marks are hidden and seen again; more contrast makes bright pixels brighter."""
+    notebook.execute(
+        "layer = np.zeros((300, 400, 4), np.uint8); layer[:] = (230, 159, 0, 255)\n"
+        "shown.paint(overlay=overlays.encode_png(layer))"
+    )
+    picture.await_painted(notebook.value("shown.seq"))
+    source = notebook.value("noise[150, 200].tolist()")
+    assert near(picture.pixel(150, 200), MASK)
+    picture.press("h")
+    assert near(picture.pixel(150, 200), source)
+    notebook.execute("shown.paint(contrast=2.0)")
+    picture.await_painted(notebook.value("shown.seq"))
+    expected = [min(255, max(0, 2 * (value - 127.5) + 127.5)) for value in source]
+    assert near(picture.pixel(150, 200), expected)
+    picture.press("h")
+    assert near(picture.pixel(150, 200), MASK)

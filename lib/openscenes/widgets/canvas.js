@@ -419,7 +419,8 @@ function render({ model, el }) {
     const [width, height] = view.size;
     const { zoom, left, top, width: units } = view;
     const facts = { width, height, sent: lastSent(), answered: model.get("answered") };
-    Object.assign(canvas.dataset, facts, { zoom, left, top, units });
+    const detail = painter.layers.detail ? model.get("detail_box").join() : "";
+    Object.assign(canvas.dataset, facts, { zoom, left, top, units, detail });
   }
 
   // ---- what Python sends ----

@@ -23,7 +23,7 @@ from openscenes.widgets.overlays import encode_jpeg
 MAX_WIDTH_PX, MAX_HEIGHT_PX = 640, 640  # fits beside its controls in a window of 900 px
 
 SCRIPTS = ("keys.js", "view.js", "painter.js", "canvas.js")
-MAIN = {"flex": "4 1 440px", "min_width": "0", "width": "auto"}
+MAIN = {"min_width": "0", "width": "auto"}
 COLOURS = {"box": PALETTE["box"], "click": PALETTE["click"], "brush": PALETTE["mask"]}
 KEYS = {
     "Escape": "clear", "u": "undo", "ctrl+z": "undo", "r": "redo", "ctrl+y": "redo",

@@ -21,9 +21,13 @@ const isWriting = (event) => event.target.matches(WRITTEN);
 const isTaken = (event) => isWriting(event)
   || OWN_KEYS.some(([where, which]) => event.target.matches(where) && which.test(event.key));
 
+// Shortcuts are meant for the element that has the focus: it is asked before what is around it.
 function keepShortcutsOut(around) {
   around.dataset.lmSuppressShortcuts = "true";
   if (around.hasAttribute("tabindex")) return;
+  around.addEventListener("focusin", ({ target }) => {
+    target.dataset.lmSuppressShortcuts = "true";
+  });
   around.tabIndex = -1; // a press between the controls leaves the focus inside
   around.style.outline = "none";
 }

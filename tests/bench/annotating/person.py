@@ -98,9 +98,9 @@ def annotate(desk, study, by_image, watch):
 
 def _click(desk, painter, example, supervision, watch, action):
     """One object, from the box to the accepted mask."""
-    desk.draw(desk.displayed.box_displayed(example.interaction.box))
+    desk.draw(example.interaction.box)
     with watch(action):
-        desk.point(*desk.displayed.point_displayed(*example.interaction.point))
+        desk.point(*example.interaction.point)
         painter.overlay(desk)
     watch.answers[action].append(desk.prediction.seconds)
     ious, refused = _correct(desk, painter, supervision, watch)
@@ -119,7 +119,7 @@ def _correct(desk, painter, supervision, watch):
         places.append(wanted[:2])
         try:
             with watch(CORRECTED):
-                desk.correct(*desk.displayed.point_displayed(*wanted[:2]), wanted.sign)
+                desk.correct(*wanted[:2], wanted.sign)
                 painter.overlay(desk)
         except InputError:
             refused += 1

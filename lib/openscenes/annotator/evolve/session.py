@@ -131,7 +131,8 @@ class Session:
         window = self._window(now, given)
         threshold = self.context.inference.threshold
         confidence = mean_inside(window.values, window.values > threshold)
-        mask = window.within((0, 0, *now.sample.shape), "F") > threshold
+        inside = window._replace(values=window.values > threshold)
+        mask = inside.within((0, 0, *now.sample.shape), "F")
         mark(mask, given)
         return ObjectPrediction(mask, confidence, time.perf_counter() - start, now is not before)
 

@@ -38,7 +38,8 @@ class ExportedImage:
     Attributes:
         name: unique in the export, without suffix, blanks and folders.
         facts: its size is that of the upright image, on which the masks lie.
-        objects: its accepted objects in the order of acceptance; none has an empty mask.
+        objects: its accepted objects, those behind first, else in the order of acceptance; none
+            has an empty mask.
     """
 
     name: str
@@ -75,7 +76,8 @@ def exported_images(
         except (DataError, InputError) as error:
             notes.append(f"{amount(len(grouped[path]), 'object', 'are')} left out: {error}")
             continue
-        objects, lost = fitting(grouped[path], facts)
+        behind_first = sorted(grouped[path], key=lambda one: one.layer)
+        objects, lost = fitting(behind_first, facts)
         images += [ExportedImage(names[path], path, facts, objects)] * bool(objects)
         notes += [lost] * bool(lost)
     return tuple(images), notes

@@ -14,11 +14,11 @@ from openscenes.annotator.screen.classes import Classes
 from openscenes.annotator.screen.displayed_image import DisplayedImage
 from openscenes.annotator.screen.folder_images import FolderImages, LaidImage
 from openscenes.annotator.store.former import rebind
-from openscenes.annotator.store.frames import fitting
+from openscenes.annotator.store.frames import by_hand, fitting
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.snapshot import ImageFacts, Snapshot
 from openscenes.annotator.store.workspace import Workspace
-from openscenes.data.records import Box, Interaction
+from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
 from openscenes.files import one_line
 from openscenes.prediction.predict import Click
@@ -112,32 +112,33 @@ class Desk:
         return next((one for one in self.objects if one.object_id == self.chosen), None)
 
     def draw(self, box: Sequence[float]) -> None:
-        """A box of the displayed image: a new object begins."""
-        self.box, self.chosen = self.displayed.box_in_image(*box), None
+        """A half-open box in the image's pixels: a new object begins."""
+        sides = zip(map(float, box), self.displayed.shape * 2, strict=True)
+        self.box, self.chosen = Box(*(min(max(at, 0.0), most) for at, most in sides)), None
 
     def point(self, row: float, col: float) -> None:
-        """The inside point of the box, in pixels of the displayed image: the model predicts."""
+        """The inside point of the box, in the image's pixels: the model predicts."""
         if self.box is None:
             raise InputError("There is no box yet; draw one around the object first.")
-        point = self.displayed.point_in_image(row, col)
-        prediction = self._predicted(self.box, point)
+        point = Point(float(row), float(col))
+        prediction = self.predicted(self.box, point)
         self.annotations.refresh()
         made = self.annotations.begin(
             self.facts, Interaction(self.box, point), prediction.mask,
             model=self.session.label, class_name=self.classes.label,
         )  # fmt: skip
         self.box, self.chosen = None, made.object_id
-        self._keep(made, prediction)
+        self.keep(made, prediction.mask, prediction)
 
     def correct(self, row: float, col: float, sign: int) -> None:
-        """A further click on the chosen object, in pixels of the displayed image."""
-        chosen = self._wanted()
-        click = (*self.displayed.point_in_image(row, col), sign)
+        """A further click on the chosen object, in the image's pixels; what is by hand stays."""
+        chosen, click = self.wanted(), (float(row), float(col), sign)
         further = [*((c.row, c.col, c.sign) for c in chosen.clicks[1:]), click]
-        prediction = self._predicted(chosen.box, chosen.interaction.point, further)
-        model = self.session.label
-        made = self.annotations.correct(chosen.object_id, click, prediction.mask, model=model)
-        self._keep(made, prediction)
+        prediction = self.predicted(chosen.box, chosen.interaction.point, further)
+        mask, model = by_hand(prediction.mask, chosen), self.session.label
+        self.keep(
+            self.annotations.correct(chosen.object_id, click, mask, model=model), mask, prediction
+        )
 
     def choose(self, object_id: str | None) -> None:
         """Go back to an object, or to none, so that the next box begins a new one."""
@@ -145,14 +146,14 @@ class Desk:
 
     def accept(self) -> None:
         """Take the chosen object's mask; the next box begins a new object."""
-        accepted = self._wanted().object_id
+        accepted = self.wanted().object_id
         self.annotations.accept(accepted)
         self.clear()
         self._accepted = accepted
 
     def delete(self) -> None:
         """Let the chosen object count no longer; undo brings it back."""
-        self.annotations.delete(self._wanted().object_id)
+        self.annotations.delete(self.wanted().object_id)
         self.clear()
 
     def name(self, class_name: str) -> None:
@@ -245,18 +246,19 @@ class Desk:
             known[code] = self.displayed.mask_displayed(masks.decode(one.mask))
         return known[code]
 
-    def _keep(self, one: Snapshot, prediction: ObjectPrediction) -> None:
-        """Spare decoding what was just encoded."""
+    def keep(self, one: Snapshot, mask: masks.BoolMask, prediction: ObjectPrediction) -> None:
+        """Spare decoding what was just encoded, and remember what the model said."""
         self.prediction = prediction
-        self._laid.masks[one.mask["counts"]] = self.displayed.mask_displayed(prediction.mask)
+        self._laid.masks[one.mask["counts"]] = self.displayed.mask_displayed(mask)
 
-    def _wanted(self) -> Snapshot:
+    def wanted(self) -> Snapshot:
+        """The chosen object, as it is now; InputError where there is none."""
         self.refresh()
         if self.object is None:
             raise InputError("No object is chosen; draw a box, or choose an object of the list.")
         return self.object
 
-    def _predicted(
+    def predicted(
         self, box: Box, point: Sequence[float], further: Sequence[Click] = ()
     ) -> ObjectPrediction:
         """The model's answer on the image that is seen, without its other accepted objects."""

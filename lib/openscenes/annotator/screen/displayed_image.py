@@ -1,4 +1,4 @@
-"""An image as the canvas shows it, and how its own pixels and the shown ones correspond."""
+"""An image as the canvas has it: as large as a screen needs, with masks to fit."""
 
 from dataclasses import dataclass
 
@@ -6,17 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from openscenes.data.records import Box, Point
-
-LONGEST_DISPLAYED_PX = 1024  # a canvas is at most 640 px wide, screens have up to twice that
+LONGEST_DISPLAYED_PX = 1024  # of the whole image; of what is zoomed into the canvas asks for more
 
 
 @dataclass(frozen=True)
 class DisplayedImage:
-    """An image as the canvas has it, and the way between both grids.
+    """An image as the canvas has it.
 
-    An image of more than 1024 px is shown smaller; the model gets its own pixels all the same,
-    and what is kept is in its own pixels.
+    An image of more than 1024 px is shown smaller; boxes, clicks and masks are in the image's own
+    pixels all the same, and what is zoomed into comes with them, see ``Canvas.view``.
 
     Attributes:
         pixels: (h, w, 3) uint8 RGB, what is painted.
@@ -26,39 +24,21 @@ class DisplayedImage:
     pixels: NDArray[np.uint8]
     shape: tuple[int, int]
 
-    @property
-    def scale(self) -> tuple[float, float]:
-        """Image pixels per shown pixel, down and across."""
-        return self.shape[0] / self.pixels.shape[0], self.shape[1] / self.pixels.shape[1]
-
-    def point_in_image(self, row: float, col: float) -> Point:
-        """A shown point in the image's pixels; pixel centres lie at integers on both."""
-        down, across = self.scale
-        return Point((row + 0.5) * down - 0.5, (col + 0.5) * across - 0.5)
-
-    def point_displayed(self, row: float, col: float) -> Point:
-        """The inverse of ``point_in_image``."""
-        down, across = self.scale
-        return Point((row + 0.5) / down - 0.5, (col + 0.5) / across - 0.5)
-
-    def box_in_image(self, row0: float, col0: float, row1: float, col1: float) -> Box:
-        """A shown half-open box in the image's pixels, cut off at its border."""
-        sides = np.array([row0, col0, row1, col1]) * (self.scale * 2)
-        return Box(*map(float, np.clip(sides, 0.0, self.shape * 2)))
-
-    def box_displayed(self, box: Box) -> Box:
-        """The inverse of ``box_in_image``."""
-        return Box(*map(float, np.array(box) / (self.scale * 2)))
-
     def mask_displayed(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """A (H, W) mask of the image on the shown grid: the pixel at each centre."""
         height, width = self.pixels.shape[:2]
-        if mask.shape == (height, width):
-            return mask
-        down, across = self.scale
-        rows = ((np.arange(height) + 0.5) * down).astype(np.intp)
-        cols = ((np.arange(width) + 0.5) * across).astype(np.intp)
-        return np.ascontiguousarray(mask[np.ix_(rows, cols)])
+        return sampled(mask, (height, width))
+
+
+def sampled(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """A (H, W) mask on a grid of another (height, width): the pixel at each centre."""
+    if mask.shape == shape:
+        return mask
+    rows, cols = (
+        ((np.arange(wanted) + 0.5) * there / wanted).astype(np.intp)
+        for wanted, there in zip(shape, mask.shape, strict=True)
+    )
+    return np.ascontiguousarray(mask[np.ix_(rows, cols)])
 
 
 def displayed(image: NDArray[np.uint8], longest_px: int = LONGEST_DISPLAYED_PX) -> DisplayedImage:

@@ -1,21 +1,59 @@
 """What the canvas shows of a desk: the masks of all objects, the marks of one, and words for it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from openscenes import masks
 from openscenes.annotator.exchange.exported import class_of
+from openscenes.annotator.screen.class_colours import class_colours
+from openscenes.annotator.screen.correcting import in_order
 from openscenes.annotator.screen.desk import Desk
+from openscenes.annotator.screen.displayed_image import sampled
+from openscenes.annotator.screen.mask_edits import rings_of
 from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.files import one_line
+from openscenes.masks import BoolMask, Window
 from openscenes.study.figures.palette import PALETTE
 from openscenes.study.pages.foreign_text import NAME
-from openscenes.widgets.overlays import Layer, encode_png, tint
+from openscenes.widgets.overlays import Layer, encode_jpeg, encode_png, tint
 
 CHOSEN, ACCEPTED, OPEN = PALETTE["mask"], PALETTE["truth"], PALETTE["neutral"]
 LEGEND = ((CHOSEN, "chosen"), (ACCEPTED, "accepted"), (OPEN, "not accepted yet"))
-OUTLINED = 0.3  # opacity inside objects that are not chosen: the image is to be seen
+FILLED, OUTLINED, FAINT = 0.5, 0.3, 0.15  # opacity inside: chosen, accepted, not accepted yet
+MOST_DETAIL_PX = 4096
+
+
+@dataclass(frozen=True)
+class Part:
+    """A window of the image, (row0, col0, row1, col1), and the (height, width) to show it at."""
+
+    window: Window
+    shape: tuple[int, int]
+
+    @classmethod
+    def seen(cls, view: Sequence[float], size: tuple[int, int]) -> "Part | None":
+        """The part that a canvas asks for in ``Canvas.view``; None where it asks for none."""
+        if len(view) != 5:
+            return None
+        (height, width), scale = size, min(float(view[4]), 1.0)
+        row0, col0, row1, col1 = (round(side) for side in view[:4])
+        row0, col0, row1, col1 = max(row0, 0), max(col0, 0), min(row1, height), min(col1, width)
+        if row0 >= row1 or col0 >= col1 or scale <= 0:
+            return None
+        scale = min(scale, MOST_DETAIL_PX / max(row1 - row0, col1 - col0))
+        shape = max(1, round(scale * (row1 - row0))), max(1, round(scale * (col1 - col0)))
+        return cls((row0, col0, row1, col1), shape)
+
+    def image(self, desk: Desk) -> bytes:
+        """That part of the image itself, as JPEG."""
+        row0, col0, row1, col1 = self.window
+        pixels = desk.session.image(desk.path)[row0:row1, col0:col1]
+        if pixels.shape[:2] == self.shape:
+            return encode_jpeg(np.ascontiguousarray(pixels))
+        return encode_jpeg(cv2.resize(pixels, self.shape[::-1], interpolation=cv2.INTER_AREA))
 
 
 class ObjectPainter:
@@ -23,30 +61,60 @@ class ObjectPainter:
 
     def __init__(self) -> None:
         """Nothing is painted yet."""
-        self._key: tuple[object, ...] = ()
-        self._ground: Layer | None = None
+        self._grounds: dict[tuple[object, ...], Layer | None] = {}
 
-    def overlay(self, desk: Desk) -> bytes:
+    def overlay(self, desk: Desk, part: Part | None = None) -> bytes:
         """``layer`` as a PNG; b"" where there is no object."""
-        layer = self.layer(desk)
+        layer = self.layer(desk, part)
         return b"" if layer is None else encode_png(layer)
 
-    def layer(self, desk: Desk) -> Layer | None:
-        """All objects of the image, the chosen one on top; None where there is none."""
-        chosen = desk.object
-        others = [one for one in desk.objects if one != chosen]
-        top = [] if chosen is None else [tint(desk.mask_of(chosen), CHOSEN)]
-        ground = self._others(desk, others)
-        return stacked(top if ground is None else [ground, *top])
+    def layer(self, desk: Desk, part: Part | None = None) -> Layer | None:
+        """All objects of the image, or of a part, in their order; None where there is none."""
+        objects, colours = in_order(desk.objects), class_colours(desk.classes.names())
+        chosen = [] if desk.object is None else [desk.object]
+        place = objects.index(chosen[0]) if chosen else 0
+        top = [
+            tint(_mask(desk, one, part), _colour(one, colours, CHOSEN), FILLED) for one in chosen
+        ]
+        behind, front = objects[:place], objects[place + len(chosen) :]
+        kept, self._grounds = self._grounds, {}
+        layers = [self._ground(desk, behind, part, colours, kept), *top,
+                  self._ground(desk, front, part, colours, kept)]  # fmt: skip
+        return stacked([layer for layer in layers if layer is not None])
 
-    def _others(self, desk: Desk, others: Sequence[Snapshot]) -> Layer | None:
-        key = (desk.path, *((one.mask["counts"], one.accepted) for one in others))
-        if key != self._key:
-            colours = [ACCEPTED if one.accepted else OPEN for one in others]
-            layers = [tint(desk.mask_of(one), colour, OUTLINED)
-                      for one, colour in zip(others, colours, strict=True)]  # fmt: skip
-            self._key, self._ground = key, stacked(layers)
-        return self._ground
+    def _ground(
+        self,
+        desk: Desk,
+        objects: Sequence[Snapshot],
+        part: Part | None,
+        colours: Mapping[str, str],
+        kept: Mapping[tuple[object, ...], Layer | None],
+    ) -> Layer | None:
+        looks = [(_colour(one, colours, ACCEPTED if one.accepted else OPEN),
+                  OUTLINED if one.accepted or not one.class_name else FAINT)
+                 for one in objects]  # fmt: skip
+        codes = (one.mask["counts"] for one in objects)
+        key = (desk.path, part, *zip(codes, looks, strict=True))
+        if key in kept:
+            self._grounds[key] = kept[key]
+        else:
+            self._grounds[key] = stacked(
+                [
+                    tint(_mask(desk, one, part), *look)
+                    for one, look in zip(objects, looks, strict=True)
+                ]
+            )
+        return self._grounds[key]
+
+
+def _mask(desk: Desk, one: Snapshot, part: Part | None) -> BoolMask:
+    if part is None:
+        return desk.mask_of(one)
+    return sampled(masks.decode(one.mask, part.window), part.shape)
+
+
+def _colour(one: Snapshot, colours: Mapping[str, str], otherwise: str) -> str:
+    return colours.get(one.class_name or "", otherwise)
 
 
 def stacked(layers: Sequence[Layer]) -> Layer | None:
@@ -63,19 +131,28 @@ def marks(desk: Desk) -> tuple[list[int], list[list[int]]]:
     """Box and clicks of the chosen object, or the box that waits for its point.
 
     Returns:
-        [row0, col0, row1, col1] or [], and [row, col, sign] of each click, in shown pixels.
+        [row0, col0, row1, col1] or [], and [row, col, sign] of each click, in the image's pixels.
     """
     chosen = desk.object
     box, clicks = (desk.box, ()) if chosen is None else (chosen.box, chosen.clicks)
-    drawn = [] if box is None else [round(side) for side in desk.displayed.box_displayed(box)]
+    drawn = [] if box is None else [round(side) for side in box]
     return drawn, [_mark(desk, click.row, click.col, click.sign) for click in clicks]
 
 
 def _mark(desk: Desk, row: float, col: float, sign: int) -> list[int]:
-    height, width = desk.displayed.pixels.shape[:2]
-    place = desk.displayed.point_displayed(row, col)
-    return [min(max(round(place.row), 0), height - 1), min(max(round(place.col), 0), width - 1),
-            sign]  # fmt: skip
+    height, width = desk.displayed.shape
+    return [min(max(round(row), 0), height - 1), min(max(round(col), 0), width - 1), sign]
+
+
+def outlines(desk: Desk) -> list[dict[str, object]]:
+    """The chosen object's outlines, as ``Canvas.rings``; none without one."""
+    chosen = desk.object
+    box = None if chosen is None else masks.code_box(chosen.mask)
+    if chosen is None or box is None:
+        return []
+    rings = rings_of(masks.decode(chosen.mask, box))
+    return [one | {"points": [[row + box[0], col + box[1]] for row, col in one["points"]]}
+            for one in rings]  # fmt: skip
 
 
 def alternative(desk: Desk) -> str:

@@ -88,8 +88,8 @@ def _clicked(desk: Desk, place: int, example: Example) -> bool:
     try:
         if desk.place != place:
             desk.lay(place)
-        desk.draw(desk.displayed.box_displayed(example.interaction.box))
-        desk.point(*desk.displayed.point_displayed(row, col))
+        desk.draw(example.interaction.box)
+        desk.point(row, col)
     except (InputError, DataError):
         desk.clear()
         return False

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ipywidgets import HTML, Button, HBox, Layout
 
+from openscenes.annotator.screen import correcting
 from openscenes.annotator.screen.desk import Desk
 from openscenes.study.pages.foreign_text import in_html
 from openscenes.widgets.canvas import Gesture
@@ -18,9 +19,16 @@ KEYS = (
     ("r", "redo"),
     ("Delete", "delete"),
     ("Esc", "new object"),
-    ("arrows + Enter", "click without a mouse"),
+    ("p", "previous"),
+    ("t", "next untouched"),
+    ("1-9", "class"),
+    ("v b e o", "box and click, brush, eraser, outline"),
+    ("[ ]", "brush"),
+    ("Ctrl-click", "choose an object"),
     ("wheel, + -, 0", "zoom, whole image"),
     ("Space-drag", "move the image"),
+    ("h", "hide"),
+    ("arrows + Enter", "click without a mouse"),
 )
 HELP = (
     '<div class="os-help" style="line-height:1.7;font-size:90%">'
@@ -38,6 +46,16 @@ def follow(desk: Desk, gesture: Gesture) -> None:
             desk.point(gesture["row"], gesture["col"])
         case "click":
             desk.correct(gesture["row"], gesture["col"], gesture["sign"])
+        case "stroke":
+            correcting.paint(desk, gesture)
+        case "ring":
+            correcting.reform(desk, gesture)
+        case "sides":
+            correcting.resize(desk, gesture["box"])
+        case "choose":
+            correcting.choose_at(desk, gesture["row"], gesture["col"])
+        case "class":
+            desk.name_by_key(gesture["number"])
         case kind if kind in _COMMANDS:
             _COMMANDS[kind](desk)
 
@@ -49,6 +67,10 @@ _COMMANDS: dict[str, Callable[[Desk], None]] = {
     "accept": Desk.accept,
     "delete": Desk.delete,
     "next": lambda desk: desk.go(1),
+    "previous": lambda desk: desk.go(-1),
+    "untouched": Desk.go_untouched,
+    "raise": lambda desk: correcting.move_up(desk, 1),
+    "lower": lambda desk: correcting.move_up(desk, -1),
 }
 
 

@@ -10,11 +10,20 @@ from openscenes.annotator.evolve.opening import LateStudy
 from openscenes.annotator.evolve.session import session_at_once, session_in_use, session_of
 from openscenes.annotator.screen.class_panel import ClassPanel
 from openscenes.annotator.screen.desk import Desk
-from openscenes.annotator.screen.drawing import ObjectPainter, alternative, marks, next_step
+from openscenes.annotator.screen.drawing import (
+    ObjectPainter,
+    Part,
+    alternative,
+    marks,
+    next_step,
+    outlines,
+)
 from openscenes.annotator.screen.evolve_panel import EvolvePanel
 from openscenes.annotator.screen.image_panel import ImagePanel
 from openscenes.annotator.screen.panels import ExportPanel, LeftOutPanel, ObjectPanel
+from openscenes.annotator.screen.steps_panel import StepsPanel, go_to
 from openscenes.annotator.screen.toolbar import HELP, WIDE, Toolbar, follow
+from openscenes.annotator.screen.tools_panel import KEYS_HERE, ToolsPanel
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.versions import Version, Versions
@@ -52,9 +61,11 @@ class Annotator:
         annotations = Annotations(Log(workspace.log_path))
         session = session_at_once(workspace, study.device) or session_in_use(study(), workspace)
         self.desk = Desk(workspace, annotations, session)
-        self.painter, acted = ObjectPainter(), self._acted
-        self.canvas = Canvas(mode="interaction", main=True)
-        self.canvas.show(self.desk.displayed.pixels, label="")
+        self.painter, self.detail_painter, acted = ObjectPainter(), ObjectPainter(), self._acted
+        self.canvas = Canvas(mode="interaction", main=True, gesture_of_key=KEYS_HERE)
+        self._lay()
+        self.tools = ToolsPanel(self.canvas, self.desk, acted)
+        self.steps = StepsPanel(acted(lambda n_done: go_to(self.desk, n_done)))
         self.toolbar = Toolbar(self.desk, acted)
         self.objects = ObjectPanel(acted(self.desk.choose))
         self.classes, self.images = ClassPanel(self.desk, acted), ImagePanel(self.desk, acted)
@@ -65,7 +76,8 @@ class Annotator:
         self.notice = HTML(in_html(annotations.log.complaint())).add_class("os-notice")
         self.left_out = LeftOutPanel(acted(lambda: self.desk.take_for_same()))
         self.canvas.observe(acted(lambda change: follow(self.desk, change["new"])), "gesture")
-        self._laid = self.desk.displayed
+        self.canvas.observe(acted(lambda _: None), "tool")
+        self.canvas.observe(self.callbacks.guarded(lambda _: self._draw_detail()), "view")
         self.widget = self._assembled()
         self.draw(0.0)
         self.evolving.open(study)
@@ -74,20 +86,39 @@ class Annotator:
         """Show the desk as it is; ``seconds`` is how long the action took so far."""
         desk, start = self.desk, time.perf_counter()
         if desk.displayed is not self._laid:
-            self.canvas.show(desk.displayed.pixels, label="")
-            self._laid = desk.displayed
+            self._lay()
         layer, (box, clicks) = self.painter.overlay(desk), marks(desk)
+        part = Part.seen(self.canvas.view, desk.displayed.shape)
+        detail = self.detail_painter.overlay(desk, part) if part else b""
         with self.canvas.hold_sync():
             self.canvas.overlay, self.canvas.box, self.canvas.clicks = layer, box, clicks
+            self.canvas.detail_overlay = detail
+            self.canvas.rings = outlines(desk) if self.canvas.tool == "polygon" else []
             self.canvas.label, self.canvas.seq = alternative(desk), self.canvas.seq + 1
         self.left_out.show(desk)
         self.objects.show(desk)
         self.classes.show()
         self.images.show()
         self.toolbar.show(desk)
+        self.tools.show(desk)
+        self.steps.show(desk)
         self.hint.value = f'<div style="line-height:1.4">{in_html(next_step(desk))}</div>'
         ms = 1000 * (seconds + time.perf_counter() - start)
         self.readout.value = readout(self._facts(), self.canvas.seq, ms)
+
+    def _lay(self) -> None:
+        """Put up the desk's image."""
+        self._laid = shown = self.desk.displayed
+        self.canvas.show(shown.pixels, label="", size=shown.shape)
+
+    def _draw_detail(self) -> None:
+        """Give the canvas what is zoomed into, as finely as it is seen."""
+        part = Part.seen(self.canvas.view, self.desk.displayed.shape)
+        with self.canvas.hold_sync():
+            self.canvas.detail_box = list(part.window) if part else []
+            self.canvas.detail = part.image(self.desk) if part else b""
+            overlay = self.detail_painter.overlay(self.desk, part) if part else b""
+            self.canvas.detail_overlay = overlay
 
     def take_up(self) -> None:
         """Predict with the version in use from now on, if another window has taken up another.
@@ -147,11 +178,14 @@ class Annotator:
     def _assembled(self) -> VBox:
         side = VBox(
             [self.toolbar.progress, self.hint, self.callbacks.shown, self.toolbar.widget,
-             self.objects.widget, self.classes.widget, self.readout, self.notice,
-             self.left_out.widget],
+             self.objects.widget, self.classes.widget, self.steps.widget, self.readout,
+             self.notice, self.left_out.widget],
             layout=Layout(flex="1 1 220px", min_width="0", padding="0 0 0 12px"),
         )  # fmt: skip
         wrapping = Layout(flex_flow="row wrap", align_items="flex-start")
-        top = HBox([self.canvas, side], layout=wrapping)
+        left = VBox(
+            [self.tools.widget, self.canvas], layout=Layout(flex="4 1 440px", min_width="0")
+        )
+        top = HBox([left, side], layout=wrapping)
         below = [self.images.widget, HTML(HELP), self.exports.widget, self.evolving.widget]
         return VBox([top, *below], layout=WIDE).add_class("os-annotator")

@@ -9,7 +9,7 @@ from openscenes.annotator.store.snapshot import ImageFacts, Rle, Snapshot
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
 from openscenes.files import one_line
-from openscenes.masks import BoolMask, encode
+from openscenes.masks import BoolMask, code_box, decode, encode
 
 
 def code_of(mask: BoolMask, size: tuple[int, int]) -> Rle:
@@ -20,6 +20,17 @@ def code_of(mask: BoolMask, size: tuple[int, int]) -> Rle:
             "(height, width); give the mask in the image's own pixels."
         )
     return encode(mask)
+
+
+def by_hand(mask: BoolMask, one: Snapshot) -> BoolMask:
+    """A (H, W) mask that the model predicts, with what the user painted and took away by hand."""
+    whole = mask.copy()
+    for code, inside in ((one.painted, True), (one.erased, False)):
+        box = code and code_box(code)
+        if box:
+            row0, col0, row1, col1 = box
+            whole[row0:row1, col0:col1][decode(code, box)] = inside
+    return whole
 
 
 def upright(

@@ -124,7 +124,7 @@ class Annotations:
             row, col, sign = click
             clicks = (*old.clicks, Click(float(row), float(col), int(sign), self._seconds(old)))
             code = code_of(mask, old.size)
-            new = replace(old, clicks=clicks, mask=code, model=model, accepted=False)
+            new = replace(old, clicks=clicks, mask=code, model=model, accepted=False, stroke=None)
             return self._write(new, "corrected")
 
     def accept(self, object_id: str) -> Snapshot:
@@ -156,6 +156,20 @@ class Annotations:
             new = {one.object_id: one for one in snapshots
                    if there.get(one.object_id, one).time == one.time}  # fmt: skip
             return self.write(list(new.values()), "imported")
+
+    def steps(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+        """What this window did, and what it took back, each the newest last."""
+        return tuple(self._steps.done), tuple(self._steps.undone)
+
+    def edit(self, old: Snapshot, new: Snapshot, action: Action) -> Snapshot:
+        """Keep another state of an object; InputError if another window changed it meanwhile."""
+        with self.newest():
+            if self._present(old.object_id).content != old.content:
+                raise InputError(
+                    f"Object {old.object_id} was changed in another window; look at it, and do it "
+                    "again."
+                )
+            return self._write(new, action)
 
     @property
     def can_undo(self) -> bool:
@@ -212,8 +226,8 @@ class Annotations:
         """The object with other fields, written unless nothing would change."""
         with self.newest():
             old = self._present(object_id)
-            new = replace(old, **fields)  # type: ignore[arg-type]
-            return old if new == old else self._write(new, action)
+            new = replace(old, stroke=None, **fields)  # type: ignore[arg-type]
+            return old if new.content == old.content else self._write(new, action)
 
     def _present(self, object_id: str) -> Snapshot:
         old = self.get(object_id)

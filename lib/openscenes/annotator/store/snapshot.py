@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from math import nan
 from typing import Any, Literal, NamedTuple, get_args
 
-import numpy as np
-
+from openscenes.annotator.store.hand import (
+    Click,
+    Stroke,
+    all_within,
+    click_of,
+    is_stroke,
+    listed,
+    numbers,
+    stroke_of,
+)
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import DataError, InputError
-from openscenes.files import number, one_line, whole_number
+from openscenes.files import one_line, whole_number
 from openscenes.masks import MAX_PIXELS, check_code
 
 Action = Literal[
-    "asked",
-    "corrected",
-    "accepted",
-    "named",
-    "deleted",
-    "undone",
-    "redone",
-    "imported",
-    "moved",
+    "asked", "corrected", "accepted", "named", "deleted", "undone", "redone", "imported", "moved",
+    "brushed", "erased", "reshaped", "smoothed", "filled", "trimmed", "boxed", "raised", "lowered",
     "renamed",
-]
+]  # fmt: skip
 ACTIONS = get_args(Action)
 Rle = dict[str, Any]
 LONGEST_TEXT = 4096
@@ -38,19 +38,11 @@ BESIDE_PX = 200  # a correction may lie in the crop's margin, beside the image
 _RENAMED = {"object_id": "object"}  # in the log
 _WORDS = ("image", "image_digest", "object_id", "model", "time", "window")
 _NEEDED = ("image_digest", "object_id")
-_NUMBER = int | float | np.number
-_LATER = "pixel_digest"  # lines of earlier versions do not have it
+_LATER = {"pixel_digest", "painted", "erased", "stroke"}  # not in lines of earlier versions
+_SPARED = {"painted": None, "erased": None, "stroke": None, "layer": 0}  # lines leave these out
+_MOST_LAYERS = 1_000_000
 # Control characters, ends of lines, marks that turn text round, halves of characters.
 _UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-class Click(NamedTuple):
-    """A click in image pixels; sign +1 = inside, -1 = outside; seconds since the first action."""
-
-    row: float
-    col: float
-    sign: int
-    seconds: float
 
 
 class ImageFacts(NamedTuple):
@@ -93,6 +85,10 @@ class Snapshot:
         deleted: the object counts no longer.
         window: which window wrote the line.
         pixel_digest: as in ``ImageFacts``; None in lines made before images were turned upright.
+        painted: run-length code of the pixels that are inside by hand; None for none.
+        erased: the same of those that are outside by hand.
+        stroke: what this line's action drew, or None.
+        layer: objects of a higher one lie in front.
     """
 
     time: str = ""
@@ -111,6 +107,10 @@ class Snapshot:
     deleted: bool = False
     window: str = ""
     pixel_digest: str | None = ""
+    painted: Rle | None = None
+    erased: Rle | None = None
+    stroke: Stroke | None = None
+    layer: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no reader could use."""
@@ -125,13 +125,13 @@ class Snapshot:
 
     @property
     def corrected(self) -> bool:
-        """Whether the user went on clicking after box and point."""
-        return len(self.clicks) > 1
+        """Whether the user went on after box and point, by clicks or by hand."""
+        return len(self.clicks) > 1 or self.painted is not None or self.erased is not None
 
     @property
     def content(self) -> Snapshot:
         """The object alone: two snapshots with equal content differ in when and where only."""
-        return replace(self, time="", action="asked", image="", window="")
+        return replace(self, time="", action="asked", image="", window="", stroke=None)
 
 
 _KEYS = {one.name: _RENAMED.get(one.name, one.name) for one in fields(Snapshot)}
@@ -169,7 +169,8 @@ def is_plain(text: object) -> bool:
 
 def to_json(snapshot: Snapshot) -> dict[str, Any]:
     """The line of the log, as JSON has it; tuples become lists there."""
-    return {key: getattr(snapshot, name) for name, key in _KEYS.items()}
+    line = {key: getattr(snapshot, name) for name, key in _KEYS.items()}
+    return {key: value for key, value in line.items() if _SPARED.get(key, line) != value}
 
 
 def from_json(line: object) -> Snapshot:
@@ -178,39 +179,19 @@ def from_json(line: object) -> Snapshot:
     Raises:
         InputError: if it is none, with the first thing that is wrong.
     """
-    known = {_LATER: None} | line if isinstance(line, dict) else {}
+    later: dict[str, Any] = dict.fromkeys(_LATER) | {"layer": 0}
+    known = later | line if isinstance(line, dict) else {}
     if missing := [key for key in _KEYS.values() if key not in known]:
         raise InputError(f"no object of a log: without {', '.join(map(repr, missing))}.")
     if moment(known["time"]) is None:
         raise InputError(f"no object of a log: its time is {known['time']!r:.40}.")
-    numbers: dict[str, Any] = {
-        "size": tuple(whole_number(side, 1, MAX_PIXELS) or 0 for side in _listed(known["size"])),
-        "box": Box(*_numbers(known["box"])),
-        "clicks": tuple(_click(click) for click in _listed(known["clicks"])),
+    typed: dict[str, Any] = {
+        "size": tuple(whole_number(side, 1, MAX_PIXELS) or 0 for side in listed(known["size"])),
+        "box": Box(*numbers(known["box"])),
+        "clicks": tuple(click_of(click) for click in listed(known["clicks"])),
+        "stroke": None if known["stroke"] is None else stroke_of(known["stroke"]),
     }
-    return Snapshot(**{name: known[key] for name, key in _KEYS.items()} | numbers)
-
-
-def _listed(value: object) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else ()
-
-
-def _numbers(values: object) -> list[float]:
-    """Four floats; nan in place of what is none."""
-    listed = _listed(values)
-    if len(listed) != 4:
-        return [nan] * 4
-    return [value if type(value) is float else _number(value) for value in listed]
-
-
-def _number(value: object) -> float:
-    found = number(value)
-    return nan if found is None else found
-
-
-def _click(values: object) -> Click:
-    row, col, sign, seconds = _numbers(values)
-    return Click(row, col, int(sign) if sign in (1, -1) else 0, seconds)
+    return Snapshot(**{name: known[key] for name, key in _KEYS.items()} | typed)
 
 
 def _faults(one: Snapshot) -> Iterator[str]:
@@ -228,7 +209,10 @@ def _faults(one: Snapshot) -> Iterator[str]:
     if not _is_size(one.size):
         yield f"its size {one.size!r:.40} is none of an image"
     yield from _misplaced(one)
-    codes = [one.mask] if one.first_mask is None else [one.mask, one.first_mask]
+    if type(one.layer) is not int or abs(one.layer) > _MOST_LAYERS:
+        yield f"its layer {one.layer!r:.40} is no small whole number"
+    further = (one.first_mask, one.painted, one.erased)
+    codes = [one.mask, *(code for code in further if code is not None)]
     if not all(_fits(code, one.size) for code in codes):
         size = f"{one.size[0]}x{one.size[1]}"
         yield f"its mask is no run-length code of an image of {size} pixels"
@@ -240,21 +224,18 @@ def _misplaced(one: Snapshot) -> Iterator[str]:
     reach = max(one.size) + BESIDE_PX
     places = [*one.box, *(at for click in one.clicks for at in click[:2])]
     seconds = [click.seconds for click in one.clicks]
-    if not (_all_within(places, -reach, reach) and _all_within(seconds, 0, LONGEST_S)):
+    if not (all_within(places, -reach, reach) and all_within(seconds, 0, LONGEST_S)):
         yield "a number of its box or clicks is not finite, or far outside its image"
     if max(row0, 0) >= min(row1, height) or max(col0, 0) >= min(col1, width):
         yield f"its box {tuple(one.box)} is empty"
+    if one.stroke is not None and not is_stroke(one.stroke, reach):
+        yield "its stroke has no points, or a number that is not finite or far outside its image"
     signs = [click.sign for click in one.clicks]
     if signs[:1] != [1] or not {1, -1}.issuperset(signs):
         yield f"its clicks have signs {signs}"
     row, col = one.clicks[0][:2]
     if not (-1 <= row <= height and -1 <= col <= width):
         yield f"its first click {row, col} lies outside its image"
-
-
-def _all_within(values: Sequence[float], low: float, high: float) -> bool:
-    """Whether all are numbers in [low, high]; nan is in no range."""
-    return all(isinstance(value, _NUMBER) and low <= value <= high for value in values)
 
 
 def _is_size(size: object) -> bool:
@@ -264,7 +245,7 @@ def _is_size(size: object) -> bool:
 
 
 def _fits(code: object, size: tuple[int, int]) -> bool:
-    if not isinstance(code, dict) or tuple(_listed(code.get("size"))) != tuple(size):
+    if not isinstance(code, dict) or tuple(listed(code.get("size"))) != tuple(size):
         return False
     counts = code.get("counts")
     return isinstance(counts, str) and _adds_up(counts, *size)
