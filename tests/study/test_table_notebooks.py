@@ -14,19 +14,19 @@ KEYS = ("3", "5", "7", "6", "4", "1", "2", "4_plus", "figures")
 TABLES = tuple(key for key in KEYS if EXPERIMENTS[key].table is not None)
 # Rows of each block, in the order of the blocks.
 ROWS = {
-    "1": [7] * 3, "2": [4] * 6, "3": [10] * 3, "4": [7] * 2, "4_plus": [14, 8] * 2,
+    "1": [7] * 3, "2": [4] * 6, "3": [10] * 3, "4": [7] * 2, "4_plus": [*[16, 8] * 2, 3, 3],
     "5": [4, 3], "6": [3] * 4, "7": [5, 5],
 }  # fmt: skip
 BESIDE = {
-    "1": ["table_1_by_size", "table_1_clicks"], "3": ["table_3_sensitivity"],
+    "1": ["table_1_by_size", "table_1_clicks"], "3": ["table_3_sensitivity", "table_3_dose"],
     "4": ["table_4_by_size", "table_4_by_class"],
 }  # fmt: skip
 FIGURES = {
     "1": ["table_1", "table_1_by_size", "table_1_clicks", "table_1_noc"],
     "2": ["table_2", "table_2_matrix"],
-    "3": ["table_3", "table_3_sensitivity_cityscapes", "table_3_sensitivity_coco"],
+    "3": ["table_3", "table_3_sensitivity_cityscapes", "table_3_sensitivity_coco", "table_3_dose"],
     "4": ["table_4", "table_4_by_class", "table_4_by_size", "table_4_objects", "table_4_training"],
-    "4_plus": ["table_4_plus_exact", "table_4_plus_jittered"],
+    "4_plus": ["table_4_plus_exact", "table_4_plus_jittered", "table_4_plus_separable"],
     "5": ["table_5", "table_5_clamp", "table_5_training"],
     "6": ["table_6"],
     "7": ["table_7", "table_7_training"],
