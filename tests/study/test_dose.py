@@ -10,7 +10,7 @@ from openscenes import masks
 from openscenes.data.examples import Example
 from openscenes.data.records import Interaction
 from openscenes.errors import InputError
-from openscenes.study.experiments.dose import Response, frame
+from openscenes.study.experiments.dose import Response, frame, pairs
 from openscenes.study.figures.dose import dose_figure
 from openscenes.study.runs.evidence import better_by
 from openscenes.study.scores.statistics import estimate
@@ -72,7 +72,9 @@ def test_the_figure_and_the_frame_say_what_each_dose_did():
     assert diagonal == [[0, 0], [5.2, 5.2]]
     assert np.allclose(line, [[0, 0], [1.0, 0.5], [5.2, 2.0]])
     figure.draw_without_rendering()
-    found = frame([Response(5.0, 5.2, gains[1])])
+    response = Response(5.0, 5.2, gains[1])
+    assert pairs([response]) == [(5.2, gains[1])]
+    found = frame([response])
     assert found.loc[0, ["asked", "dose", "change", "n_seeds", "n_objects"]].tolist() == [
         5.0, 5.2, pytest.approx(2.0), 2, 5,
     ]  # fmt: skip

@@ -83,7 +83,7 @@ def test_every_table_has_a_line_and_counts_what_those_above_lack(empty):
 
 def test_tables_asked_by_name_are_counted_alone(empty):
     text = plan_text(SMOKE, 1, None, "cpu", keys=["3"])
-    assert "To train: 1 model," in text
+    assert "To train: 6 models," in text
     assert [line.split()[0] for line in section(text, "What each table adds")[1:-2]] == ["3"]
 
 

@@ -74,6 +74,11 @@ def _mean_iou(study: Study, variant: str, seeds: int) -> float:
     return 100.0 * float(np.mean(found))
 
 
+def pairs(found: list[Response]) -> list[tuple[float, Estimate]]:
+    """As ``figures.dose`` draws them."""
+    return [(one.dose, one.gain) for one in found]
+
+
 def frame(found: list[Response]) -> pd.DataFrame:
     """A line for each dose, in points: asked, dose, change, low, high, n_seeds, n_objects."""
     columns = ["asked", "dose", "change", "std", "low", "high", "n_seeds", "n_objects"]
