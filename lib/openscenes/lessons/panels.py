@@ -52,7 +52,7 @@ def show_image(
         panel.set_xlim(-0.5, image.shape[1] - 0.5)
         panel.set_ylim(image.shape[0] - 0.5, -0.5)
     panel.set_title(title, fontsize=9)
-    panel.set_xlabel(fill(below, 36), fontsize=8)
+    panel.set_xlabel(fill(below, 34), fontsize=9)
     bare(panel)
 
 

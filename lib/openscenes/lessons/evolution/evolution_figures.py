@@ -148,7 +148,7 @@ def four_steps_figure(table: pd.DataFrame, data: str) -> Figure:
         panel.set_title(fill(str(block), 50), fontsize=9)
     panels[0].set_ylabel("mIoU, %", fontsize=9)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9, frameon=False)
     figure.suptitle(f"Four small steps (Table 7), {data}", fontsize=11)
     return figure
 

@@ -154,7 +154,7 @@ def temperature_figure(
     Certain are pixels below 0.01 or above 0.99.
     """
     title = f"Edge confidence of {in_figure(predicted.name)}"
-    figure, panels = image_grid(len(temperatures), len(temperatures), (2.6, 3.3), title=title)
+    figure, panels = image_grid(len(temperatures), len(temperatures), (1.8, 2.6), title=title)
     for panel, temperature in zip(panels, temperatures, strict=True):
         warmer = replace(settings, ipt=replace(settings.ipt, temperature=float(temperature)))
         values = (

@@ -225,6 +225,6 @@ def _name(panel: Axes, example: Example, width: int) -> None:
     record, box = example.supervision, example.interaction.box
     if isinstance(record, ObjectRecord) and box.col1 - box.col0 > width / 10:
         panel.text(
-            box.col0, box.row0 - 2, in_figure(record.class_name), color="white", fontsize=7,
+            box.col0, box.row0 - 2, in_figure(record.class_name), color="white", fontsize=9,
             path_effects=_OUTLINED, clip_on=True,
         )  # fmt: skip
