@@ -190,10 +190,10 @@ def _make_tables(keys: Sequence[str], parsed: argparse.Namespace) -> int:
 
 
 def _reports(parsed: argparse.Namespace) -> int:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, as for tables
     from openscenes.study.options import profile_named
     from openscenes.study.pages.tables import shown_folder
 
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, as for tables
     chosen = profile_named(parsed.profile)
     parsed.keys, parsed.reports = [], shown_folder(chosen)
     try:

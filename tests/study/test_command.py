@@ -2,8 +2,10 @@
 
 import pytest
 
+from openscenes import __main__ as front
 from openscenes.__main__ import main
 from openscenes.errors import InputError
+from openscenes.paths import SHOWN
 from openscenes.study import command
 from openscenes.study.experiments.registry import EXPERIMENTS
 from openscenes.study.graph.wanted import Place
@@ -38,6 +40,16 @@ def test_a_second_call_asks_nothing(asked):
     assert len(asked) == 1
     assert main([*words, "--seeds", "2"]) == 0
     assert len(asked) == 2
+
+
+def test_reports_renews_what_the_repository_shows_and_then_the_status(monkeypatch):
+    told = []
+    monkeypatch.setattr(front, "_table", lambda parsed: told.append((parsed.keys, parsed.reports)))
+    monkeypatch.setattr(front, "_lessons", lambda parsed: told.append(parsed.reports))
+    monkeypatch.setattr(front, "_status", lambda parsed: told.append("status"))
+    assert main(["reports", "--profile", "smoke"]) == 0
+    folder = SHOWN / "smoke"
+    assert told == [([], folder), folder, "status"]
 
 
 def test_no_seed_is_refused(asked):
