@@ -25,7 +25,8 @@ def own_lines(module: str, *names: str) -> Markdown:
             raise InputError(f"{module} has no function {name}; correct the name in the notebook")
         parts.append(without_words(getsource(function)))
     path = f"`lib/openscenes/{module.replace('.', '/')}.py`, as it runs:"
-    return Markdown("\n\n".join([path, "```python", *parts]) + "\n```")
+    code = "\n\n\n".join(parts)
+    return Markdown(f"{path}\n\n```python\n{code}\n```")
 
 
 def without_words(source: str) -> str:
