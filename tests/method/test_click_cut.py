@@ -92,7 +92,7 @@ def test_what_lies_nearer_to_an_earlier_click_of_the_other_sign_stays(seed):
     generator, image, probability, truth = scene(seed)
     clicks = drawn(generator, 12, truth)
     networks = [generator.random(truth.shape).astype(np.float32) for _ in clicks]
-    answers = replayed(networks, image, probability, clicks)
+    answers = replayed(networks, image, probability, clicks, config=CutConfig(unlike=0.0))
     pixels = np.clip(np.rint(clicks[:, :2]), 0, SIZE - 1)
     for n, (before, after) in enumerate(pairwise(answers)):
         against = pixels[:n][clicks[:n, 2] != clicks[n, 2]]
@@ -150,6 +150,21 @@ def test_beyond_its_window_and_without_colours_a_click_changes_what_the_network_
     heard = obey(network, image, probability, click[None], config=config) > 0.5
     flipped = heard != (probability > 0.5)
     assert np.array_equal(heard[flipped & far], network[flipped & far] > 0.5)
+
+
+def test_a_pixel_belongs_to_a_click_of_its_colour_though_another_click_is_nearer():
+    image = np.full((SIZE, SIZE, 3), 60, np.uint8)
+    image[:, :12] = (200, 120, 40)  # the object, of which the mask has more
+    filled, network = np.full((2, SIZE, SIZE), 0.05, np.float32)
+    filled[:, :40] = 0.9
+    clicks = np.array([[24, 10, 1], [24, 32, -1]], np.float32)
+    network[:, :12] = 0.9
+    near_the_object = np.s_[22:27, 16:20]
+    for unlike, left in ((0.0, True), (0.22, False)):
+        config = CutConfig(unlike=unlike)
+        answer = obey(network, image, filled, clicks, config=config) > 0.5
+        assert answer[near_the_object].all() == left and answer[near_the_object].any() == left
+        assert answer[:, :10].all()
 
 
 def test_what_the_network_changes_elsewhere_waits_for_a_click_there():

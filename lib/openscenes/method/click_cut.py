@@ -19,6 +19,8 @@ from openscenes.method import click_colours
 from openscenes.method.random_walk import FloatMap, WalkConfig, walked
 from openscenes.settings import require_between, setting
 
+LEAST_SPREAD = 4.0  # of colours, in units of CIELAB: in fog, noise is no difference
+
 
 @dataclass(frozen=True)
 class CutConfig:
@@ -33,10 +35,14 @@ class CutConfig:
     longest: float = setting(0.25, "Ours: the distance is at most this share of the crop's side")
     unsure: float = setting(0.5, "Ours: a label that the click denies counts from this trust on")
     colours: float = setting(0.5, "Ours: share of the colours in what the network says")
+    unlike: float = setting(
+        0.22,
+        "Ours: shares of the crop's side that one deviation of its colours counts",
+    )
     walk: WalkConfig = WalkConfig()
 
     def __post_init__(self) -> None:
-        require_between(self, 0.0, 1e3, "core", "window", "longest", "least_px")
+        require_between(self, 0.0, 1e3, "core", "window", "longest", "least_px", "unlike")
         require_between(self, 0.0, 1.0, "unsure", "colours")
 
 
@@ -58,10 +64,10 @@ def obey(
     ``min_x sum_ij w_ij (x_i - x_j)^2 + sum_i t_i (x_i - p_i)^2``, x fixed around the new click and
     beyond its window; trust t grows from 0 at the click.
     Half of p is how often such a colour is inside near such a place (``click_colours``).
-    Ours: each pixel belongs to its nearest click. A new one changes its own pixels alone, and only
-    to its label; so no correction undoes an earlier one, whatever the network says. Beyond
-    the window what network and colours change counts where it hangs together with the click
-    (FocalClick).
+    Ours: each pixel belongs to its nearest click, by place and colour. A new one changes its own
+    pixels alone, and only to its label; so no correction undoes an earlier one, whatever the
+    network says. Beyond the window what network and colours change counts where it hangs together
+    with the click (FocalClick).
 
     Args:
         probability: (H, W) in [0, 1], the network's, from all clicks.
@@ -85,7 +91,7 @@ def obey(
     new &= inside[places[:, 0], places[:, 1]] != (signs > 0)
     if not new.any():
         return previous
-    add, remove = _own(places, signs, new, inside.shape)
+    add, remove = _own(places, signs, new, image, config)
     if taken is not None:
         taken = still_taken(taken, places[signs > 0])
         remove, add = remove | taken, add & ~taken
@@ -205,23 +211,31 @@ def _reach(
 
 def _own(
     places: NDArray[np.int64], signs: NDArray[np.int64], new: NDArray[np.bool_],
-    shape: tuple[int, ...],
+    image: NDArray[np.uint8], config: CutConfig,
 ) -> tuple[masks.BoolMask, masks.BoolMask]:  # fmt: skip
-    """What the new clicks may add and remove: nearer to one than to any click of the other sign."""
+    """What the new clicks may add and remove: nearer to one than to any click of the other sign.
+
+    Squared distances of places and of colours, in deviations of the crop's times ``unlike``, add.
+    """
+    height, width = image.shape[:2]
+    smooth = cv2.GaussianBlur(image, (0, 0), 0.8).astype(np.float32) / 255
+    colours = cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB).transpose(2, 0, 1)
+    spread = max(float(np.sqrt(colours.var((1, 2)).sum())), LEAST_SPREAD)
+    colours *= config.unlike * max(height, width) / spread
+    seen = np.concatenate((colours, np.mgrid[:height, :width].astype(np.float32)))
     add, remove = (
-        _distance(places[new & (signs == sign)], shape) < _distance(places[signs == -sign], shape)
+        _nearest(seen, places[new & (signs == sign)]) < _nearest(seen, places[signs == -sign])
         for sign in (1, -1)
     )
     return add, remove
 
 
-def _distance(places: NDArray[np.int64], shape: tuple[int, ...]) -> FloatMap:
-    """(H, W) distances to the nearest of some pixels; inf without any."""
-    if len(places) == 0:
-        return np.full(shape, np.inf, np.float32)
-    others = np.ones(shape, bool)
-    others[places[:, 0], places[:, 1]] = False
-    return masks.distance_to_outside(others)
+def _nearest(seen: FloatMap, places: NDArray[np.int64]) -> FloatMap:
+    """(H, W) squared distances of (C, H, W) values to the nearest of some pixels', or inf."""
+    nearest = np.full(seen.shape[1:], np.inf, np.float32)
+    for row, col in places.tolist():
+        np.minimum(nearest, np.square(seen - seen[:, row, col, None, None]).sum(0), out=nearest)
+    return nearest
 
 
 def _around(
