@@ -102,7 +102,11 @@ def test_the_keyboard_alone_does_all(open_notebook, front_end):
     assert notebook.value("shown.clicks") == [[129, 169, 1], [129, 159, -1]]
     picture.answered(picture.press, "Escape")
     assert notebook.value("[shown.box, shown.clicks]") == [[], []]
+    notebook.page.locator(".os-readout").click()  # between the controls: Jupyter gets no key
+    for key in ("d", "d", "x", "r", "b"):
+        notebook.page.keyboard.press(key)
     assert notebook.n_cells() == len(CELLS)
+    assert notebook.page.locator(".jp-RawCell").count() == 0
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1024), (1024, 1), (1, 1)])

@@ -175,4 +175,5 @@ def _legend() -> str:
         f"{name}</span>"
         for colour, name in LEGEND
     ]
-    return f'<div style="font-size:90%;line-height:1.5">{" &nbsp; ".join(parts)}</div>'
+    said = f"without a class: {' &nbsp; '.join(parts)}"
+    return f'<div style="font-size:90%;line-height:1.5">{said}</div>'

@@ -24,7 +24,9 @@ def code_of(mask: BoolMask, size: tuple[int, int]) -> Rle:
 
 def by_hand(mask: BoolMask, one: Snapshot) -> BoolMask:
     """A (H, W) mask that the model predicts, with what the user painted and took away by hand."""
-    whole = mask.copy()
+    if one.painted is None and one.erased is None:
+        return mask
+    whole = mask.copy("K")  # a transposed copy of a large mask takes longer than the prediction
     for code, inside in ((one.painted, True), (one.erased, False)):
         box = code and code_box(code)
         if box:
