@@ -459,7 +459,7 @@ def test_the_overlay_shows_object_box_and_point():
         (("IMAGE", *INTERACTION, "--out", "mask.jpg"), "is not a PNG file"),
         (("IMAGE", *INTERACTION, "--out", "IMAGE"), "have one name"),
         (("IMAGE", *INTERACTION, "--out", "BROKEN/mask.png"), "cannot be written ("),
-        (("IMAGE", *INTERACTION, "--device", "tpu"), "The device is 'tpu'"),
+        (("IMAGE", *INTERACTION, "--device", "tpu"), "device must be"),
         (("IMAGE", *INTERACTION, "--model", "no.safetensors"), "There is no model file"),
     ],
 )

@@ -95,7 +95,8 @@ def check(parsed: argparse.Namespace) -> None:
         require_writable(parsed.reports, OTHER_REPORTS)
     for name in ("image", "log"):
         if given.get(name) and not os.path.lexists(given[name]):
-            raise InputError(f"There is no {name} {one_line(str(given[name]))}; check the path.")
+            got = one_line(str(given[name]))
+            raise InputError(f"{name} missing: {got} (no such file); check the path")
     command = given.get("command")
     if command in ("import", "export") and not is_folder(expanded(parsed.folder)):
         raise InputError(
