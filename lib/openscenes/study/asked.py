@@ -25,7 +25,7 @@ MOST_CROPS = 4096
 MOST_WORKERS = 256
 PRECISIONS = ("auto", "32-true", "tf32", "bf16-mixed")
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,2})?")  # as in ``networks.devices``
-_TRAIN = ("table", "models", "reports", "lessons", "evolve")  # need their data
+_TRAIN = ("table", "models", "reports", "lessons")  # need their data
 
 
 def add_study(command: argparse.ArgumentParser, *, seeds: bool = True) -> None:
@@ -102,11 +102,9 @@ def check(parsed: argparse.Namespace) -> None:
         raise InputError(
             f"there is no folder {one_line(parsed.folder)}; give the folder of your images"
         )
-    if command not in _TRAIN:
-        return
-    if parsed.data is not None:
+    if given.get("data") is not None and command in (*_TRAIN, "evolve"):
         folder_of_data(parsed.data)
-    elif known_profile(parsed.profile) in ON_IMAGES:
+    elif command in _TRAIN and known_profile(parsed.profile) in ON_IMAGES:
         raise no_images(parsed.profile)
 
 
