@@ -94,7 +94,7 @@ def check(parsed: argparse.Namespace) -> None:
     if given.get("reports") is not None:
         require_writable(parsed.reports, OTHER_REPORTS)
     for name in ("image", "log"):
-        if given.get(name) and not os.path.lexists(given[name]):
+        if given.get(name) and not os.path.lexists(expanded(str(given[name]))):
             got = one_line(str(given[name]))
             raise InputError(f"{name} missing: {got} (no such file); check the path")
     command = given.get("command")
