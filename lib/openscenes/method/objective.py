@@ -137,10 +137,10 @@ def alignment_losses(
     times predictor; M'_b is the predictor's probability.
     """
     known = new.classes != NO_CLASS
-    probability_new = F.adaptive_avg_pool2d(
-        torch.sigmoid(out_new.predictor.float()),
-        out_new.features.shape[2:],  # type: ignore[arg-type]
-    )
+    probability_new = torch.sigmoid(out_new.predictor.float())
+    cells = probability_new.shape[-1] // out_new.features.shape[-1]
+    if cells > 1:  # the predictor reads the decoder
+        probability_new = F.avg_pool2d(probability_new, cells)
     feature = feature_alignment_loss(
         out_old.features, _confirmed(old.masks, out_old), out_new.features,
         _confirmed(new.masks, out_new), new.masks, probability_new, known, config,
