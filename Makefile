@@ -147,7 +147,7 @@ lessons: $(ENVIRONMENT) ## run the lessons and keep their pages in reports/own/n
 dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about 12 minutes on two cores)
 	$(PYTHON) -m openscenes dry-run --device="$$DEVICE"
 
-reports: $(ENVIRONMENT) ## renew the tables, figures, lessons and status that the repository shows
+reports: $(ENVIRONMENT) ## renew the tables, figures, lessons and status that the repository shows; SEEDS=3
 	$(PYTHON) -m openscenes reports $(OPTIONS) --seeds="$$SEEDS" $(PLACE)
 
 status: $(ENVIRONMENT) ## rewrite reports/README.md: what holds, what is verified, what departs from the paper

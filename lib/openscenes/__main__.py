@@ -196,6 +196,11 @@ def _reports(parsed: argparse.Namespace) -> int:
 
     chosen = profile_named(parsed.profile)
     parsed.keys, parsed.reports = [], shown_folder(chosen)
+    if parsed.reports == SHOWN and parsed.seeds < 3:
+        raise InputError(
+            f"the repository shows three trainings, which Lesson 6 compares, got {parsed.seeds}; "
+            "give --seeds 3 (make reports SEEDS=3)"
+        )
     try:
         code = _table(parsed)
         if chosen.synthetic is not None:  # other people's images stay out of the repository

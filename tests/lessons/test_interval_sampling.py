@@ -130,3 +130,9 @@ def test_the_formula_agrees_with_the_curve_where_seeds_agree():
     needed = sampling.spread(world).objects_needed(1.0)
     power = simulate_studies(world, StudyDesign(round(needed), 3, 1.0), n_studies=400).power
     assert power == pytest.approx(0.8, abs=0.08)
+
+
+def test_fewer_trainings_than_a_lesson_compares_are_refused():
+    assert len(sampling.report_scores("4", PROFILES["demo"], n_seeds=3))
+    with pytest.raises(InputError, match=r"^9 trainings are compared here, and .* has 3; make rep"):
+        sampling.report_scores("4", PROFILES["demo"], n_seeds=9)

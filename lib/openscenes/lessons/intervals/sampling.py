@@ -36,10 +36,23 @@ def scores_file(number: str, profile: Profile, folder: Path | None = None) -> Pa
     return found
 
 
-def report_scores(number: str, profile: Profile, folder: Path | None = None) -> pd.DataFrame:
-    """The scores in ``scores_file``: block, seed, object_id, class_name, area, the table's rows."""
+def report_scores(
+    number: str, profile: Profile, folder: Path | None = None, *, n_seeds: int = 1
+) -> pd.DataFrame:
+    """The scores in ``scores_file``: block, seed, object_id, class_name, area, the table's rows.
+
+    Raises:
+        InputError: if they are of fewer than ``n_seeds`` trainings.
+    """
     path = scores_file(number, profile, folder)
-    return read_objects(path, ())
+    frame = read_objects(path, ())
+    found = frame["seed"].nunique()
+    if found < n_seeds:
+        raise InputError(
+            f"{n_seeds} trainings are compared here, and {path} has {found}; make reports "
+            f"SEEDS={n_seeds} writes them"
+        )
+    return frame
 
 
 def scores_in(frame: pd.DataFrame, block: str, row: str) -> Values:
