@@ -24,10 +24,6 @@ def test_the_ranking_of_pixels_by_hand():
     assert np.isnan(oracles.auc(values, np.ones(4, bool)))
 
 
-def test_the_inside_is_the_half_open_box():
-    assert oracles.inside(Cut()).tolist() == [[False, True, True]] * 3
-
-
 def test_perfect_choices_by_hand():
     left = np.array([[0, 1, 0], [0, 1, 0], [0, 0, 1]], bool)
     right = np.array([[0, 0, 1], [1, 0, 0], [0, 0, 1]], bool)

@@ -25,6 +25,7 @@ from openscenes.method.inference import predictions
 from openscenes.method.ipt import IPTConfig
 from openscenes.method.pseudo import refine_batch
 from openscenes.method.random_walk import FloatMap
+from openscenes.method.tightness import allowed_region
 from openscenes.progress import progress
 from openscenes.study.runs.data import Labelled, Study
 from openscenes.study.runs.models import Model, run_context
@@ -67,13 +68,14 @@ def rows_of(cut: Sample, maps: Mapping[str, tuple[FloatMap, float]], ballots: Bo
     """
     counted = ~cut.void
     truth = cut.mask & counted
+    box = allowed_region(cut.box, len(cut.mask), 0.0) & counted
 
     def iou(mask: BoolMask) -> float:
         return masks.iou(mask & counted, truth)
 
     rows = {
         name: (
-            auc(one[inside(cut) & counted], truth[inside(cut) & counted]),
+            auc(one[box], truth[box]),
             iou(one > threshold),
             max(iou(one > level) for level in (*LEVELS, threshold)),
         )
@@ -99,13 +101,6 @@ def auc(values: NDArray[np.float32], truth: BoolMask) -> float:
     if not n_object or not n_rest:
         return np.nan
     return float((rankdata(values)[truth].sum() / n_object - (n_object + 1) / 2) / n_rest)
-
-
-def inside(cut: Sample) -> BoolMask:
-    """(S, S), the pixels whose centre lies in the user's box."""
-    (top, left, bottom, right), lines = cut.box, np.arange(len(cut.mask))
-    rows, cols = ((lines >= a - 0.5) & (lines < b - 0.5) for a, b in ((top, bottom), (left, right)))
-    return np.outer(rows, cols)
 
 
 def _predicted(
