@@ -92,4 +92,5 @@ def test_the_papers_clicks_are_an_option_of_every_profile(name):
     assert literal.clicks == PAPER.clicks
     assert literal.clicks.heat_map_width_px == 10
     assert literal.augmentation == PAPER.augmentation
-    assert replace(literal, clicks=profile.clicks, augmentation=profile.augmentation) == profile
+    own = {name: getattr(profile, name) for name in ("clicks", "augmentation", "name", "base")}
+    assert replace(literal, **own) == profile

@@ -3,16 +3,19 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from openscenes.paths import RELEASED
 from openscenes.prediction import model_files
-from openscenes.study.options import profile_named
+from openscenes.study.options import LITERAL, profile_named
+from openscenes.study.plan import release
+from openscenes.study.plan.on_demand import literal_study
 from openscenes.study.plan.release import few_iou, few_objects
 from openscenes.study.runs import released as module
 from openscenes.study.runs.data import open_study
 from openscenes.study.runs.models import Model
 from openscenes.study.runs.recipes import FULL, evolved, initial
-from openscenes.study.runs.released import Release, name_of, put, released
+from openscenes.study.runs.released import Release, name_of, put, released, released_initial
 from openscenes.study.runs.runs import find, released_name, train
 
 FIRST = initial("voc+sbd", 0)
@@ -46,10 +49,36 @@ def test_a_fresh_cache_finds_what_was_released(tmp_path, monkeypatch):
     assert not find(fresh, initial("voc+sbd", 1)).is_trained
     assert not find(fresh, evolved(FIRST, "coco", FULL)).is_trained
     assert model_files.newest_demo_model() == find(fresh, step).weights
+    assert released_initial() == found.folder
     again = list(put([Release(found, found.digest, {})]))
     assert len(again) == 1 and [one.name for one in place.iterdir() if one.is_dir()] == [
         found.digest
     ]
+
+
+def test_the_first_model_and_the_one_it_is_compared_with_are_released(tmp_path, monkeypatch):
+    """The second answers as it did before its kernels were rounded, in half the bytes."""
+    place = tmp_path / "released"
+    monkeypatch.setattr(module, "RELEASED", place)
+    monkeypatch.setattr(release, "DEMO", profile_named("smoke"))
+    monkeypatch.setattr(release, "FEW", profile_named("smoke").synthetic)
+    monkeypatch.setattr(release, "RECIPES", (FIRST, evolved(FIRST, "coco", "st")))
+    assert len(list(release.make_release("cpu"))) == 3
+    study = open_study(profile_named("smoke"), None, "cpu")
+    literal = literal_study(study)
+    own, whole = find(study, FIRST), find(literal, FIRST)
+    monkeypatch.setenv("OPENSCENES_CACHE", str(tmp_path / "empty"))
+    first, short = find(study, FIRST), find(literal, FIRST)
+    assert released_initial() == first.folder and short.folder.parent == place
+    assert first.weights.read_bytes() == own.weights.read_bytes()
+    assert short.weights.stat().st_size < 0.65 * whole.weights.stat().st_size
+    before, after = whole.load(literal).state_dict(), short.load(literal).state_dict()
+    for name, tensor in before.items():
+        rounded = tensor.bfloat16().float() if tensor.ndim == 4 else tensor
+        assert torch.equal(after[name], rounded), name
+    assert [one.label.partition(" seed")[0] for one in (first, short)] == [
+        "smoke", f"smoke-{LITERAL}"
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(not RELEASED.is_dir(), reason="no model has been released yet")
@@ -60,6 +89,8 @@ def test_released_models_still_give_their_scores_and_stay_small(tmp_path):
     assert sum(path.stat().st_size for path in RELEASED.rglob("*")) <= 8e6
     for name, scores in facts["scores"].items():
         model = Model(f"{name}-again", RELEASED / name, name)
-        assert few_iou(few, model) == pytest.approx(scores, abs=1.0)  # in another precision
+        literal = f"-{LITERAL} " in model.facts()["label"]
+        shown = literal_study(few) if literal else few
+        assert few_iou(shown, model) == pytest.approx(scores, abs=1.0)  # in another precision
         assert min(scores.values()) > 40
     assert replace(few.profile, synthetic=None).name == "demo"

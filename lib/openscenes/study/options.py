@@ -17,6 +17,7 @@ from openscenes.study import asked
 from openscenes.study.asked import MOST_SEEDS, known_profile, spelled
 from openscenes.study.profiles import PAPER, PROFILES, Profile
 
+LITERAL = "papers-clicks"  # behind a profile's name, in the labels of its models
 _WHY = "Ours: asked for on the command line"
 
 
@@ -126,4 +127,7 @@ def with_literal_clicks(profile: Profile) -> Profile:
         profile.augmentation, click_core=PAPER.augmentation.click_core,
         box_jitter=PAPER.augmentation.box_jitter,
     )  # fmt: skip
-    return replace(profile, clicks=PAPER.clicks, augmentation=augmentation)
+    return replace(
+        profile, clicks=PAPER.clicks, augmentation=augmentation,
+        name=f"{profile.name}-{LITERAL}", base=profile.kind,
+    )  # fmt: skip

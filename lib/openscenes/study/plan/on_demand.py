@@ -72,12 +72,15 @@ def untrained(study: Study, recipes: Iterable[Recipe]) -> list[Recipe]:
 
 
 def announcement(study: Study, recipes: Sequence[Recipe]) -> str:
-    """Which models will be trained, and about how long that takes where it was measured."""
+    """Which models will be trained, why, and about how long that takes where it was measured."""
     literal = study.profile.kind != "paper" and study.profile.clicks == PAPER.clicks
-    how = ", trained with the paper's clicks" if literal else ""
+    how = ", trained with the paper's clicks, to compare" if literal else ""
     names = "\n".join(f"  {recipe.words()}, seed {recipe.seed}{how}" for recipe in recipes)
     plural = "model is" if len(recipes) == 1 else "models are"
-    head = f"{len(recipes)} {plural} not trained yet"
+    head = (
+        f"{len(recipes)} {plural} not trained yet: neither the cache nor the repository has what "
+        "this page shows, made by this code with these settings"
+    )
     if study.profile.kind == "paper":  # any time would be a guess; `make plan` states its machine
         return f"{head}:\n{names}"
     took = duration(with_masks(study.profile, recipes, _objects(study, recipes), here(study)))

@@ -14,12 +14,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
+
 from openscenes.kept import kept
+from openscenes.networks.tensor_files import read_tensors, write_tensors
 from openscenes.paths import RELEASED
 from openscenes.study.runs import store
 from openscenes.study.runs.models import RUN, Model
 from openscenes.study.runs.recipes import FULL, OURS, Recipe, evolved, initial
 
+KERNEL_NDIM = 4  # (K, C, k, k)
 _MACHINE = ("torch", "device", "precision")
 _FIRST = initial("voc+sbd", 0)
 # What lessons, annotator and `predict` begin with; the last one answers `predict`.
@@ -33,11 +37,17 @@ RECIPES: tuple[Recipe, ...] = (
 
 @dataclass(frozen=True)
 class Release:
-    """A trained model, the name of its folder, and its mean IoU on a few objects of each set."""
+    """A trained model, the name of its folder, and its mean IoU on a few objects of each set.
+
+    Attributes:
+        short: its kernels lie there as bfloat16, to which mixed precision rounds them anyway: half
+            the bytes, for a model that others are compared with and that none starts from.
+    """
 
     model: Model
     name: str
     scores: Mapping[str, float]
+    short: bool = False
 
 
 def name_of(made_of: Mapping[str, Any]) -> str:
@@ -56,11 +66,11 @@ def released(name: str) -> Path | None:
 
 
 def released_initial() -> Path | None:
-    """Where the first released model lies that was trained on labelled objects alone, or None."""
-    folders = sorted(path.parent for path in RELEASED.glob(f"*/{RUN}"))
-    stages = ((kept(folder / RUN) or {}).get("made_of", {}).get("stage") for folder in folders)
-    found = zip(folders, stages, strict=True)
-    return next((folder for folder, stage in found if stage == "initial"), None)
+    """Where the released model lies that the other released ones start from, or None."""
+    said = {path.parent: kept(path) or {} for path in sorted(RELEASED.glob(f"*/{RUN}"))}
+    parents = {facts.get("made_of", {}).get("parent") for facts in said.values()} - {None}
+    names = ((folder, {folder.name, facts.get("digest")}) for folder, facts in said.items())
+    return next((folder for folder, own in names if own & parents), None)
 
 
 def put(releases: list[Release]) -> Iterator[str]:
@@ -72,12 +82,20 @@ def put(releases: list[Release]) -> Iterator[str]:
         made = Path(place) / "made"
         for one in releases:
             (made / one.name).mkdir(parents=True)
-            for file in (one.model.weights, one.model.folder / RUN):
-                shutil.copy(file, made / one.name / file.name)
-            size = one.model.weights.stat().st_size / 1e6
+            weights = made / one.name / one.model.weights.name
+            (_shorten if one.short else shutil.copy)(one.model.weights, weights)
+            shutil.copy(one.model.folder / RUN, made / one.name / RUN)
+            size = weights.stat().st_size / 1e6
             yield f"released: {one.model.label}, {size:.1f} MB"
         scores = {one.name: dict(one.scores) for one in releases}
         store.put_json(made / "released.json", {"predicts": releases[-1].name, "scores": scores})
         if RELEASED.exists():
             RELEASED.rename(Path(place) / "before")
         made.rename(RELEASED)
+
+
+def _shorten(source: Path, target: Path) -> None:
+    """The same model file with its kernels as bfloat16."""
+    state, about = read_tensors(source)
+    kernels = {name: t.to(torch.bfloat16) for name, t in state.items() if t.ndim == KERNEL_NDIM}
+    write_tensors(state | kernels, target, about)
