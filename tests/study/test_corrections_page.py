@@ -10,17 +10,18 @@ import pytest
 from openscenes.study.experiments import corrections, table_1
 from openscenes.study.experiments.registry import experiment
 from openscenes.study.options import profile_named
+from openscenes.study.profiles import DEMO
 from openscenes.study.runs.recipes import ABLATIONS, OURS, initial
 
 ABLATED = [f"initial, {words}" for words in ABLATIONS]
 
 
 def test_models_users_and_ingredients_are_compared_on_every_set():
-    assert list(corrections.rows("voc")) == [
+    assert list(corrections.rows(DEMO, "voc")) == [
         "initial", "initial, on evidence", "initial, a person's clicks, on evidence",
         "initial, without the cut", *ABLATED,
     ]  # fmt: skip
-    coco = corrections.rows("coco")
+    coco = corrections.rows(DEMO, "coco")
     assert list(coco)[:2] == ["initial", "evolved"] and len(coco) == 11
     assert coco["evolved"].recipe.scene == "coco" and coco["evolved"].recipe.variant == OURS
     person, alone = (
@@ -35,7 +36,7 @@ def test_models_users_and_ingredients_are_compared_on_every_set():
 
 def test_table_1_scores_what_the_page_shows():
     scored = experiment("1").evaluations(profile_named("smoke"), 2)
-    assert set(corrections.evaluations(2)) <= set(scored)
+    assert set(corrections.evaluations(DEMO, 2)) <= set(scored)
     assert len(scored) == len(set(scored))
 
 
@@ -46,7 +47,7 @@ def test_a_line_by_hand(monkeypatch):
     monkeypatch.setattr(corrections, "score_seeds", lambda *_: iou)
     ids = pd.DataFrame({"object_id": ["a:1/1", "a:2/1"]})
     monkeypatch.setattr(corrections, "score", lambda *_: ids)
-    study = SimpleNamespace(profile=SimpleNamespace(n_clicks=20))
+    study = SimpleNamespace(profile=SimpleNamespace(n_clicks=20, ablations=True))
     (line,) = [
         one
         for one in corrections.page(study, 1).splitlines()
@@ -71,7 +72,7 @@ def test_an_ingredient_brings_what_the_whole_model_has_more(monkeypatch):
     monkeypatch.setattr(corrections, "score_seeds", iou)
     ids = [f"a:{n}/1" for n in range(4)]
     monkeypatch.setattr(corrections, "score", lambda *_: pd.DataFrame({"object_id": ids}))
-    study = SimpleNamespace(profile=SimpleNamespace(n_clicks=20))
+    study = SimpleNamespace(profile=SimpleNamespace(n_clicks=20, ablations=True))
     lines = corrections.page(study, 2).partition("### What each ingredient brings")[2].splitlines()
     found = {line.split(" | ")[0].strip("| "): line for line in lines if line.startswith("| with")}
     assert list(found) == ["without the cut", *ABLATIONS]
@@ -84,9 +85,11 @@ def test_the_csv_holds_every_system_and_every_row_click_by_click(monkeypatch):
     curve = 0.5 + 0.02 * np.arange(20)[None, None]
     monkeypatch.setattr(corrections, "score_seeds", lambda *_: curve)
     monkeypatch.setattr(table_1, "score_seeds", lambda *_: curve)
-    frame = table_1.curves_frame(SimpleNamespace(profile=SimpleNamespace(n_clicks=20)), 1)
+    frame = table_1.curves_frame(
+        SimpleNamespace(profile=SimpleNamespace(n_clicks=20, ablations=True)), 1
+    )
     voc = frame[frame["set"] == "VOC"].set_index("system")
-    assert list(voc.index) == [*table_1.SYSTEMS, *corrections.rows("voc")]
+    assert list(voc.index) == [*table_1.SYSTEMS, *corrections.rows(DEMO, "voc")]
     assert list(frame) == ["set", "system", *(str(k) for k in range(1, 21))]
     assert voc.loc["iFCN", "1"] == voc.loc["IOG", "3"] == 50
     assert np.isnan(voc.loc["initial", "2"]) and voc.loc["initial", "20"] == pytest.approx(84)

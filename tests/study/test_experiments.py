@@ -19,7 +19,7 @@ from openscenes.study.experiments import (
     table_7,
 )
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
-from openscenes.study.profiles import DEMO, PAPER
+from openscenes.study.profiles import DEMO, PAPER, STUDY
 from openscenes.study.runs.recipes import (
     DOSES,
     FULL,
@@ -142,7 +142,7 @@ def test_the_cells_of_table_2():
 
 def test_table_2_scores_every_model_on_every_set():
     asked = set(EXPERIMENTS["2"].evaluations(DEMO, 1))
-    assert set(table_2.matrix_evaluations(1)) == asked
+    assert set(table_2.matrix_evaluations(DEMO, 1)) == asked
     assert len(asked) == (4 * 3 - 2) * 3  # IOG and both of ours begin as one
 
 
@@ -177,9 +177,20 @@ def test_what_is_ours_is_scored_with_both_kinds_of_boxes_and_asked_again_with_ev
     assert jittered < exact and table_4_plus.OUR_ROW in jittered
     assert all(len(plan.rows) <= 16 for plan in table_4_plus.blocks(DEMO))
     plain = {line.evaluation for plan in table_4_plus.blocks(DEMO) for line in plan.rows}
-    again = table_4_plus.asked_again(1)
+    again = table_4_plus.asked_again(DEMO, 1)
     assert len(again) == 4 * len(table_4_plus.ASKED_AGAIN)
     assert all(one.evidence and replace(one, evidence=False) in plain for one in again)
+
+
+def test_without_ablations_the_rows_of_the_method_are_left_for_exact_boxes():
+    plans = table_4_plus.blocks(STUDY)
+    assert [plan.title for plan in plans] == ["Cityscapes, exact boxes", "COCO, exact boxes"]
+    for plan in plans:
+        labels = {line.label for line in plan.rows}
+        assert {"Baseline", "+ST", table_4_plus.OUR_ROW, "Upperbound"} < labels
+        assert {label for pair in plan.claims for label in pair} <= labels
+    asked = EXPERIMENTS["1"].evaluations(STUDY, 1)
+    assert not any(e.recipe.ablation for e in asked) and len(asked) > 20
 
 
 def test_table_7_grows_by_a_quarter_of_images():

@@ -49,6 +49,7 @@ class Profile:
         data: what the images are, for captions.
         synthetic: the images are generated, no data root is needed.
         initial_sets: what initial models learn; Table 4 is made for each.
+        ablations: whether more models are trained to see what each ingredient brings.
         class_reaches_backbone: whether the class head moves the features during evolution.
         n_clicks: that a simulated user gives each object of Table 1; what has not reached its
             target by then counts 20.
@@ -81,6 +82,7 @@ class Profile:
     class_reaches_backbone: bool = True
     initial_sets: tuple[InitialSet, ...] = ("voc", "voc+sbd")
     imagenet: bool = True
+    ablations: bool = True
     n_clicks: int = LIMIT
     thresholds: tuple[float, ...] = THRESHOLDS
     store_gib: float = 2.0
@@ -145,7 +147,7 @@ def differences(profile: Profile) -> dict[str, tuple[Any, Any]]:
 
 
 _NOT_NUMBERS = (
-    "name", "data", "synthetic", "reasons", "store_gib", "cpu_threads", "initial_sets",
+    "name", "data", "synthetic", "reasons", "store_gib", "cpu_threads", "initial_sets", "ablations",
     "workers", "base", "spelling", "initial_weights", "dextr_weights", "devices_per_model",
 )  # fmt: skip
 
@@ -276,6 +278,7 @@ STUDY = Profile(
     alignment=_ALIGNMENT,
     class_reaches_backbone=False,
     initial_sets=("voc+sbd",),
+    ablations=False,
     reasons=_WHY_SMALL,
 )  # fmt: skip
 

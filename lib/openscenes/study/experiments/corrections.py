@@ -6,13 +6,13 @@ three.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from openscenes.study.experiments.rows import TITLES
 from openscenes.study.pages.markdown import grid
-from openscenes.study.profiles import Scene, User
+from openscenes.study.profiles import Profile, Scene, User
 from openscenes.study.runs.data import SOURCE, Study
 from openscenes.study.runs.recipes import ABLATIONS, OURS, evolved, initial
 from openscenes.study.scores.evaluation import Evaluation, score, score_seeds
@@ -36,7 +36,7 @@ WAYS: dict[str, tuple[User, bool, bool]] = {
 }
 
 
-def rows(where: str) -> dict[str, Evaluation]:
+def rows(profile: Profile, where: str) -> dict[str, Evaluation]:
     """Every model, user and ingredient that is compared on a validation set, with seed 0."""
     first = initial("voc+sbd", 0)
     onto = [evolved(first, scene, OURS) for scene in SCENES if scene == where]
@@ -48,13 +48,17 @@ def rows(where: str) -> dict[str, Evaluation]:
     }
     return whole | {
         f"initial, {words}": Evaluation(initial("voc+sbd", 0, words), where, "clicks")
-        for words in ABLATIONS
+        for words in _ablations(profile)
     }
 
 
-def evaluations(seeds: int) -> list[Evaluation]:
+def _ablations(profile: Profile) -> tuple[str, ...]:
+    return tuple(ABLATIONS) if profile.ablations else ()
+
+
+def evaluations(profile: Profile, seeds: int) -> list[Evaluation]:
     """All that the page scores."""
-    chosen = (one for where in TITLES for one in rows(where).values())
+    chosen = (one for where in TITLES for one in rows(profile, where).values())
     return [one.with_seed(seed) for one in chosen for seed in range(seeds)]
 
 
@@ -62,7 +66,8 @@ def click_curves(study: Study, seeds: int) -> dict[str, dict[str, ClickCurve]]:
     """Test set -> row -> IoU after each click, up to the twentieth."""
     return {
         TITLES[where]: {
-            label: _curve(study, seeds, evaluation) for label, evaluation in rows(where).items()
+            label: _curve(study, seeds, evaluation)
+            for label, evaluation in rows(study.profile, where).items()
         }
         for where in WHERE
     }
@@ -70,7 +75,7 @@ def click_curves(study: Study, seeds: int) -> dict[str, dict[str, ClickCurve]]:
 
 def _images(study: Study) -> dict[str, list[str]]:
     """Test set -> the image of each object of its curves."""
-    first = {where: next(iter(rows(where).values())) for where in WHERE}
+    first = {where: next(iter(rows(study.profile, where).values())) for where in WHERE}
     return {
         TITLES[where]: images_of(score(study, evaluation)["object_id"])
         for where, evaluation in first.items()
@@ -98,18 +103,22 @@ def page(study: Study, seeds: int) -> str:
         "4+. On evidence, every answer is weighed with what image and box say (Table 4+), as in "
         "the annotator. A person's box is jittered, her clicks spread over the error and one in "
         "twenty slips; everybody else clicks the deepest pixel. "
-        "Without the cut, the network alone answers a correction. Three more initial models were "
-        "trained, each without one ingredient: the mask before the last click as an input; "
-        "corrections that teach the backbone and the first answer's decoder, too; the image's "
-        "features beside the clicks, for which IOG's own branch stands."
+        "Without the cut, the network alone answers a correction."
     )
+    without = (
+        " Three more initial models were trained, each without one ingredient: the mask before the "
+        "last click as an input; corrections that teach the backbone and the first answer's "
+        "decoder, too; the image's features beside the clicks, for which IOG's own branch stands."
+    )
+    about += without if study.profile.ablations else ""
     brings = (
         "The initial model less itself without the ingredient, in points of mean IoU after so many "
         "clicks, paired over the same objects and seeds; brackets hold the 95 % interval. After "
         f"{FIRST} clicks nothing is corrected yet: there the line without joint training says what "
         "learning corrections costs the first answer (below zero), or gives to it."
     )
-    brought = _ingredients(series, last, _images(study))
+    compared = (NO_CUT, *_ablations(study.profile))
+    brought = _ingredients(series, compared, last, _images(study))
     return (
         f"## Corrections\n\n{about}\n\n{grid(head, lines)}\n\n"
         f"### What each ingredient brings\n\n{brings}\n\n{brought}"
@@ -117,14 +126,17 @@ def page(study: Study, seeds: int) -> str:
 
 
 def _ingredients(
-    series: dict[str, dict[str, ClickCurve]], last: int, images: dict[str, list[str]]
+    series: dict[str, dict[str, ClickCurve]],
+    words_of: Sequence[str],
+    last: int,
+    images: dict[str, list[str]],
 ) -> str:
     """A line for each ingredient: the whole initial model less the one without it."""
     at = [k for k in COMPARED if k <= last]
     head = ("initial less itself", *(f"{where}, IoU@{k}" for where in series for k in at))
     lines = [
         (words, *(_gain(series[where], words, k, images[where]) for where in series for k in at))
-        for words in (NO_CUT, *ABLATIONS)
+        for words in words_of
     ]
     return grid(head, lines)
 

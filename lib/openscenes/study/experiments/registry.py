@@ -41,12 +41,12 @@ class Experiment:
     about: str
     blocks: Callable[[Profile], list[BlockSpec]]
     table: Callable[[Study, int], Table] | None
-    more: Callable[[int], list[Evaluation]] = lambda seeds: []
+    more: Callable[[Profile, int], list[Evaluation]] = lambda profile, seeds: []
 
     def evaluations(self, profile: Profile, seeds: int) -> list[Evaluation]:
         """Everything that it scores, each once."""
         rows = evaluations_of(self.blocks(profile), seeds)
-        return list(dict.fromkeys([*rows, *self.more(seeds)]))
+        return list(dict.fromkeys([*rows, *self.more(profile, seeds)]))
 
 
 EXPERIMENTS: dict[str, Experiment] = {

@@ -81,7 +81,7 @@ def table(study: Study, seeds: int) -> Table:
         "published graph cut after the network is left out here; its own mask is scored."
     )
     networks = f"## Networks\n\n{about}\n\n{parameter_table(study.profile)}"
-    others = recipes_of(corrections.evaluations(seeds))
+    others = recipes_of(corrections.evaluations(study.profile, seeds))
     models = dict.fromkeys((*made.models, *(find(study, one) for one in others)))
     return replace(
         made,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -59,31 +59,39 @@ _EXACT = {
 }
 _FEW = (CONTROL, PLAIN_STUDENT, OUR_ROW, "Ours, users accepted 25 % of the masks")
 TRAINED: dict[User, dict[str, str]] = {"iog": _EXACT, "human": {one: _EXACT[one] for one in _FEW}}
+_CORE = (CONTROL, PLAIN_STUDENT, ON_MASKS, OUR_ROW)  # of a profile without ablations
 BOXES: dict[User, str] = {"iog": "exact boxes", "human": "jittered boxes"}
 # Rows whose models are also asked with evidence at inference.
 ASKED_AGAIN = (BASELINE, CONTROL, PLAIN_STUDENT, OUR_ROW, BOUND)
 
 
-def blocks(_profile: Profile) -> list[BlockSpec]:
+def trained(profile: Profile) -> dict[User, dict[str, str]]:
+    """User -> row -> variant; exact boxes and the rows of the method alone without ablations."""
+    return TRAINED if profile.ablations else {"iog": {one: _EXACT[one] for one in _CORE}}
+
+
+def blocks(profile: Profile) -> list[BlockSpec]:
     """A block for each scene and kind of user: inference alone, students, the bound; then IPT's."""
     own = [
-        BlockSpec(f"{SCENE_NAMES[scene]}, {BOXES[user]}", _rows(scene, user), _claims(user))
+        BlockSpec(
+            f"{SCENE_NAMES[scene]}, {BOXES[user]}", _rows(scene, user, students), _claims(students)
+        )
         for scene in SCENES
-        for user in BOXES
+        for user, students in trained(profile).items()
     ]
-    return own + separable.blocks()
+    return own + (separable.blocks() if profile.ablations else [])
 
 
-def _models(scene: Scene, user: User) -> dict[str, Recipe]:
+def _models(scene: Scene, user: User, students: Mapping[str, str]) -> dict[str, Recipe]:
     first = initial("voc+sbd", 0)
     steps = {
-        label: evolved(first, scene, variant, user=user) for label, variant in TRAINED[user].items()
+        label: evolved(first, scene, variant, user=user) for label, variant in students.items()
     }
     return {BASELINE: first, **steps, BOUND: finetuned(first, scene)}
 
 
-def _rows(scene: Scene, user: User) -> tuple[RowSpec, ...]:
-    models = _models(scene, user)
+def _rows(scene: Scene, user: User, students: Mapping[str, str]) -> tuple[RowSpec, ...]:
+    models = _models(scene, user, students)
     plain = {label: Evaluation(model, scene, user=user) for label, model in models.items()}
     first = plain.pop(BASELINE)
     other = {VIEWS: replace(first, clipped=True, tta=True), SEEN: replace(first, evidence=True)}
@@ -91,9 +99,9 @@ def _rows(scene: Scene, user: User) -> tuple[RowSpec, ...]:
     return (*untrained, *(RowSpec(label, asked, source=True) for label, asked in plain.items()))
 
 
-def _claims(user: User) -> tuple[tuple[str, str], ...]:
+def _claims(students: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Other inference and students against the baseline, students against +ST and the bound."""
-    taught = [label for label in TRAINED[user] if label not in (CONTROL, PLAIN_STUDENT)]
+    taught = [label for label in students if label not in (CONTROL, PLAIN_STUDENT)]
     return (
         *((label, BASELINE) for label in (VIEWS, SEEN, CONTROL, PLAIN_STUDENT, OUR_ROW, BOUND)),
         *((label, PLAIN_STUDENT) for label in taught),
@@ -103,14 +111,15 @@ def _claims(user: User) -> tuple[tuple[str, str], ...]:
     )
 
 
-def asked_again(seeds: int) -> list[Evaluation]:
+def asked_again(profile: Profile, seeds: int) -> list[Evaluation]:
     """The models that are also scored with evidence at inference."""
-    found = (e for scene in SCENES for user in BOXES for e in _again(scene, user).values())
+    users = trained(profile)
+    found = (e for scene in SCENES for user in users for e in _again(scene, user).values())
     return [one.with_seed(seed) for one in dict.fromkeys(found) for seed in range(seeds)]
 
 
 def _again(scene: Scene, user: User) -> dict[str, Evaluation]:
-    models = _models(scene, user)
+    models = _models(scene, user, TRAINED[user])
     return {
         label: Evaluation(models[label], scene, user=user, evidence=True) for label in ASKED_AGAIN
     }
@@ -122,13 +131,23 @@ def table(study: Study, seeds: int) -> Table:
     All of it is beyond the paper. The user's box and click are those that the paper asks for.
     """
     specs = blocks(study.profile)
+    asked = (
+        " The last two blocks ask whether IPT's vote adds where F was trained for it."
+        if study.profile.ablations
+        else ""
+    )
     caption = (
         "mIoU where pseudo masks are also cut from the image's colours and edges and weighed by "
         f"how tightly they fill the user's box, on {data_and_seeds(study, specs, seeds)}. All "
-        "below the third row of a block are students or the bound, scored in the plain setting. "
-        "The last two blocks ask whether IPT's vote adds where F was trained for it."
+        "below the third row of a block are students or the bound, scored in the plain setting."
+        + asked
     )
     return table_of(study, "4_plus", caption, specs, seeds)
+
+
+def part(table: Table, ending: str) -> Table:
+    """The blocks whose titles end so, for a figure of their own."""
+    return replace(table, blocks=tuple(b for b in table.blocks if b.title.endswith(ending)))
 
 
 @dataclass(frozen=True)
@@ -148,12 +167,12 @@ class Share:
 
 def shares(table: Table) -> list[Share]:
     """The share of the headroom of every student, all in the plain inference setting."""
-    users = dict(zip((block.title for block in table.blocks), list(BOXES) * 2, strict=False))
     return [
-        _one_share(table, block, student)
+        _one_share(table, block, row.label)
         for block in table.blocks
-        if block.title in users
-        for student in TRAINED[users[block.title]]
+        if block.title.endswith(tuple(BOXES.values()))
+        for row in block.rows
+        if row.label in _EXACT
     ]
 
 
@@ -206,8 +225,8 @@ def again_markdown(study: Study, seeds: int) -> str:
     """A section: the same models with evidence at inference, too."""
     lines, ours = [], []
     for scene in SCENES:
-        for user, boxes in BOXES.items():
-            asked = _again(scene, user)
+        for user in trained(study.profile):
+            asked, boxes = _again(scene, user), BOXES[user]
             weighed = {label: score_seeds(study, one, seeds) for label, one in asked.items()}
             for label, one in asked.items():
                 plain = score_seeds(study, replace(one, evidence=False), seeds)
@@ -231,7 +250,7 @@ def again_markdown(study: Study, seeds: int) -> str:
 
 def masks_markdown(study: Study, seeds: int) -> str:
     """A section: the pseudo masks themselves, one part of evidence after the other."""
-    columns = [(scene, user) for scene in SCENES for user in BOXES]
+    columns = [(scene, user) for scene in SCENES for user in trained(study.profile)]
     found = []
     for scene, user in columns:
         firsts = [initial("voc+sbd", seed) for seed in range(seeds)]
