@@ -8,8 +8,8 @@ import pytest
 
 from openscenes import masks
 from openscenes.annotator.exchange.exported import exported_images
-from openscenes.annotator.screen.correcting import in_order, tidy
-from openscenes.annotator.screen.drawing import ObjectPainter, Part, outlines
+from openscenes.annotator.screen.correcting import in_order, outlines, tidy
+from openscenes.annotator.screen.drawing import ObjectPainter, Part, described, next_step
 from openscenes.annotator.screen.steps_panel import go_to, step_in_words
 from openscenes.annotator.screen.toolbar import follow
 from openscenes.annotator.store.log import Log
@@ -92,6 +92,58 @@ def test_a_corner_of_the_outline_moves(desk):
     follow(desk, {"kind": "ring", "hole": False, "before": ring["points"], "after": after})
     assert lines(desk)[-1].action == "reshaped"
     assert mask_of(desk)[24, 45] and mask_of(desk)[5:25, 10:40].all()
+
+
+TRIANGLE = [[5, 10], [25, 10], [25, 40]]
+
+
+def test_an_outline_drawn_from_nothing_is_an_object_of_the_users_own(desk):
+    desk.clear()
+    asked = len(desk.session.asked)
+    desk.name("leaf")
+    assert "corner after corner" in next_step(desk, "polygon")
+    follow(desk, {"kind": "outline", "points": TRIANGLE})
+    made, mask = desk.object, mask_of(desk)
+    rows, cols = np.mgrid[:40, :60]
+    deep = (cols - 10) * 20 - (rows - 5) * 30  # 0 on the slanting side, negative below it
+    below = (rows <= 25) & (cols >= 10)
+    assert mask[below & (deep <= 0)].all() and not mask[~below | (deep > 30)].any()
+    assert (made.action, made.model, made.class_name) == ("drawn", "", "leaf")
+    assert made.corrected and "no clicks" in described(desk, made)
+    assert (outlines(desk)[0]["points"], len(desk.session.asked)) == (TRIANGLE, asked)
+    words = [step_in_words(step.after) for step in desk.annotations.steps()[0]]
+    assert words[-1].startswith("drawn: leaf")
+    desk.undo()
+    assert desk.object is None and len(desk.objects) == 1
+    desk.redo()
+    desk.correct(*made.clicks[0][:2], -1)  # by hand is by hand: the model takes nothing away
+    assert (mask_of(desk) >= mask).all() and desk.object.n_clicks == 1
+    desk.undo()
+    desk.accept()
+    ((image,), _) = exported_images(desk.annotations, desk.workspace)
+    assert np.array_equal(masks.decode(image.objects[0].mask), mask)
+
+
+def test_an_outline_beyond_the_image_ends_at_its_border(desk):
+    follow(desk, {"kind": "outline", "points": [[-9, -9], [-9, 99], [99, 99], [99, -9]]})
+    assert mask_of(desk).all()
+    follow(desk, {"kind": "outline", "points": [[7, 9]] * 3})
+    assert np.argwhere(mask_of(desk)).tolist() == [[7, 9]]
+
+
+def test_corners_stay_where_the_user_puts_them(desk):
+    follow(desk, {"kind": "outline", "points": TRIANGLE})
+    flat = [*TRIANGLE[:2], [25, 25], TRIANGLE[2]]  # a corner that the mask does not show
+    ring = {"kind": "ring", "hole": False, "before": TRIANGLE, "after": flat}
+    follow(desk, ring)
+    moved = [*flat[:2], [30, 25], flat[3]]
+    follow(desk, ring | {"before": flat, "after": moved})
+    assert outlines(desk) == [{"hole": False, "points": moved}]
+    assert mask_of(desk)[28, 25]
+    desk.undo()
+    assert not mask_of(desk)[28, 25]
+    follow(desk, STROKE)
+    assert len(outlines(desk)) == 2  # traced anew
 
 
 def test_order_of_overlap_is_kept_and_painted(desk):

@@ -397,6 +397,7 @@ def test_the_judgement_says_what_its_truth_is_worth():
     assert changed_share(mended) == pytest.approx(1 / 6)
     assert worth_of([confirmed]) == ""
     assert worth_of([mended, drawn, confirmed]) == (
-        "Of the masks that count as truth, 1 mask was imported; 1 mask is a version's draft in "
-        "which you changed 17 % of the pixels (median): with the rest its model agrees by itself."
+        "Of the masks that count as truth, 1 mask was drawn by you or imported; 1 mask is a "
+        "version's draft in which you changed 17 % of the pixels (median): with the rest its model "
+        "agrees by itself."
     )

@@ -18,7 +18,7 @@ from openscenes.annotator.store.snapshot import Click, ImageFacts
 from openscenes.data.datasets.orientation import turned
 from openscenes.data.records import Box, Interaction, Point
 from openscenes.errors import InputError
-from openscenes.masks import decode, tight_box
+from openscenes.masks import decode, encode, tight_box
 
 IMAGE = ImageFacts("a/one.jpg", "1111222233334444", (4, 5))
 OTHER = ImageFacts("two.jpg", "5555666677778888", (4, 5))
@@ -68,6 +68,23 @@ def test_an_object_from_click_to_class(annotations, monkeypatch):
     np.testing.assert_array_equal(decode(named.first_mask), square(3))
     np.testing.assert_array_equal(decode(named.mask), square(2))
     assert reopened(annotations).objects() == (named,)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_drawn_object_is_the_users_whole(annotations, seed):
+    """Whatever the mask: box and point are what the method wants, and no version had a say."""
+    mask = np.random.default_rng(seed).random(IMAGE.size) < 0.3
+    mask[seed % 4, seed % 5] = True
+    drawn = annotations.draw(IMAGE, encode(mask), class_name="leaf")
+    row, col = map(int, drawn.interaction.point)
+    assert mask[row, col] and drawn.box == tight_box(mask)
+    assert (drawn.model, drawn.first_mask, drawn.painted) == ("", None, drawn.mask)
+    assert drawn.corrected and not drawn.accepted and drawn.n_clicks == 0
+    assert reopened(annotations).objects() == (drawn,)
+    annotations.undo()
+    assert annotations.objects() == ()
+    assert annotations.redo().content == drawn.content
+    assert annotations.accept(drawn.object_id) in annotations.accepted()
 
 
 def test_times_are_utc_and_lines_name_the_window(annotations):

@@ -261,8 +261,9 @@ def test_zoomed_in_every_gesture_is_exact(open_notebook, front_end):
     assert notebook.value("len(told)") == 3
 
     sides_and_strokes(notebook, picture)
-    corners_of_an_outline(notebook, picture)
-    touched(notebook, picture)
+    touch = fingers(notebook)
+    corners_of_an_outline(notebook, picture, touch)
+    touched(notebook, picture, touch)
     looked_at(notebook, picture)
     notebook.screenshot(f"canvas_zoomed_{front_end.split()[0]}")
     assert notebook.overflow_px() == 0
@@ -315,7 +316,7 @@ def sides_and_strokes(notebook, picture):
     picture.press("v")
 
 
-def corners_of_an_outline(notebook, picture):
+def corners_of_an_outline(notebook, picture, touch):
     """One is dragged, one is made on a line, one is taken away."""
     ring = [[148, 198], [148, 206], [156, 206], [156, 198]]
     notebook.execute(f"shown.paint(rings=[{{'hole': False, 'points': {ring}}}])")
@@ -329,12 +330,78 @@ def corners_of_an_outline(notebook, picture):
     assert notebook.value("told[-1]['after']") == [ring[0], [146, 203], *ring[1:]]
     picture.answered(picture.click, 156, 198, button="right")
     assert notebook.value("told[-1]['after']") == ring[:3]
+    keys_move_the_corner_taken_last(notebook, picture, ring)
+    notebook.execute("shown.paint(rings=[])")
+    picture.await_painted(notebook.value("shown.seq"))
+    outlines_from_nothing(notebook, picture, touch)
     picture.press("v")
 
 
-def touched(notebook, picture):
+def keys_move_the_corner_taken_last(notebook, picture, ring):
+    """However long a key is held, it is one step; a corner taken away is not the object."""
+    keyboard, before = notebook.page.keyboard, notebook.value("len(told)")
+    picture.click(148, 198)
+    for _ in range(3):
+        keyboard.down("ArrowRight")
+    picture.answered(keyboard.up, "ArrowRight")
+    assert notebook.value("told[-1]") == {
+        "kind": "ring", "hole": False, "before": ring, "after": [[148, 201], *ring[1:]],
+    }  # fmt: skip
+    assert notebook.value("len(told)") == before + 1
+    notebook.execute("shown.paint(rings=[{'hole': False, 'points': told[-1]['after']}])")
+    picture.await_painted(notebook.value("shown.seq"))
+    picture.answered(picture.press, "Shift+ArrowDown")
+    assert notebook.value("told[-1]['after'][0]") == [158, 201]
+    notebook.execute("shown.paint(rings=[{'hole': False, 'points': told[-1]['after']}])")
+    picture.await_painted(notebook.value("shown.seq"))
+    picture.answered(picture.press, "Delete")
+    assert notebook.value("told[-1]['after']") == ring[1:]
+    picture.answered(picture.press, "Delete")
+    assert notebook.value("told[-1]") == {"kind": "delete"}
+
+
+def outlines_from_nothing(notebook, picture, touch):
+    """Closed by a double click, Enter, the first corner, a finger; Esc gives up."""
+    corners = [[147, 197], [147, 209], [157, 209]]
+    closed = {"kind": "outline", "points": corners}
+
+    def tapped(row, col):
+        touch("Start", picture.place(row, col))
+        touch("End")
+
+    def outlined(place, *close):
+        for corner in corners:
+            place(*corner)
+        picture.answered(*close)
+        assert notebook.value("told[-1]") == closed
+        notebook.execute("told.append(None)")
+
+    outlined(picture.click, picture.click, *corners[-1])
+    outlined(picture.click, picture.click, *corners[0])
+    outlined(tapped, tapped, *corners[-1])
+    picture.click(155, 200)
+    picture.press("Escape")  # no corner of what follows
+    picture.click(*corners[0])
+    picture.click(150, 203)
+    picture.press("u")
+    picture.click(155, 200)
+    picture.click(155, 200, button="right")  # as u: both take the last corner back
+    picture.click(*corners[1])
+    picture.click(*corners[2])
+    picture.locator.hover(position={"x": 40, "y": 40})
+    picture.answered(picture.press, "Enter")
+    assert notebook.value("told[-2:]") == [None, closed]
+    picture.press("Shift+ArrowDown", "Enter", "Shift+ArrowRight", "Enter", "ArrowUp", "Enter")
+    picture.answered(picture.press, "Enter")
+    row, col = notebook.value("told[-1]['points'][0]")
+    assert notebook.value("told[-1]") == {
+        "kind": "outline", "points": [[row, col], [row, col + 10], [row - 1, col + 10]]
+    }  # fmt: skip
+
+
+def touched(notebook, picture, touch):
     """One finger draws a box, a tap clicks, two fingers zoom, a button means outside."""
-    start, end, touch = picture.place(147, 197), picture.place(157, 209), fingers(notebook)
+    start, end = picture.place(147, 197), picture.place(157, 209)
 
     def drag():
         touch("Start", start)
@@ -382,5 +449,8 @@ def looked_at(notebook, picture):
     picture.await_painted(notebook.value("shown.seq"))
     expected = [min(255, max(0, 2 * (value - 127.5) + 127.5)) for value in source]
     assert near(picture.pixel(150, 200), expected)
+    notebook.execute("shown.paint(contrast=1.0, brightness=0.5)")
+    picture.await_painted(notebook.value("shown.seq"))
+    assert near(picture.pixel(150, 200), [value / 2 for value in source])
     picture.press("h")
     assert near(picture.pixel(150, 200), MASK)

@@ -16,6 +16,7 @@ const boxBetween = ([row0, col0], [row1, col1]) => [
 ];
 const isBox = (box, [width, height]) =>
   box[2] - box[0] >= Math.min(MIN_BOX_PX, height) && box[3] - box[1] >= Math.min(MIN_BOX_PX, width);
+const reachOf = (event) => REACH_PX[event.pointerType] ?? REACH_PX.mouse;
 const centred = ([row, col]) => [row - 0.5, col - 0.5].map((at) => Math.round(10 * at) / 10);
 
 function render({ model, el }) {
@@ -37,6 +38,9 @@ function render({ model, el }) {
   let around = null; // the widget that the canvas is part of, once it is in the page
   let guess = null; // {box, clicks, strokes, ring} that Python has not answered yet
   let corner = null; // [row, col] of a box whose second corner is missing
+  let drawn = []; // corners of a new outline that is not closed yet, [row, col] each
+  let held = null; // [row, col] of the outline's corner that keys move
+  let shifted = null; // {number, before, ring}: an outline that keys are changing
   let pointer = null; // where the mouse is, in units
   let crosshair = null; // [row, col] moved by the arrow keys
   let press = null; // what a press does: {does, from, at, moved, ...}
@@ -98,6 +102,26 @@ function render({ model, el }) {
     send({ kind: "stroke", ...stroke });
   }
 
+  // A corner of a new outline; one on the first corner or twice at a place closes it.
+  function outlined([row, col], sign, reach) {
+    const ends = drawn.length ? [drawn[0], drawn.at(-1)] : [];
+    if (sign < 0) drawn.pop();
+    else if (!ends.some((one) => view.zoom * Math.hypot(one[0] - row, one[1] - col) <= reach))
+      drawn.push([row, col]);
+    else closed();
+    spoken.textContent = `corner ${drawn.length}, row ${row}, column ${col}`;
+  }
+
+  function closed() {
+    if (drawn.length < 3) return;
+    marked({ ring: { number: 0, ring: { hole: false, points: drawn } } });
+    send({ kind: "outline", points: drawn });
+    drawn = [];
+  }
+
+  const isDrawing = () => model.get("mode") === "interaction" && model.get("tool") === "polygon"
+    && !ringsNow().length;
+
   const strokeSign = (sign) => (model.get("tool") === "eraser" ? -sign : sign);
 
   // ---- mouse, pen and finger ----
@@ -112,6 +136,7 @@ function render({ model, el }) {
   function pressed(event) {
     if (model.get("mode") === "none") return;
     canvas.focus({ preventScroll: true });
+    cornerSet();
     canvas.setPointerCapture(event.pointerId);
     event.preventDefault();
     if (event.pointerType === "touch") fingers.set(event.pointerId, place(event));
@@ -128,9 +153,10 @@ function render({ model, el }) {
 
   // What a press begins: to move the view, a side, a corner of an outline, to paint, or to mark.
   function taken(event, from) {
-    const reach = REACH_PX[event.pointerType] ?? REACH_PX.mouse;
+    const reach = reachOf(event);
     const tool = model.get("mode") === "interaction" ? model.get("tool") : "click";
     if (event.button === 1 || space) return { does: "pan" };
+    if (isDrawing()) return { does: "outline" };
     if (tool === "polygon") return cornerTaken(event, from, reach) ?? { does: "pan" };
     if (tool !== "click")
       return { does: "paint", points: [centred(view.at(from))], sign: signOf(event) };
@@ -175,7 +201,7 @@ function render({ model, el }) {
     const points = before.points.toSpliced(i, 1 - fresh, centred(view.at(from)).map(Math.round));
     const away = signOf(event) < 0 && !fresh && before.points.length > 3;
     const after = { ...before, points: away ? before.points.toSpliced(i, 1) : points };
-    return { does: "corner", number, i: away ? -1 : i, before, ring: after, moved: away };
+    return { does: "corner", number, i: away ? -1 : i, fresh, before, ring: after, moved: away };
   }
 
   function moved(event) {
@@ -195,7 +221,7 @@ function render({ model, el }) {
   }
 
   function dragged(before) {
-    if (press.does === "pan") panned(pointer[0] - before[0], pointer[1] - before[1]);
+    if (["pan", "outline"].includes(press.does)) panned(pointer[0] - before[0], pointer[1] - before[1]);
     else if (press.does === "sides") marked({ box: withSides(press, pointer) });
     else if (press.does === "paint") press.points.push(centred(view.at(pointer)));
     else if (press.does === "corner" && press.i >= 0) {
@@ -210,7 +236,8 @@ function render({ model, el }) {
     if (!press) return;
     const done = press;
     if (done.does === "paint") painted(done.points, done.sign);
-    else if (done.does === "corner" && done.moved) reformed(done);
+    else if (done.does === "outline" && !done.moved) outlined(done.at, signOf(event), reachOf(event));
+    else if (done.does === "corner") cornerLeft(done);
     else if (done.does === "sides" && done.moved) boxed(withSides(done, place(event)), "sides");
     else if (["mark", "sides"].includes(done.does)) ended(done, event);
     press = null;
@@ -227,15 +254,20 @@ function render({ model, el }) {
     else clicked(at, signOf(event));
   }
 
+  function cornerLeft(done) {
+    const { i, fresh, before, ring, moved: far } = done;
+    held = i < 0 || (fresh && !far) ? null : (far ? ring : before).points[i];
+    if (far) reformed(done);
+  }
+
   function reformed({ number, before, ring }) {
     marked({ ring: { number, ring } });
     send({ kind: "ring", hole: ring.hole, before: before.points, after: ring.points });
   }
 
   function hovered(event) {
-    const reach = REACH_PX[event.pointerType] ?? REACH_PX.mouse;
     const tool = model.get("tool");
-    const sides = isMain() && tool === "click" && sidesAt(pointer, reach);
+    const sides = isMain() && tool === "click" && sidesAt(pointer, reachOf(event));
     canvas.style.cursor = space ? "grab" : sides ? cursorOf(sides) : "crosshair";
     if (corner || tool !== "click") paintSoon();
   }
@@ -279,13 +311,15 @@ function render({ model, el }) {
     const control = event.ctrlKey || event.metaKey;
     const name = (control ? "ctrl+" : "") + event.key;
     const kind = kindOf(name, control);
-    if (event.key in ARROWS) control ? panBy(event) : moveCrosshair(event);
-    else if (name === "Enter") clicked(crosshairOr(), signOf(event));
+    if (event.key in ARROWS) control ? panBy(event) : arrowed(event);
+    else if (name === "Enter") entered(event);
     else if (name === " ") space ||= "held";
     else if (["+", "="].includes(name)) zoomed(ZOOM_STEP);
     else if (name === "-") zoomed(1 / ZOOM_STEP);
     else if (name === "0") whole();
-    else if (name === "Escape" && corner) corner = null;
+    else if (name === "Escape" && (corner || drawn.length)) [corner, drawn] = [null, []];
+    else if (kind === "undo" && drawn.length) drawn.pop();
+    else if (kind === "delete" && cornerHeld()) cornerDropped(cornerHeld());
     else if (kind) command(kind, event.key);
     else if (name !== "ctrl+s" || !isMain()) return; // everything is saved already
     event.preventDefault();
@@ -298,7 +332,14 @@ function render({ model, el }) {
     return kinds[name] ?? (control ? null : kinds[name.toLowerCase()]);
   }
 
+  function entered(event) {
+    if (!isDrawing()) clicked(crosshairOr(), signOf(event));
+    else if (crosshair || !drawn.length) outlined(crosshairOr(), signOf(event), 0);
+    else closed();
+  }
+
   function keyLifted(event) {
+    if (event.key in ARROWS) cornerSet();
     if (event.key !== " " || !space) return;
     if (space === "held" && crosshair) clicked(crosshair, signOf(event));
     space = "";
@@ -307,6 +348,7 @@ function render({ model, el }) {
 
   function command(kind, key) {
     corner = null;
+    cornerSet();
     const [name, value] = kind.split(" ");
     if (name === "tool") set("tool", value);
     else if (name === "radius") set("radius", clamp(model.get("radius") * value, 0.5, 200));
@@ -343,15 +385,42 @@ function render({ model, el }) {
     return crosshair;
   }
 
-  function moveCrosshair(event) {
-    const step = event.shiftKey ? 10 : 1;
+  // The corner that keys move, as long as an outline has it.
+  function cornerHeld() {
+    for (const [number, ring] of ringsNow().entries()) {
+      const i = ring.points.findIndex((one) => one.join() === held?.join());
+      if (i >= 0) return { number, i, before: shifted?.before ?? ring, points: ring.points };
+    }
+    return null;
+  }
+
+  function cornerDropped({ number, i, before, points }) {
+    [held, shifted] = [null, null];
+    if (points.length > 3)
+      reformed({ number, before, ring: { ...before, points: points.toSpliced(i, 1) } });
+  }
+
+  // What the arrow keys did to an outline, once they are let go, is one step.
+  function cornerSet() {
+    if (shifted) reformed(shifted);
+    shifted = null;
+  }
+
+  // Move the corner that is held, or the crosshair.
+  function arrowed(event) {
+    const step = event.shiftKey ? 10 : 1, there = cornerHeld();
     const [width, height] = view.size;
     const [down, right] = ARROWS[event.key];
-    const [row, col] = crosshairOr();
-    crosshair = [clamp(row + step * down, 0, height - 1), clamp(col + step * right, 0, width - 1)];
-    view.follow(crosshair);
+    const [row, col] = there ? held : crosshairOr();
+    const at = [clamp(row + step * down, 0, height - 1), clamp(col + step * right, 0, width - 1)];
+    if (there) {
+      const { number, i, before, points } = there;
+      shifted = { number, before, ring: { ...before, points: points.with(i, at) } };
+      held = at;
+    } else crosshair = at;
+    view.follow(at);
     viewed();
-    spoken.textContent = `row ${crosshair[0]}, column ${crosshair[1]}`;
+    spoken.textContent = `row ${at[0]}, column ${at[1]}`;
   }
 
   // ---- painting ----
@@ -360,7 +429,7 @@ function render({ model, el }) {
   function paint() {
     cancelAnimationFrame(frame);
     frame = 0;
-    const { box, clicks, strokes, ring } = shown();
+    const { box, clicks, strokes } = shown();
     const drawing = model.get("mode") === "interaction" && model.get("tool") !== "click";
     const from = corner ?? (press?.moved && press.does === "mark" && !drawing ? press.at : null);
     const boxes = from && pointer && model.get("mode") === "interaction";
@@ -371,15 +440,22 @@ function render({ model, el }) {
       dashed: boxes ? boxBetween(from, view.pixel(pointer)) : null,
       handles: isMain() && !drawing,
       strokes: [...strokes, ...now],
-      rings: ringsNow(press?.does === "corner" ? press : ring),
+      rings: [...ringsNow(), ...(drawn.length ? [{ points: [...drawn, ...next()], open: true }] : [])],
+      held: cornerHeld() && held,
       ring: drawing && model.get("tool") !== "polygon" && pointer
         ? { place: pointer, radius: model.get("radius") } : null,
     });
     tell();
   }
 
-  const ringsNow = (changed) =>
-    changed ? model.get("rings").toSpliced(changed.number, 1, changed.ring) : model.get("rings");
+  // Outlines with what mouse or keys are changing, or what Python has not answered yet.
+  function ringsNow() {
+    const changed = press?.does === "corner" ? press : shifted ?? shown().ring;
+    return changed ? model.get("rings").toSpliced(changed.number, 1, changed.ring) : model.get("rings");
+  }
+
+  // Where the next corner of a new outline would lie.
+  const next = () => (crosshair ? [crosshair] : pointer ? [view.pixel(pointer)] : []);
 
   function paintSoon() {
     frame ||= requestAnimationFrame(paint);
@@ -467,6 +543,7 @@ function render({ model, el }) {
     Object.assign(bytes, now);
     resize();
     if (other) view.show();
+    if (other || !isDrawing()) drawn = [];
     describe();
     paint();
     viewed();
@@ -504,7 +581,7 @@ function render({ model, el }) {
     event.stopPropagation();
   });
   window.addEventListener("keyup", keyLifted, { signal: ends.signal });
-  window.addEventListener("blur", () => { space = ""; }, { signal: ends.signal });
+  window.addEventListener("blur", () => { space = ""; cornerSet(); }, { signal: ends.signal });
 
   // The widget around the canvas, which may be put together after the canvas is in the page.
   function found() {
@@ -529,7 +606,7 @@ function render({ model, el }) {
   watched.observe(el);
 
   const names = [...LAYERS, "detail_box", "size", "width_px", "box", "clicks", "opacity", "label",
-    "seq", "mode", "colours", "rings", "hide", "contrast", "tool", "radius", "outside"];
+    "seq", "mode", "colours", "rings", "hide", "contrast", "brightness", "tool", "radius", "outside"];
   for (const name of names) model.on(`change:${name}`, refreshSoon);
   model.on("change:answered", heard);
   refresh();

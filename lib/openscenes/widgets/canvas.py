@@ -64,9 +64,11 @@ class Canvas(anywidget.AnyWidget):
         clicks: [row, col, sign] each; the first is the inside point, sign is +1 or -1.
         opacity: of the overlay as a whole, in [0, 1].
         hide: show neither overlay nor marks.
-        contrast: of the image, 1 as it is.
+        contrast, brightness: of the image, 1 as it is.
         tool: what a drag does: "click" (boxes and clicks), "brush", "eraser", or "polygon" (corners
-            of ``rings``).
+            of ``rings``; the one taken last follows the arrow keys and Delete. Without rings each
+            click is a corner of a new outline, and one on the first corner, a double click or Enter
+            closes it).
         radius: of brush and eraser, in image pixels.
         outside: a click means what Shift-click means otherwise.
         rings: outlines to be edited, {"hole": bool, "points": [[row, col], ...]} each.
@@ -79,9 +81,9 @@ class Canvas(anywidget.AnyWidget):
         gesture: the last one: "n" counts them; "kind" is "box" (with "box"), "point" or "click"
             (with "row", "col", "sign"; a "point" that is still being dragged has "dragging"
             True), "sides" (a box whose sides were dragged), "stroke" ("points" as [row, col],
-            "radius", "sign"), "ring" ("before" and "after", and whether it is a "hole"), "choose"
-            (Ctrl-click: "row", "col"), "class" (with "number"), or what ``gesture_of_key`` has.
-            Observe it.
+            "radius", "sign"), "ring" ("before" and "after", and whether it is a "hole"), "outline"
+            (a new one's "points"), "choose" (Ctrl-click: "row", "col"), "class" (with "number"), or
+            what ``gesture_of_key`` has. Observe it.
         gestures: those that the kernel has not confirmed yet.
         answered: "n" of the last gesture whose observers have returned.
         colours: of the marks, by name.
@@ -99,6 +101,7 @@ class Canvas(anywidget.AnyWidget):
     gesture_of_key = traitlets.Dict(KEYS).tag(sync=True)
     hide = traitlets.Bool(False).tag(sync=True)
     contrast = traitlets.Float(1.0, min=0.1, max=10.0).tag(sync=True)
+    brightness = traitlets.Float(1.0, min=0.1, max=10.0).tag(sync=True)
     tool = traitlets.Enum(("click", "brush", "eraser", "polygon"), "click").tag(sync=True)
     radius = traitlets.Float(8.0, min=0.5, max=200.0).tag(sync=True)
     outside = traitlets.Bool(False).tag(sync=True)

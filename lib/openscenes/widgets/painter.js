@@ -8,7 +8,7 @@ class Painter {
   constructor(canvas, view, model) {
     Object.assign(this, { canvas, view, model, pen: canvas.getContext("2d") });
     this.layers = { image: null, overlay: null, detail: null, detail_overlay: null };
-    this.contrasts = {}; // images with their contrast changed, by layer
+    this.filtered = {}; // images with contrast and brightness changed, by layer
   }
 
   paint(marks) {
@@ -20,8 +20,8 @@ class Painter {
     pen.fillRect(0, 0, view.width, view.height);
     const [width, height] = view.size;
     const [whole, part] = [[0, 0, height, width], model.get("detail_box")];
-    this.stretched(this.contrasted("image"), whole);
-    if (part.length) this.stretched(this.contrasted("detail"), part);
+    this.stretched(this.seen("image"), whole);
+    if (part.length) this.stretched(this.seen("detail"), part);
     if (model.get("hide")) return;
     pen.globalAlpha = model.get("opacity");
     pen.save();
@@ -51,23 +51,25 @@ class Painter {
     pen.clip("evenodd");
   }
 
-  contrasted(name) {
-    const [picture, contrast] = [this.layers[name], this.model.get("contrast")];
-    if (!picture || contrast === 1) return picture;
-    const kept = this.contrasts[name];
-    if (kept?.of === picture && kept.contrast === contrast) return kept;
+  seen(name) {
+    const [picture, model] = [this.layers[name], this.model];
+    const filter = `contrast(${model.get("contrast")}) brightness(${model.get("brightness")})`;
+    if (!picture || filter === "contrast(1) brightness(1)") return picture;
+    const kept = this.filtered[name];
+    if (kept?.of === picture && kept.filter === filter) return kept;
     const bitmap = document.createElement("canvas");
     Object.assign(bitmap, { width: picture.width, height: picture.height });
     const pen = bitmap.getContext("2d");
-    pen.filter = `contrast(${contrast})`;
+    pen.filter = filter;
     pen.drawImage(picture.bitmap, 0, 0);
-    this.contrasts[name] = { ...picture, bitmap, of: picture, contrast };
-    return this.contrasts[name];
+    this.filtered[name] = { ...picture, bitmap, of: picture, filter };
+    return this.filtered[name];
   }
 
-  marks({ box, clicks, dashed, corner, crosshair, strokes, rings, ring, handles }) {
+  marks({ box, clicks, dashed, corner, crosshair, strokes, rings, held, ring, handles }) {
     for (const stroke of strokes) this.stroke(stroke);
     for (const one of rings) this.ring(one);
+    if (held) this.square(this.view.x(held[1] + 0.5), this.view.y(held[0] + 0.5), 5, "click");
     if (box.length) this.frame(box, [], handles);
     if (dashed) this.frame(dashed, [5, 4], false);
     if (corner) this.cross(corner, 7);
@@ -97,9 +99,9 @@ class Painter {
     for (const x of [left, left + width]) for (const y of [top, top + height]) this.square(x, y);
   }
 
-  square(x, y, arm = 4) {
+  square(x, y, arm = 4, colour = "box") {
     const { pen, model } = this;
-    pen.fillStyle = model.get("colours").box;
+    pen.fillStyle = model.get("colours")[colour];
     pen.strokeStyle = "#000000";
     pen.lineWidth = 1.5;
     pen.beginPath();
@@ -135,8 +137,8 @@ class Painter {
     [pen.lineCap, pen.lineJoin] = ["butt", "miter"];
   }
 
-  ring({ points }) {
-    this.twice(() => { this.path(points, true); this.pen.stroke(); });
+  ring({ points, open }) {
+    this.twice(() => { this.path(points, !open); this.pen.stroke(); });
     for (const [row, col] of points) this.square(this.view.x(col + 0.5), this.view.y(row + 0.5), 3);
   }
 

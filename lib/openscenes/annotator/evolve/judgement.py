@@ -170,14 +170,14 @@ def _objects(
 
 
 def is_truth(item: Snapshot) -> bool:
-    """Whether the accepted mask was corrected by the person, or imported: no version drew it."""
+    """Whether the person corrected or drew the accepted mask, or it came from elsewhere."""
     return item.corrected or not item.model
 
 
 def changed_share(item: Snapshot) -> float | None:
     """Share of the pixels of draft and accepted mask that are in one of them alone.
 
-    None for an imported object, which has no draft of a version.
+    None for an object without a version's draft, which was drawn or imported.
     """
     if item.first_mask is None:
         return None
@@ -194,7 +194,7 @@ def worth_of(held_out: Sequence[Snapshot]) -> str:
     if not truths:
         return ""
     drawn = len(truths) - len(shares)
-    said = [f"{amount(drawn, 'mask', 'were')} imported"] * bool(drawn)
+    said = [f"{amount(drawn, 'mask', 'were')} drawn by you or imported"] * bool(drawn)
     if shares:
         n = amount(len(shares), "mask", "are")
         middle = 100 * float(np.median(shares))

@@ -33,7 +33,7 @@ def objects_table(workspace: Workspace) -> pd.DataFrame:
         counts[one.image_digest] = counts.get(one.image_digest, 0) + 1
         state = "accepted" if one.accepted else "not accepted"
         rows.append((
-            one.image, counts[one.image_digest], one.class_name or "", len(one.clicks),
+            one.image, counts[one.image_digest], one.class_name or "", one.n_clicks,
             one.clicks[-1].seconds, int(masks.decode(one.mask).sum()), state,
             versions.title(one.model),
         ))  # fmt: skip
@@ -44,7 +44,7 @@ def log_tail(workspace: Workspace, n: int = 5) -> pd.DataFrame:
     """The newest lines of the log, the last one last, without their masks."""
     lines = Log(workspace.log_path).read_new()[-n:]
     return pd.DataFrame(
-        [(one.action, one.image, len(one.clicks), one.accepted, one.model) for one in lines],
+        [(one.action, one.image, one.n_clicks, one.accepted, one.model) for one in lines],
         columns=["action", "image", "clicks", "accepted", "predicted by"],
     )
 

@@ -4,7 +4,7 @@ What is painted or taken away by hand stays so when the model predicts anew: a f
 undoes a stroke.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from openscenes import masks
 from openscenes.annotator.screen import mask_edits
 from openscenes.annotator.screen.desk import Desk
+from openscenes.annotator.screen.mask_edits import Ring
 from openscenes.annotator.store.frames import by_hand
 from openscenes.annotator.store.snapshot import Action, Rle, Snapshot, Stroke
 from openscenes.data.records import Box
@@ -48,9 +49,44 @@ def reform(desk: Desk, ring: Mapping[str, Any]) -> None:
     chosen, corners = desk.wanted(), np.array([*ring["before"], *ring["after"]], float)
     box = _around(chosen, [*corners.min(0), *(corners.max(0) + 1)])
     before = masks.decode(chosen.mask, box)
-    outlines = [np.array(ring[name], float) - box[:2] for name in ("before", "after")]
-    after = mask_edits.reformed(before, *outlines, hole=bool(ring["hole"]))
+    both = [np.array(ring[name], float) - box[:2] for name in ("before", "after")]
+    after = mask_edits.reformed(before, *both, hole=bool(ring["hole"]))
+    rings = [one | {"points": ring["after"]} if one["points"] == ring["before"] else one
+             for one in outlines(desk)]  # fmt: skip
     _keep(desk, chosen, "reshaped", box, before, after)
+    desk.laid.rings[desk.wanted().mask["counts"]] = rings
+
+
+def outline(desk: Desk, points: Sequence[Sequence[float]]) -> None:
+    """A new object, drawn by its corners (row, col) alone; no model is asked."""
+    corners = np.clip(np.rint(points).astype(int), 0, np.array(desk.facts.size) - 1)
+    row0, col0 = map(int, corners.min(0))
+    shape = tuple(corners.max(0) + 1 - (row0, col0))
+    part = mask_edits.inside(shape, corners - (row0, col0))
+    code = masks.encode_part(part, row0, col0, desk.facts.size)
+    desk.require_unchanged()
+    made = desk.annotations.draw(desk.facts, code, class_name=desk.classes.label)
+    desk.choose(made.object_id)
+    desk.prediction = None
+    desk.laid.rings[code["counts"]] = [{"hole": False, "points": corners.tolist()}]
+
+
+def outlines(desk: Desk) -> list[Ring]:
+    """The chosen object's outlines, as ``Canvas.rings``; none without one.
+
+    Corners that the user has put lie where they were put; others follow from the mask.
+    """
+    chosen = desk.object
+    box = None if chosen is None else masks.code_box(chosen.mask)
+    if chosen is None or box is None:
+        return []
+    if chosen.mask["counts"] not in desk.laid.rings:
+        found = mask_edits.rings_of(masks.decode(chosen.mask, box))
+        desk.laid.rings[chosen.mask["counts"]] = [
+            one | {"points": [[row + box[0], col + box[1]] for row, col in one["points"]]}
+            for one in found
+        ]
+    return desk.laid.rings[chosen.mask["counts"]]
 
 
 def tidy(desk: Desk, action: Action) -> None:

@@ -34,7 +34,8 @@ class Desk:
         annotations: all objects of the folder, as the log has them.
         session: the model in use.
         classes: all of the folder, and that of the next object.
-        place: which image lies on the desk.
+        laid: the image on the desk, with all that is shown of it.
+        place: which image that is.
         facts: what the log knows of it.
         displayed: it, as the canvas has it.
         chosen: the object that further clicks correct, or None.
@@ -55,7 +56,7 @@ class Desk:
         n, names = len(self.images), self.folder.names
         first = next((i for i, name in enumerate(names) if name not in touched), n - 1)
         laid = self.folder.readable([*range(first, n), *range(first - 1, -1, -1)], session)
-        self._laid = laid or self.folder.refuse()
+        self.laid = laid or self.folder.refuse()
 
     @property
     def images(self) -> tuple[Path, ...]:
@@ -65,17 +66,17 @@ class Desk:
     @property
     def place(self) -> int:
         """Which image lies on the desk."""
-        return self._laid.place
+        return self.laid.place
 
     @property
     def facts(self) -> ImageFacts:
         """What the log knows of it."""
-        return self._laid.facts
+        return self.laid.facts
 
     @property
     def displayed(self) -> DisplayedImage:
         """It, as the canvas has it."""
-        return self._laid.displayed
+        return self.laid.displayed
 
     @property
     def path(self) -> Path:
@@ -95,16 +96,16 @@ class Desk:
     @property
     def n_left_behind(self) -> int:
         """Objects that were made on other content of this file; see ``take_for_same``."""
-        return sum(len(self.annotations.objects(digest)) for digest in self._laid.former)
+        return sum(len(self.annotations.objects(digest)) for digest in self.laid.former)
 
     def take_for_same(self) -> None:
         """Put the objects of the file's former content onto the image that is seen."""
-        if not self._laid.former:
+        if not self.laid.former:
             raise InputError("No object was made on other content of this image.")
-        self._require_unchanged()
-        for digest in self._laid.former:
+        self.require_unchanged()
+        for digest in self.laid.former:
             rebind(self.annotations, digest, self.facts)
-        self._laid = replace(self._laid, former=())
+        self.laid = replace(self.laid, former=())
 
     @property
     def object(self) -> Snapshot | None:
@@ -217,7 +218,7 @@ class Desk:
     def lay_first(self) -> None:
         """Put the folder's first image that can be read onto the desk."""
         first = self.folder.readable(range(len(self.images)), self.session)
-        self._put(first or self._laid)
+        self._put(first or self.laid)
 
     def use(self, session: Session) -> None:
         """Predict with another version from now on; what is accepted stays as it is."""
@@ -241,7 +242,7 @@ class Desk:
 
     def mask_of(self, one: Snapshot) -> masks.BoolMask:
         """An object's mask on the displayed image, (h, w) bool; kept while the image lies there."""
-        code, known = one.mask["counts"], self._laid.masks
+        code, known = one.mask["counts"], self.laid.masks
         if code not in known:
             known[code] = self.displayed.mask_displayed(masks.decode(one.mask))
         return known[code]
@@ -249,7 +250,7 @@ class Desk:
     def keep(self, one: Snapshot, mask: masks.BoolMask, prediction: ObjectPrediction) -> None:
         """Spare decoding what was just encoded, and remember what the model said."""
         self.prediction = prediction
-        self._laid.masks[one.mask["counts"]] = self.displayed.mask_displayed(mask)
+        self.laid.masks[one.mask["counts"]] = self.displayed.mask_displayed(mask)
 
     def wanted(self) -> Snapshot:
         """The chosen object, as it is now; InputError where there is none."""
@@ -262,21 +263,21 @@ class Desk:
         self, box: Box, point: Sequence[float], further: Sequence[Click] = ()
     ) -> ObjectPrediction:
         """The model's answer on the image that is seen, without its other accepted objects."""
-        self._require_unchanged()
+        self.require_unchanged()
         others = (one for one in self.objects if one.accepted and one.object_id != self.chosen)
         taken = [one.mask for one in others]
         return self.session.predict(self.path, box, point, further, taken)
 
-    def _require_unchanged(self) -> None:
+    def require_unchanged(self) -> None:
         """The file must still be the image that is seen; DataError if it cannot be read now."""
-        if self.workspace.facts(self.path) != self._laid.file:
+        if self.workspace.facts(self.path) != self.laid.file:
             raise InputError(
                 f"{one_line(self.facts.path)} has changed since it was put up; go to another image "
                 "and back to see it as it is now."
             )
 
     def _put(self, laid: LaidImage) -> None:
-        self._laid = laid
+        self.laid = laid
         self.clear()
 
     def _restore(self, step: Snapshot | None, restore: Callable[[], Snapshot | None]) -> None:
@@ -284,7 +285,7 @@ class Desk:
         if step is None:
             raise InputError("There is nothing left to take back or to do again in this window.")
         here = step.action == "renamed" or step.image_digest == self.facts.digest
-        laid = self._laid if here else self.folder.of(step, self.session)
+        laid = self.laid if here else self.folder.of(step, self.session)
         if laid is None:
             self.annotations.pass_over(step)
             raise InputError(
@@ -292,7 +293,7 @@ class Desk:
                 "step stays; press again for the one before it."
             )
         was, changed = self.annotations.get(step.object_id).class_name, restore()
-        self._laid = laid
+        self.laid = laid
         if step.action == "renamed" and changed is not None:
             self.classes.follow(was, changed.class_name)
         self.choose(None if changed is None or changed.deleted else changed.object_id)

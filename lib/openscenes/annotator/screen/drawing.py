@@ -12,7 +12,6 @@ from openscenes.annotator.screen.class_colours import class_colours
 from openscenes.annotator.screen.correcting import in_order
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.screen.displayed_image import sampled
-from openscenes.annotator.screen.mask_edits import rings_of
 from openscenes.annotator.store.snapshot import Snapshot
 from openscenes.files import one_line
 from openscenes.masks import BoolMask, Window
@@ -24,6 +23,14 @@ CHOSEN, ACCEPTED, OPEN = PALETTE["mask"], PALETTE["truth"], PALETTE["neutral"]
 LEGEND = ((CHOSEN, "chosen"), (ACCEPTED, "accepted"), (OPEN, "not accepted yet"))
 FILLED, OUTLINED, FAINT = 0.5, 0.3, 0.15  # opacity inside: chosen, accepted, not accepted yet
 MOST_DETAIL_PX = 4096
+_OUTLINING = (
+    "Click corner after corner of a new object; a double click, Enter or a click on the first "
+    "corner closes it, u takes one back, Esc gives up."
+)
+_RESHAPING = (
+    "Drag corners, or arrow keys for the one taken last; Delete or Shift-click takes one away. "
+    "Esc, then clicks draw a new object."
+)
 
 
 @dataclass(frozen=True)
@@ -144,18 +151,7 @@ def _mark(desk: Desk, row: float, col: float, sign: int) -> list[int]:
     return [min(max(round(row), 0), height - 1), min(max(round(col), 0), width - 1), sign]
 
 
-def outlines(desk: Desk) -> list[dict[str, object]]:
-    """The chosen object's outlines, as ``Canvas.rings``; none without one."""
-    chosen = desk.object
-    box = None if chosen is None else masks.code_box(chosen.mask)
-    if chosen is None or box is None:
-        return []
-    rings = rings_of(masks.decode(chosen.mask, box))
-    return [one | {"points": [[row + box[0], col + box[1]] for row, col in one["points"]]}
-            for one in rings]  # fmt: skip
-
-
-def alternative(desk: Desk) -> str:
+def alternative(desk: Desk, tool: str = "click") -> str:
     """Text alternative of the displayed image."""
     height, width = desk.displayed.shape
     objects = desk.objects
@@ -169,7 +165,7 @@ def alternative(desk: Desk) -> str:
     elif desk.box is not None:
         row0, col0, row1, col1 = (round(side) for side in desk.box)
         said.append(f"A box is drawn, rows {row0} to {row1}, columns {col0} to {col1}.")
-    return " ".join([*said, next_step(desk)])
+    return " ".join([*said, next_step(desk, tool)])
 
 
 def described(desk: Desk, one: Snapshot) -> str:
@@ -184,12 +180,14 @@ def described(desk: Desk, one: Snapshot) -> str:
 
 def clicks_of(one: Snapshot) -> str:
     """How many clicks, and whether accepted."""
-    n, state = len(one.clicks), "accepted" if one.accepted else "not accepted"
-    return f"{n} click{'s' * (n != 1)}, {state}"
+    n, state = one.n_clicks, "accepted" if one.accepted else "not accepted"
+    return f"{n or 'no'} click{'s' * (n != 1)}, {state}"
 
 
-def next_step(desk: Desk) -> str:
-    """One sentence: what to do now."""
+def next_step(desk: Desk, tool: str = "click") -> str:
+    """One sentence: what to do now, with the canvas' tool."""
+    if tool == "polygon":
+        return _OUTLINING if desk.object is None else _RESHAPING
     if desk.box is not None:
         return "Click once inside the object."
     chosen = desk.object

@@ -8,6 +8,7 @@ from typing import Literal, NoReturn
 from openscenes.amounts import amount
 from openscenes.annotator.evolve.session import Session
 from openscenes.annotator.screen.displayed_image import DisplayedImage, displayed
+from openscenes.annotator.screen.mask_edits import Ring
 from openscenes.annotator.store.former import left_behind
 from openscenes.annotator.store.history import append_line, read_lines
 from openscenes.annotator.store.objects import Annotations
@@ -30,6 +31,7 @@ class LaidImage:
         file: facts of the file itself, to notice when it changes.
         former: digests of other content that this file had when objects were made on it.
         masks: on the displayed image, by their run lengths; filled as they are wanted.
+        rings: outlines of masks, by the same; those that the user drew have the user's corners.
     """
 
     place: int
@@ -38,6 +40,7 @@ class LaidImage:
     displayed: DisplayedImage
     former: tuple[str, ...] = ()
     masks: dict[str, BoolMask] = field(default_factory=dict)
+    rings: dict[str, list[Ring]] = field(default_factory=dict)
 
 
 class FolderImages:

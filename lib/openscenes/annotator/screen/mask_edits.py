@@ -14,6 +14,7 @@ from scipy import ndimage
 from openscenes.masks import BoolMask
 
 Points = Sequence[Sequence[float]]
+Ring = dict[str, Any]  # {"hole": bool, "points": [[row, col], ...]}
 _BITS = 4  # of a coordinate behind the point, in OpenCV
 _SMOOTHING, _SIMPLER = 0.015, 0.01  # shares of the square root of a mask's area
 _MOST_RINGS = 60
@@ -46,12 +47,10 @@ def largest(mask: BoolMask) -> BoolMask:
     return mask if n < 3 else labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()
 
 
-def rings_of(mask: BoolMask) -> list[dict[str, Any]]:
+def rings_of(mask: BoolMask) -> list[Ring]:
     """The outlines of a mask's parts and holes, with few corners, largest first.
 
-    Returns:
-        {"hole": bool, "points": [[row, col], ...]} each; the points are pixels of the part, or of
-        the hole.
+    The points are pixels of the part, or of the hole.
     """
     tolerance = max(1.0, _SIMPLER * float(np.sqrt(mask.sum())))
     found = [(hole, ring) for hole, part in ((False, mask), (True, filled(mask) & ~mask))
@@ -64,17 +63,18 @@ def rings_of(mask: BoolMask) -> list[dict[str, Any]]:
 
 def reformed(mask: BoolMask, before: Points, after: Points, *, hole: bool) -> BoolMask:
     """The mask once an outline has other corners: it changes only between both outlines."""
-    old, new = (_inside(mask.shape, ring) for ring in (before, after))
+    old, new = (inside(mask.shape, ring) for ring in (before, after))
     return np.where(old != new, new != hole, mask)
+
+
+def inside(shape: tuple[int, ...], ring: Points) -> BoolMask:
+    """What lies within an outline, the pixels of its line included."""
+    drawn = np.zeros(shape, np.uint8)
+    cv2.fillPoly(drawn, [np.round(np.array(ring, float)[:, None, ::-1]).astype(np.int32)], 1)
+    return drawn.astype(bool)
 
 
 def _outlines(part: BoolMask, tolerance: float) -> list[NDArray[np.int32]]:
     rings, _ = cv2.findContours(part.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     simple = (cv2.approxPolyDP(ring, tolerance, True) for ring in rings)
     return [np.asarray(ring, np.int32) for ring in simple if len(ring) > 2]
-
-
-def _inside(shape: tuple[int, ...], ring: Points) -> BoolMask:
-    drawn = np.zeros(shape, np.uint8)
-    cv2.fillPoly(drawn, [np.round(np.array(ring, float)[:, None, ::-1]).astype(np.int32)], 1)
-    return drawn.astype(bool)

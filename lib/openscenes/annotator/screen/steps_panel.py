@@ -17,6 +17,7 @@ WORDS: dict[Action, str] = {
     "deleted": "deleted", "brushed": "brush", "erased": "eraser", "reshaped": "outline",
     "smoothed": "smoothed", "filled": "holes filled", "trimmed": "largest part kept",
     "boxed": "box moved", "raised": "to the front", "lowered": "to the back",
+    "drawn": "drawn",
 }  # fmt: skip
 
 

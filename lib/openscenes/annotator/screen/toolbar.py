@@ -50,6 +50,8 @@ def follow(desk: Desk, gesture: Gesture) -> None:
             correcting.paint(desk, gesture)
         case "ring":
             correcting.reform(desk, gesture)
+        case "outline":
+            correcting.outline(desk, gesture["points"])
         case "sides":
             correcting.resize(desk, gesture["box"])
         case "choose":

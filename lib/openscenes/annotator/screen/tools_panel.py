@@ -44,11 +44,12 @@ class ToolsPanel:
             "Outside (x)", "outside", "clicks and strokes mean: not the object, as Shift-click does"
         )
         self.hide = _toggle("Hide (h)", "hide", "show the image alone")
-        self.radius = Control("brush px", 0.5, 200, 0.5, digits=1).widget("4.6em", width="195px")
-        self.opacity = Control("opacity", 0, 1, 0.05).widget("4.6em", width="195px")
-        self.contrast = Control("contrast", 0.5, 3, 0.1, digits=1).widget("4.6em", width="195px")
-        self.opacity.value, self.contrast.value, self.radius.value = 1.0, 1.0, 8
-        for name in ("tool", "outside", "hide", "radius", "opacity", "contrast"):
+        self.radius = _slider("brush px", 8, 0.5, 200, 0.5)
+        self.opacity = _slider("opacity", 1, 0, 1, 0.05, digits=2)
+        self.contrast = _slider("contrast", 1, 0.5, 3, 0.1)
+        self.brightness = _slider("brightness", 1, 0.5, 3, 0.1)
+        sliders = [self.radius, self.opacity, self.contrast, self.brightness]
+        for name in ("tool", "outside", "hide", "radius", "opacity", "contrast", "brightness"):
             control: Widget = getattr(self, name)
             join = link if name == "tool" else jslink  # what is chosen of several is Python's
             join((control, "value"), (canvas, name))
@@ -57,8 +58,7 @@ class ToolsPanel:
             name: button(label, name, acted(lambda do=do: do(desk)), tooltip=tooltip)
             for name, (label, tooltip, do) in MASK_BUTTONS.items()
         }
-        rows = [[self.tool, self.outside, self.hide], [self.radius, self.opacity, self.contrast],
-                [*self.buttons.values()]]  # fmt: skip
+        rows = [[self.tool, self.outside, self.hide], sliders, [*self.buttons.values()]]
         wrapped = Layout(flex_flow="row wrap", align_items="center")
         self.widget = VBox([HBox(row, layout=wrapped) for row in rows], layout=WIDE)
 
@@ -66,6 +66,14 @@ class ToolsPanel:
         """Follow the desk."""
         for one in self.buttons.values():
             one.disabled = desk.object is None
+
+
+def _slider(
+    label: str, value: float, low: float, high: float, step: float, digits: int = 1
+) -> Widget:
+    made: Widget = Control(label, low, high, step, digits=digits).widget("5em", width="188px")
+    made.value = value
+    return made
 
 
 def _toggle(label: str, name: str, tooltip: str) -> ToggleButton:

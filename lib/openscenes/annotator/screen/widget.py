@@ -9,6 +9,7 @@ from ipywidgets import HTML, HBox, Layout, VBox
 from openscenes.annotator.evolve.opening import LateStudy
 from openscenes.annotator.evolve.session import session_at_once, session_in_use, session_of
 from openscenes.annotator.screen.class_panel import ClassPanel
+from openscenes.annotator.screen.correcting import outlines
 from openscenes.annotator.screen.desk import Desk
 from openscenes.annotator.screen.drawing import (
     ObjectPainter,
@@ -16,7 +17,6 @@ from openscenes.annotator.screen.drawing import (
     alternative,
     marks,
     next_step,
-    outlines,
 )
 from openscenes.annotator.screen.evolve_panel import EvolvePanel
 from openscenes.annotator.screen.image_panel import ImagePanel
@@ -88,13 +88,14 @@ class Annotator:
         if desk.displayed is not self._laid:
             self._lay()
         layer, (box, clicks) = self.painter.overlay(desk), marks(desk)
+        tool = self.canvas.tool
         part = Part.seen(self.canvas.view, desk.displayed.shape)
         detail = self.detail_painter.overlay(desk, part) if part else b""
         with self.canvas.hold_sync():
             self.canvas.overlay, self.canvas.box, self.canvas.clicks = layer, box, clicks
             self.canvas.detail_overlay = detail
-            self.canvas.rings = outlines(desk) if self.canvas.tool == "polygon" else []
-            self.canvas.label, self.canvas.seq = alternative(desk), self.canvas.seq + 1
+            self.canvas.rings = outlines(desk) if tool == "polygon" else []
+            self.canvas.label, self.canvas.seq = alternative(desk, tool), self.canvas.seq + 1
         self.left_out.show(desk)
         self.objects.show(desk)
         self.classes.show()
@@ -102,7 +103,7 @@ class Annotator:
         self.toolbar.show(desk)
         self.tools.show(desk)
         self.steps.show(desk)
-        self.hint.value = f'<div style="line-height:1.4">{in_html(next_step(desk))}</div>'
+        self.hint.value = f'<div style="line-height:1.4">{in_html(next_step(desk, tool))}</div>'
         ms = 1000 * (seconds + time.perf_counter() - start)
         self.readout.value = readout(self._facts(), self.canvas.seq, ms)
 

@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from openscenes.annotator.store.frames import code_of, upright
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.snapshot import (
     Action,
     Click,
     ImageFacts,
+    Rle,
     Snapshot,
     new_id,
     now,
@@ -23,7 +26,7 @@ from openscenes.annotator.store.snapshot import (
 from openscenes.annotator.store.steps import Step, Steps, together
 from openscenes.data.records import Box, Interaction
 from openscenes.errors import InputError
-from openscenes.masks import BoolMask
+from openscenes.masks import BoolMask, code_box, decode, distance_to_outside
 
 
 class Annotations:
@@ -114,6 +117,25 @@ class Annotations:
                 pixel_digest=image.pixel_digest, class_name=class_name or None,
             )  # fmt: skip
             return self._write(begun, "asked")
+
+    def draw(self, image: ImageFacts, mask: Rle, *, class_name: str | None = None) -> Snapshot:
+        """Keep a new object whose mask the user drew: no version predicted it, all is by hand.
+
+        Ours: box and inside point, which the method wants, are the mask's own box and its
+        deepest pixel.
+        """
+        box = code_box(mask) or (0, 0, 1, 1)
+        depth = distance_to_outside(np.pad(decode(mask, box), 1))[1:-1, 1:-1]
+        row, col = np.unravel_index(int(depth.argmax()), depth.shape)
+        point = Click(float(box[0] + row), float(box[1] + col), 1, 0.0)
+        with self.newest():
+            drawn = Snapshot(
+                action="drawn", image=image.path, image_digest=image.digest, size=image.size,
+                object_id=new_id(), box=Box(*map(float, box)), clicks=(point,), model="",
+                first_mask=None, mask=mask, painted=mask, pixel_digest=image.pixel_digest,
+                class_name=class_name or None,
+            )  # fmt: skip
+            return self._write(drawn, "drawn")
 
     def correct(
         self, object_id: str, click: tuple[float, float, int], mask: BoolMask, *, model: str

@@ -28,7 +28,7 @@ from openscenes.masks import MAX_PIXELS, check_code
 Action = Literal[
     "asked", "corrected", "accepted", "named", "deleted", "undone", "redone", "imported", "moved",
     "brushed", "erased", "reshaped", "smoothed", "filled", "trimmed", "boxed", "raised", "lowered",
-    "renamed",
+    "renamed", "drawn",
 ]  # fmt: skip
 ACTIONS = get_args(Action)
 Rle = dict[str, Any]
@@ -78,7 +78,7 @@ class Snapshot:
         box: half-open, in image pixels.
         clicks: the first is the inside point, the others correct the mask.
         class_name: in the user's words, or None.
-        model: version that predicted the mask; empty for an object imported from elsewhere.
+        model: version that predicted the mask; empty for an object drawn by hand or imported.
         first_mask: run-length code of the mask for box and point; None where none was predicted.
         mask: run-length code of what the user sees.
         accepted: the user took this mask.
@@ -122,6 +122,11 @@ class Snapshot:
     def interaction(self) -> Interaction:
         """Box and inside point: all that a new scene gives to the method."""
         return Interaction(self.box, Point(self.clicks[0].row, self.clicks[0].col))
+
+    @property
+    def n_clicks(self) -> int:
+        """How many clicks the user made; the inside point of a mask that none predicted is ours."""
+        return len(self.clicks) - (self.first_mask is None)
 
     @property
     def corrected(self) -> bool:
