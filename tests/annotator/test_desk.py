@@ -142,13 +142,20 @@ def test_a_restart_shows_everything_again(folder, desk):
     desk.accept()
     desks.click_object(desk, (0, 0, 9, 9), (4, 4))
     again = desks.desk(folder)
-    assert again.place == 1  # the first image without an accepted object
-    again.go(-1)
+    assert (again.place, again.object) == (0, desk.object)  # which goes on to be corrected
+    again.correct(3, 3, -1)
+    assert len(again.object.clicks) == 2
     assert [(one.class_name, one.accepted) for one in again.objects] == [
         ("cat", True),
         ("cat", False),
     ]
     assert again.progress() == "image 1 of 3, 1 object accepted"
+    again.accept()
+    once_more = desks.desk(folder)
+    assert (once_more.place, once_more.chosen) == (
+        1,
+        None,
+    )  # the first image without an accepted object
 
 
 def test_a_large_image_is_asked_in_its_own_pixels(tmp_path):

@@ -187,6 +187,19 @@ def test_buttons_do_what_keys_do_and_know_when_they_cannot(window):
     assert (buttons["Next"].disabled, buttons["Previous"].disabled) == (True, False)
 
 
+def test_a_cell_that_is_run_again_goes_on_and_takes_back_what_was_done_before(window, place):
+    gesture(window, "next")
+    click_object(window)
+    gesture(window, "click", row=6, col=12, sign=-1)
+    again = opened(place)
+    assert (again.desk.place, again.desk.object) == (1, window.desk.object)
+    assert again.canvas.clicks == [[12, 20, 1], [6, 12, -1]]
+    gesture(again, "undo")
+    assert again.canvas.clicks == [[12, 20, 1]]
+    gesture(again, "click", row=7, col=12, sign=-1)
+    assert len(again.desk.object.clicks) == 2
+
+
 def test_the_list_leads_back_to_an_object_and_the_name_field_names_it(window):
     click_object(window)
     made = window.desk.chosen

@@ -45,6 +45,12 @@ EXECUTE = """async code => {
   return told;
 }"""
 SAVE = "async () => { await jupyterapp.shell.currentWidget.context.save(); }"
+RESTART = """async () => {
+  const {sessionContext, content} = jupyterapp.shell.currentWidget;
+  await sessionContext.session.kernel.restart();
+  await sessionContext.session.kernel.info;
+  for (const {model} of content.widgets) if (model.type === 'code') model.executionCount = null;
+}"""
 SHUT_DOWN = "async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown(); }"
 IN_TIME = """([script, argument, ms]) => Promise.race([
   eval(script)(argument),
@@ -130,6 +136,10 @@ class Notebook:
 
     def save(self):
         self._in_time(SAVE)
+
+    def restart(self):
+        """Restart the kernel; the page stays as it is, and no cell has run."""
+        self._in_time(RESTART)
 
     def reload(self):
         """Load the page anew, as a user does; the kernel lives on."""

@@ -12,7 +12,7 @@ from openscenes.annotator.evolve.opening import LateStudy
 from openscenes.annotator.screen.widget import Annotator
 from openscenes.annotator.store.workspace import open_workspace
 folder, rng = Path(scratch), np.random.default_rng(0)
-folder.mkdir()
+folder.mkdir(exist_ok=True)
 for number in range(20):
     image = Image.fromarray(rng.integers(0, 255, (300, 400, 3), dtype=np.uint8))
     image.save(folder / f"photograph-{number:02d}.png")
@@ -68,13 +68,59 @@ def test_classes_images_and_exports(notebook):
     notebook.await_value("window.desk.place", 19)
     strip.locator("button[aria-current=true][aria-label^='image 20']").wait_for()
     notebook.screenshot(notebook.name)
+    drawn_without_the_model(notebook, picture)
     for kind in ("yolo", "labelme"):
         press(notebook, f"export-{kind}")
         place = notebook.page.locator(".os-export-report").filter(has_text=f"exports/{kind}")
         place.wait_for()
     files = notebook.value("[p.name for p in (folder / 'openscenes/exports/labelme').iterdir()]")
-    assert sorted(files) == ["openscenes.json", "photograph-00.json", "photograph-00.png"]
+    assert sorted(files) == [
+        "openscenes.json",
+        *(f"photograph-{number}.{kind}" for number in ("00", "19") for kind in ("json", "png")),
+    ]
     assert notebook.overflow_px() == 0
+    goes_on_after_a_restart(notebook, picture)
+
+
+def drawn_without_the_model(notebook, picture):
+    """Corners by clicks, one of them moved by keys, then accepted."""
+    picture.press("o")
+    notebook.page.locator(".os-hint").filter(has_text="corner after corner").wait_for()
+    for corner in ((60, 80), (60, 240), (200, 240)):
+        picture.click(*corner)
+    picture.answered(picture.press, "Enter")
+    notebook.await_value("[window.desk.object.action, window.desk.object.model]", ["drawn", ""])
+    picture.click(200, 240)
+    picture.answered(picture.press, "ArrowDown")
+    notebook.await_value("window.canvas.rings[0]['points'][2]", [201, 240])
+    notebook.page.locator(".os-objects option", has_text="no clicks").wait_for(state="attached")
+    notebook.screenshot(f"{notebook.name}-drawn")
+    picture.answered(picture.press, "a")
+    notebook.await_value("window.desk.n_accepted()", 2)
+    picture.press("v")
+
+
+def goes_on_after_a_restart(notebook, picture):
+    """The object in hand, its mask and its undo come back when the cells are run again."""
+    picture.answered(picture.drag, *BOX)
+    picture.answered(picture.click, *POINT)
+    picture.answered(picture.click, 100, 100, button="right")
+    now = (
+        "[window.desk.place, [c.sign for c in window.desk.object.clicks], window.desk.object.mask]"
+    )
+    before = notebook.value(now)
+    assert before[:2] == [19, [1, -1]]
+    notebook.restart()
+    notebook.run()
+    picture = notebook.canvas(".os-annotator")
+    assert notebook.value(now) == before
+    picture.answered(picture.click, 150, 170)
+    signs = "[c.sign for c in window.desk.object.clicks]"
+    assert notebook.value(signs) == [1, -1, 1]
+    picture.answered(picture.press, "u")
+    picture.answered(picture.press, "u")
+    assert notebook.value(signs) == [1]
+    assert notebook.value("window.desk.n_accepted()") == 2
 
 
 @pytest.mark.parametrize("notebook", [("JupyterLab", 1400)], ids=["lab"], indirect=True)

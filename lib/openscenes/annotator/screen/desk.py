@@ -44,19 +44,14 @@ class Desk:
     """
 
     def __init__(self, workspace: Workspace, annotations: Annotations, session: Session) -> None:
-        """Begin with the first image that has no accepted object; DataError if none is readable."""
+        """Begin where ``FolderImages.opening`` says; DataError if no image is readable."""
         self.workspace, self.folder = workspace, FolderImages(workspace, annotations)
         self.annotations, self.session = annotations, session
         self.classes = Classes(annotations, workspace.folder)
         self._accepted: str | None = None
-        self.chosen: str | None = None
         self.box: Box | None = None
         self.prediction: ObjectPrediction | None = None
-        touched = {one.image for one in annotations.accepted()} | self.folder.skipped()
-        n, names = len(self.images), self.folder.names
-        first = next((i for i, name in enumerate(names) if name not in touched), n - 1)
-        laid = self.folder.readable([*range(first, n), *range(first - 1, -1, -1)], session)
-        self.laid = laid or self.folder.refuse()
+        self.laid, self.chosen = self.folder.opening(session)
 
     @property
     def images(self) -> tuple[Path, ...]:

@@ -71,6 +71,23 @@ class FolderImages:
         self.left_out.pop(path, None)
         return laid
 
+    def opening(self, session: Session) -> tuple[LaidImage, str | None]:
+        """Where to begin: the object that the log's last line corrects, on its image.
+
+        Otherwise the first image that has no accepted object; DataError if none is readable.
+        """
+        begun = (one for one in self.annotations.objects() if not one.accepted)
+        last = max(begun, key=lambda one: one.time, default=None)
+        if last is not None and last.time == self.annotations.newest_time:
+            laid = self.of(last, session)
+            if laid is not None:
+                return laid, last.object_id
+        touched = {one.image for one in self.annotations.accepted()} | self.skipped()
+        n, names = len(self.images), self.names
+        first = next((i for i, name in enumerate(names) if name not in touched), n - 1)
+        laid = self.readable([*range(first, n), *range(first - 1, -1, -1)], session)
+        return laid or self.refuse(), None
+
     def readable(self, places: Iterable[int], session: Session) -> LaidImage | None:
         """The first of these images that can be read; those before it are left out."""
         for place in places:

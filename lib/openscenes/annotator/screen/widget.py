@@ -27,6 +27,7 @@ from openscenes.annotator.screen.tools_panel import KEYS_HERE, ToolsPanel
 from openscenes.annotator.store.log import Log
 from openscenes.annotator.store.objects import Annotations
 from openscenes.annotator.store.versions import Version, Versions
+from openscenes.annotator.store.windows import window_at
 from openscenes.annotator.store.workspace import Workspace, open_workspace
 from openscenes.errors import OpenScenesError
 from openscenes.settings import folder_parameter, text_parameter
@@ -58,7 +59,7 @@ class Annotator:
         """Open log and version; a log with damaged lines is read as far as it goes, and said."""
         self.workspace, self.device = workspace, study.device
         self.callbacks, self.versions = Callbacks(), Versions(workspace.folder)
-        annotations = Annotations(Log(workspace.log_path))
+        annotations = Annotations(Log(workspace.log_path), window_at(workspace.folder))
         session = session_at_once(workspace, study.device) or session_in_use(study(), workspace)
         self.desk = Desk(workspace, annotations, session)
         self.painter, self.detail_painter, acted = ObjectPainter(), ObjectPainter(), self._acted

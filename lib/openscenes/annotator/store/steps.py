@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from openscenes.annotator.store.snapshot import Snapshot
 
+MOST_STEPS = 5_000  # a window may be as old as its folder
+
 
 class Step(NamedTuple):
     """One action: the object before it (None: there was none) and after it."""
@@ -44,6 +46,7 @@ class Steps:
             self._move(self.undone, self.done, line)
         elif line.action not in ("imported", "moved"):
             self.done.append(Step(before, line))
+            del self.done[:-MOST_STEPS]
             self.undone.clear()
 
     def _move(self, source: list[Step], target: list[Step], line: Snapshot) -> None:
