@@ -341,7 +341,7 @@ function render({ model, el }) {
   function keyLifted(event) {
     if (event.key in ARROWS) cornerSet();
     if (event.key !== " " || !space) return;
-    if (space === "held" && crosshair) clicked(crosshair, signOf(event));
+    if (space === "held" && crosshair) entered(event);
     space = "";
     paint();
   }

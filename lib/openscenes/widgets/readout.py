@@ -8,7 +8,8 @@ from openscenes.study.pages.foreign_text import in_html
 def readout(rows: Mapping[str, str], seq: int, ms: float) -> str:
     """The table as HTML, with the canvas' ``seq`` and the milliseconds that the callback took."""
     lines = "".join(
-        f'<tr><th scope="row" style="text-align:left;font-weight:normal;padding-right:1em">'
+        f'<tr><th scope="row" style="text-align:left;font-weight:normal;white-space:nowrap;'
+        f'padding-right:1em">'
         f'{in_html(name)}</th><td style="text-align:right">{in_html(value)}</td></tr>'
         for name, value in rows.items()
     )

@@ -12,7 +12,6 @@ from openscenes.files import one_line
 from openscenes.study.pages.foreign_text import NAME, in_html
 
 NONE = "no class"
-_NARROW = Layout(width="190px")
 
 
 class ClassPanel:
@@ -55,9 +54,9 @@ class ClassPanel:
                 for number, name in enumerate(["", *names])
             ]
             self._drawn = drawn
-        off = not self.current
-        self.renamed.disabled = off
-        self.dropped.disabled = off or counts[self.current] > 0
+        for one in (self.renamed, self.dropped):
+            one.layout.display = "" if self.current else "none"
+        self.dropped.disabled = counts[self.current] > 0
 
     def _button(self, number: int, name: str, n: int, colour: str) -> Button:
         """The button of a class, made once, so that the focus stays on it."""
@@ -70,7 +69,7 @@ class ClassPanel:
         one.description = f"{key}{one_line(name, NAME) or NONE}"
         one.tooltip = f"{n} object{'s' * (n != 1)}" + (f"; key {number}" if key else "")
         one.style.button_color, one.style.text_color = colour, ink_on(colour)
-        one.layout.border = "3px solid #000" if name == self.current else "3px solid transparent"
+        (one.add_class if name == self.current else one.remove_class)("os-current")
         return one
 
     def _rename(self, typed: str) -> None:
@@ -78,7 +77,7 @@ class ClassPanel:
 
     def _text(self, words: str, css: str, told: Callable[[str], object]) -> Text:
         """A field that tells what was typed once, and is empty again."""
-        field = Text(placeholder=words, continuous_update=False, layout=_NARROW)
+        field = Text(placeholder=words, continuous_update=False, layout=Layout(width="190px"))
         act = self._acted(told)
 
         def typed(change: dict[str, str]) -> None:

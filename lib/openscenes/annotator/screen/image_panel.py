@@ -54,7 +54,8 @@ class ImagePanel:
         )  # fmt: skip
         self.skip = button("Skip", "skip", acted(self._skip), tooltip="not to be annotated")
         self.words = HTML().add_class("os-image-states")
-        row = HBox([self.untouched, self.skip, self.words], layout=Layout(flex_flow="row wrap"))
+        wrapped = Layout(flex_flow="row wrap", align_items="center")
+        row = HBox([self.untouched, self.skip, self.words], layout=wrapped)
         self.widget = VBox([self.strip, row], layout=WIDE)
         self._asked: list[int] = []
         self._work: threading.Thread | None = None

@@ -6,7 +6,7 @@ const MARKS = { untouched: "○", begun: "◐", done: "●", skipped: "–", dam
 function render({ model, el }) {
   const strip = document.createElement("div"), inside = document.createElement("div");
   strip.className = "os-strip";
-  strip.style.cssText = "overflow-x:auto;overflow-y:hidden;height:116px;position:relative";
+  strip.style.cssText = "overflow-x:auto;overflow-y:hidden;position:relative";
   inside.style.cssText = "position:relative;height:96px";
   strip.append(inside);
   el.append(strip);

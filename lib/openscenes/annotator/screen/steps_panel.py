@@ -36,9 +36,10 @@ class StepsPanel:
         """Follow the desk."""
         done, undone = desk.annotations.steps()
         lines = [step.after for step in (*done, *reversed(undone))]
-        named = [
-            ("the beginning", 0),
-            *((step_in_words(one), n + 1) for n, one in enumerate(lines)),
+        places = {name: f"image {n}" for n, name in enumerate(desk.folder.names, start=1)}
+        named = [("the beginning", 0)] + [
+            (f"{step_in_words(one)}, {places.get(one.image, one_line(one.image, NAME))}", n)
+            for n, one in enumerate(lines, start=1)
         ]
         first = max(0, len(done) - MOST_SHOWN)
         options = tuple(reversed(named[first:]))
@@ -62,10 +63,10 @@ def go_to(desk: Desk, n_done: int) -> None:
 
 
 def step_in_words(one: Snapshot) -> str:
-    """What a line of the log did, to what, where."""
+    """What a line of the log did, and to what."""
     what = WORDS.get(one.action, one.action)
     if one.action == "corrected":
         what += " inside" if one.clicks[-1].sign > 0 else " outside"
     elif one.stroke is not None:
         what += f", {2 * one.stroke.radius:g} px wide"
-    return f"{what}: {one_line(class_of(one), NAME)}, {one_line(one.image, NAME)}"
+    return f"{what}: {one_line(class_of(one), NAME)}"

@@ -23,6 +23,7 @@ KEYS = (
     ("t", "next untouched"),
     ("1-9", "class"),
     ("v b e o", "box and click, brush, eraser, outline"),
+    ("o, then clicks", "draw a new outline"),
     ("[ ]", "brush"),
     ("Ctrl-click", "choose an object"),
     ("wheel, + -, 0", "zoom, whole image"),
@@ -30,8 +31,12 @@ KEYS = (
     ("h", "hide"),
     ("arrows + Enter", "click without a mouse"),
 )
+STYLE = """<style>
+.os-annotator .jupyter-widgets.widget-html > .widget-html-content { line-height: 1.4 }
+.os-classes .os-current { outline: 3px solid currentcolor; outline-offset: -4px }
+</style>"""
 HELP = (
-    '<div class="os-help" style="line-height:1.7;font-size:90%">'
+    f'{STYLE}<div class="os-help" style="line-height:1.7;font-size:90%">'
     + " · ".join(f"<kbd>{key}</kbd> {meaning}" for key, meaning in KEYS)
     + "</div>"
 )
@@ -114,7 +119,7 @@ class Toolbar:
         """Follow the desk."""
         chosen, last = desk.object, len(desk.images) - 1
         name = in_html(desk.facts.path, 200)
-        self.progress.value = f'<div style="line-height:1.4">{desk.progress()}<br>{name}</div>'
+        self.progress.value = f"{desk.progress()}<br>{name}"
         off = {
             "Accept": chosen is None or chosen.accepted,
             "Undo": desk.box is None and not desk.annotations.can_undo,

@@ -104,7 +104,7 @@ class Annotator:
         self.toolbar.show(desk)
         self.tools.show(desk)
         self.steps.show(desk)
-        self.hint.value = f'<div style="line-height:1.4">{in_html(next_step(desk, tool))}</div>'
+        self.hint.value = in_html(next_step(desk, tool))
         ms = 1000 * (seconds + time.perf_counter() - start)
         self.readout.value = readout(self._facts(), self.canvas.seq, ms)
 
@@ -185,9 +185,8 @@ class Annotator:
             layout=Layout(flex="1 1 220px", min_width="0", padding="0 0 0 12px"),
         )  # fmt: skip
         wrapping = Layout(flex_flow="row wrap", align_items="flex-start")
-        left = VBox(
-            [self.tools.widget, self.canvas], layout=Layout(flex="4 1 440px", min_width="0")
-        )
+        wide = Layout(flex="4 1 440px", min_width="0")
+        left = VBox([self.tools.widget, self.canvas, self.images.widget], layout=wide)
         top = HBox([left, side], layout=wrapping)
-        below = [self.images.widget, HTML(HELP), self.exports.widget, self.evolving.widget]
+        below = [HTML(HELP), self.exports.widget, self.evolving.widget]
         return VBox([top, *below], layout=WIDE).add_class("os-annotator")
