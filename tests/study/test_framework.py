@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from openscenes.method.ipt import IPTConfig
 from openscenes.networks.weights import save_weights
 from openscenes.study.figures import framework
-from openscenes.study.figures.framework import framework_figure, position_by_gain
+from openscenes.study.figures.framework import framework_figure, most_changed
 from openscenes.study.figures.galleries import _refined
 from openscenes.study.profiles import PAPER
 from openscenes.study.runs.data import validation, words_of
@@ -63,7 +64,7 @@ def words(figure):
 
 def test_every_place_holds_a_picture_and_no_two_overlap(figure):
     shown = [axes.get_position() for axes in figure.axes if axes.images]
-    assert len(shown) == 19
+    assert len(shown) == 18
     for number, one in enumerate(shown):
         assert not any(one.overlaps(other) for other in shown[number + 1 :])
         assert one.x0 >= 0 and one.x1 <= 1 and one.y0 >= 0 and one.y1 <= 1
@@ -131,7 +132,7 @@ def test_an_object_without_a_coarse_mask_can_be_drawn(study, labelled, model):
     blind = replace(profile, inference=inference, reasons=reasons)
     figure = framework_figure(replace(study, profile=blind), model, labelled, 0, old=labelled)
     assert panel(figure, "$M_c$").get_title().endswith("inf = inf")
-    assert not panel(figure, "$M$ and truth").get_title().endswith("nan")
+    assert not panel(figure, "after: refined").get_title().endswith("nan")
     figure.draw_without_rendering()
 
 
@@ -143,12 +144,21 @@ def test_equal_calls_draw_equal_bytes(study, labelled, model, figure):
     assert pages[0].getvalue() == pages[1].getvalue()
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0.0, 2), (0.5, 0), (0.75, 3), (1.0, 1)])
-def test_an_object_is_chosen_by_the_rank_of_its_gain(monkeypatch, study, share, expected):
-    gains = np.array([0.0, 0.4, -0.3, 0.1, -0.1])
+@pytest.mark.parametrize(("last", "expected"), [(-0.1, 1), (-0.6, 4)])
+def test_the_object_is_the_one_that_changes_most(monkeypatch, study, last, expected):
+    gains = np.array([0.0, 0.4, -0.3, 0.1, last])
     frame = pd.DataFrame({"iou": 0.5, "refined": 0.5 + gains})
     monkeypatch.setattr(framework, "ipt_iou", lambda *arguments: frame)
-    assert position_by_gain(study, None, None, share) == expected
+    assert most_changed(study, None, None) == expected
+
+
+def test_nothing_is_written_upright_and_the_mean_stands_beside_the_object(figure, labelled):
+    assert {text.get_rotation() for text in figure.findobj(Text)} == {0.0}
+    (said,) = [text for text in words(figure) if text.startswith("IPT: IoU ")]
+    assert said.endswith(f" on average over {len(labelled.examples)} objects")
+    before, after = (panel(figure, f"{when}: ") for when in ("before", "after"))
+    assert before.images[0].get_array().shape == after.images[0].get_array().shape
+    assert all("\nIoU " in one.get_title() for one in (before, after))
 
 
 def test_colours_come_from_the_palette_and_no_global_state_is_touched():

@@ -17,6 +17,7 @@ from openscenes.study.figures.galleries import draw_interaction
 from openscenes.study.figures.palette import PALETTE
 
 Pixels = NDArray[np.uint8]
+WRAPPED = 34  # letters that stand above or below an image
 ERRORS = ("right", "too much", "missed")  # colours of the palette
 
 
@@ -51,8 +52,9 @@ def show_image(
         draw_interaction(panel, interaction.box, interaction.point, size=size)
         panel.set_xlim(-0.5, image.shape[1] - 0.5)
         panel.set_ylim(image.shape[0] - 0.5, -0.5)
-    panel.set_title(title, fontsize=9)
-    panel.set_xlabel(fill(below, 34), fontsize=9)
+    lines = (fill(line, WRAPPED) for line in title.splitlines())
+    panel.set_title("\n".join(lines), fontsize=9)
+    panel.set_xlabel(fill(below, WRAPPED), fontsize=9)
     bare(panel)
 
 
@@ -69,7 +71,7 @@ def plain(
     """Faint lines to read values by, no frame at the top and right; labels of both axes."""
     panel.grid(axis=grid, color="0.92")
     panel.set_axisbelow(True)
-    panel.tick_params(labelsize=8.5)
+    panel.tick_params(labelsize=9)
     panel.spines[["top", "right"]].set_visible(False)
     panel.set_xlabel(across or panel.get_xlabel(), fontsize=9)
     panel.set_ylabel(up or panel.get_ylabel(), fontsize=9)

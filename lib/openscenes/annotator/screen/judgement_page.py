@@ -117,7 +117,7 @@ def differences_figure(judgement: Judgement, names: tuple[str, str]) -> Figure:
     panel.grid(axis="x", color="0.92")
     panel.set_axisbelow(True)
     panel.spines[["top", "right", "left"]].set_visible(False)
-    panel.text(1.01, 1.0, "old → new", transform=panel.transAxes, fontsize=8, va="bottom")
+    panel.text(1.01, 1.0, "old → new", transform=panel.transAxes, fontsize=9, va="bottom")
     new, old = map(in_figure, names)
     title = f"{new[:1].upper()}{new[1:]} beside {old}: {judgement.verdict}"
     figure.suptitle(title, fontsize=11)
@@ -134,7 +134,7 @@ def _draw_measure(panel: Axes, position: int, measure: Measure) -> None:
     side = panel.get_yaxis_transform()
     if measure.difference is None:
         panel.text(
-            0.02, position, "too few objects", transform=side, va="center", fontsize=8,
+            0.02, position, "too few objects", transform=side, va="center", fontsize=9,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
         )  # fmt: skip
         return
@@ -142,7 +142,7 @@ def _draw_measure(panel: Axes, position: int, measure: Measure) -> None:
     panel.plot([d.low, d.high], [position] * 2, color=colour, linewidth=2.5, zorder=2)
     panel.plot(d.mean, position, "o", color=colour, markersize=6, zorder=3)
     means = f"{measure.old:.1f} → {measure.new:.1f}"
-    panel.text(1.01, position, means, transform=side, va="center", fontsize=8)
+    panel.text(1.01, position, means, transform=side, va="center", fontsize=9)
 
 
 def objects_figure(

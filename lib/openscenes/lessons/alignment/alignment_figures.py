@@ -146,7 +146,7 @@ def _cloud_legend() -> list[Line2D]:
 
 def pair_figure(drawn: DrawnPair, title: str) -> Figure:
     """Both crops of a pair and every layer: the explorer's images without its sliders."""
-    figure, panels = image_grid(1 + len(LAYERS), 4, (2.8, 3.2), title=title)
+    figure, panels = image_grid(1 + len(LAYERS), 4, (2.35, 2.95), title=title)
     old = f"old object: {in_figure(drawn.pairing.old_names[0])}"
     show_image(
         panels[0], crop_of(drawn.pairing.old), draw_old(drawn), title=old, below="ground truth"
@@ -171,7 +171,7 @@ def indecision_figure() -> Figure:
     unknown = torch.zeros(len(p), dtype=torch.bool)
     squares = maximum_squares_loss(p[:, None, None, None], None, unknown, AlignmentConfig()) + 0.5
     entropy = torch.special.entr(p) + torch.special.entr(1 - p) - np.log(2)
-    figure, panels = image_grid(3, 3, (3.7, 3.2))
+    figure, panels = image_grid(3, 3, (3.6, 3.2))
     losses = {"maximum squares (Eq. 10)": (squares, SERIES[0], "-"),
               "entropy": (entropy, SERIES[1], "--")}  # fmt: skip
     for name, (loss, colour, line) in losses.items():
@@ -180,7 +180,7 @@ def indecision_figure() -> Figure:
             panel.plot(p.detach(), values, line, color=colour, label=name)
     for panel, up in zip(panels, _INDECISION, strict=True):
         plain(panel, across="p, probability of foreground", up=up)
-    panels[0].legend(fontsize=8, frameon=False)
+    panels[0].legend(fontsize=9, frameon=False)
     return figure
 
 
@@ -195,5 +195,5 @@ def decay_figure(trainings: Mapping[str, EvolutionConfig]) -> Figure:
     plain(panel, across="epoch", up="weight of the old data's L_ce")
     panel.set_ylim(0, 1.05)
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panel.legend(fontsize=8, frameon=False)
+    panel.legend(fontsize=9, frameon=False)
     return figure

@@ -133,7 +133,7 @@ def _interval(value: Estimate) -> dict[str, float]:
 def shifts_figure(frame: pd.DataFrame) -> Figure:
     """Changes since before evolution, also relative to the cells' variance, with intervals."""
     scenes = list(frame["scene"].unique())
-    figure = Figure(figsize=(11.4, 1.5 + 1.35 * len(scenes)), layout="constrained")
+    figure = Figure(figsize=(10.8, 1.5 + 1.35 * len(scenes)), layout="constrained")
     panels = figure.subplots(len(scenes), len(MEASURES), squeeze=False, sharey=True, sharex="col")
     for line, scene in zip(panels, scenes, strict=True):
         for panel, (measure, title) in zip(line, MEASURES.items(), strict=True):

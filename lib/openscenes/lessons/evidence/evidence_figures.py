@@ -15,6 +15,7 @@ from openscenes.masks import BoolMask
 from openscenes.study.figures.palette import PALETTE, SERIES
 
 COLUMNS, PANEL = 5, (1.8, 2.25)
+UP = "IoU of the evidence mask, %"
 
 
 def hypotheses_figure(one: Told) -> Figure:
@@ -56,7 +57,7 @@ def gains_figure(objects: dict[str, Sequence[Told]]) -> Figure:
         panel.scatter(before, after, s=22, alpha=0.7, color=SERIES[number])
         _diagonal(panel)
         panel.set_title(f"{name}: {before.mean():.1f} → {after.mean():.1f}", fontsize=10)
-        plain(panel, "both", "IoU of the network's mask, %", "IoU of the evidence mask, %")
+        plain(panel, "both", "IoU of the network's mask, %", "" if number else UP)
     return figure
 
 

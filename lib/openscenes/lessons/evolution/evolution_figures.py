@@ -125,7 +125,7 @@ def kept_figure(scores: Callable[[str, str], Scores], names: Sequence[str], data
             colour = COLOURS.get(name, SERIES[3])
             panel.plot(shares, np.sort(changes), color=colour, lw=2, label=label)
         panel.set_title(f"{TITLES[where]}, t = 2 less t = {time}", fontsize=10)
-        panel.legend(fontsize=8, frameon=False, loc="upper left")
+        panel.legend(fontsize=9, frameon=False, loc="upper left")
         plain(panel, "y", "share of the set's objects, worst change first, %")
     panels[0].set_ylabel("change of an object's IoU, points", fontsize=9)
     figure.suptitle(f"What later steps did to each object of a set, {data}", fontsize=11)
@@ -141,11 +141,11 @@ def four_steps_figure(table: pd.DataFrame, data: str) -> Figure:
         table: the rows of table_7.csv, a sequence for each block.
     """
     blocks = table.groupby("block", sort=False)
-    figure = Figure(figsize=(1.0 + 5.4 * blocks.ngroups, 4.2), layout="constrained")
+    figure = Figure(figsize=(1.0 + 4.8 * blocks.ngroups, 4.2), layout="constrained")
     panels = figure.subplots(1, blocks.ngroups, squeeze=False, sharey=True)[0]
     for panel, (block, rows) in zip(panels, blocks, strict=True):
         _draw_four_steps(panel, rows)
-        panel.set_title(fill(str(block), 50), fontsize=9)
+        panel.set_title(fill(str(block), 44), fontsize=9)
     panels[0].set_ylabel("mIoU, %", fontsize=9)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9, frameon=False)

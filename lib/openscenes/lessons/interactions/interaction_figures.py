@@ -30,7 +30,7 @@ from openscenes.study.figures.palette import PALETTE, SERIES
 from openscenes.study.pages.foreign_text import in_figure
 from openscenes.study.scores.statistics import Estimate, estimate
 
-PANEL_INCHES = 2.2
+PANEL_INCHES, LARGE_INCHES = 2.2, 2.8
 DIFFERENCE = "difference to the ground truth"
 
 
@@ -67,8 +67,8 @@ def segmentations_figure(
     """Several segmentations of one object: box, click, and where each mask is right or wrong."""
     window = _window([one.interaction.box for one in found.values()], subject.shape)
     height = (window.row1 - window.row0) / (window.col1 - window.col0)
-    size = (PANEL_INCHES, PANEL_INCHES * min(max(height, 0.4), 2.0))
-    figure, panels = image_grid(len(found), len(found), size, title=title, spare=1.15)
+    size = (LARGE_INCHES, 0.5 + LARGE_INCHES * min(max(height, 0.4), 2.0))
+    figure, panels = image_grid(len(found), min(3, len(found)), size, title=title, spare=0.9)
     for panel, (name, one) in zip(panels, found.items(), strict=True):
         errors = LAYERS[DIFFERENCE](subject, one)
         show_image(panel, over(grey(subject.image), errors), None, one.interaction,
@@ -106,7 +106,7 @@ def click_map_figure(subject: Subject, click_maps: Mapping[str, ClickMap]) -> Fi
     figure.colorbar(shown, ax=panels, label="IoU for a click here", shrink=0.85)
     last.axvline(0, color=PALETTE["neutral"], linewidth=1)
     last.set_ylim(-0.02, 1.02)
-    last.legend(fontsize=8, loc="best")
+    last.legend(fontsize=9, loc="best")
     plain(last, "both", "distance of the click from the outline, px\n(left: outside)", "IoU")
     return figure
 
@@ -141,7 +141,7 @@ def change_figure(changes: Mapping[str, Mapping[Any, Estimate]], title: str) -> 
         fontsize=9,
     )
     panel.set_title(title, fontsize=10.5)
-    panel.legend(fontsize=8.5, frameon=False)
+    figure.legend(loc="outside lower center", ncols=len(changes), frameon=False, fontsize=9)
     plain(panel)
     return figure
 

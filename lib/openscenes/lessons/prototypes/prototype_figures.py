@@ -39,7 +39,7 @@ def prototype_figure(
 ) -> Figure:
     """Layers of one object side by side, by default under the object and its numbers."""
     title = sentence(refined, measure(refined))
-    figure, panels = image_grid(len(names), columns, (2.75, 3.05), title=title, spare=0.9)
+    figure, panels = image_grid(len(names), columns, (2.35, 2.95), title=title, spare=0.4)
     predicted = refined.predicted
     row, col = map(float, predicted.point[0].tolist())
     box = crops.move_box(predicted.affine, predicted.example.interaction.box)
@@ -86,7 +86,7 @@ def threshold_figure(refined: RefinedObject) -> Figure:
         panel.set_title(f"{name} confidence, label map {name}", fontsize=10)
         plain(panel, across="confidence", up="share of the group's pixels")
         panel.legend(
-            fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2
+            fontsize=9, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2
         )
     figure.suptitle(f"Thresholds for {in_figure(refined.predicted.name)}", fontsize=10.5)
     return figure

@@ -44,7 +44,7 @@ def block_panels(
     lines = [labels[i : i + n_cols] for i in range(0, n_blocks, n_cols)]
     heights = [0.9 + inches_per_row * max(map(len, line)) for line in lines]
     written = LABEL_INCHES * min(WRAPPED, max(len(label) for rows in labels for label in rows))
-    width = 1.2 + n_cols * 4.4 + written * (1 if alike else n_cols)
+    width = min(WIDEST, 1.2 + n_cols * 4.4 + written * (1 if alike else n_cols))
     figure = Figure(figsize=(width, 1.2 + sum(heights)), layout="constrained")
     panels = figure.subplots(
         len(lines), n_cols, squeeze=False, sharex=True, sharey=alike, height_ratios=heights
@@ -57,6 +57,7 @@ def block_panels(
 
 
 SIDE_BY_SIDE = 3  # panels of a line, so that their text can be read on a page of 900 px
+WIDEST = 12.0  # inches, for the same reason
 WRAPPED, LABEL_INCHES = 34, 0.075  # letters of a row's label in one line, and how wide one is
 
 
@@ -186,13 +187,13 @@ def _draw_row(panel: Axes, lines: pd.DataFrame) -> None:
         draw_interval(panel, position, change, low, high)
         panel.text(
             1.01, position, f"{mean:.1f}", transform=panel.get_yaxis_transform(), va="center",
-            fontsize=8,
+            fontsize=9,
         )  # fmt: skip
     names = [
         f"{in_figure(group)} ({n})"
         for group, n in zip(lines["group"], lines["n_objects"], strict=True)
     ]
-    panel.text(1.01, 1.0, "mIoU", transform=panel.transAxes, fontsize=8, va="bottom")
+    panel.text(1.01, 1.0, "mIoU", transform=panel.transAxes, fontsize=9, va="bottom")
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.4, -0.6)
     finish_dot_plot(panel)
@@ -210,7 +211,7 @@ def draw_interval(panel: Axes, position: float, mean: float, low: float, high: f
 
 def finish_dot_plot(panel: Axes) -> None:
     """Faint vertical lines to read values by, and no frame."""
-    panel.tick_params(labelbottom=True, labelsize=8)
+    panel.tick_params(labelbottom=True, labelsize=9)
     panel.tick_params(axis="y", length=0)
     panel.grid(axis="x", color="0.92")
     panel.set_axisbelow(True)

@@ -115,7 +115,7 @@ def _draw_row(
     line[2].imshow(edge, cmap="cividis", vmin=0, vmax=1)
     _outline(line[2], refinement.edge_mask[i, 0].cpu().numpy() > 0, PALETTE["box"], width=1.0)
     mask = refinement.mask[i, 0].cpu().numpy()
-    line[3].imshow(_errors(sample.image, mask, sample.mask, sample.void))
+    line[3].imshow(error_colours(sample.image, mask, sample.mask, sample.void))
 
 
 def draw_interaction(panel: Axes, box: Box, point: Point, *, size: float = 6.0) -> None:
@@ -147,7 +147,7 @@ def _washed(image: NDArray[np.uint8], mask: BoolMask, colour: str) -> NDArray[np
     return washed.astype(np.uint8)
 
 
-def _errors(
+def error_colours(
     image: NDArray[np.uint8], mask: BoolMask, truth: BoolMask, void: BoolMask
 ) -> NDArray[np.uint8]:
     """Right, too much and missed in their colours on a grey image; void stays uncoloured."""

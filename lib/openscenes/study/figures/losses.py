@@ -71,7 +71,7 @@ def _finish(line: Sequence[Axes], stage: str, terms: Sequence[str]) -> None:
         if _is_far_apart(panel):
             panel.set_yscale("log")
         panel.yaxis.set_major_formatter(EngFormatter(sep=""))
-        panel.tick_params(labelsize=8)
+        panel.tick_params(labelsize=9)
         panel.spines[["top", "right"]].set_visible(False)
     if drawn:
         drawn[0][0].set_ylabel(stage, fontsize=9)

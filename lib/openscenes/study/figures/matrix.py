@@ -159,7 +159,7 @@ def _draw_group(panel: Axes, name: str, members: Sequence[tuple[str, str, Estima
         draw_interval(panel, position, value.mean, value.low, value.high)
         panel.text(
             1.01, position, f"{value.mean:+.2f} [{value.low:+.2f}, {value.high:+.2f}]",
-            transform=panel.get_yaxis_transform(), va="center", fontsize=8,
+            transform=panel.get_yaxis_transform(), va="center", fontsize=9,
         )  # fmt: skip
     panel.set_yticks(range(len(members)), [label for _, label, _ in members])
     panel.set_ylim(len(members) - 0.35, -0.65)
