@@ -1,20 +1,17 @@
-"""Lesson 7: what is told of an object, how a judgement is made of it, figures that can be read."""
+"""Lesson 7: what is told of an object, and how a judgement is made of it."""
 
 from types import SimpleNamespace
 
-import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.text import Text
 from tests.method.evidence_scenes import planted, scene
 
-from openscenes.lessons.evidence import evidence_figures, told
+from openscenes.lessons.evidence import told
 from openscenes.method.evidence import evidence_of, hypotheses
 from openscenes.method.evidence_config import EXACT
 
 FILTER = "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 pytestmark = pytest.mark.filterwarnings(FILTER)
-WIDEST_PX, SMALLEST_PX = 900, 9.0
 
 
 def told_of(name, cut, one_view, views):
@@ -61,15 +58,3 @@ def test_the_words_count_what_is_clear():
     words = told.judgement_words(frame)
     assert "of 2 differences of at least 5 points, 1 have the sign" in words
     assert "the mean gain is +1.7 points, predicted +3.3" in words
-
-
-def test_figures_can_be_read_at_900_px(objects):
-    for figure in (
-        evidence_figures.hypotheses_figure(objects[0]),
-        evidence_figures.gains_figure({"a": objects, "b": objects, "c": objects}),
-        evidence_figures.quality_figure(told.judged(objects, objects)),
-    ):
-        figure.canvas.draw()
-        width = figure.get_figwidth() * 100
-        sizes = [t.get_fontsize() for t in figure.findobj(Text) if t.get_text().strip()]
-        assert np.array(sizes).min() * 100 / 72 * min(1, WIDEST_PX / width) >= SMALLEST_PX

@@ -245,7 +245,7 @@ def test_ranks_are_best_median_and_worst():
 def test_errors_have_their_colours_and_void_has_none():
     image = np.full((1, 5, 3), 100, np.uint8)
     mask, truth, void = (np.array([[c == "1" for c in row]]) for row in ("11001", "10101", "00001"))
-    painted = galleries._errors(image, mask, truth, void)[0]
+    painted = galleries.error_colours(image, mask, truth, void)[0]
     mixed = {name: galleries._washed(image, np.ones((1, 5), bool), PALETTE[name])[0, 0]
              for name in ("right", "too much", "missed")}  # fmt: skip
     assert np.array_equal(painted[:3], [mixed["right"], mixed["too much"], mixed["missed"]])
