@@ -157,6 +157,11 @@ def test_nothing_is_written_upright_and_the_mean_stands_beside_the_object(figure
     assert written and {text.get_rotation() for text in written} == {0.0}
     (said,) = [text for text in words(figure) if text.startswith("IPT: IoU ")]
     assert said.endswith(f" on average over {len(labelled.examples)} objects")
+    told = [framework._change_words(np.array([1.0, -3.0, 1.98]), i) for i in range(2)]
+    assert told == [
+        "IPT: IoU +1.0 points; +0.0 on average over 3 objects",
+        "IPT: IoU -3.0 points, the largest change; +0.0 on average over 3 objects",
+    ]
     before, after = (panel(figure, f"{when}: ") for when in ("before", "after"))
     assert before.images[0].get_array().shape == after.images[0].get_array().shape
     assert all("\nIoU " in one.get_title() for one in (before, after))

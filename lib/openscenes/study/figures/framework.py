@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from openscenes.data import samples
@@ -35,7 +36,7 @@ class _Trace:
     """One object on its way: crop, batches of one, its partner, and IoU before and after IPT.
 
     Attributes:
-        all_iou: mean IoU of all the objects that it is one of, before and after IPT.
+        changes: of the IoU by IPT, in points, of all the objects that it is one of.
     """
 
     sample: Sample
@@ -44,7 +45,7 @@ class _Trace:
     class_words: str
     partner: Sample
     iou: tuple[float, float]
-    all_iou: tuple[float, float]
+    changes: NDArray[np.float64]
 
 
 def most_changed(study: Study, model: Model, labelled: Labelled) -> int:
@@ -68,10 +69,11 @@ def _trace(study: Study, model: Model, labelled: Labelled, position: int, old: L
     partner = pool.partner(replace(example, class_index=channel), seed=0, epoch=0)
     words = f"known ({old.index.classes[channel - 1]}): Eq. 7" if pool.knows(channel) else ""
     scores = ipt_iou(study, model, labelled, _variant(study))[["iou", "refined"]]
-    iou, all_iou = scores.iloc[position].tolist(), scores.mean().tolist()
+    before, after = scores.to_numpy().T
     return _Trace(
         sample, prediction, refinement, words or "unknown: Eq. 8, its first term",
-        samples.cut(partner, profile.crop, study.cache), (iou[0], iou[1]), (all_iou[0], all_iou[1]),
+        samples.cut(partner, profile.crop, study.cache), 
+        (before[position], after[position]), 100 * (after - before),
     )  # fmt: skip
 
 
@@ -97,9 +99,7 @@ def framework_figure(
     scene: Scene = "cityscapes" if "cityscapes" in labelled.index.scene else "coco"
     sheet.words(0.1, 0.22, f"One object of {SCENE_NAMES[scene]} through the framework", fontsize=12)
     sheet.words(0.1, 0.5, f"{words_of(study, labelled)}; {model.label}")
-    gain, mean = (100 * (after - before) for before, after in (made.iou, made.all_iou))
-    n = len(labelled.examples)
-    sheet.words(0.1, 0.75, f"IPT: IoU {gain:+.1f} points, {mean:+.1f} on average over {n} objects")
+    sheet.words(0.1, 0.75, _change_words(made.changes, position))
     sheet.words(0.1, 1.8, "IPT\n(Sec. 3.2)", fontsize=10)
     sheet.words(2.95, 6.3, "One step of evolution (Sec. 3.3)", fontsize=10)
     _draw_network(sheet, made, study.profile)
@@ -118,6 +118,14 @@ def _masked(image: Pixels, mask: Pixels, colour: str = "mask") -> Pixels:
     grey = np.repeat(image.mean(2, keepdims=True), 3, 2)
     painted = 0.25 * grey + 191 * np.array(to_rgb(PALETTE[colour]))
     return np.where(mask[..., None] > 0, painted, 0.6 * grey + 60).astype(np.uint8)
+
+
+def _change_words(changes: NDArray[np.float64], position: int) -> str:
+    """What IPT changed of the object's IoU, beside what it changed of all."""
+    sizes = np.abs(changes)
+    most = ", the largest change" if sizes[position] == sizes.max() else ""
+    mean = f"{round(changes.mean(), 1) + 0.0:+.1f} on average"
+    return f"IPT: IoU {changes[position]:+.1f} points{most}; {mean} over {len(changes)} objects"
 
 
 def _draw_network(sheet: Sheet, made: _Trace, profile: Profile) -> None:
