@@ -84,6 +84,7 @@ def test_classes_images_and_exports(notebook):
 
 def drawn_without_the_model(notebook, picture):
     """Corners by clicks, one of them moved by keys, then accepted."""
+    picture.locator.scroll_into_view_if_needed()
     picture.press("o")
     notebook.page.locator(".os-hint").filter(has_text="corner after corner").wait_for()
     for corner in ((60, 80), (60, 240), (200, 240)):
