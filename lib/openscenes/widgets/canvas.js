@@ -435,8 +435,9 @@ function render({ model, el }) {
     const boxes = from && pointer && model.get("mode") === "interaction";
     const now = press?.does === "paint"
       ? [{ points: press.points, radius: model.get("radius"), sign: strokeSign(press.sign) }] : [];
+    const marks = drawing && model.get("tool") === "polygon" ? { box: [], clicks: [] } : { box, clicks };
     painter.paint({
-      box, clicks, corner, crosshair,
+      ...marks, corner, crosshair,
       dashed: boxes ? boxBetween(from, view.pixel(pointer)) : null,
       handles: isMain() && !drawing,
       strokes: [...strokes, ...now],

@@ -22,7 +22,7 @@ KEYS = (
     ("p", "previous"),
     ("t", "next untouched"),
     ("1-9", "class"),
-    ("v b e o", "box and click, brush, eraser, outline"),
+    ("v b e o", "tools"),
     ("o, then clicks", "draw a new outline"),
     ("[ ]", "brush"),
     ("Ctrl-click", "choose an object"),

@@ -71,7 +71,7 @@ class ToolsPanel:
 def _slider(
     label: str, value: float, low: float, high: float, step: float, digits: int = 1
 ) -> Widget:
-    made: Widget = Control(label, low, high, step, digits=digits).widget("5em", width="188px")
+    made: Widget = Control(label, low, high, step, digits=digits).widget("5.6em", width="192px")
     made.value = value
     return made
 
