@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass, replace
 import pytest
 
 from openscenes.errors import InputError
+from openscenes.prediction import model_files
 from openscenes.settings import sources
 from openscenes.study.options import profile_named, with_literal_clicks
 from openscenes.study.profiles import DEMO, PAPER, PROFILES, STUDY, differences
@@ -92,5 +93,8 @@ def test_the_papers_clicks_are_an_option_of_every_profile(name):
     assert literal.clicks == PAPER.clicks
     assert literal.clicks.heat_map_width_px == 10
     assert literal.augmentation == PAPER.augmentation
+    assert not f"{literal.name} seed".startswith(
+        model_files.DEMO
+    )  # `predict` never takes such a model
     own = {name: getattr(profile, name) for name in ("clicks", "augmentation", "name", "base")}
     assert replace(literal, **own) == profile
