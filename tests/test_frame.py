@@ -409,4 +409,4 @@ def test_ci_runs_what_a_newcomer_types():
     text = (PROJECT / ".ci" / "run").read_text(encoding="utf-8")
     assert (PROJECT / ".ci" / "run").stat().st_mode & 0o100
     assert "set -euo pipefail" in text
-    assert "exec make check test" in text
+    assert "make setup" in text and "exec make --jobs=2 check test" in text

@@ -63,11 +63,10 @@ def main(args, scratch):
             str(scratch / "profile"), executable_path=kit.CHROMIUM, headless=True,
             args=list(kit.FLAGS),
         )  # fmt: skip
-        page = context.new_page()
-        page.set_viewport_size({"width": 1400, "height": 1000})
         cells = CELLS.format(megapixels=args.megapixels, folder=str(scratch / "photos"))
         kit.write([cells], lab.folder / "bench.ipynb")
-        notebook = kit.front_ends.Notebook(page, lab.address("doc/tree", "bench.ipynb")).run()
+        places = {"JupyterLab": lab.address("doc/tree", "bench.ipynb")}
+        notebook = kit.front_ends.Notebook(context.new_page(), places, "JupyterLab", 1400).run()
         measured(notebook, notebook.canvas(".os-annotator"))
         notebook.close()
         context.close()

@@ -13,7 +13,8 @@ How a test uses it::
         assert picture.pixel(20, 30)[:3] == (204, 121, 167)
         assert notebook.overflow_px() == 0
 
-``open_notebook`` takes sources of code cells or the path of a notebook. After the test, an error
+``open_notebook`` takes sources of code cells or the path of a notebook; with ``again``, tests of a
+file whose cells begin anew when they are run share one page and one kernel. After a test, an error
 in the page, the kernel or a callback fails it; only a test of such an error sets
 ``notebook.checked = False`` and looks at ``notebook.errors()``. With OPENSCENES_SCREENSHOTS set to
 a folder, ``notebook.screenshot("name")`` keeps what is to be seen there.
@@ -48,7 +49,6 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-proxy-server"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-HEIGHT_PX = 1000
 
 
 def pytest_collection_modifyitems(items):
@@ -89,19 +89,32 @@ def browser(chromium, tmp_path_factory):
         context.close()
 
 
+@pytest.fixture(scope="module")
+def shared(browser):
+    """Notebooks that stay open for the other tests of a file, by cells and front end."""
+    found = {}
+    yield found
+    for notebook in found.values():
+        notebook.checked = False  # by each test, at its end
+        notebook.close()
+
+
 @pytest.fixture
-def open_notebook(lab, browser, request):
+def open_notebook(lab, browser, shared, request):
     """Open cells, or a notebook file, in a front end at a width; see above."""
     opened, numbers = ExitStack(), count()
 
-    def open_notebook(cells, front_end="JupyterLab", width=1400):
-        name = re.sub(r"\W+", "_", request.node.name) + f"_{next(numbers)}.ipynb"
-        write(cells, lab.folder / name)
-        page = browser.new_page()
-        page.set_viewport_size({"width": width, "height": HEIGHT_PX})
-        address = lab.address(front_ends.FRONT_ENDS[front_end], name)
-        notebook = front_ends.Notebook(page, address)
-        opened.callback(notebook.close)
+    def open_notebook(cells, front_end="JupyterLab", width=1400, *, again=False):
+        if again and (front_end, *cells) in shared:
+            notebook = shared[front_end, *cells].anew(width)
+        else:
+            name = re.sub(r"\W+", "_", request.node.name) + f"_{next(numbers)}.ipynb"
+            write(cells, lab.folder / name)
+            places = {end: lab.address(way, name) for end, way in front_ends.PLACES.items()}
+            notebook = front_ends.Notebook(browser.new_page(), places, front_end, width)
+        opened.callback(notebook.finish if again else notebook.close)
+        if again:
+            shared[front_end, *cells] = notebook
         return notebook
 
     with opened:

@@ -80,11 +80,11 @@ def choose(notebook, css_class, words):
     notebook.page.locator(f".{css_class} select").select_option(label=words)
 
 
-def reloaded(notebook, within, which=0):
-    """Save, load the page anew, and give the image, which shows as much as before."""
-    words = told(notebook.canvas(within, which))
-    notebook.save()
-    notebook.reload()
-    image = notebook.canvas(within, which)
+def moved(notebook, within, width):
+    """Open the page in the other front end, and give the image, which shows as much as before."""
+    words = told(notebook.canvas(within))
+    notebook.move_to("Notebook 7", width)
+    image = notebook.canvas(within)
     assert told(image) == words
+    assert notebook.overflow_px() == 0
     return image

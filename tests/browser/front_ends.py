@@ -9,7 +9,8 @@ import os
 import time
 from pathlib import Path
 
-FRONT_ENDS = {"JupyterLab": "doc/tree", "Notebook 7": "notebooks"}
+PLACES = {"JupyterLab": "doc/tree", "Notebook 7": "notebooks"}  # in the server's addresses
+HEIGHT_PX = 1000
 READY_MS, CELL_MS, ANSWER_MS = 120_000, 300_000, 20_000
 
 # The status dot says "idle" too early: a cell that is run then may never start.
@@ -27,6 +28,10 @@ READY = """async () => {
 RUN = """index => {
   jupyterapp.shell.currentWidget.content.activeCellIndex = index;
   void jupyterapp.commands.execute('notebook:run-cell');
+}"""
+FORGET = """() => {
+  for (const {model} of jupyterapp.shell.currentWidget.content.widgets)
+    if (model.type === 'code') model.clearExecution();
 }"""
 HAS_RUN = """index => {
   const model = jupyterapp.shell.currentWidget.content.widgets[index].model;
@@ -70,19 +75,26 @@ SHOWN_ERRORS = """() => [...document.querySelectorAll('[data-mime-type$="jupyter
 
 
 class Notebook:
-    """One notebook in one front end.
+    """One notebook in a front end.
 
     Attributes:
         page: Playwright's, for whatever is missing here.
         checked: whether the fixture looks for errors at the end.
     """
 
-    def __init__(self, page, address):
+    def __init__(self, page, places, front_end, width):
         self.page, self.checked = page, True
-        self._page_errors, self._has_run = [], False
+        self._places, self._page_errors, self._has_run = places, [], False
         page.on("pageerror", self._note)
-        page.goto(address)
+        self._resize(width)
+        page.goto(places[front_end])
         self._await_kernel()
+
+    def anew(self, width):
+        """As if just opened, for another test whose cells begin anew."""
+        self._resize(width)
+        self.page.evaluate(FORGET)
+        return self
 
     def run(self, *indices):
         """Run cells, all code cells if none is named; an error in one is an error here."""
@@ -148,6 +160,15 @@ class Notebook:
         self.page.reload()
         self._await_kernel()
 
+    def move_to(self, front_end, width):
+        """Save, and open the same notebook in the other front end; the kernel lives on."""
+        self.save()
+        self._keep_kernel_errors()
+        self._has_run = False
+        self._resize(width)
+        self.page.goto(self._places[front_end])
+        self._await_kernel()
+
     def overflow_px(self):
         """How far anything sticks out of its cell's output to the right; 0 where all fits."""
         return self.page.evaluate(OVERFLOW)
@@ -166,13 +187,21 @@ class Notebook:
         found = self.errors()
         assert not found, "\n".join(found)
 
+    def finish(self):
+        """Fail where anything went wrong in a test that did not expect it, and forget it."""
+        found, checked = self.errors(), self.checked
+        self.checked, self._page_errors = True, []
+        assert not (checked and found), "\n".join(found)
+
     def close(self):
         try:
-            if self.checked:
-                self.check()
+            self.finish()
         finally:
             self._in_time(SHUT_DOWN)
             self.page.close()
+
+    def _resize(self, width):
+        self.page.set_viewport_size({"width": width, "height": HEIGHT_PX})
 
     def _await_kernel(self):
         self.page.wait_for_function(

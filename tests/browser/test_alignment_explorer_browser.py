@@ -4,8 +4,6 @@ from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
 
-import pytest
-
 explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"))))
 CELLS = [
     explored.KERNEL,
@@ -25,9 +23,8 @@ WITHIN = ".os-alignment-explorer"
 SCATTER, OLD, NEW = "explorer.scatter", "explorer.old", "explorer.new"
 
 
-@pytest.mark.parametrize(("front_end", "width"), [("JupyterLab", 1400), ("Notebook 7", 900)])
-def test_click_slide_choose_undo_and_reload(open_notebook, front_end, width):
-    notebook = open_notebook(CELLS, front_end, width).run()
+def test_click_slide_choose_undo_and_move(open_notebook):
+    notebook = open_notebook(CELLS, "JupyterLab", 1400).run()
     scatter, old = notebook.canvas(WITHIN), notebook.canvas(WITHIN, 1)
     assert "Chosen: pair" in explored.told(scatter) and "ground truth" in explored.told(old)
 
@@ -51,7 +48,8 @@ def test_click_slide_choose_undo_and_reload(open_notebook, front_end, width):
     notebook.type_into("os-alignment-floor", "1.000")
     notebook.await_value("explorer.choice.floor", 1.0)
     assert notebook.overflow_px() == 0
-    notebook.screenshot(f"alignment-{width}")
-    scatter = explored.reloaded(notebook, WITHIN)
+    notebook.screenshot("alignment-1400")
+    scatter = explored.moved(notebook, WITHIN, 900)
+    notebook.screenshot("alignment-900")
     scatter.answered(scatter.press, "n")
     assert notebook.value("explorer.choice.pair") == (other + 1) % 6

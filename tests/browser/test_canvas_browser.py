@@ -14,9 +14,10 @@ from openscenes.widgets.canvas import after
 from openscenes.widgets.canvas import canvas
 from openscenes.widgets.readout import readout
 from openscenes.study.figures.palette import PALETTE
+shape = (256, 256)
 """,
     """
-picture = np.full((256, 256, 3), 120, np.uint8)
+picture = np.full((*shape, 3), 120, np.uint8)
 shown = canvas(picture, label="a grey field, 256 x 256", width_px=512, mode="interaction")
 callbacks, kinds = Callbacks(), []
 side = W.HTML()
@@ -28,7 +29,7 @@ def draw(change):
         raise ZeroDivisionError("a broken callback")
     kinds.append(gesture["kind"])
     box, clicks = after(gesture, shown.box, shown.clicks)
-    mask = np.zeros((256, 256), bool)
+    mask = np.zeros(shape, bool)
     if box:
         mask[box[0]:box[2], box[1]:box[3]] = True
     with shown.hold_sync():
@@ -55,14 +56,14 @@ def near(pixel, colour):
     return max(abs(a - b) for a, b in zip(pixel, colour, strict=False)) <= 3
 
 
-@pytest.fixture(params=["JupyterLab", "Notebook 7"])
+@pytest.fixture(scope="module", params=["JupyterLab", "Notebook 7"])
 def front_end(request):
     return request.param
 
 
 @pytest.mark.parametrize("width", [900, 1400])
 def test_drag_click_correct_and_undo(open_notebook, front_end, width):
-    notebook = open_notebook(CELLS, front_end, width).run()
+    notebook = open_notebook(CELLS, front_end, width, again=True).run()
     picture = notebook.canvas()
     assert near(picture.pixel(10, 10), (GREY,) * 3)
 
@@ -91,7 +92,7 @@ def test_drag_click_correct_and_undo(open_notebook, front_end, width):
 
 
 def test_the_keyboard_alone_does_all(open_notebook, front_end):
-    notebook = open_notebook(CELLS, front_end, 900).run()
+    notebook = open_notebook(CELLS, front_end, 900, again=True).run()
     picture = notebook.canvas()
     up_left = ["Shift+ArrowUp"] * 5 + ["Shift+ArrowLeft"] * 4
     picture.press(*up_left, "Enter", *["Shift+ArrowDown"] * 9, "ArrowDown")
@@ -111,8 +112,9 @@ def test_the_keyboard_alone_does_all(open_notebook, front_end):
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1024), (1024, 1), (1, 1)])
 def test_a_strip_is_seen_and_can_be_boxed(open_notebook, height, width):
-    cells = [CELLS[0], CELLS[1].replace("(256, 256", f"({height}, {width}"), CELLS[2]]
-    notebook = open_notebook(cells, "JupyterLab", 900).run()
+    notebook = open_notebook(CELLS, "JupyterLab", 900, again=True).run(0)
+    notebook.execute(f"shape = ({height}, {width})")
+    notebook.run(1, 2)
     picture = notebook.canvas()
     along = ["Shift+ArrowRight"] * (width > 1) + ["Shift+ArrowDown"] * (height > 1)
     picture.answered(picture.press, "Enter", *along, "Enter")
@@ -124,7 +126,7 @@ def test_a_strip_is_seen_and_can_be_boxed(open_notebook, height, width):
 
 
 def test_corners_a_dragged_point_opacity_and_words(open_notebook, front_end):
-    notebook = open_notebook(CELLS, front_end, 900).run()
+    notebook = open_notebook(CELLS, front_end, 900, again=True).run()
     assert notebook.page.get_by_role("application", name="a grey field, 256 x 256").count() == 1
     picture = notebook.canvas()
     picture.click(180, 220)
@@ -147,7 +149,7 @@ def test_corners_a_dragged_point_opacity_and_words(open_notebook, front_end):
 
 
 def test_no_gesture_is_lost_while_the_kernel_is_busy(open_notebook):
-    notebook = open_notebook(CELLS).run()
+    notebook = open_notebook(CELLS, again=True).run()
     picture = notebook.canvas()
     picture.answered(picture.drag, (40, 60), (180, 220))
     notebook.execute("import time; shown.observe(lambda _: time.sleep(0.4), 'gesture')")
@@ -161,7 +163,7 @@ def test_no_gesture_is_lost_while_the_kernel_is_busy(open_notebook):
 
 
 def test_a_reload_after_saving_brings_everything_back(open_notebook, front_end):
-    notebook = open_notebook(CELLS, front_end, 1400).run()
+    notebook = open_notebook(CELLS, front_end, 1400, again=True).run()
     picture = notebook.canvas()
     picture.answered(picture.drag, (40, 60), (180, 220))
     picture.answered(picture.click, 100, 150)
@@ -175,7 +177,7 @@ def test_a_reload_after_saving_brings_everything_back(open_notebook, front_end):
 
 @pytest.mark.parametrize("guarded", [True, False])
 def test_a_callback_that_fails_fails_the_test(open_notebook, front_end, guarded):
-    notebook = open_notebook(CELLS, front_end).run()
+    notebook = open_notebook(CELLS, front_end, again=True).run()
     notebook.checked = False
     notebook.check()
     broken = "broken = True" if guarded else "shown.observe(lambda _: 1 / 0, 'gesture')"

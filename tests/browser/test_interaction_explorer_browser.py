@@ -4,8 +4,6 @@ from pathlib import Path
 from runpy import run_path
 from types import SimpleNamespace
 
-import pytest
-
 explored = SimpleNamespace(**run_path(str(Path(__file__).with_name("explored.py"))))
 CELLS = [
     explored.KERNEL,
@@ -30,9 +28,8 @@ box = lambda: [round(side) for side in explorer.segmentation.interaction.box]
 WITHIN, CANVAS = ".os-interaction-explorer", "canvas"
 
 
-@pytest.mark.parametrize(("front_end", "width"), [("JupyterLab", 900), ("Notebook 7", 1400)])
-def test_click_slide_choose_undo_and_reload(open_notebook, front_end, width):
-    notebook = open_notebook(CELLS, front_end, width).run()
+def test_click_slide_choose_undo_and_move(open_notebook):
+    notebook = open_notebook(CELLS, "JupyterLab", 900).run()
     image, tiles = notebook.canvas(WITHIN), notebook.canvas(WITHIN, 1)
     assert "click at row" in explored.told(image) and "tiles" in explored.told(tiles)
 
@@ -58,7 +55,8 @@ def test_click_slide_choose_undo_and_reload(open_notebook, front_end, width):
     with explored.repainted(notebook, image, CANVAS):
         explored.choose(notebook, "os-scene", "coco")
     assert notebook.overflow_px() == 0
-    notebook.screenshot(f"interaction-{width}")
-    image = explored.reloaded(notebook, WITHIN)
+    notebook.screenshot("interaction-900")
+    image = explored.moved(notebook, WITHIN, 1400)
+    notebook.screenshot("interaction-1400")
     with explored.repainted(notebook, image, CANVAS):
         explored.choose(notebook, "os-layer", "coarse probability")

@@ -25,9 +25,8 @@ canvas = explorer._canvas
 WITHIN, CANVAS = ".os-prototype-explorer", "canvas"
 
 
-@pytest.mark.parametrize(("front_end", "width"), [("JupyterLab", 900), ("Notebook 7", 1400)])
-def test_click_slide_choose_undo_and_reload(open_notebook, front_end, width):
-    notebook = open_notebook(CELLS, front_end, width).run()
+def test_click_slide_choose_undo_and_move(open_notebook):
+    notebook = open_notebook(CELLS, "JupyterLab", 900).run()
     image = notebook.canvas(WITHIN)
     assert "confidence: merged" in explored.told(image)
 
@@ -49,17 +48,18 @@ def test_click_slide_choose_undo_and_reload(open_notebook, front_end, width):
     with explored.repainted(notebook, image, CANVAS):
         explored.choose(notebook, "os-scene", "coco")
     assert notebook.overflow_px() == 0
-    notebook.screenshot(f"prototype-{width}")
-    image = explored.reloaded(notebook, WITHIN)
+    notebook.screenshot("prototype-900")
+    image = explored.moved(notebook, WITHIN, 1400)
+    notebook.screenshot("prototype-1400")
     with explored.repainted(notebook, image, CANVAS):
         explored.choose(notebook, "os-layer", "confidence: global")
-
-
-def test_a_failing_callback_is_shown_and_fails_the_run(open_notebook):
-    """One explorer stands for all: they share what guards a callback."""
-    notebook = open_notebook(CELLS, "Notebook 7", 900).run()
-    notebook.checked = False
     notebook.check()
+    fails_when_a_callback_fails(notebook)
+
+
+def fails_when_a_callback_fails(notebook):
+    """One explorer stands for all: they share what guards a callback."""
+    notebook.checked = False
     notebook.execute("explorer._history = None")
     notebook.type_into("os-alpha", "0.00")
     notebook.page.locator(".os-failures").get_by_text("AttributeError").first.wait_for()
