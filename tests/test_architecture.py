@@ -189,6 +189,19 @@ def test_no_plots_tables_or_notebooks_below_the_study():
     assert banned(PACKAGE) == []
 
 
+def test_what_runs_notebooks_is_loaded_by_the_command_alone():
+    """It takes more than a second, which every kernel and worker would wait for."""
+    runners = {"openscenes.study.pages.kernels", "openscenes.study.pages.notebooks"}
+    loading = {
+        name
+        for name, path in modules(PACKAGE).items()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom)
+        and runners & {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    }
+    assert loading == {"openscenes.study.pages.notebooks", "openscenes.study.command"}
+
+
 def test_imports_make_no_cycle():
     graph = {name: targets for name, targets in edges(PACKAGE).items() if name not in FRONT}
     assert cycle(graph) == []

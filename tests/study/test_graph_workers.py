@@ -124,7 +124,7 @@ def test_a_killed_command_goes_on_where_it_was_beside_another(alone, tmp_path):
             break
         time.sleep(0.05)
     assert not any(Path(f"/proc/{one}").exists() for one in workers)
-    two = [begun(cache, 2, slow_s=0.05) for _ in range(2)]
+    two = [begun(cache, n, slow_s=0.05) for n in (2, 1)]
     for each in two:
         ended(each)
     assert results(cache) == results(alone)

@@ -218,10 +218,10 @@ def wait_until(there, seconds: float = 10) -> None:
         time.sleep(0.02)
 
 
-def test_a_table_on_the_command_line(tmp_path):
-    """Some 20 s: two processes start for the model, and then the notebook's kernel."""
+def test_figures_on_the_command_line(tmp_path):
+    """They need one model: two processes start for it, and then the notebook's kernel."""
     words = [
-        "table", "3", "--profile", "smoke", "--device", "cpu", "--devices-per-model", "2",
+        "table", "figures", "--profile", "smoke", "--device", "cpu", "--devices-per-model", "2",
         "--reports", tmp_path,
     ]  # fmt: skip
     environment = {
@@ -237,7 +237,7 @@ def test_a_table_on_the_command_line(tmp_path):
     )
     assert made.returncode == 0, made.stderr
     assert "Traceback" not in made.stderr
-    assert (tmp_path / "tables" / "table_3.md").is_file()
+    assert (tmp_path / "figures" / "figure_3_coco.jpg").is_file()
     found = [
         json.loads(one.read_text()) for one in (tmp_path / "cache" / "runs").glob("*/run.json")
     ]

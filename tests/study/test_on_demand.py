@@ -8,7 +8,7 @@ import pytest
 
 from openscenes.errors import InputError
 from openscenes.study.options import profile_named, with_literal_clicks
-from openscenes.study.pages.kernels import PAGE_RUN
+from openscenes.study.pages import PAGE_RUN
 from openscenes.study.plan import costs
 from openscenes.study.plan import on_demand as module
 from openscenes.study.plan.costs import Machine

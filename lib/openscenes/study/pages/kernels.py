@@ -19,9 +19,9 @@ from papermill.engines import NBClientEngine, papermill_engines
 
 from openscenes.errors import OpenScenesError
 from openscenes.paths import PROJECT, cache_dir
+from openscenes.study.pages import PAGE_RUN
 
 KERNEL = "openscenes"
-PAGE_RUN = "OPENSCENES_PAGE_RUN"  # set in the kernel that makes a page
 START_ATTEMPTS = 2
 START_TIMEOUT_S = 120
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from openscenes.settings import folder_parameter, text_parameter
 from openscenes.study.options import profile_named, with_literal_clicks
-from openscenes.study.pages.kernels import PAGE_RUN
+from openscenes.study.pages import PAGE_RUN
 from openscenes.study.plan.costs import duration, load_words, with_masks
 from openscenes.study.plan.machines import here
 from openscenes.study.profiles import PAPER, InitialSet
