@@ -9,12 +9,11 @@ is told apart: Dask's start, and the import of torch and of this package by each
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-from bench_scoring import LIB, run
 
 SEEDS, WORKERS = 12, 2
 
@@ -72,6 +71,13 @@ def _on_workers(study, planned, workers):
     return {name: times[i + 1] - times[i] for i, name in enumerate(names)}
 
 
+def _run(*arguments):
+    """One measurement, in a process of its own."""
+    command = [sys.executable, __file__, *map(str, arguments)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def main(seeds):
     """Print one process, two workers, their ratio and its bound."""
     load = os.getloadavg()[0]
@@ -83,7 +89,7 @@ def main(seeds):
             if n:
                 (cache / "scenes").symlink_to(Path(folder, "drawing", "scenes"))
             os.environ["OPENSCENES_CACHE"] = str(cache)
-            found[name] = run(LIB, seeds if n else 0, n, script=__file__)
+            found[name] = _run(seeds if n else 0, n)
     one, two = found["one"], found["two"]
     bound = max(one["chain"] / one["work"], 1 / WORKERS)
     whole = sum(two.values())
