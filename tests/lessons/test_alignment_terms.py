@@ -55,7 +55,7 @@ def test_a_class_that_the_pool_lacks_counts_as_unknown(alignment):
     few = replace(labelled, examples=labelled.examples[:1])
     missing = few.examples[0].class_index % 20 + 1
     new = [replace(scene_data.truth[0], class_index=missing)]
-    found = pairs.paired(study, few, new, list(scene_data.truth[:1]), seed=0, epoch=0)
+    found = pairs.paired(study, few, new, list(scene_data.truth[:1]), epoch=0)
     assert found.new.classes.tolist() == [NO_CLASS]
     assert found.predicted == (pairs.UNKNOWN,)
 

@@ -17,7 +17,7 @@ from openscenes.study.graph.page import Page
 from openscenes.study.graph.prepare import FAILED, in_order, prepare, where_of
 from openscenes.study.graph.tasks import PseudoMasks, Scoring, Training, chain_costs, tasks_of
 from openscenes.study.graph.wanted import Place, Wanted, scores_digest
-from openscenes.study.graph.workers import slots_here, workers_here
+from openscenes.study.graph.workers import slots_here
 from openscenes.study.options import profile_named
 from openscenes.study.runs.data import Study, open_study
 from openscenes.study.runs.recipes import evolved, in_parts, initial, peer
@@ -41,8 +41,8 @@ def graph_of(study: Study, evaluations, pages=None):
 def test_workers_share_the_cores(study: Study, monkeypatch) -> None:
     monkeypatch.setattr(workers, "memory_gib", lambda: float("inf"))
     alone = replace(study, profile=replace(study.profile, cpu_threads=0))
-    assert workers_here(study) == len(os.sched_getaffinity(0))
-    assert workers_here(alone) == 1
+    assert len(slots_here(study)) == len(os.sched_getaffinity(0))
+    assert len(slots_here(alone)) == 1
     assert len(slots_here(study, [FIRST], asked=5)) == 5
 
 
@@ -51,7 +51,7 @@ def test_no_more_workers_begin_than_memory_holds(study: Study, monkeypatch, time
     (need,) = workers.largest_needs(study, [FIRST]).values()
     monkeypatch.setattr(workers, "memory_gib", lambda: times * need)
     monkeypatch.setattr(workers, "cores", lambda: 4)
-    assert workers_here(study, [FIRST]) == n
+    assert len(slots_here(study, [FIRST])) == n
 
 
 def test_every_task_comes_after_what_it_waits_for(study: Study) -> None:

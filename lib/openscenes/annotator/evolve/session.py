@@ -27,7 +27,7 @@ from openscenes.data.samples import Sample
 from openscenes.errors import WeightsError
 from openscenes.method.answers import Answers
 from openscenes.method.click_cut import mark
-from openscenes.method.evidence_config import FOR_PEOPLE, EvidenceConfig
+from openscenes.method.evidence_config import FOR_PEOPLE
 from openscenes.method.inference import InferenceConfig, RunContext
 from openscenes.networks.devices import make_fabric
 from openscenes.networks.openscene import OpenSceneNet
@@ -76,18 +76,12 @@ class _Encoded:
 class Session:
     """One model in use, and its answers about the object that it encoded last."""
 
-    def __init__(
-        self,
-        context: RunContext,
-        network: OpenSceneNet,
-        label: str,
-        evidence: EvidenceConfig | None = FOR_PEOPLE,
-    ) -> None:
+    def __init__(self, context: RunContext, network: OpenSceneNet, label: str) -> None:
         """``network`` runs as the context says; ``label`` names it in the log and on the page.
 
-        Ours: image and box have a say in every answer; ``evidence=None`` is the network alone.
+        Ours: image and box have a say in every answer.
         """
-        inference = replace(context.inference, evidence=evidence)
+        inference = replace(context.inference, evidence=FOR_PEOPLE)
         self.context = replace(context, inference=inference)
         self.network = network.eval().requires_grad_(False).to(context.fabric.device)
         self.label = label

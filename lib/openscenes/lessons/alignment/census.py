@@ -10,10 +10,10 @@ from openscenes.study.profiles import SCENE_NAMES
 from openscenes.study.runs.class_names import same_class
 
 
-def pair_list(alignment: Alignment, epoch: int = 0) -> pd.DataFrame:
+def pair_list(alignment: Alignment) -> pd.DataFrame:
     """One row per pair before evolution: names, whether right, terms A and B, L_feat."""
-    pairing = alignment.pairing(epoch)
-    found = terms(alignment.outputs(BEFORE, epoch), pairing, alignment.config)
+    pairing = alignment.pairing()
+    found = terms(alignment.outputs(BEFORE), pairing, alignment.config)
     names = zip(pairing.predicted, pairing.true_names, strict=True)
     return pd.DataFrame(
         {

@@ -32,6 +32,7 @@ BEFORE, ALL_MODULES = "Baseline", "+ST +IPT +FA"
 SHOWN = (BEFORE, "+ST", "+ST +FA", ALL_MODULES)  # rows of Table 4
 UNKNOWN = "unknown"
 AT_ONCE = 16  # crops in one forward pass
+SEED = 0  # of the trainings, which decides the partners
 T = TypeVar("T")
 
 
@@ -90,14 +91,12 @@ class Alignment:
 
     Attributes:
         models: row of Table 4 -> model, see ``compared_recipes``.
-        seed: of the trainings, which decides the partners.
     """
 
     study: Study
     scene: Scene
     models: Mapping[str, Model]
     n_pairs: int = 32
-    seed: int = 0
 
     @property
     def evolution(self) -> EvolutionConfig:
@@ -112,7 +111,7 @@ class Alignment:
     def remembered(self, make: Callable[[], T], *key: object) -> T:
         """What was made for this key and these pairs before, or is made now."""
         first = self.models[BEFORE].digest
-        return self.study.remembered((self.scene, self.seed, self.n_pairs, first, *key), make)
+        return self.study.remembered((self.scene, self.n_pairs, first, *key), make)
 
     def pairing(self, epoch: int = 0) -> Pairing:
         """The pairs of an epoch; each epoch draws other partners."""
@@ -134,42 +133,36 @@ class Alignment:
         """The new objects with the refined pseudo masks that +ST +IPT +FA learned from."""
         labelled = source(self.study, self.study.profile.initial_sets[-1])
         scene_data = new_scene(self.study, self.scene)
-        step = compared_recipes(self.study.profile, self.scene, self.seed)[ALL_MODULES]
+        step = compared_recipes(self.study.profile, self.scene)[ALL_MODULES]
         pseudo = pseudo_masks(self.study, step, self.models[BEFORE])
         places = np.linspace(0, len(pseudo) - 1, min(self.n_pairs, len(pseudo))).round().astype(int)
         new, truth = [pseudo[i] for i in places], [scene_data.truth[i] for i in places]
-        return paired(self.study, labelled, new, truth, seed=self.seed, epoch=epoch)
+        return paired(self.study, labelled, new, truth, epoch)
 
 
-def compared_recipes(profile: Profile, scene: Scene, seed: int = 0) -> dict[str, Recipe]:
+def compared_recipes(profile: Profile, scene: Scene) -> dict[str, Recipe]:
     """The models that are compared: row of Table 4 -> recipe."""
-    return {name: after(profile.initial_sets[-1], scene, ROWS[name], seed) for name in SHOWN}
+    return {name: after(profile.initial_sets[-1], scene, ROWS[name], SEED) for name in SHOWN}
 
 
-def alignments(study: Study, n_pairs: int = 32, seed: int = 0) -> dict[str, Alignment]:
+def alignments(study: Study, n_pairs: int = 32) -> dict[str, Alignment]:
     """Both new scenes before the models of ``SHOWN``, by scene; what is missing is trained."""
     n_shown = count_parameter("n_pairs", n_pairs)
-    recipes = {scene: compared_recipes(study.profile, scene, seed) for scene in SCENES}
+    recipes = {scene: compared_recipes(study.profile, scene) for scene in SCENES}
     models = iter(trained(study, [r for named in recipes.values() for r in named.values()]))
     return {
-        scene: Alignment(study, scene, {name: next(models) for name in named}, n_shown, seed)
+        scene: Alignment(study, scene, {name: next(models) for name in named}, n_shown)
         for scene, named in recipes.items()
     }
 
 
 def paired(
-    study: Study,
-    labelled: Labelled,
-    new: Sequence[Example],
-    truth: Sequence[Example],
-    *,
-    seed: int,
-    epoch: int,
+    study: Study, labelled: Labelled, new: Sequence[Example], truth: Sequence[Example], epoch: int
 ) -> Pairing:
     """Each new object with the partner that training gives it in an epoch."""
     pool = Pool(labelled.examples)
     known = [pool.restrict_class(example) for example in new]
-    old = [pool.partner(example, seed, epoch) for example in known]
+    old = [pool.partner(example, SEED, epoch) for example in known]
     predicted = tuple(_predicted_name(labelled.index.classes, example) for example in known)
     names = tuple(map(_name, old)), predicted, tuple(map(_name, truth))
     old_batch, new_batch = (

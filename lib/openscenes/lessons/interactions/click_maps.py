@@ -52,13 +52,10 @@ def click_map(
 
 
 def click_maps(
-    trainings: Mapping[str, Training],
-    subject: Subject,
-    inputs: Mapping[str, UserInput],
-    n: int = 200,
+    trainings: Mapping[str, Training], subject: Subject, inputs: Mapping[str, UserInput]
 ) -> dict[str, ClickMap]:
     """The map of every training, each by its own user input."""
-    return {name: click_map(one, subject, inputs[name], n) for name, one in trainings.items()}
+    return {name: click_map(one, subject, inputs[name]) for name, one in trainings.items()}
 
 
 def grid_points(box: Sequence[float], n: int) -> tuple[NDArray[np.int64], int]:

@@ -42,7 +42,6 @@ BASELINE, PLAIN_STUDENT, BOUND = "Baseline", "+ST", "Upperbound"
 VIEWS, SEEN = "clipped to the box, TTA (6 views)", "evidence masks"
 ON_MASKS, KEPT_ROW = "+ST on evidence masks", "and the old data keep their weight"
 OUR_ROW = "Ours: and weights between before and after"
-ALL_ACCEPTED = "Ours, users accepted 100 % of the masks"
 # Row -> variant of one step of evolution.
 _EXACT = {
     CONTROL: BN_ONLY,

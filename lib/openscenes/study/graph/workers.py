@@ -52,11 +52,6 @@ def largest_needs(study: Study, recipes: Iterable[Recipe]) -> dict[str, float]:
     return largest
 
 
-def workers_here(study: Study, recipes: Iterable[Recipe] = ()) -> int:
-    """How many workers this machine has room for, if the trainings are these."""
-    return len(slots_here(study, recipes))
-
-
 def slots_here(
     study: Study, recipes: Iterable[Recipe] = (), device: str = "auto", asked: int | None = None
 ) -> list[Slot]:

@@ -13,7 +13,7 @@ from openscenes.study.runs.runs import released_name, train
 from openscenes.study.scores.masks import object_iou
 from openscenes.synthetic import SceneSizes
 
-_REASON = "Ours: a few images are drawn in a second"
+# A few images are drawn in a second.
 FEW = SceneSizes(
     voc_train=1, voc_val=8, sbd=1, cityscapes_train=1, cityscapes_val=3, coco_train=1, coco_val=6
 )
