@@ -127,8 +127,8 @@ def test_a_strip_is_seen_and_can_be_boxed(open_notebook, height, width):
 
 def test_corners_a_dragged_point_opacity_and_words(open_notebook, front_end):
     notebook = open_notebook(CELLS, front_end, 900, again=True).run()
-    assert notebook.page.get_by_role("application", name="a grey field, 256 x 256").count() == 1
     picture = notebook.canvas()
+    assert notebook.page.get_by_role("application", name="a grey field, 256 x 256").count() == 1
     picture.click(180, 220)
     picture.answered(picture.click, 40, 60)  # two clicks are corners, in any order
     assert max(abs(a - b) for a, b in zip(notebook.value("shown.box"), BOX, strict=True)) <= 1
