@@ -58,11 +58,11 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         Experiment(
             "2", "table_2_sequence", "a sequence of three scenes, beside fine-tuned systems",
-            table_2.blocks, table_2.table, table_2.matrix_evaluations,
+            table_2.blocks, table_2.table, lambda _, seeds: table_2.matrix_evaluations(seeds),
         ),
         Experiment(
             "3", "table_3_ipt", "which prototypes refine a pseudo mask",
-            table_3.blocks, table_3.table, dose.evaluations,
+            table_3.blocks, table_3.table, lambda _, seeds: dose.evaluations(seeds),
         ),
         Experiment(
             "4", "table_4_alignment", "self-training, IPT, feature alignment and both",

@@ -73,7 +73,7 @@ def _rows(where: str, time: str, steps: dict[str, int]) -> tuple[RowSpec, ...]:
     )
 
 
-def matrix_evaluations(_profile: Profile, seeds: int) -> list[Evaluation]:
+def matrix_evaluations(seeds: int) -> list[Evaluation]:
     """Every model of every sequence on every set."""
     return [
         Evaluation(recipe.with_seed(seed), where)
