@@ -6,6 +6,7 @@ import json
 from html.parser import HTMLParser
 
 import nbformat
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
@@ -166,3 +167,18 @@ def test_the_first_whole_image_is_the_thumbnail():
     assert found["alt"] == '"a" <b>' and found["src"].startswith("data:image/png;base64,")
     made.cells[0].outputs.pop()
     assert thumbnail(made) == ""
+
+
+def test_a_thumbnail_of_few_colours_is_smooth_and_one_of_a_jpeg_is_shown():
+    checks = Image.fromarray(np.indices((640, 1280)).sum(axis=0).astype(np.uint8) % 2 * 255)
+    for kind, drawn in (("png", checks.convert("P")), ("jpeg", checks.convert("RGB"))):
+        buffer = io.BytesIO()
+        drawn.save(buffer, format=kind)
+        data = {f"image/{kind}": base64.b64encode(buffer.getvalue()).decode()}
+        output = nbformat.v4.new_output("display_data", data)
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[output])])
+        found = BeautifulSoup(thumbnail(made), "html.parser").img["src"]
+        head, _, inside = found.partition(";base64,")
+        with Image.open(io.BytesIO(base64.b64decode(inside))) as small:
+            assert head == f"data:image/{small.format.lower()}" and small.size == (640, 320)
+            assert np.ptp(np.asarray(small.convert("L"))[10:-10, 10:-10].astype(int)) < 30

@@ -23,10 +23,10 @@ from openscenes.study.status.verification import FAILS, HOLDS, OPEN
 CLAIM = "**Claim of the paper:** IPT helps (73.7 → 75.0, Sec. 3.2, `+IPT`). Not this sentence."
 
 
-def png(size=(900, 300)):
+def noise(kind="png", size=(900, 300)):
     buffer = io.BytesIO()
-    noise = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
-    Image.fromarray(noise).save(buffer, format="png")
+    pixels = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(buffer, format=kind)
     return buffer.getvalue()
 
 
@@ -38,9 +38,9 @@ def notebook(path, title="Table 4: a sequence", picture=True):
         ),
         nbformat.v4.new_output("display_data", {"text/html": "<b>x</b><script>run()</script>"}),
     ]
-    if picture:
-        data = {"image/png": base64.b64encode(png()).decode()}
-        metadata = {"image/png": {"alt": 'Means "by" row.'}}
+    for kind in ("png", "jpeg") if picture else ():
+        data = {f"image/{kind}": base64.b64encode(noise(kind)).decode()}
+        metadata = {f"image/{kind}": {"alt": f'Means "by" row, {kind}.'}}
         shown.append(nbformat.v4.new_output("display_data", data, metadata=metadata))
     cells = [
         nbformat.v4.new_markdown_cell(f"# {title}\n\n{CLAIM}\n\nPaper: Table 4.", id="a"),
@@ -64,7 +64,7 @@ def write_reports(folder):
         for name in ("table_4.csv", "table_4_run.json", "table_40.csv"):
             write(top / "tables" / name, "1\n")
     (folder / "figures").mkdir()
-    (folder / "figures/a b.png").write_bytes(png())
+    (folder / "figures/a b.png").write_bytes(noise())
     write(
         folder / "README.md",
         "# Status\n\n[table](tables/table_4.md#table-4) ![chart](figures/a%20b.png) "
@@ -168,19 +168,19 @@ def test_the_index_has_a_card_for_each_notebook_of_each_profile(made):
     assert "Not this" not in text
     assert "<img" in cards[0]
     assert "<img" not in cards[1]
-    assert 'Means "by" row.' in Page(made / "index.html").alts
+    assert 'Means "by" row, png.' in Page(made / "index.html").alts
     assert "mIoU on scenes, 3 seeds." in text
 
 
 def test_thumbnails_are_small_and_keep_their_shape(made):
     text = (made / "index.html").read_text()
-    (inside,) = re.findall(r"data:image/png;base64,([^\"]+)", text)
+    (inside,) = re.findall(r"data:image/jpeg;base64,([^\"]+)", text)
     assert Image.open(io.BytesIO(base64.b64decode(inside))).size == (640, 213)
 
 
 def test_a_notebook_keeps_code_pictures_and_alternative_texts(made):
     path = made / "notebooks/table_4_sequence.html"
-    assert 'Means "by" row.' in Page(path).alts
+    assert Page(path).alts == ['Means "by" row, png.', 'Means "by" row, jpeg.']
     assert ("a", "../tables/table_4.html") in Page(path).addresses
     text = path.read_text()
     assert "answer" in text

@@ -41,10 +41,11 @@ def page_of(workspace: Workspace, study: Study, candidate: Candidate) -> str:
     said = f"<b>{in_html(verdict)}</b>{in_html(colon + reasons, 2000)} {in_html(judgement.worth)}"
     parts = [f'<p class="os-verdict" style="line-height:1.4">{said}</p>', _table(judgement)]
     for figure, alt in judgement_figures(workspace, study, candidate).values():
-        data = base64.b64encode(bytes(show_figure(figure, alt).data)).decode("ascii")
+        shown = show_figure(figure, alt)
+        data = base64.b64encode(bytes(shown.data)).decode("ascii")
         parts.append(
             f'<img style="max-width:100%;height:auto" alt="{in_html(alt)}" '
-            f'src="data:image/png;base64,{data}">'
+            f'src="data:image/{shown.format};base64,{data}">'
         )
     return "\n".join(parts)
 

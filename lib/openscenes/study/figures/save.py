@@ -3,42 +3,43 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
+import PIL.Image
 from IPython.display import Image, Markdown
 from matplotlib.figure import Figure
 
 from openscenes.errors import InputError
 from openscenes.files import one_line
 from openscenes.paths import atomic
+from openscenes.study.figures.few_bytes import as_jpeg, as_png, fewest
 from openscenes.study.pages.foreign_text import SENTENCE, in_markdown
 from openscenes.study.runs.data import Study
 
 
 def show_figure(figure: Figure, alt: str, path: Path | None = None) -> Image:
-    """A drawn figure as PNG for a notebook cell, and as a file of its own.
+    """A drawn figure for a notebook cell, in few bytes, and as a PNG file of its own.
 
-    On a page alone, a figure that holds images becomes a JPEG, where that has less than half
-    the bytes: pages are kept, and read over slow lines.
+    On a page alone, it is the smaller of a PNG and a JPEG: see ``few_bytes``.
 
     Args:
         path: where the file goes; None keeps it on the page only.
     """
-    drawn = _encoded(figure, "png", alt, path)
-    if path is not None:
-        return drawn
-    compact = _encoded(figure, "jpeg", alt, None)
-    return compact if 2 * len(compact.data) < len(drawn.data) else drawn
+    drawn = _drawn(figure)
+    content, kind = fewest(drawn) if path is None else (as_png(drawn), "png")
+    return _shown(content, kind, alt, path)
 
 
-def _encoded(figure: Figure, kind: Literal["png", "jpeg"], alt: str, path: Path | None) -> Image:
+def _drawn(figure: Figure) -> PIL.Image.Image:
     buffer = io.BytesIO()
-    options = {"metadata": {"Software": None}} if kind == "png" else {"pil_kwargs": {"quality": 88}}
-    figure.savefig(buffer, format=kind, dpi=100, bbox_inches="tight", **options)
+    figure.savefig(buffer, format="png", dpi=100, bbox_inches="tight")
+    return PIL.Image.open(buffer)
+
+
+def _shown(content: bytes, kind: str, alt: str, path: Path | None) -> Image:
     if path is not None:
         with atomic(path) as partial:
-            partial.write_bytes(buffer.getvalue())
-    return Image(buffer.getvalue(), format=kind, alt=one_line(alt, SENTENCE))
+            partial.write_bytes(content)
+    return Image(content, format=kind, alt=one_line(alt, SENTENCE))
 
 
 def show_data(
@@ -68,4 +69,4 @@ def show_data(
             f"*Not drawn: {in_markdown(alt)} These images belong to others; set "
             "`real_images = True` in the second cell to see them.*"
         )
-    return _encoded(draw(study, *arguments), "jpeg", alt, path)
+    return _shown(as_jpeg(_drawn(draw(study, *arguments))), "jpeg", alt, path)

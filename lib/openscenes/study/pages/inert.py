@@ -18,6 +18,7 @@ from PIL import Image
 
 from openscenes.errors import DataError
 from openscenes.files import one_line, read_text
+from openscenes.study.figures.few_bytes import fewest
 
 _MATH = (
     *("math", "merror", "mfenced", "mfrac", "mi", "mmultiscripts", "mn", "mo", "mover", "mpadded"),
@@ -110,15 +111,16 @@ def thumbnail(notebook: NotebookNode) -> str:
     for output in (shown for cell in notebook.cells for shown in cell.get("outputs", ())):
         for kind in ("image/png", "image/jpeg"):
             if kind in output.get("data", {}):
-                buffer = io.BytesIO()
                 try:
                     content = io.BytesIO(base64.b64decode(output.data[kind]))
                     with Image.open(content, formats=("PNG", "JPEG")) as image:
-                        image.thumbnail((640, 640))
-                        image.save(buffer, format=image.format, quality=85)
+                        shown = image.convert("RGBA")
                 except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
                     continue  # a damaged image; the page itself shows it as such
+                shown.thumbnail((640, 640))
+                paper = Image.new("RGBA", shown.size, "white")
+                small, written = fewest(Image.alpha_composite(paper, shown))
                 alt = output.metadata.get(kind, {}).get("alt", "")
-                inside = base64.b64encode(buffer.getvalue()).decode()
-                return f'<img src="data:{kind};base64,{inside}" alt="{escape(alt)}">'
+                inside = base64.b64encode(small).decode()
+                return f'<img src="data:image/{written};base64,{inside}" alt="{escape(alt)}">'
     return ""
