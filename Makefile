@@ -7,10 +7,12 @@ PROFILE ?= demo
 DATA ?=
 SEEDS ?= 1
 DEVICE ?= auto
-# How models are trained: 32-true, tf32 or bf16-mixed; 1 for bits that repeat; crops of one pass; GPUs
-# that share one training; files of IOG's and DEXTR's published weights to begin with.
+# How models are trained: 32-true, tf32 or bf16-mixed; 1 for bits that repeat; 1 for more rows, which
+# say what each ingredient brings; crops of one pass; GPUs that share one training; files of IOG's and
+# DEXTR's published weights to begin with.
 PRECISION ?=
 DETERMINISTIC ?=
+ABLATIONS ?=
 MICRO_BATCH ?=
 DEVICES_PER_MODEL ?=
 INITIAL ?=
@@ -39,7 +41,7 @@ PYTHON3 ?= python3 python3.13 python3.12 python3.11
 
 # A value may hold anything, blanks, quotes, $(shell ...): it is taken as it is and reaches a recipe
 # by the environment, as "$$DATA", so that neither make nor the shell runs a word of it.
-$(foreach name,PROFILE DATA SEEDS DEVICE PRECISION DETERMINISTIC MICRO_BATCH DEVICES_PER_MODEL \
+$(foreach name,PROFILE DATA SEEDS DEVICE PRECISION DETERMINISTIC ABLATIONS MICRO_BATCH DEVICES_PER_MODEL \
 	INITIAL DEXTR WORKERS CLUSTER DASHBOARD SETS ASSUME LOG LAB EVOLVE FOLDER FUZZ PYTHON3,\
 	$(eval override $(name) := $$(value $(name)))$(eval export $(name)))
 $(foreach name,VIRTUAL_ENV CONDA_PREFIX,$(eval override $(name) := $$(value $(name))))
@@ -65,7 +67,7 @@ ENVIRONMENT := .venv/.installed
 endif
 
 STUDY = --profile="$$PROFILE" --data="$$DATA" --device="$$DEVICE"
-OPTIONS = $(STUDY) --precision="$$PRECISION" --deterministic="$$DETERMINISTIC" \
+OPTIONS = $(STUDY) --precision="$$PRECISION" --deterministic="$$DETERMINISTIC" --ablations="$$ABLATIONS" \
 	--micro-batch="$$MICRO_BATCH" --devices-per-model="$$DEVICES_PER_MODEL" \
 	--initial="$$INITIAL" --dextr="$$DEXTR"
 
@@ -95,6 +97,7 @@ help: ## list the targets and variables (default)
 	@echo "  PROFILE  demo: synthetic scenes; study: real images from DATA; paper: its full size"
 	@echo "  DATA     folder that holds the data sets (study, paper)"
 	@echo "  SEEDS    how many seeds each row is trained with"
+	@echo "  ABLATIONS  1: more rows, which say what each ingredient of ours brings"
 	@echo "  INITIAL  file of IOG's published weights, under the initial model on VOC+SBD (paper)"
 	@echo "  DEXTR    file of DEXTR's published weights, for Tables 1 and 2 (paper)"
 	@echo "  DEVICE   auto, cpu, cuda (every GPU) or cuda:K (GPU number K alone)"
@@ -147,7 +150,7 @@ lessons: $(ENVIRONMENT) ## run the lessons and keep their pages in reports/own/n
 dry-run: $(ENVIRONMENT) ## run every table at the paper's size on a few synthetic images (about 12 minutes on two cores)
 	$(PYTHON) -m openscenes dry-run --device="$$DEVICE"
 
-reports: $(ENVIRONMENT) ## renew the tables, figures, lessons and status that the repository shows; SEEDS=3
+reports: $(ENVIRONMENT) ## renew the tables, figures, lessons and status that the repository shows; SEEDS=3 ABLATIONS=1
 	$(PYTHON) -m openscenes reports $(OPTIONS) --seeds="$$SEEDS" $(PLACE)
 
 status: $(ENVIRONMENT) ## rewrite reports/README.md: what holds, what is verified, what departs from the paper

@@ -216,7 +216,10 @@ def recorded(checkout, request):
 
 @needs_make
 def test_the_variables_reach_the_tables(recorded):
-    none = ("precision", "deterministic", "micro-batch", "devices-per-model", "initial", "dextr")
+    none = (
+        "precision", "deterministic", "ablations", "micro-batch", "devices-per-model", "initial",
+        "dextr",
+    )  # fmt: skip
     unused = [f"--{name}=" for name in none]
     place = ["--workers=", "--cluster="]
     options = ["--profile=demo", "--data=", "--device=auto", *unused, "--seeds=1"]
@@ -245,7 +248,10 @@ ODD = (
 @needs_make
 @pytest.mark.parametrize("how", ["argument", "environment"])
 def test_no_value_is_ever_run(checkout, recorded, how):
-    more = ("PRECISION", "DETERMINISTIC", "MICRO_BATCH", "DEVICES_PER_MODEL", "INITIAL", "DEXTR")
+    more = (
+        "PRECISION", "DETERMINISTIC", "ABLATIONS", "MICRO_BATCH", "DEVICES_PER_MODEL", "INITIAL",
+        "DEXTR",
+    )  # fmt: skip
     values = dict.fromkeys(
         (
             "PROFILE",

@@ -59,6 +59,12 @@ def test_a_fault_of_ours_keeps_its_traceback(error, monkeypatch):
         main([])
 
 
+@pytest.mark.parametrize("words", [["--seeds", "3"], ["--ablations", "1"]], ids=" ".join)
+def test_what_the_repository_shows_is_renewed_whole_or_not_at_all(words, capsys):
+    assert main(["reports", *words]) == 2
+    assert "give --seeds 3 --ablations 1" in capsys.readouterr().err
+
+
 def test_a_reader_that_went_away_is_no_error(monkeypatch, capsys):
     monkeypatch.setattr(command_line, "_run", raising(BrokenPipeError()))
     assert main([]) == 141

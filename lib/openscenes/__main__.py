@@ -196,10 +196,10 @@ def _reports(parsed: argparse.Namespace) -> int:
 
     chosen = profile_named(parsed.profile)
     parsed.keys, parsed.reports = [], shown_folder(chosen)
-    if parsed.reports == SHOWN and parsed.seeds < 3:
+    if parsed.reports == SHOWN and (parsed.seeds < 3 or not chosen.ablations):
         raise InputError(
-            f"the repository shows three trainings, which Lesson 6 compares, got {parsed.seeds}; "
-            "give --seeds 3 (make reports SEEDS=3)"
+            "the repository shows three trainings, which Lesson 6 compares, and ablations; give "
+            "--seeds 3 --ablations 1 (make reports SEEDS=3 ABLATIONS=1)"
         )
     try:
         code = _table(parsed)

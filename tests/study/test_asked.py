@@ -34,6 +34,7 @@ SLIPS = {
     "plan --seeds 0": "seeds is 0; give a whole number from 1 to 100",
     "table --precision half": "precision is",
     "table --deterministic yes": "give 1",
+    "table --ablations no": 'ablations is "no"; give 1',
     "table --micro-batch 1": "from 2 to",
     "models --devices-per-model 65": "from 1 to 64",
     "models --workers x": "workers is 'x'; give a whole number",

@@ -19,7 +19,7 @@ from openscenes.study.experiments import (
     table_7,
 )
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
-from openscenes.study.profiles import DEMO, PAPER, STUDY
+from openscenes.study.profiles import DEMO, PAPER
 from openscenes.study.runs.recipes import (
     DOSES,
     FULL,
@@ -38,6 +38,7 @@ PLANNED = {
     "1": table_1.blocks, "2": table_2.blocks, "3": table_3.blocks, "4": table_4.blocks,
     "4_plus": table_4_plus.blocks, "5": table_5.blocks, "6": table_6.blocks, "7": table_7.blocks,
 }  # fmt: skip
+ABLATED = replace(DEMO, ablations=True)
 
 
 def test_the_keys():
@@ -111,7 +112,7 @@ def test_table_1_scores_ours_after_it_has_evolved_onto_the_set():
     assert table_1.recipe("Ours", "coco", 1) == evolved(first, "coco", FULL)
     assert table_1.recipe("Ours", "cityscapes", 1) == evolved(first, "cityscapes", FULL)
     assert table_1.recipe("ITIS", "coco", 1) == peer("ITIS", 1)
-    asked = EXPERIMENTS["1"].evaluations(DEMO, 1)
+    asked = EXPERIMENTS["1"].evaluations(ABLATED, 1)
     assert len(asked) == 7 * 3 - 1 + 17 + 9  # on VOC ours is IOG; corrections, ablations
     assert {question.kind for question in asked} == {"clicks"}
 
@@ -175,22 +176,27 @@ def test_table_4_plus_scores_students_plainly_unless_the_row_says_so():
 def test_what_is_ours_is_scored_with_both_kinds_of_boxes_and_asked_again_with_evidence():
     exact, jittered = (set(table_4_plus.TRAINED[user]) for user in table_4_plus.BOXES)
     assert jittered < exact and table_4_plus.OUR_ROW in jittered
-    assert all(len(plan.rows) <= 16 for plan in table_4_plus.blocks(DEMO))
-    plain = {line.evaluation for plan in table_4_plus.blocks(DEMO) for line in plan.rows}
-    again = table_4_plus.asked_again(DEMO, 1)
+    assert all(len(plan.rows) <= 16 for plan in table_4_plus.blocks(ABLATED))
+    plain = {line.evaluation for plan in table_4_plus.blocks(ABLATED) for line in plan.rows}
+    again = table_4_plus.asked_again(ABLATED, 1)
     assert len(again) == 4 * len(table_4_plus.ASKED_AGAIN)
     assert all(one.evidence and replace(one, evidence=False) in plain for one in again)
 
 
 def test_without_ablations_the_rows_of_the_method_are_left_for_exact_boxes():
-    plans = table_4_plus.blocks(STUDY)
+    plans = table_4_plus.blocks(DEMO)
     assert [plan.title for plan in plans] == ["Cityscapes, exact boxes", "COCO, exact boxes"]
     for plan in plans:
         labels = {line.label for line in plan.rows}
         assert {"Baseline", "+ST", table_4_plus.OUR_ROW, "Upperbound"} < labels
         assert {label for pair in plan.claims for label in pair} <= labels
-    asked = EXPERIMENTS["1"].evaluations(STUDY, 1)
+    asked = EXPERIMENTS["1"].evaluations(DEMO, 1)
     assert not any(e.recipe.ablation for e in asked) and len(asked) > 20
+    assert not any(e.kind == "masks" for e in EXPERIMENTS["3"].evaluations(DEMO, 1))
+    for plain, more in zip(table_5.blocks(DEMO), table_5.blocks(ABLATED), strict=True):
+        assert [*plain.rows, more.rows[-1]] == [*more.rows]
+        assert more.rows[-1].label == table_5.ORACLE
+        assert not any(table_5.ORACLE in pair for pair in plain.claims)
 
 
 def test_table_7_grows_by_a_quarter_of_images():
@@ -214,7 +220,7 @@ def test_table_3_scores_every_variant_at_once():
 
 
 def test_below_table_4_plus_the_vote_is_asked_where_f_was_trained_for_it():
-    plans = [plan for plan in table_4_plus.blocks(DEMO) if "separate" in plan.title]
+    plans = [plan for plan in table_4_plus.blocks(ABLATED) if "separate" in plan.title]
     assert [plan.title.split(",")[0] for plan in plans] == ["Cityscapes", "COCO"]
     for plan in plans:
         first, student, vote = (line.evaluation.recipe for line in plan.rows)
@@ -226,7 +232,7 @@ def test_below_table_4_plus_the_vote_is_asked_where_f_was_trained_for_it():
 
 
 def test_doses_stand_beside_table_3_with_the_student_of_no_dose():
-    asked = [e for e in EXPERIMENTS["3"].evaluations(DEMO, 2) if e.kind == "masks"]
+    asked = [e for e in EXPERIMENTS["3"].evaluations(ABLATED, 2) if e.kind == "masks"]
     assert {e.recipe.variant for e in asked} == {"st", *DOSES}
     assert {e.where for e in asked} == {e.recipe.scene for e in asked} == {dose.SCENE}
     assert len(asked) == 2 * (1 + len(DOSES))

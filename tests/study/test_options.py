@@ -29,6 +29,12 @@ def test_a_spelling_says_all_that_was_asked_for():
     assert PAPER.initial.precision == "32-true"
 
 
+def test_ablations_are_more_rows_of_the_same_models():
+    more = profile_named("demo?ablations=1")
+    assert more.ablations and not DEMO.ablations
+    assert (more.name, more.kind) == (DEMO.name, DEMO.name)
+
+
 def test_a_departure_has_a_reason():
     profile = profile_named("demo?micro_batch=8")
     assert profile.reason("coco.train.micro_batch")

@@ -41,6 +41,9 @@ def add_study(command: argparse.ArgumentParser, *, seeds: bool = True) -> None:
     command.add_argument(
         "--deterministic", default="", help="1: only operations that repeat to the last bit"
     )
+    command.add_argument(
+        "--ablations", default="", help="1: more models, to see what each ingredient brings"
+    )
     command.add_argument("--micro-batch", default="", help="crops that one pass of training holds")
     command.add_argument("--devices-per-model", default="", help="GPUs that share one training")
     command.add_argument("--initial", default="", help="IOG's published weights to begin with")
@@ -67,8 +70,8 @@ def spelled_profile(parsed: argparse.Namespace) -> str:
 
 
 def table_key(word: str) -> str:
-    """A table as people and make type it, "4+" or "4-plus", to its key, "4_plus"."""
-    return word.replace("-plus", "_plus").replace("+", "_plus")
+    """A table as people and make type it, "4+" or "table-4-plus", to its key, "4_plus"."""
+    return re.sub("^table[-_ ]", "", word).replace("-plus", "_plus").replace("+", "_plus")
 
 
 def check(parsed: argparse.Namespace) -> None:
@@ -187,11 +190,16 @@ def precision(text: str) -> str:
     return text
 
 
-def deterministic(text: str) -> bool:
-    """True for "1", the only value."""
-    if text != "1":
-        raise InputError(f'deterministic is "{one_line(text)}"; give 1, or leave it out')
-    return True
+def _switch(name: str) -> Callable[[str], bool]:
+    def on(text: str) -> bool:
+        if text != "1":
+            raise InputError(f'{name} is "{one_line(text)}"; give 1, or leave it out')
+        return True
+
+    return on
+
+
+deterministic, ablations = _switch("deterministic"), _switch("ablations")
 
 
 def micro_batch(text: str) -> int:
@@ -208,6 +216,7 @@ def devices_per_model(text: str) -> int:
 VALUES: Mapping[str, Callable[[str], object]] = {
     "precision": precision,
     "deterministic": deterministic,
+    "ablations": ablations,
     "micro_batch": micro_batch,
     "devices_per_model": devices_per_model,
 }

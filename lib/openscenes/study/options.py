@@ -52,7 +52,7 @@ def _with_options(profile: Profile, options: Mapping[str, str]) -> Profile:
                 f"{', '.join(OPTIONS)}"
             )
         changed, word = OPTIONS[option](changed, text)
-        name += f"-{word}"
+        name += word and f"-{word}"
     spelling = spelled(profile.name, options)
     return replace(changed, name=name, base=profile.name, spelling=spelling)
 
@@ -63,6 +63,11 @@ def _precision(profile: Profile, text: str) -> tuple[Profile, str]:
 
 def _deterministic(profile: Profile, text: str) -> tuple[Profile, str]:
     return _trained(profile, deterministic=asked.deterministic(text)), "deterministic"
+
+
+def _ablations(profile: Profile, text: str) -> tuple[Profile, str]:
+    """More rows of the same models, which keep their names."""
+    return replace(profile, ablations=asked.ablations(text)), ""
 
 
 def _micro_batch(profile: Profile, text: str) -> tuple[Profile, str]:
@@ -96,10 +101,11 @@ def _stem(path: str) -> str:
     return re.sub(r"[^\w&+.-]", "-", PurePath(path).stem)[:40]
 
 
-# Option -> (profile, text) -> the changed profile, and a word for names of folders.
+# Option -> (profile, text) -> the changed profile, and a word for names of folders, or none.
 OPTIONS: dict[str, Callable[[Profile, str], tuple[Profile, str]]] = {
     "precision": _precision,
     "deterministic": _deterministic,
+    "ablations": _ablations,
     "micro_batch": _micro_batch,
     "devices_per_model": _devices_per_model,
     "initial": _initial,

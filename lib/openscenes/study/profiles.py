@@ -49,7 +49,8 @@ class Profile:
         data: what the images are, for captions.
         synthetic: the images are generated, no data root is needed.
         initial_sets: what initial models learn; Table 4 is made for each.
-        ablations: whether more models are trained to see what each ingredient brings.
+        ablations: whether more models are trained to see what each ingredient brings, and what
+            bounds it.
         class_reaches_backbone: whether the class head moves the features during evolution.
         n_clicks: that a simulated user gives each object of Table 1; what has not reached its
             target by then counts 20.
@@ -82,7 +83,7 @@ class Profile:
     class_reaches_backbone: bool = True
     initial_sets: tuple[InitialSet, ...] = ("voc", "voc+sbd")
     imagenet: bool = True
-    ablations: bool = True
+    ablations: bool = False
     n_clicks: int = LIMIT
     thresholds: tuple[float, ...] = THRESHOLDS
     store_gib: float = 2.0
@@ -278,7 +279,6 @@ STUDY = Profile(
     alignment=_ALIGNMENT,
     class_reaches_backbone=False,
     initial_sets=("voc+sbd",),
-    ablations=False,
     reasons=_WHY_SMALL,
 )  # fmt: skip
 
@@ -295,6 +295,7 @@ SMOKE = replace(
     initial=replace(DEMO.initial, epochs=1),
     cityscapes=replace(DEMO.cityscapes, train=replace(_DEMO_EVOLUTION, epochs=1), min_area=1),
     coco=replace(DEMO.coco, train=replace(_DEMO_EVOLUTION, epochs=1)),
+    ablations=True,
 )  # fmt: skip
 
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in (DEMO, STUDY, PAPER, SMOKE)}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from openscenes import masks
-from openscenes.study.profiles import Scene
+from openscenes.study.profiles import Profile, Scene
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.pseudo import scene_data
 from openscenes.study.runs.recipes import DOSES, Recipe, evolved, initial
@@ -40,9 +40,10 @@ def recipe(variant: str) -> Recipe:
     return evolved(initial("voc+sbd", 0), SCENE, variant)
 
 
-def evaluations(seeds: int) -> list[Evaluation]:
-    """What is scored beside the rows of Table 3."""
-    found = (Evaluation(recipe(variant), SCENE) for variant in TEACHERS)
+def evaluations(profile: Profile, seeds: int) -> list[Evaluation]:
+    """What is scored beside the rows of Table 3, with ablations."""
+    teachers = TEACHERS if profile.ablations else ()
+    found = (Evaluation(recipe(variant), SCENE) for variant in teachers)
     return [one.with_seed(seed) for one in found for seed in range(seeds)]
 
 

@@ -62,7 +62,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         Experiment(
             "3", "table_3_ipt", "which prototypes refine a pseudo mask",
-            table_3.blocks, table_3.table, lambda _, seeds: dose.evaluations(seeds),
+            table_3.blocks, table_3.table, dose.evaluations,
         ),
         Experiment(
             "4", "table_4_alignment", "self-training, IPT, feature alignment and both",

@@ -56,6 +56,7 @@ def _shortened(train: TrainConfig, epochs: int) -> TrainConfig:
 DRY_RUN = replace(
     PAPER,
     name="dry-run",
+    ablations=True,
     data="a handful of synthetic scenes (a dry run, its numbers mean nothing)",
     synthetic=SceneSizes(
         voc_train=2, voc_val=2, sbd=2, cityscapes_train=4, cityscapes_val=2, coco_train=2,
