@@ -176,6 +176,11 @@ def test_table_4_plus_scores_students_plainly_unless_the_row_says_so():
 def test_what_is_ours_is_scored_with_both_kinds_of_boxes_and_asked_again_with_evidence():
     exact, jittered = (set(table_4_plus.TRAINED[user]) for user in table_4_plus.BOXES)
     assert jittered < exact and table_4_plus.OUR_ROW in jittered
+    one_round, ours = (
+        table_4_plus.TRAINED["iog"][label]
+        for label in (table_4_plus.ONE_ROUND, table_4_plus.OUR_ROW)
+    )
+    assert ours == 2 * one_round
     assert all(len(plan.rows) <= 16 for plan in table_4_plus.blocks(ABLATED))
     plain = {line.evaluation for plan in table_4_plus.blocks(ABLATED) for line in plan.rows}
     again = table_4_plus.asked_again(ABLATED, 1)

@@ -3,8 +3,8 @@
 Run: ``python tests/bench/long/click_curves.py --profile study --data FOLDER --objects 80`` (some
 minutes of one core a set at study size; not part of ``make bench``). Table 1 asks the same of all
 objects and all systems, which takes hours there. Scored are the initial model and, on a scene, the
-row of ours after it; both must have been trained. RITM, SimpleClick and FocalClick publish such
-numbers for GrabCut, Berkeley, SBD and DAVIS, which these are not.
+row of one round of ours after it; both must have been trained. RITM, SimpleClick and FocalClick
+publish such numbers for GrabCut, Berkeley, SBD and DAVIS, which these are not.
 """
 
 import argparse

@@ -99,8 +99,8 @@ def page(study: Study, seeds: int) -> str:
         *(f"NoC@{goal}" for goal in percents), *(f"never {goal}" for goal in percents),
     )  # fmt: skip
     about = (
-        "One network answers box, point and corrections; it evolves by the row of ours in Table "
-        "4+. On evidence, every answer is weighed with what image and box say (Table 4+), as in "
+        "One network answers box, point and corrections; it evolves by one round of ours (Table "
+        "4+). On evidence, every answer is weighed with what image and box say (Table 4+), as in "
         "the annotator. A person's box is jittered, her clicks spread over the error and one in "
         "twenty slips; everybody else clicks the deepest pixel. "
         "Without the cut, the network alone answers a correction."
