@@ -180,7 +180,7 @@ def test_what_is_ours_is_scored_with_both_kinds_of_boxes_and_asked_again_with_ev
         table_4_plus.TRAINED["iog"][label]
         for label in (table_4_plus.ONE_ROUND, table_4_plus.OUR_ROW)
     )
-    assert ours == 2 * one_round
+    assert ours == 3 * one_round
     assert all(len(plan.rows) <= 16 for plan in table_4_plus.blocks(ABLATED))
     plain = {line.evaluation for plan in table_4_plus.blocks(ABLATED) for line in plan.rows}
     again = table_4_plus.asked_again(ABLATED, 1)

@@ -48,7 +48,8 @@ def main() -> None:
     for scene in SCENES:
         by = partial(evolved, first, scene, user=parsed.user)
         onto = {f"{n} rounds": (study, by(*[OURS] * n)) for n in range(1, ROUNDS + 1)}
-        onto["1 round, weights all the way"] = study, by(KEPT)
+        onto |= {f"{n} rounds, weights all the way": (study, by(*[KEPT] * n))
+                 for n in range(1, ROUNDS)}  # fmt: skip
         onto[f"1 round, {LONGER} times as long"] = slow, by(OURS)
         onto["ground truth"] = study, finetuned(first, scene)
         users = {scene: parsed.user, SOURCE: "iog"}
