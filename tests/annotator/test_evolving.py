@@ -21,6 +21,7 @@ from openscenes.method.pseudo import kept_pseudo_masks
 from openscenes.prediction.model_files import model_from_file
 from openscenes.study.options import profile_named
 from openscenes.study.runs.data import open_study, source
+from openscenes.study.runs.recipes import ROUNDS
 
 PERSON = run_path(str(Path(__file__).with_name("person.py")))
 
@@ -50,7 +51,8 @@ def fresh(made, tmp_path):
 def test_a_candidate_waits_beside_the_initial_model(study, made) -> None:
     workspace, _, candidate = made
     versions = Versions(workspace.folder)
-    assert versions.current().name == candidate.parent != candidate.name
+    assert versions.current() == versions.before(candidate) != candidate
+    assert len(versions.lineage(candidate)) == 1 + ROUNDS
     assert versions.undecided()[-1].name == candidate.name
     assert (candidate.folder / "pseudo.json").exists()
     assert not (candidate.folder / "resume.safetensors").exists()
@@ -58,7 +60,8 @@ def test_a_candidate_waits_beside_the_initial_model(study, made) -> None:
     assert model_from_file(candidate.model.weights, device="cpu").label == candidate.label
     assert (
         candidate.label
-        == "smoke seed 0 initial voc+sbd > 6 annotations evidence, source kept, clicks alone"
+        == "smoke seed 0 initial voc+sbd"
+        + ROUNDS * " > 6 annotations evidence, source kept, clicks alone"
     )
     assert set(candidate.about["history"][0]) >= {"ce_old", "ce_new"}
 
@@ -126,7 +129,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(study, fresh, monke
         with pytest.raises(KeyboardInterrupt):
             evolve_on(workspace, study, accepted[:12], clicks_only=True)
     assert (candidate.folder / "pseudo.json").exists()
-    assert [v.name for v in Versions(workspace.folder).all()] == [candidate.parent]
+    versions = Versions(workspace.folder)
+    assert versions.all() == [versions.current()]
     (candidate.folder / ".model.safetensors.1.partial").touch()
     again = evolve_on(workspace, study, accepted[:12], clicks_only=True)
     assert again.name == candidate.name
@@ -149,12 +153,15 @@ def test_a_later_step_has_all_that_was_learned_in_its_pool(study, fresh, monkeyp
     labelled = source(study, "voc+sbd").examples
     earlier = clicks.load(first.folder / "clicks.jsonl")
     added = pool.examples[len(labelled) :]
-    assert [e.object_id for e in added] == [f"annotations:{one.object_id}" for one in earlier]
+    assert [e.object_id for e in added] == ROUNDS * [
+        f"annotations:{one.object_id}" for one in earlier
+    ]
     assert all(set(e.supervision) == {"size", "counts"} and e.image.is_file() for e in added)
     assert not {one.object_id for one in scene} & {one.object_id for one in earlier}
     assert len(scene) == 6
     lineage = Versions(workspace.folder).lineage(second)
-    assert [v.name for v in lineage] == [first.parent, first.name, second.name]
+    assert len(lineage) == 1 + ROUNDS + 1 and lineage[-2:] == [first, second]
+    assert Versions(workspace.folder).before(second) == first
 
 
 def test_too_little_to_learn_is_one_sentence(study, made, fresh) -> None:

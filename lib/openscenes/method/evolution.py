@@ -103,7 +103,8 @@ def evolve(
 
     Paper: Sec. 3.1-3.4: pseudo masks once, offline; then training on pairs; then one pool.
     Ours: the first step returns a grown copy, with a channel for the unknown class; later steps
-    train the network that they are given.
+    train the network that they are given. Another round on the same scene (Table 4+) is another
+    call, with the network and the pool of the last step.
 
     Args:
         context: None: the paper's, at the network's crop size.

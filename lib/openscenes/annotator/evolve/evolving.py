@@ -1,4 +1,4 @@
-"""One step of evolution on what a person accepted, beside the version in use."""
+"""Evolution on what a person accepted, beside the version in use."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,7 +42,7 @@ from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Labelled, Study, source
 from openscenes.study.runs.models import run_context
 from openscenes.study.runs.provenance import provenance
-from openscenes.study.runs.recipes import OURS, VARIANTS, evolution_config, initial
+from openscenes.study.runs.recipes import OURS, ROUNDS, VARIANTS, evolution_config, initial
 from openscenes.study.runs.runs import train
 
 _CODE = (evolve, kept_pseudo_masks, Pool)  # what decides a candidate
@@ -103,7 +103,8 @@ def evolve_on(
     Paper: Sec. 3.1-3.4. The pool is the labelled source and what earlier versions of the lineage
     learned, with the masks that they learned from.
     Ours: masks that the person accepted are learned as they are (``recipes.ACCEPTED``); where
-    such a mask is empty, and for all with ``clicks_only``, a pseudo mask is.
+    such a mask is empty, and for all with ``clicks_only``, a pseudo mask is. Where there are pseudo
+    masks, ours takes ``recipes.ROUNDS`` rounds, of which only the last counts as a version.
     What is held out, or was learned before, is left out; a second call with the same
     objects finds the candidate, and after a kill it goes on where it was.
 
@@ -124,12 +125,15 @@ def evolve_on(
     scene = tuple(clicked(item) for item in parts.learnable)
     own = {} if clicks_only else {one.object_id: one.mask for one in parts.learnable}
     own = {name: code for name, code in own.items() if code_box(code) is not None}
-    task = _Task(workspace, study, tuple(versions.lineage(parent)), scene, variant, own)
-    folder = versions.folder / task.name
-    with writing(folder), store.locked(folder):
-        if not versions.is_whole(task.name):
-            task.train(folder)
-    return versions.add(task.name)
+    version = parent
+    for _ in range(ROUNDS if variant == OURS and len(own) < len(scene) else 1):
+        task = _Task(workspace, study, tuple(versions.lineage(version)), scene, variant, own)
+        folder = versions.folder / task.name
+        with writing(folder), store.locked(folder):
+            if not versions.is_whole(task.name):
+                task.train(folder)
+        version = versions.read(task.name)
+    return versions.add(version.name)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def judged(
     """
     own, old = apart(study), version_in_use(workspace, study)
     if old.name == new.name and new.parent is not None:
-        old = Versions(workspace.folder).named(new.parent)
+        old = Versions(workspace.folder).before(new)
     held_out = split_for(workspace, new, accepted).held_out
     return Candidate(old, new, held_out, judge(workspace, own, old, new, held_out))
 

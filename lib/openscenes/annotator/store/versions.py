@@ -117,6 +117,11 @@ class Versions:
             line.append(self.read(parent))
         return line[::-1]
 
+    def before(self, version: Version) -> Version:
+        """The version that one evolved from; rounds in between are none."""
+        added = set(self._added())
+        return next(v for v in reversed(self.lineage(version)[:-1]) if v.name in added)
+
     def undecided(self) -> list[Version]:
         """Finished versions that were neither accepted nor refused yet."""
         decided = {d.version for d in self.history() if d.what in ("accepted", "refused")}

@@ -160,6 +160,7 @@ DOSES = {f"st, masks better by {points}": float(points) for points in (1, 2, 5, 
 EVIDENCE_VARIANTS = (
     EVIDENCE, KEPT, OURS, CAUTIOUS, ON_EVIDENCE, DISTILLED, OWN_STATISTICS, *ACCEPTED
 )  # fmt: skip
+ROUNDS = 3  # of ours onto a scene, each on masks of the last student: tests/bench/long/rounds.py
 BN_ONLY = "BN re-estimation"
 LIFE = OURS  # of each step of a long task sequence, so that it grows and keeps its source
 VARIANTS = (
