@@ -49,8 +49,7 @@ class Profile:
         data: what the images are, for captions.
         synthetic: the images are generated, no data root is needed.
         initial_sets: what initial models learn; Table 4 is made for each.
-        ablations: whether more models are trained to see what each ingredient brings, and what
-            bounds it.
+        ablations: whether more models are trained, to see what each ingredient brings or bounds.
         class_reaches_backbone: whether the class head moves the features during evolution.
         n_clicks: that a simulated user gives each object of Table 1; what has not reached its
             target by then counts 20.
