@@ -23,7 +23,14 @@ from openscenes.paths import (
     require_home,
     require_writable,
 )
-from openscenes.study.asked import add_place, add_study, check, spelled_profile, table_key
+from openscenes.study.asked import (
+    add_place,
+    add_study,
+    check,
+    spelled_profile,
+    table_key,
+    without_ablations,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -229,7 +236,8 @@ def _lessons(parsed: argparse.Namespace) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for tables, whose models they share
     from openscenes.study.command import make_lessons
 
-    for line in make_lessons(parsed.profile, parsed.data, parsed.device, parsed.reports):
+    profile = without_ablations(parsed.profile)
+    for line in make_lessons(profile, parsed.data, parsed.device, parsed.reports):
         print(line, flush=True)
 
 

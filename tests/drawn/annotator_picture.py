@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from PIL import Image
 
 from openscenes.paths import SHOWN, atomic
-from openscenes.study.figures.few_bytes import fewest
+from openscenes.study.figures.few_bytes import as_png
 
 BROWSER = Path(__file__).parents[1] / "browser"
 NAME = "annotator"
@@ -71,11 +71,10 @@ def taken(scratch):
 
 
 def kept(content, folder):
-    """Put a screenshot into a folder as the smaller of PNG and JPEG, whole; its path."""
-    few, kind = fewest(Image.open(io.BytesIO(content)))
-    path = folder / f"{NAME}.{ {'png': 'png', 'jpeg': 'jpg'}[kind] }"
+    """Put a screenshot into a folder as a PNG in few bytes, whole; its path."""
+    path = folder / f"{NAME}.png"
     with atomic(path) as partial:
-        partial.write_bytes(few)
+        partial.write_bytes(as_png(Image.open(io.BytesIO(content))))
     return path
 
 

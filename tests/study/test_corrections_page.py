@@ -13,15 +13,16 @@ from openscenes.study.options import profile_named
 from openscenes.study.profiles import DEMO
 from openscenes.study.runs.recipes import ABLATIONS, OURS, initial
 
+WHOLE = replace(DEMO, ablations=True)
 ABLATED = [f"initial, {words}" for words in ABLATIONS]
 
 
 def test_models_users_and_ingredients_are_compared_on_every_set():
-    assert list(corrections.rows(DEMO, "voc")) == [
+    assert list(corrections.rows(WHOLE, "voc")) == [
         "initial", "initial, on evidence", "initial, a person's clicks, on evidence",
         "initial, without the cut", *ABLATED,
     ]  # fmt: skip
-    coco = corrections.rows(DEMO, "coco")
+    coco = corrections.rows(WHOLE, "coco")
     assert list(coco)[:2] == ["initial", "evolved"] and len(coco) == 11
     assert coco["evolved"].recipe.scene == "coco" and coco["evolved"].recipe.variant == OURS
     person, alone = (
@@ -34,9 +35,15 @@ def test_models_users_and_ingredients_are_compared_on_every_set():
         assert coco[label] == replace(coco["initial"], recipe=initial("voc+sbd", 0, words))
 
 
+def test_without_ablations_the_cut_alone_is_left_out():
+    rows = corrections.rows(DEMO, "coco")
+    assert list(rows) == list(corrections.rows(WHOLE, "coco"))[: len(rows)]
+    assert not set(rows) & set(ABLATED) and "initial, without the cut" in rows
+
+
 def test_table_1_scores_what_the_page_shows():
-    scored = experiment("1").evaluations(profile_named("smoke"), 2)
-    assert set(corrections.evaluations(DEMO, 2)) <= set(scored)
+    scored = experiment("1").evaluations(profile_named("smoke?ablations=1"), 2)
+    assert set(corrections.evaluations(WHOLE, 2)) <= set(scored)
     assert len(scored) == len(set(scored))
 
 
@@ -89,7 +96,7 @@ def test_the_csv_holds_every_system_and_every_row_click_by_click(monkeypatch):
         SimpleNamespace(profile=SimpleNamespace(n_clicks=20, ablations=True)), 1
     )
     voc = frame[frame["set"] == "VOC"].set_index("system")
-    assert list(voc.index) == [*table_1.SYSTEMS, *corrections.rows(DEMO, "voc")]
+    assert list(voc.index) == [*table_1.SYSTEMS, *corrections.rows(WHOLE, "voc")]
     assert list(frame) == ["set", "system", *(str(k) for k in range(1, 21))]
     assert voc.loc["iFCN", "1"] == voc.loc["IOG", "3"] == 50
     assert np.isnan(voc.loc["initial", "2"]) and voc.loc["initial", "20"] == pytest.approx(84)

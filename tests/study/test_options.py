@@ -1,9 +1,11 @@
 """Options of a profile, spelled behind its name."""
 
+from dataclasses import replace
+
 import pytest
 
 from openscenes.errors import InputError
-from openscenes.study.asked import spelled
+from openscenes.study.asked import spelled, without_ablations
 from openscenes.study.options import OPTIONS, profile_named
 from openscenes.study.profiles import DEMO, PAPER
 
@@ -33,6 +35,14 @@ def test_ablations_are_more_rows_of_the_same_models():
     more = profile_named("demo?ablations=1")
     assert more.ablations and not DEMO.ablations
     assert (more.name, more.kind) == (DEMO.name, DEMO.name)
+
+
+def test_what_shows_no_ablation_is_asked_without():
+    assert without_ablations("demo?ablations=1") == without_ablations("demo") == "demo"
+    both = spelled("demo", {"micro_batch": 8, "ablations": 1, "initial": "../my weights/iog&1.pth"})
+    assert profile_named(without_ablations(both)) == replace(
+        profile_named(both), ablations=False, spelling=without_ablations(both)
+    )
 
 
 def test_a_departure_has_a_reason():

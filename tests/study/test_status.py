@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -21,7 +22,7 @@ from openscenes.study.profiles import differences
 from openscenes.study.runs.provenance import PACKAGE
 from openscenes.study.status.decisions import FOLDERS, decisions, ours, settings_of
 from openscenes.study.status.findings import every_claim, overview, published_values
-from openscenes.study.status.page import write_status
+from openscenes.study.status.page import _command, write_status
 from openscenes.study.status.summary import STATEMENTS, SUMMARY, summary
 from openscenes.study.status.verification import direction, read_reports, set_of, verified
 
@@ -131,6 +132,12 @@ def test_the_pages_have_a_line_per_cell_and_the_command_of_each_run(tmp_path):
     run = next(line for line in lines if line.startswith("| [table 4, demo](tables/table_4.md)"))
     assert "`make table-4 SEEDS=3` | 33 s |  | 2 models, 4 min | Some CPU, 2 threads |" in run
     assert any("`make table-4 PROFILE=study DATA=folder SEEDS=3`" in line for line in lines)
+
+
+def test_the_command_of_a_run_names_its_ablations():
+    run = {"profile": {"synthetic": {}, "ablations": True}}
+    report = SimpleNamespace(profile="demo", key="4_plus", run=run, n_seeds=1)
+    assert _command(report) == "make table-4-plus SEEDS=1 ABLATIONS=1"
 
 
 def test_the_same_reports_give_the_same_bytes(tmp_path):

@@ -1,6 +1,7 @@
 """Every notebook, from nothing, at the smoke size, through the code path of the demo."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,7 @@ KEYS = ("3", "5", "7", "6", "4", "1", "2", "4_plus", "figures")
 TABLES = tuple(key for key in KEYS if EXPERIMENTS[key].table is not None)
 # Rows of each block, in the order of the blocks.
 ROWS = {
-    "1": [7] * 3, "2": [4] * 6, "3": [10] * 3, "4": [7] * 2, "4_plus": [*[16, 8] * 2, 3, 3],
+    "1": [7] * 3, "2": [4] * 6, "3": [10] * 3, "4": [7] * 2, "4_plus": [*[16, 9] * 2, 3, 3],
     "5": [4, 3], "6": [3] * 4, "7": [5, 5],
 }  # fmt: skip
 BESIDE = {
@@ -37,9 +38,10 @@ FIGURES = {
 }  # fmt: skip
 
 
-def table(key: str, folder: Path, seeds: int = 1, workers: int = 1) -> int:
+def table(key: str, folder: Path, seeds: int = 1, workers: int = 1, ablations: str = "1") -> int:
     """Make one notebook through the command line."""
     arguments = ["table", key, "--profile", "smoke", "--seeds", str(seeds), "--device", "cpu"]
+    arguments += ["--ablations", ablations]
     return main([*arguments, "--workers", str(workers), "--reports", str(folder)])
 
 
@@ -72,6 +74,18 @@ def test_a_second_call_runs_nothing_until_a_page_changes(
     with pytest.raises(AssertionError, match="made again"):
         table("6", made)
     page.write_text(kept, encoding="utf-8")
+
+
+def test_without_ablations_no_row_or_file_of_them_stays(made: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    shutil.copytree(made, folder)
+    rows = {"3": [10] * 3, "4_plus": [8, 8], "5": [3, 2]}
+    for key, sizes in rows.items():
+        assert table(key, folder, ablations="") == 0
+        assert list(read(folder, f"table_{key}").groupby("block", sort=False).size()) == sizes
+    gone = {"table_3_dose", "table_4_plus_jittered", "table_4_plus_separable"}
+    left = {path.stem for path in folder.rglob("*.*")}
+    assert gone <= {path.stem for path in made.rglob("*.*")} and not gone & left
 
 
 @pytest.mark.parametrize("key", TABLES)

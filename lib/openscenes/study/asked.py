@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from stat import S_ISDIR
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from openscenes.errors import DataError, InputError
 from openscenes.files import one_line, reason
@@ -181,6 +181,12 @@ def spelled(name: str, options: Mapping[str, object]) -> str:
             f"the options of a profile hold what no text has ({one_line(repr(given))}); rename "
             "that file, or lead to it by a link"
         ) from None
+
+
+def without_ablations(spelling: str) -> str:
+    """A profile's spelling as what shows none of their rows takes it, such as a lesson."""
+    name, _, query = spelling.partition("?")
+    return spelled(name, {key: text for key, text in parse_qsl(query) if key != "ablations"})
 
 
 def precision(text: str) -> str:

@@ -294,7 +294,6 @@ SMOKE = replace(
     initial=replace(DEMO.initial, epochs=1),
     cityscapes=replace(DEMO.cityscapes, train=replace(_DEMO_EVOLUTION, epochs=1), min_area=1),
     coco=replace(DEMO.coco, train=replace(_DEMO_EVOLUTION, epochs=1)),
-    ablations=True,
 )  # fmt: skip
 
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in (DEMO, STUDY, PAPER, SMOKE)}

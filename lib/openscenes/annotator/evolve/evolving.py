@@ -103,8 +103,9 @@ def evolve_on(
     Paper: Sec. 3.1-3.4. The pool is the labelled source and what earlier versions of the lineage
     learned, with the masks that they learned from.
     Ours: masks that the person accepted are learned as they are (``recipes.ACCEPTED``); where
-    such a mask is empty, and for all with ``clicks_only``, a pseudo mask is. Where there are pseudo
-    masks, ours takes ``recipes.ROUNDS`` rounds, of which only the last counts as a version.
+    such a mask is empty, and for all with ``clicks_only``, a pseudo mask is. From clicks alone ours
+    takes ``recipes.ROUNDS`` rounds, of which only the last counts as a version; each learns the
+    weights of its evidence anew, where Table 4+ keeps those of the initial model.
     What is held out, or was learned before, is left out; a second call with the same
     objects finds the candidate, and after a kill it goes on where it was.
 
@@ -126,8 +127,9 @@ def evolve_on(
     own = {} if clicks_only else {one.object_id: one.mask for one in parts.learnable}
     own = {name: code for name, code in own.items() if code_box(code) is not None}
     version = parent
-    for _ in range(ROUNDS if variant == OURS and len(own) < len(scene) else 1):
-        task = _Task(workspace, study, tuple(versions.lineage(version)), scene, variant, own)
+    for _ in range(ROUNDS if variant == OURS and not own else 1):
+        lineage = tuple(versions.lineage(version))
+        task = _Task(workspace, study, lineage, scene, variant, own, parent.name)
         folder = versions.folder / task.name
         with writing(folder), store.locked(folder):
             if not versions.is_whole(task.name):
@@ -138,7 +140,12 @@ def evolve_on(
 
 @dataclass(frozen=True)
 class _Task:
-    """A candidate still to be trained; ``own``: accepted masks, by their object."""
+    """A candidate still to be trained, or a round of it.
+
+    Attributes:
+        own: accepted masks, by their object.
+        before: the version in use, from which the first round started.
+    """
 
     workspace: Workspace
     study: Study
@@ -146,6 +153,7 @@ class _Task:
     scene: tuple[ClickedObject, ...]
     variant: str
     own: Mapping[str, Rle]
+    before: str
 
     @property
     def parent(self) -> Version:
@@ -220,6 +228,7 @@ class _Task:
         about = {
             "label": f"{self.parent.label} > {self.step}",
             "parent": self.parent.name,
+            "before": self.before,
             "profile": profile.name,
             "initial_set": self.parent.initial_set,
             "variant": self.variant,

@@ -118,6 +118,7 @@ def _fault(name: str, about: object) -> str:
     if not all(is_plain(about.get(key)) for key in ("label", "profile")):
         return "no label and profile"
     parent = about.get("parent", "")
-    if parent is not None and (not is_name(parent) or parent == name):
-        return f"no other version as parent, but {parent!r:.40}"
+    for other in (parent, about.get("before")):
+        if other is not None and (not is_name(other) or other == name):
+            return f"no other version as parent, but {other!r:.40}"
     return ""

@@ -118,9 +118,12 @@ class Versions:
         return line[::-1]
 
     def before(self, version: Version) -> Version:
-        """The version that one evolved from; rounds in between are none."""
-        added = set(self._added())
-        return next(v for v in reversed(self.lineage(version)[:-1]) if v.name in added)
+        """The version that one evolved from; rounds in between are none.
+
+        Raises:
+            InputError, DataError: if it evolved from none, or that one is damaged.
+        """
+        return self.read(str(version.about.get("before") or version.parent))
 
     def undecided(self) -> list[Version]:
         """Finished versions that were neither accepted nor refused yet."""

@@ -50,7 +50,7 @@ def report_scores(
     if found < n_seeds:
         raise InputError(
             f"{n_seeds} trainings are compared here, and {path} has {found}; make reports "
-            f"SEEDS={n_seeds} writes them"
+            f"SEEDS={n_seeds} ABLATIONS=1 writes them"
         )
     return frame
 

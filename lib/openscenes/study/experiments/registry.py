@@ -33,7 +33,7 @@ class Experiment:
         about: one line for lists and plans.
         blocks: profile -> the specifications of its rows.
         table: (study, seeds) -> the table; None for a figure.
-        more: seeds -> what is scored beside the rows.
+        more: (profile, seeds) -> what is scored beside the rows.
     """
 
     key: str

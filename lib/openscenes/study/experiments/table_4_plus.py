@@ -42,7 +42,7 @@ from openscenes.study.scores.statistics import Estimate, estimate, paired_differ
 BASELINE, PLAIN_STUDENT, BOUND = "Baseline", "+ST", "Upperbound"
 VIEWS, SEEN = "clipped to the box, TTA (6 views)", "evidence masks"
 ON_MASKS, KEPT_ROW = "+ST on evidence masks", "and the old data keep their weight"
-ONE_ROUND, OUR_ROW = "and weights between before and after", "Ours: and in three rounds"
+ONE_ROUND, OUR_ROW = "Ours, one round", f"Ours, {ROUNDS} rounds"
 _ACCEPTED = {f"One round, users accepted {100 * n:.0f} %": v for v, n in ACCEPTED.items()}
 Students = Mapping[str, tuple[str, ...]]  # row -> variant of each round of evolution
 _EXACT: Students = {
@@ -112,7 +112,7 @@ def _rows(scene: Scene, user: User, students: Students, *, views: bool) -> tuple
 
 
 def _claims(students: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Other inference and students against the baseline, students against +ST and the bound."""
+    """Other inference and students against the baseline, students against +ST and one round."""
     taught = [label for label in students if label not in (CONTROL, PLAIN_STUDENT)]
     untaught = (VIEWS, SEEN, CONTROL, PLAIN_STUDENT)
     return (

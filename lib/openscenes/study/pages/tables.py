@@ -37,6 +37,13 @@ def shown_folder(profile: Profile, top: Path = SHOWN) -> Path:
     return top if profile.name == "demo" else top / profile.name
 
 
+def only_with_ablations(*earlier: Path) -> str:
+    """What a page says in their place; files of an earlier run that had them go."""
+    for path in earlier:
+        path.unlink(missing_ok=True)
+    return "Only with `ABLATIONS=1`."
+
+
 def write_table(table: Table, study: Study, folder: Path, *, wall_s: float) -> Path:
     """Write ``table_N.md``, ``.csv``, ``.tex``, ``_objects.csv``, ``_run.json``, each whole."""
     stem = folder / "tables" / f"table_{table.number}"

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,11 +182,13 @@ def _took(seconds: float) -> str:
 
 
 def short_words(recipe: Recipe) -> str:
-    """A recipe's words, in which the parts of a scene are one step."""
+    """A recipe's words, in which the parts of a scene are one step, and rounds on it another."""
     steps = [step.words().rpartition(" > ")[2] for step in recipe.lineage()]
     parts = [step.part[1] for step in recipe.lineage() if step.part]
-    once = dict.fromkeys(_PART.sub("", step) for step in steps)
-    return " > ".join(once) + (f", in {parts[0]} parts" if parts else "")
+    n_times = Counter(_PART.sub("", step) for step in steps)
+    again = max(n_times.values()) if not parts else 1
+    told = f", in {parts[0]} parts" if parts else f", {again} rounds" if again > 1 else ""
+    return " > ".join(n_times) + told
 
 
 def aligned(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

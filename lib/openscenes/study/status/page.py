@@ -110,7 +110,9 @@ def _command(report: Report) -> str:
     profile, words = report.profile, [f"make table-{report.key.replace('_', '-')}"]
     words += [f"PROFILE={profile}"] if profile != "demo" else []
     words += ["DATA=folder"] if report.run["profile"]["synthetic"] is None else []
-    return " ".join([*words, f"SEEDS={report.n_seeds}"])
+    words += [f"SEEDS={report.n_seeds}"]
+    words += ["ABLATIONS=1"] if report.run["profile"].get("ablations") else []
+    return " ".join(words)
 
 
 def _hardware(run: dict[str, Any]) -> str:
