@@ -429,8 +429,8 @@ def test_what_holds_and_what_does_not_is_counted_over_all_data(tmp_path):
     assert modules.endswith("| in part: 1 of 4, 2 worse |")
     assert ipt.endswith(" masks | –, – | not measured | not measured | not measured |")
     assert lines[10] == (
-        f"- **Holds:** {STATEMENTS[0].words}; on real images only: {STATEMENTS[1].words}; on "
-        f"synthetic scenes only: {STATEMENTS[2].words}."
+        f"- **Holds:** {STATEMENTS[0].words}; on real images only: {STATEMENTS[1].words}; in part: "
+        f"{STATEMENTS[2].words}."
     )
     assert lines[11] == "- **Does not hold:** nothing."
     put(tmp_path, claims=told("+ST +IPT +FA", "+ST", open_, down))

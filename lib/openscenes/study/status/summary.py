@@ -129,8 +129,8 @@ def _verdict(pairs: dict[str, Pair]) -> str:
 
 
 def _where(pairs: dict[str, Pair]) -> str:
-    """The kinds of data on which a gain is significant."""
-    found = [
-        data for data, pair in pairs.items() if any(claim and claim.ours.low > 0 for claim in pair)
-    ]
-    return "in part" if len(found) == len(pairs) else f"on {' and '.join(found)} only"
+    """The kind of data on whose every set a gain is significant, if there is none on the others."""
+    gains = {data: [bool(one and one.ours.low > 0) for one in pair] for data, pair in pairs.items()}
+    found = [data for data, each in gains.items() if any(each)]
+    whole = len(found) < len(pairs) and all(all(gains[data]) for data in found)
+    return f"on {' and '.join(found)} only" if whole else "in part"
