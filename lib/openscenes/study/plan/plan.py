@@ -186,7 +186,7 @@ def short_words(recipe: Recipe) -> str:
     steps = [step.words().rpartition(" > ")[2] for step in recipe.lineage()]
     parts = [step.part[1] for step in recipe.lineage() if step.part]
     n_times = Counter(_PART.sub("", step) for step in steps)
-    again = max(n_times.values()) if not parts else 1
+    again = max(n_times.values())
     told = f", in {parts[0]} parts" if parts else f", {again} rounds" if again > 1 else ""
     return " > ".join(n_times) + told
 

@@ -132,5 +132,5 @@ def _where(pairs: dict[str, Pair]) -> str:
     """The kind of data on whose every set a gain is significant, if there is none on the others."""
     gains = {data: [bool(one and one.ours.low > 0) for one in pair] for data, pair in pairs.items()}
     found = [data for data, each in gains.items() if any(each)]
-    whole = len(found) < len(pairs) and all(all(gains[data]) for data in found)
-    return f"on {' and '.join(found)} only" if whole else "in part"
+    everywhere = len(found) < len(pairs) and all(all(gains[data]) for data in found)
+    return f"on {' and '.join(found)} only" if everywhere else "in part"
