@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from openscenes import masks
 from openscenes.annotator.evolve import evolving
 from openscenes.annotator.evolve.evolving import evolve_on, split_for, version_in_use
-from openscenes.annotator.store.versions import Versions
+from openscenes.annotator.store.versions import WEIGHTS, Versions
 from openscenes.data import clicks
 from openscenes.errors import InputError
 from openscenes.method import evolution
@@ -60,8 +60,8 @@ def test_a_candidate_waits_beside_the_initial_model(study, made) -> None:
     assert model_from_file(candidate.model.weights, device="cpu").label == candidate.label
     assert (
         candidate.label
-        == "smoke seed 0 initial voc+sbd"
-        + ROUNDS * " > 6 annotations evidence, source kept, clicks alone"
+        == "smoke seed 0 initial voc+sbd > 6 annotations evidence, source kept, clicks alone, "
+        f"round {ROUNDS} of {ROUNDS}"
     )
     assert set(candidate.about["history"][0]) >= {"ce_old", "ce_new"}
 
@@ -116,10 +116,17 @@ def test_other_objects_or_another_variant_are_another_candidate(study, fresh) ->
     assert literal.about["made_of"]["config"]["alignment"] is None
 
 
-def test_a_killed_run_goes_on_and_ends_with_the_same_weights(study, fresh, monkeypatch) -> None:
+@pytest.mark.parametrize("n_whole", [0, 1, ROUNDS - 1])
+def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
+    study, fresh, monkeypatch, n_whole: int
+) -> None:
+    """Rounds that were whole at the kill stay, and are not trained again."""
     workspace, accepted, candidate = fresh
     whole = load_file(candidate.model.weights)
-    shutil.rmtree(candidate.folder)
+    rounds = Versions(workspace.folder).lineage(candidate)[1:]
+    written = [(one.folder / WEIGHTS).stat().st_mtime_ns for one in rounds]
+    for one in rounds[n_whole:]:
+        shutil.rmtree(one.folder)
 
     def killed(*_args, **_kwargs):
         raise KeyboardInterrupt
@@ -128,14 +135,16 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(study, fresh, monke
         patch.setattr(evolution, "align", killed)
         with pytest.raises(KeyboardInterrupt):
             evolve_on(workspace, study, accepted[:12], clicks_only=True)
-    assert (candidate.folder / "pseudo.json").exists()
+    assert (rounds[n_whole].folder / "pseudo.json").exists()
     versions = Versions(workspace.folder)
     assert versions.all() == [versions.current()]
-    (candidate.folder / ".model.safetensors.1.partial").touch()
+    (rounds[n_whole].folder / ".model.safetensors.1.partial").touch()
     again = evolve_on(workspace, study, accepted[:12], clicks_only=True)
     assert again.name == candidate.name
+    kept = [(one.folder / WEIGHTS).stat().st_mtime_ns for one in rounds[:n_whole]]
+    assert kept == written[:n_whole]
     assert all(whole[name].equal(value) for name, value in load_file(again.model.weights).items())
-    assert not list(again.folder.glob(".*.partial"))
+    assert not list(versions.folder.glob("*/.*.partial"))
 
 
 def test_a_later_step_has_all_that_was_learned_in_its_pool(study, fresh, monkeypatch) -> None:

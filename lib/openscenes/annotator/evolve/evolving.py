@@ -126,10 +126,11 @@ def evolve_on(
     scene = tuple(clicked(item) for item in parts.learnable)
     own = {} if clicks_only else {one.object_id: one.mask for one in parts.learnable}
     own = {name: code for name, code in own.items() if code_box(code) is not None}
-    version = parent
-    for _ in range(ROUNDS if variant == OURS and not own else 1):
+    version, n_rounds = parent, ROUNDS if variant == OURS and not own else 1
+    for n in range(1, n_rounds + 1):
         lineage = tuple(versions.lineage(version))
-        task = _Task(workspace, study, lineage, scene, variant, own, parent.name)
+        said = f", round {n} of {n_rounds}" if n_rounds > 1 else ""
+        task = _Task(workspace, study, lineage, scene, variant, own, parent, said)
         folder = versions.folder / task.name
         with writing(folder), store.locked(folder):
             if not versions.is_whole(task.name):
@@ -145,6 +146,7 @@ class _Task:
     Attributes:
         own: accepted masks, by their object.
         before: the version in use, from which the first round started.
+        said: of the round, in words; "" for an only one.
     """
 
     workspace: Workspace
@@ -153,7 +155,8 @@ class _Task:
     scene: tuple[ClickedObject, ...]
     variant: str
     own: Mapping[str, Rle]
-    before: str
+    before: Version
+    said: str
 
     @property
     def parent(self) -> Version:
@@ -197,7 +200,7 @@ class _Task:
     @property
     def step(self) -> str:
         rule = "" if self.own else ", clicks alone"
-        return f"{len(self.scene)} annotations {self.variant}{rule}"
+        return f"{len(self.scene)} annotations {self.variant}{rule}{self.said}"
 
     @cached_property
     def learned_before(self) -> list[Example]:
@@ -226,9 +229,9 @@ class _Task:
         step = evolve(network, pool, scene, self.config, context, folder=folder, label=self.step)
         clicks.save(self.scene, folder / CLICKS)
         about = {
-            "label": f"{self.parent.label} > {self.step}",
+            "label": f"{self.before.label} > {self.step}",
             "parent": self.parent.name,
-            "before": self.before,
+            "before": self.before.name,
             "profile": profile.name,
             "initial_set": self.parent.initial_set,
             "variant": self.variant,
