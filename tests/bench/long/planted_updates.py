@@ -199,7 +199,8 @@ def plant(args: argparse.Namespace, scene_name: str) -> dict[str, Any]:
     unseen = args.unseen and open_study(study.profile, args.unseen, "cpu")
     if unseen:
         true = (*true, *validation(unseen, scene_name).examples)
-    scene = Objects(some(learn, 64), some(parts[0], 40), true)
+    most = args.most or len(true)
+    scene = Objects(some(learn, 64), some(parts[0], 40), some(true, most))
     spread = apart(source(study, "voc+sbd").examples, 4)
     old, source_true = some(sum(spread[1:], ()), 300), some(spread[0], 160)
     if unseen:
@@ -208,8 +209,8 @@ def plant(args: argparse.Namespace, scene_name: str) -> dict[str, Any]:
     sets = {
         "held out": scene.judge,
         "scene": scene.true,
-        "source judge": source_judge,
-        "source": source_true,
+        "source judge": some(source_judge, args.most or len(source_judge)),
+        "source": some(source_true, args.most or len(source_true)),
     }
     truths = {n: [samples.cut(e, context.crop, context.cache).mask for e in found]
               for n, found in sets.items()}  # fmt: skip
@@ -236,6 +237,8 @@ def plant(args: argparse.Namespace, scene_name: str) -> dict[str, Any]:
     updates = {("start", 0.0): answered(start)}
     updates |= {("noise", noise): answered(shaken(start, noise, 1)) for noise in NOISES}
     for name, make in trained(start, scene, old, study, context).items():
+        if args.only and name not in args.only:
+            continue
         end = make()
         for share in SHARES:
             updates[name, share] = found = answered(between(start, end, share))
@@ -318,6 +321,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--unseen", type=Path)
+    parser.add_argument("--most", type=int, help="objects of a set that are scored; all by default")
+    parser.add_argument("--only", nargs="+", help="trainings by name; all by default")
     parser.add_argument("--scenes", nargs="+", default=["cityscapes", "coco"])
     args = parser.parse_args()
     for scene in args.scenes:
