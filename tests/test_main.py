@@ -60,7 +60,7 @@ def test_a_fault_of_ours_keeps_its_traceback(error, monkeypatch):
 
 
 @pytest.mark.parametrize("words", [["--seeds", "3"], ["--ablations", "1"]], ids=" ".join)
-def test_what_the_repository_shows_is_renewed_with_every_row_or_not_at_all(words, capsys):
+def test_the_reports_that_the_repository_shows_have_every_row_or_are_not_made(words, capsys):
     assert main(["reports", *words]) == 2
     assert "give --seeds 3 --ablations 1" in capsys.readouterr().err
 

@@ -199,19 +199,18 @@ def plant(args: argparse.Namespace, scene_name: str) -> dict[str, Any]:
     unseen = args.unseen and open_study(study.profile, args.unseen, "cpu")
     if unseen:
         true = (*true, *validation(unseen, scene_name).examples)
-    most = args.most or len(true)
-    scene = Objects(some(learn, 64), some(parts[0], 40), some(true, most))
+    scene = Objects(some(learn, 64), some(parts[0], 40), true)
     spread = apart(source(study, "voc+sbd").examples, 4)
     old, source_true = some(sum(spread[1:], ()), 300), some(spread[0], 160)
     if unseen:
         source_true = validation(unseen, "voc").examples
-    source_judge = validation(study, "voc").examples
     sets = {
         "held out": scene.judge,
         "scene": scene.true,
-        "source judge": some(source_judge, args.most or len(source_judge)),
-        "source": some(source_true, args.most or len(source_true)),
+        "source judge": validation(study, "voc").examples,
+        "source": source_true,
     }
+    sets = {name: some(one, args.most or len(one)) for name, one in sets.items()}
     truths = {n: [samples.cut(e, context.crop, context.cache).mask for e in found]
               for n, found in sets.items()}  # fmt: skip
 

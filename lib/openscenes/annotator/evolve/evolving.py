@@ -129,8 +129,8 @@ def evolve_on(
     version, n_rounds = parent, ROUNDS if variant == OURS and not own else 1
     for n in range(1, n_rounds + 1):
         lineage = tuple(versions.lineage(version))
-        said = f", round {n} of {n_rounds}" if n_rounds > 1 else ""
-        task = _Task(workspace, study, lineage, scene, variant, own, parent, said)
+        which = f", round {n} of {n_rounds}" if n_rounds > 1 else ""
+        task = _Task(workspace, study, lineage, scene, variant, own, parent, which)
         folder = versions.folder / task.name
         with writing(folder), store.locked(folder):
             if not versions.is_whole(task.name):
@@ -146,7 +146,7 @@ class _Task:
     Attributes:
         own: accepted masks, by their object.
         before: the version in use, from which the first round started.
-        said: of the round, in words; "" for an only one.
+        which: of the rounds, in words; "" for an only one.
     """
 
     workspace: Workspace
@@ -156,7 +156,7 @@ class _Task:
     variant: str
     own: Mapping[str, Rle]
     before: Version
-    said: str
+    which: str
 
     @property
     def parent(self) -> Version:
@@ -200,7 +200,7 @@ class _Task:
     @property
     def step(self) -> str:
         rule = "" if self.own else ", clicks alone"
-        return f"{len(self.scene)} annotations {self.variant}{rule}{self.said}"
+        return f"{len(self.scene)} annotations {self.variant}{rule}{self.which}"
 
     @cached_property
     def learned_before(self) -> list[Example]:
