@@ -21,9 +21,11 @@ from openscenes.study.experiments import (
 from openscenes.study.experiments.registry import EXPERIMENTS, experiment
 from openscenes.study.profiles import DEMO, PAPER
 from openscenes.study.runs.recipes import (
+    ACCEPTED,
     DOSES,
     FULL,
     LIFE,
+    OURS,
     evolution_config,
     evolved,
     finetuned,
@@ -175,7 +177,8 @@ def test_table_4_plus_scores_students_plainly_unless_the_row_says_so():
 
 def test_what_is_ours_is_scored_with_both_kinds_of_boxes_and_asked_again_with_evidence():
     exact, jittered = (set(table_4_plus.TRAINED[user]) for user in table_4_plus.BOXES)
-    assert jittered < exact and table_4_plus.OUR_ROW in jittered
+    assert jittered < set(table_4_plus.STUDENTS) and {*exact, *jittered} <= {*table_4_plus.STUDENTS}
+    assert table_4_plus.OUR_ROW in jittered
     one_round, ours = (
         table_4_plus.TRAINED["iog"][label]
         for label in (table_4_plus.ONE_ROUND, table_4_plus.OUR_ROW)
@@ -184,7 +187,8 @@ def test_what_is_ours_is_scored_with_both_kinds_of_boxes_and_asked_again_with_ev
     assert all(len(plan.rows) <= 16 for plan in table_4_plus.blocks(ABLATED))
     plain = {line.evaluation for plan in table_4_plus.blocks(ABLATED) for line in plan.rows}
     again = table_4_plus.asked_again(ABLATED, 1)
-    assert len(again) == 4 * len(table_4_plus.ASKED_AGAIN)
+    assert len(again) == 2 * (len(exact) + len(jittered) + 4)  # and first and last of each
+    assert len(table_4_plus.asked_again(DEMO, 1)) == 4
     assert all(one.evidence and replace(one, evidence=False) in plain for one in again)
 
 
@@ -228,12 +232,42 @@ def test_below_table_4_plus_the_vote_is_asked_where_f_was_trained_for_it():
     plans = [plan for plan in table_4_plus.blocks(ABLATED) if "separate" in plan.title]
     assert [plan.title.split(",")[0] for plan in plans] == ["Cityscapes", "COCO"]
     for plan in plans:
-        first, student, vote = (line.evaluation.recipe for line in plan.rows)
+        first, student, vote, ours, voted = (line.evaluation.recipe for line in plan.rows)
         assert profile_of(DEMO, first.ablation).contrast.weight > 0
         assert student.parent == vote.parent == first and student.variant == "st"
         asked = evolution_config(DEMO, vote.scene, vote.variant)
         assert (asked.ipt, asked.teacher.feature) == (IPTConfig(), "decoder")
         assert {line.evaluation.where for line in plan.rows} == {vote.scene}
+        plain, asked = (evolution_config(DEMO, one.scene, one.variant) for one in (ours, voted))
+        assert ours.variant == OURS and plain.ipt is None and asked.teacher.evidence is not None
+        assert asked == replace(
+            plain, ipt=IPTConfig(), teacher=replace(plain.teacher, feature="decoder")
+        )
+
+
+def test_below_table_4_plus_users_accepted_more_and_more_masks():
+    plans = [p for p in table_4_plus.blocks(ABLATED) if p.title.endswith("accepted")]
+    assert [plan.title.split(",")[0] for plan in plans] == ["Cityscapes", "COCO"]
+    for plan in plans:
+        recipes = [line.evaluation.recipe for line in plan.rows]
+        assert [ACCEPTED.get(one.variant, 0) for one in recipes] == [0, 0, 0, 0.1, 0.25, 0.5, 1, 0]
+        above = {line.label: line.above for line in plan.rows}
+        assert above[table_4_plus.ONE_ROUND] == "Baseline" and not above["Upperbound"]
+
+
+def test_with_ablations_table_7_parts_masks_from_schedule_and_asks_for_one_step():
+    plain, (*_, paper, whole) = table_7.blocks(DEMO), table_7.blocks(ABLATED)
+    assert plain == table_7.blocks(ABLATED)[:2]
+    configs = [
+        evolution_config(DEMO, "cityscapes", plan.rows[1].evaluation.recipe.variant)
+        for plan in (*plain, paper)
+    ]
+    assert (configs[2].old_loss_end, configs[2].between) == (1.0, configs[1].between)
+    assert replace(configs[2], old_loss_end=configs[0].old_loss_end, between=1.0) == configs[0]
+    models = {line.label: line.evaluation.recipe for line in whole.rows}
+    assert models[table_7.QUARTERS] == plain[1].rows[-1].evaluation.recipe
+    assert models["Upperbound"] == finetuned(initial("voc", 0), "cityscapes")
+    assert [one.part for one in models.values()] == [None, None, None, (3, 4), None]
 
 
 def test_doses_stand_beside_table_3_with_the_student_of_no_dose():

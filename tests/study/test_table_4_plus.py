@@ -10,14 +10,13 @@ from tests.method.evidence_scenes import planted, scene
 from openscenes.errors import InputError
 from openscenes.method.evidence import evidence_of
 from openscenes.method.evidence_config import EvidenceConfig
+from openscenes.study.experiments.headroom import shares, shares_markdown
 from openscenes.study.experiments.table_4_plus import (
     BASELINE,
     BOUND,
     OUR_ROW,
     PLAIN_STUDENT,
     TRAINED,
-    shares,
-    shares_markdown,
 )
 from openscenes.study.scores.evidence_masks import PLAIN, WHOLE, made
 from openscenes.study.scores.results import Block, Row, Table
@@ -65,6 +64,19 @@ def test_a_share_is_the_ratio_of_mean_gains_not_the_mean_of_ratios():
     first = row & (table.objects["seed"] == 0)
     table.objects.loc[first, "iou"] += 0.04  # all of it in one seed, none in the other
     assert {s.student: s for s in shares(table)}[OUR_ROW].share.mean == pytest.approx(50)
+
+
+def test_a_share_draws_photographs_each_with_all_its_objects():
+    tables = [make_table({BOUND: 0.04}), make_table({BOUND: 0.04})]
+    for table, name in zip(tables, ("{0}", "{1}/{0}"), strict=True):
+        number = table.objects["object_id"].astype(int)
+        student = (table.objects["row"] == OUR_ROW) & (number < 15)  # all of it in half of them
+        table.objects.loc[student, "iou"] += 0.04
+        table.objects["object_id"] = [name.format(f"{n:02}", "ab"[n >= 15]) for n in number]
+    alone, two = ({s.student: s for s in shares(one)}[OUR_ROW].share for one in tables)
+    assert alone.mean == two.mean == pytest.approx(50)
+    assert alone.low > 20 and alone.high < 80
+    assert (two.low, two.high) == pytest.approx((0, 100))
 
 
 def test_the_section_says_what_it_could_tell(found):

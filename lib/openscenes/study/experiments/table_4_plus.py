@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +32,10 @@ from openscenes.study.runs.recipes import (
     initial,
 )
 from openscenes.study.runs.runs import find
-from openscenes.study.scores.continual import Means, Values, bootstrap
-from openscenes.study.scores.evaluation import Evaluation, score_seeds
+from openscenes.study.scores.evaluation import Evaluation, score, score_seeds
 from openscenes.study.scores.evidence_masks import mask_iou
-from openscenes.study.scores.results import SCENES, Block, Table, change
-from openscenes.study.scores.statistics import Estimate, estimate, paired_difference
+from openscenes.study.scores.results import SCENES, Table, change
+from openscenes.study.scores.statistics import estimate, images_of, paired_difference
 
 BASELINE, PLAIN_STUDENT, BOUND = "Baseline", "+ST", "Upperbound"
 VIEWS, SEEN = "clipped to the box, TTA (6 views)", "evidence masks"
@@ -57,18 +55,21 @@ _EXACT: Students = {
     "One round, each half has its BN statistics": (OWN_STATISTICS,),
     "One round, mean with clipped views": (CAUTIOUS,),
     "One round, +IPT": (ON_EVIDENCE,),
-    **{label: (variant,) for label, variant in _ACCEPTED.items()},
 }
-_FEW = (CONTROL, PLAIN_STUDENT, ONE_ROUND, OUR_ROW, next(iter(_ACCEPTED)))
+_USED: Students = {
+    ONE_ROUND: (OURS,), **{label: (variant,) for label, variant in _ACCEPTED.items()}
+}  # fmt: skip
+STUDENTS: Students = {**_EXACT, **_USED}
+_FEW = (CONTROL, PLAIN_STUDENT, ONE_ROUND, OUR_ROW)
+_QUARTER = next(label for label, variant in _ACCEPTED.items() if ACCEPTED[variant] == 0.25)
 TRAINED: dict[User, Students] = {
     "iog": _EXACT,
-    "human": {one: _EXACT[one] for one in _FEW},
+    "human": {one: _EXACT[one] for one in _FEW} | {_QUARTER: _USED[_QUARTER]},
 }
 _CORE = (CONTROL, PLAIN_STUDENT, ON_MASKS, ONE_ROUND, OUR_ROW)  # without ablations
 BOXES: dict[User, str] = {"iog": "exact boxes", "human": "jittered boxes"}
-# Rows whose models are also asked with evidence at inference.
-ASKED_AGAIN = (BASELINE, CONTROL, PLAIN_STUDENT, OUR_ROW, BOUND)
-_CORE_AGAIN = (BASELINE, OUR_ROW)
+ACCEPTED_TOO = "exact boxes, some masks accepted"  # ending of a block's title
+_CORE_AGAIN = (BASELINE, OUR_ROW)  # also asked with evidence at inference; all with ablations
 
 
 def trained(profile: Profile) -> dict[User, Students]:
@@ -77,17 +78,25 @@ def trained(profile: Profile) -> dict[User, Students]:
 
 
 def blocks(profile: Profile) -> list[BlockSpec]:
-    """A block for each scene and kind of user: inference alone, students, the bound; then IPT's."""
+    """A block for each scene and kind of user: inference alone, students, the bound; then what
+    accepted masks add, and IPT's best chance.
+    """
     own = [
-        BlockSpec(
-            f"{SCENE_NAMES[scene]}, {BOXES[user]}",
-            rows := _rows(scene, user, students, views=user == "human"),
-            tuple(pair for pair in _claims(students) if set(pair) <= {row.label for row in rows}),
-        )
+        _block(scene, user, students, BOXES[user])
         for scene in SCENES
         for user, students in trained(profile).items()
     ]
-    return own + (separable.blocks() if profile.ablations else [])
+    if not profile.ablations:
+        return own
+    used = [_block(scene, "iog", _USED, ACCEPTED_TOO) for scene in SCENES]
+    return [*own, *used, *separable.blocks()]
+
+
+def _block(scene: Scene, user: User, students: Students, ending: str) -> BlockSpec:
+    rows = _rows(scene, user, students, views=user == "human")
+    shown = {row.label for row in rows}
+    claims = tuple(pair for pair in _claims(students) if set(pair) <= shown)
+    return BlockSpec(f"{SCENE_NAMES[scene]}, {ending}", rows, claims)
 
 
 def _models(scene: Scene, user: User, students: Students) -> dict[str, Recipe]:
@@ -103,7 +112,8 @@ def _rows(scene: Scene, user: User, students: Students, *, views: bool) -> tuple
     other = {VIEWS: replace(first, clipped=True, tta=True)} if views else {}
     asked = {BASELINE: first, **other, SEEN: replace(first, evidence=True)}
     above = {label: ONE_ROUND for label in plain if label.startswith("One round")}
-    above |= {CONTROL: BASELINE, BOUND: OUR_ROW}
+    above |= {CONTROL: BASELINE}
+    above |= {BOUND: OUR_ROW} if OUR_ROW in students else {ONE_ROUND: BASELINE}
     return (
         *(RowSpec(label, one) for label, one in asked.items()),
         *(RowSpec(label, one, source=True, above=above.get(label, ""))
@@ -133,7 +143,7 @@ def asked_again(profile: Profile, seeds: int) -> list[Evaluation]:
 
 def _again(profile: Profile, scene: Scene, user: User) -> dict[str, Evaluation]:
     models = _models(scene, user, TRAINED[user])
-    labels = ASKED_AGAIN if profile.ablations else _CORE_AGAIN
+    labels = models if profile.ablations else _CORE_AGAIN
     return {label: Evaluation(models[label], scene, user=user, evidence=True) for label in labels}
 
 
@@ -144,7 +154,8 @@ def table(study: Study, seeds: int) -> Table:
     """
     specs = blocks(study.profile)
     asked = (
-        " The last two blocks ask whether IPT's vote adds where F was trained for it."
+        " The last four blocks ask what masks add that users accepted, and whether IPT's vote "
+        "adds where F was trained for it."
         if study.profile.ablations
         else ""
     )
@@ -161,77 +172,6 @@ def part(table: Table, ending: str) -> Table:
     return replace(table, blocks=tuple(b for b in table.blocks if b.title.endswith(ending)))
 
 
-@dataclass(frozen=True)
-class Share:
-    """What a student wins of all that ground truth wins, in one block.
-
-    Attributes:
-        gain: over the initial model, in points.
-        share: of the bound's gain, in %; None where the bound gains nothing for certain.
-    """
-
-    block: str
-    student: str
-    gain: Estimate
-    share: Estimate | None
-
-
-def shares(table: Table) -> list[Share]:
-    """The share of the headroom of every student, all in the plain inference setting."""
-    return [
-        _one_share(table, block, row.label)
-        for block in table.blocks
-        if block.title.endswith(tuple(BOXES.values()))
-        for row in block.rows
-        if row.label in _EXACT
-    ]
-
-
-def _one_share(table: Table, block: Block, student: str) -> Share:
-    rows = (BASELINE, student, BOUND)
-    gain = partial(_gain, title=block.title)
-    found = bootstrap(
-        {(row, block.title): table.scores(block.title, row) for row in rows},
-        {
-            "bound": partial(gain, row=BOUND),
-            "student": partial(gain, row=student),
-            "share": partial(_share, title=block.title, student=student),
-        },
-    )
-    # One share over all runs has no spread over them.
-    share = replace(found["share"], std=float("nan")) if found["bound"].low > 0 else None
-    return Share(block.title, student, found["student"], share)
-
-
-def _gain(means: Means, *, title: str, row: str) -> Values:
-    return means[row, title] - means[BASELINE, title]
-
-
-def _share(means: Means, *, title: str, student: str) -> Values:
-    """In %, one ratio of mean gains for all runs: a mean of ratios would follow its worst one."""
-    learned, bound = (_gain(means, title=title, row=row) for row in (student, BOUND))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = 100.0 * learned.mean(-1, keepdims=True) / bound.mean(-1, keepdims=True)
-    return np.broadcast_to(ratio, learned.shape)
-
-
-def shares_markdown(found: Sequence[Share]) -> str:
-    """A section for below the table: each student's gain and its share of the bound's."""
-    head = ("", "student", "gain", "share of the headroom")
-    lines = [(one.block, one.student, change(one.gain), _percent(one.share)) for one in found]
-    about = (
-        "The headroom is what the bound, which learned the scene's ground truth from exact boxes, "
-        "gains over the initial model; a student saw boxes and clicks alone, or so many accepted "
-        "masks. Both answer in the plain setting. No share stands where the bound's own gain is "
-        "not significant."
-    )
-    return f"## The share of what ground truth wins\n\n{about}\n\n{grid(head, lines)}"
-
-
-def _percent(share: Estimate | None) -> str:
-    return "" if share is None else f"{share.mean:.0f} % [{share.low:.0f}, {share.high:.0f}]"
-
-
 def again_markdown(study: Study, seeds: int) -> str:
     """A section: the same models with evidence at inference, too."""
     lines, ours = [], []
@@ -239,10 +179,12 @@ def again_markdown(study: Study, seeds: int) -> str:
         for user in trained(study.profile):
             asked, boxes = _again(study.profile, scene, user), BOXES[user]
             weighed = {label: score_seeds(study, one, seeds) for label, one in asked.items()}
+            images = images_of(score(study, asked[BASELINE])["object_id"])
             for label, one in asked.items():
                 plain = score_seeds(study, replace(one, evidence=False), seeds)
                 gain, over = (
-                    paired_difference(weighed[label], other) for other in (plain, weighed[BASELINE])
+                    paired_difference(weighed[label], other, images)
+                    for other in (plain, weighed[BASELINE])
                 )
                 means = (f"{estimate(each).mean:.1f}" for each in (plain, weighed[label]))
                 last = "" if label == BASELINE else change(over)

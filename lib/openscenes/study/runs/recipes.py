@@ -151,21 +151,25 @@ KEPT = f"{EVIDENCE}, old data kept"  # their weight does not fall
 OURS = f"{EVIDENCE}, source kept"  # and the weights lie between those before and after
 CAUTIOUS = f"{OURS}, cautious"
 ON_EVIDENCE = f"{OURS}, ipt"
+PRINTED_ON_EVIDENCE = f"{OURS}, ipt as printed, decoder"
 # Share of the scene's objects of which users accepted the mask, once it was right.
 DISTILLED = f"{KEPT}, old answers too"
 OWN_STATISTICS = f"{KEPT}, statistics of each half"
-ACCEPTED = {f"{OURS}, {share} % accepted": share / 100 for share in (25, 100)}
+ACCEPTED = {f"{OURS}, {share} % accepted": share / 100 for share in (10, 25, 50, 100)}
 # +ST on masks of which some are the truth, so that they are better by so many points of mean IoU.
 DOSES = {f"st, masks better by {points}": float(points) for points in (1, 2, 5, 10)}
 EVIDENCE_VARIANTS = (
-    EVIDENCE, KEPT, OURS, CAUTIOUS, ON_EVIDENCE, DISTILLED, OWN_STATISTICS, *ACCEPTED
+    EVIDENCE, KEPT, OURS, CAUTIOUS, ON_EVIDENCE, PRINTED_ON_EVIDENCE, DISTILLED, OWN_STATISTICS,
+    *ACCEPTED,
 )  # fmt: skip
 ROUNDS = 3  # of ours onto a scene, each on masks of the last student: tests/bench/long/rounds.py
+BETWEEN = 0.75  # share of the way that the weights go where the source is kept
 BN_ONLY = "BN re-estimation"
 LIFE = OURS  # of each step of a long task sequence, so that it grows and keeps its source
+FULL_KEPT = f"{FULL}, source kept"  # the paper's masks and losses on the schedule of ``OURS``
 VARIANTS = (
     *TABLE_4_VARIANTS, *TABLE_5_VARIANTS, *CLAMP_VARIANTS,
-    *EVIDENCE_VARIANTS, CLIPPED_VIEWS, TRUE_NAMES, *LITERAL_IPT, *DOSES, BN_ONLY,
+    *EVIDENCE_VARIANTS, CLIPPED_VIEWS, TRUE_NAMES, FULL_KEPT, *LITERAL_IPT, *DOSES, BN_ONLY,
 )  # fmt: skip
 # Of an initial model's corrections: what each changes of the profile.
 ABLATIONS: dict[str, tuple[str, str, Any]] = {
@@ -224,6 +228,8 @@ def evolution_config(
         return replace(full, alignment=replace(profile.alignment, **_ALIGNMENT[variant]))
     if variant == TRUE_NAMES:
         return replace(full, gate="given")
+    if variant == FULL_KEPT:
+        return replace(full, old_loss_end=1.0, between=BETWEEN)
     if variant == BN_ONLY or variant in DOSES:
         return plain
     if feature := LITERAL_IPT.get(variant):
@@ -240,14 +246,16 @@ def _on_evidence(
     teacher = inference_config(profile, False, True, user, evidence=True)
     if variant == CAUTIOUS and teacher.evidence is not None:
         teacher = replace(teacher, evidence=replace(teacher.evidence, cautious=True))
+    if variant == PRINTED_ON_EVIDENCE:
+        teacher = replace(teacher, feature="decoder")
     return replace(
         plain,
         teacher=teacher,
         old_loss_end=plain.old_loss_end if variant == EVIDENCE else 1.0,
-        between=1.0 if variant in (EVIDENCE, KEPT, DISTILLED, OWN_STATISTICS) else 0.75,
+        between=1.0 if variant in (EVIDENCE, KEPT, DISTILLED, OWN_STATISTICS) else BETWEEN,
         distillation=1.0 if variant == DISTILLED else 0.0,
         statistics="scene" if variant == OWN_STATISTICS else "shared",
-        ipt=profile.ipt if variant == ON_EVIDENCE else None,
+        ipt={ON_EVIDENCE: profile.ipt, PRINTED_ON_EVIDENCE: IPTConfig()}.get(variant),
     )
 
 
