@@ -14,6 +14,7 @@ from openscenes.lessons.evolution import evolution_figures
 from openscenes.lessons.evolution.explorer import EvolutionExplorer
 from openscenes.lessons.evolution.scrubber import ObjectChoice, ObjectView, Panel
 from openscenes.lessons.evolution.sequences import FORGOTTEN, GAINED
+from openscenes.study.experiments import table_7
 from openscenes.study.figures.palette import PALETTE
 
 SIDE = 12
@@ -200,7 +201,7 @@ def test_curves_of_what_is_kept_by_hand():
 
 
 def test_the_four_steps_draw_scene_source_and_paper():
-    frame = pd.DataFrame({"block": "one", "row": ["None", "25%"], "paper": [70.0, 75.0]})
+    frame = pd.DataFrame({"block": table_7.TITLE, "row": ["None", "25%"], "paper": [70.0, 75.0]})
     for name, value in (("ours", 50.0), ("source", 60.0)):
         frame[name], frame[f"{name}_low"], frame[f"{name}_high"] = value, value - 1, value + 2
     figure = evolution_figures.four_steps_figure(frame, "x")
@@ -208,7 +209,8 @@ def test_the_four_steps_draw_scene_source_and_paper():
     assert len(texts) == 3
     assert figure.axes[0].get_xticklabels()[0].get_text() == "before"
     assert len(figure.axes) == 1
-    two = pd.concat([frame, frame.assign(block="two", paper=np.nan)])
+    ours = frame.assign(block=f"{table_7.TITLE}; ours", paper=np.nan)
+    two = pd.concat([frame, ours, frame.assign(block="another")])
     panels = evolution_figures.four_steps_figure(two, "x").axes
-    assert [panel.get_title() for panel in panels] == ["one", "two"]
+    assert [panel.get_title()[-5:] for panel in panels] == ["n\nVOC", " ours"]
     assert [len(panel.get_xticklabels()) for panel in panels] == [2, 2]

@@ -69,7 +69,8 @@ def predict(
     learns from, not what it predicts. One threshold of 0.5 after pasting the crop back.
     Ours: a further click's pixel has its label, and so has what looks like it (``click_cut``).
     Ours: with ``evidence`` the network's map is weighed with cuts of the image by how tightly each
-    fills the box (``method.evidence``): better on every scene of Table 4+, and slower.
+    fills the box (``method.evidence``): slower, and better on three of the four scenes of Table
+    4+; not on the fourth, the study's Cityscapes layout.
 
     Args:
         image: (H, W, 3) uint8 RGB.

@@ -192,7 +192,6 @@ _WHY_TRAIN: dict[str, str] = {
 }
 _STAGES = ("initial", "cityscapes.train", "coco.train")
 _SPECKS = "Ours: objects of a few pixels say little at this resolution"
-_MEASURED = "Ours: measured on other synthetic scenes than those reported"
 _LOUD = "Ours: a bump of two pixels is a click that a network learns to overlook; Lesson 1 shows it"
 _HUMAN = "Ours: who learns from perfect clicks and boxes alone trusts people's too much"
 _READING = "Ours: the reading that does not harm the source's masks; Table 3 shows the literal one"
@@ -206,7 +205,6 @@ _WHY_SMALL: dict[str, str] = {
     "clicks.heat_map_width_px": _LOUD,
     "augmentation.click_core": _HUMAN,
     "augmentation.box_jitter": _HUMAN,
-    "class_loss_weight": _MEASURED,
     "class_reaches_backbone": "Ours: its gradient there is twice that of all masks",
     "alignment": "Ours: L_feat begins near L_ce, as the paper's numbers have it",
     "ipt": _READING,

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from openscenes.lessons.evolution.scrubber import ObjectChoice, ObjectView, Panel, Scrubber
 from openscenes.lessons.evolution.sequences import ALONE, FINE_TUNED, OURS, TIMES, Scores
 from openscenes.lessons.panels import error_legend, plain, show_image, signed
+from openscenes.study.experiments import table_7
 from openscenes.study.experiments.rows import TITLES
 from openscenes.study.figures.palette import PALETTE, SERIES
 from openscenes.study.pages.foreign_text import in_figure
@@ -138,9 +139,9 @@ def four_steps_figure(table: pd.DataFrame, data: str) -> Figure:
     Paper: Table 7 has the first curve of the first sequence.
 
     Args:
-        table: the rows of table_7.csv, a sequence for each block.
+        table: the rows of table_7.csv, a sequence for each block; other blocks are left out.
     """
-    blocks = table.groupby("block", sort=False)
+    blocks = table[table["block"].str.startswith(table_7.TITLE)].groupby("block", sort=False)
     figure = Figure(figsize=(1.0 + 4.8 * blocks.ngroups, 4.2), layout="constrained")
     panels = figure.subplots(1, blocks.ngroups, squeeze=False, sharey=True)[0]
     for panel, (block, rows) in zip(panels, blocks, strict=True):

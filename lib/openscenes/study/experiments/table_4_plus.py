@@ -33,7 +33,7 @@ from openscenes.study.runs.recipes import (
 )
 from openscenes.study.runs.runs import find
 from openscenes.study.scores.evaluation import Evaluation, score, score_seeds
-from openscenes.study.scores.evidence_masks import mask_iou
+from openscenes.study.scores.evidence_masks import fallen_back, fallen_back_words, mask_iou
 from openscenes.study.scores.results import SCENES, Table, change
 from openscenes.study.scores.statistics import estimate, images_of, paired_difference
 
@@ -193,7 +193,8 @@ def again_markdown(study: Study, seeds: int) -> str:
     head = ("", "model", "plain", "with evidence", "gain of evidence", "to the baseline, both with")
     about = (
         "Any model's answer can be weighed in this way, before and after evolution. One view of "
-        "the crop is asked here, as in `predict` and the annotator; six for pseudo masks. With "
+        "the crop is asked here and six for pseudo masks, with weights learned for each initial "
+        "model; `predict` and the annotator ask one view with constant ones, `FOR_PEOPLE`. With "
         f"evidence on both sides {sum(one.low > 0 for one in ours)} of {len(ours)} models of ours "
         "are better for certain than the initial one: the rest of what evolution wins in the "
         "plain setting the image and the box say at once."
@@ -204,9 +205,10 @@ def again_markdown(study: Study, seeds: int) -> str:
 def masks_markdown(study: Study, seeds: int) -> str:
     """A section: the pseudo masks themselves, one part of evidence after the other."""
     columns = [(scene, user) for scene in SCENES for user in trained(study.profile)]
-    found = []
+    found, steps = [], list[Recipe]()
     for scene, user in columns:
         firsts = [initial("voc+sbd", seed) for seed in range(seeds)]
+        steps += [evolved(one, scene, OURS, user=user) for one in firsts]
         frames = [mask_iou(study, one, find(study, one), scene, user) for one in firsts]
         rows = list(frames[0].columns[1:])
         found.append(np.stack([frame[rows].to_numpy() for frame in frames]))
@@ -218,8 +220,9 @@ def masks_markdown(study: Study, seeds: int) -> str:
     about = (
         "Mean IoU, in crops of the initial model's training objects of each scene, with the truth "
         "that no student saw; in brackets what is gained over the network's own masks. From "
-        "*mean of all cuts* on each line adds one part to the line before it."
-    )
+        "*mean of all cuts* on each line adds one part to the line before it. "
+        + fallen_back_words(fallen_back(study, steps))
+    ).rstrip()
     return f"## The masks themselves\n\n{about}\n\n{grid(head, lines)}"
 
 

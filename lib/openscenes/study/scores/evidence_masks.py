@@ -5,6 +5,8 @@ Ours: all of this. The truth is that of Table 4's bound; nothing is chosen by it
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +17,7 @@ from openscenes.data import samples
 from openscenes.data.crops import CropConfig
 from openscenes.data.examples import Example, ImageCache
 from openscenes.data.samples import Sample
+from openscenes.kept import kept
 from openscenes.masks import BoolMask
 from openscenes.method.evidence import evidence_of, hypotheses
 from openscenes.method.evidence_config import NETWORK_MAPS, EvidenceConfig
@@ -27,7 +30,9 @@ from openscenes.study.runs.code_digest import code_digest
 from openscenes.study.runs.data import Study, new_scene
 from openscenes.study.runs.evidence import with_learned
 from openscenes.study.runs.models import Model, run_context
+from openscenes.study.runs.pseudo import pseudo_file
 from openscenes.study.runs.recipes import Recipe, inference_config
+from openscenes.study.runs.runs import find
 from openscenes.study.runs.store import kept_scores
 
 PLAIN, WHOLE = "the network's mask", "learned weights: evidence masks"
@@ -121,3 +126,28 @@ def made(
             cut, one_view, views, replace(config, cautious=True)
         ).mask,
     }
+
+
+def fallen_back(study: Study, steps: Iterable[Recipe]) -> Counter[str]:
+    """How many pseudo masks of steps on evidence are the clipped views alone, by reason.
+
+    Masks of evidence count under ""; a step whose masks are not kept counts nothing.
+    """
+    counts = Counter[str]()
+    for step in map(study.stand_in, steps):
+        assert step.parent is not None
+        facts = kept(pseudo_file(study, step, find(study, step.parent))) or {}
+        if "flags" in facts:
+            counts.update(facts["flags"].values())
+            counts[""] += len(facts["masks"]) - len(facts["flags"])
+    return counts
+
+
+def fallen_back_words(counts: Counter[str]) -> str:
+    """One sentence of them; empty where no mask is kept."""
+    reasons = [f"{n} {reason}" for reason, n in counts.most_common() if reason and n]
+    if not reasons:
+        none = f"None of {counts.total():,} kept pseudo masks fell back to clipped views."
+        return none if counts.total() else ""
+    fallen = f"{counts.total() - counts['']:,} fell back to clipped views"
+    return f"Of {counts.total():,} kept pseudo masks {fallen}: {', '.join(reasons)}."
