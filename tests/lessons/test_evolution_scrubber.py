@@ -24,7 +24,7 @@ from openscenes.study.runs.data import open_study, validation
 from openscenes.study.runs.recipes import evolved, initial
 from openscenes.study.runs.runs import train
 from openscenes.study.scores.evaluation import Evaluation, recipes_of, score
-from openscenes.study.scores.statistics import estimate
+from openscenes.study.scores.statistics import estimate, images_of
 
 FIRST = initial("voc+sbd", 0)
 SECOND = evolved(FIRST, "coco", "st")
@@ -74,12 +74,25 @@ def test_the_matrix_of_means_has_steps_below_each_other():
 
 def test_sequences_are_compared_summary_by_summary():
     better = {cell: scores + 0.01 for cell, scores in CELLS.items()}
-    lines = sequences.compared_markdown(better, CELLS, ("ours", "theirs")).splitlines()
+    lines = sequences.compared_markdown(better, CELLS, ("ours", "theirs"), {}).splitlines()
     assert lines[0] == "| points | ours | theirs | difference |"
     assert lines[2].startswith("| ACC | **+64.33** [")
     assert lines[2].endswith("| **+1.00** [+1.00, +1.00] |")
     assert lines[3].startswith("| backward transfer | -10.00 [") or "**-10.00**" in lines[3]
     assert len(lines) == 2 + 4
+
+
+def test_summaries_of_sequences_draw_images():
+    rng = np.random.default_rng(0)
+    single = {(i, j): rng.uniform(0, 1, (1, 8)) for i in range(3) for j in range(3)}
+    several = {cell: np.repeat(scores, 4, axis=1) for cell, scores in single.items()}
+    images = {place: [f"{i}" for i in range(8) for _ in range(4)] for place in range(3)}
+
+    def told(cells, of_cells):
+        worse = {cell: scores**2 for cell, scores in cells.items()}
+        return sequences.compared_markdown(cells, worse, ("ours", "theirs"), of_cells)
+
+    assert told(several, images) == told(single, {}) != told(several, {})
 
 
 def test_an_unknown_order_and_a_short_sequence_are_refused_in_one_sentence():
@@ -183,4 +196,11 @@ def test_a_steps_changes_are_paired(scrubber, monkeypatch):
     rows = sequences.one_step_changes(scrubber.study)
     assert [row[0] for row in rows[::5]] == ["on Cityscapes", "on VOC", "on COCO"]
     scores = scrubber.scores("there", "coco")
-    assert rows[-1][2].mean == estimate((scores[1] - scores[0])[None]).mean
+    change = (scores[1] - scores[0])[None]
+    ids = [one.object_id for one in validation(scrubber.study, "coco").examples]
+    images = images_of(ids)
+    assert sequences.images_on(scrubber.study, "coco") == images and len(set(images)) > 1
+    assert list(sequences.images_of_cells(scrubber.study)[2]) == images
+    found, plain = estimate(change, images), estimate(change)
+    assert (rows[-1][2].low, rows[-1][2].high) == (found.low, found.high) != (plain.low, plain.high)
+    assert rows[-1][2].mean == found.mean

@@ -330,6 +330,19 @@ def test_changes_and_curves_show_means_and_intervals(study, networks, objects):
     assert panel.get_title() == "voc (2 objects)"
 
 
+def test_bands_of_curves_draw_images():
+    def height(per_image):
+        frame = pd.DataFrame(
+            [{"network": "a", "scene": "voc", "object_id": f"voc:{image}/{i}", "way": way,
+              "iou": image / 8 * way} for way in (0.5, 1.0) for image in range(8)
+             for i in range(per_image)]
+        )  # fmt: skip
+        panel = interaction_figures.curve_figure(frame, "width", 1.0).axes[0]
+        return panel.collections[0].get_paths()[0].get_extents().height
+
+    assert height(9) == pytest.approx(height(1))
+
+
 def test_colours_come_from_the_palette_and_no_global_state_is_touched():
     for module in (interaction_figures, layers):
         source = Path(module.__file__).read_text(encoding="utf-8")

@@ -238,6 +238,18 @@ def test_trials_ask_every_network_about_every_object_in_every_way(study, network
     assert differences["a"][0.5].mean == pytest.approx(100 * change)
 
 
+def test_changes_draw_images():
+    def interval(per_image):
+        frame = trials.pd.DataFrame(
+            [{"network": "a", "object_id": f"voc:{image}/{i}", "way": way, "iou": way * image / 8}
+             for way in (0.0, 1.0) for image in range(8) for i in range(per_image)]
+        )  # fmt: skip
+        found = trials.changes(frame, 0.0)["a"][1.0]
+        return found.low, found.high
+
+    assert interval(9) == pytest.approx(interval(1))
+
+
 def places_frame():
     """Two networks: a click outside harms one by 0, 0.1 and 0.4 and the insensitive one by 0."""
     lost = {"sensitive": (0.1, 0.4, 0.0), "insensitive": (0.0, 0.0, 0.0)}

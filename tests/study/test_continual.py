@@ -104,6 +104,21 @@ def test_scores_of_one_set_are_paired_and_those_of_two_are_not():
     assert unpaired.high - unpaired.low > 5
 
 
+def test_a_difference_of_two_sequences_draws_images():
+    rng = np.random.default_rng(0)
+    ours, theirs = (scores_of(R, n_seeds=2, spread=0.1, rng=rng) for _ in range(2))
+    sizes = {place: ours[0, place].shape[1] for place in range(len(R))}
+    images = {place: [f"{i}" for i in range(n) for _ in range(5)] for place, n in sizes.items()}
+    several = [
+        {cell: np.repeat(values, 5, axis=1) for cell, values in scores.items()}
+        for scores in (ours, theirs)
+    ]
+    found, plain = difference(*several, images)["accuracy"], difference(ours, theirs)["accuracy"]
+    assert (found.low, found.high) == pytest.approx((plain.low, plain.high))
+    narrow = difference(*several)["accuracy"]
+    assert found.high - found.low > 1.5 * (narrow.high - narrow.low)
+
+
 def test_seeds_are_drawn_once_for_all_sets():
     """A run that is 10 points better on one set and 10 worse on another is always equally good."""
     tilt = np.array([[-0.1], [0.1], [0.0]])

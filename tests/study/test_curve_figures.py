@@ -64,6 +64,18 @@ def test_bands_are_the_intervals_of_the_mean():
     assert edges.y1 == pytest.approx(max(e.high for e in found), abs=1.0)
 
 
+def test_bands_draw_images_with_all_their_objects():
+    """Six objects of each image that score alike are no more than one of it."""
+    single = np.random.default_rng(0).uniform(0, 1, (1, 10, 2))
+    images = [f"set:{image}" for image in range(10) for _ in range(6)]
+    whole = ClickCurve(1, np.repeat(single, 6, axis=1), images).upto(2)
+    curves = (whole, whole._replace(images=None), ClickCurve(1, single))
+    panels = [click_figure({"VOC": {"Ours": curve}}, "made up").axes[0] for curve in curves]
+    heights = [one.collections[0].get_paths()[0].get_extents().height for one in panels]
+    assert heights[0] == pytest.approx(heights[2])
+    assert heights[0] > 1.5 * heights[1]
+
+
 def test_a_single_answer_has_an_error_bar_and_no_band(figure):
     panel = figure.axes[0]
     assert len(panel.collections) == 2

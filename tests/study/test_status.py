@@ -453,8 +453,8 @@ def test_the_summary_says_when_its_tables_have_different_numbers_of_seeds():
     found = read_reports(PROJECT / "reports")
     three, *others = (replace(one, cells=one.cells.assign(n_seeds=3)) for one in found)
     one = replace(three, cells=three.cells.assign(n_seeds=1))
-    assert "objects and 3 seeds excludes" in summary([three, *others], 0)
-    assert "objects and 1 to 3 seeds excludes" in summary([one, *others], 0)
+    assert "images and 3 seeds excludes" in summary([three, *others], 0)
+    assert "images and 1 to 3 seeds excludes" in summary([one, *others], 0)
 
 
 def test_every_row_that_the_summary_speaks_of_is_a_row_of_its_table():

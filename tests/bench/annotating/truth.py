@@ -6,7 +6,7 @@ from openscenes.annotator.evolve.advice import AGREEMENT, LABEL_FREE, QUALITY, a
 from openscenes.annotator.screen import judgement_page as figures
 from openscenes.study.figures.save import show_figure
 from openscenes.study.scores.masks import object_iou
-from openscenes.study.scores.statistics import paired_difference
+from openscenes.study.scores.statistics import images_of, paired_difference
 
 FREE = "nobody clicked them"
 HEAD = ("objects | in use | new | change (95 % interval) |", "|---|---|---|---|---|")
@@ -37,11 +37,12 @@ def measured_truth(study, candidate, labelled, made, parts):
     Returns:
         Lines of markdown, the last of which says whether the advice was right.
     """
-    pair = [object_iou(study, v.model, labelled)["iou"].to_numpy()
-            for v in (candidate.new, candidate.old)]  # fmt: skip
+    scored = [object_iou(study, v.model, labelled) for v in (candidate.new, candidate.old)]
+    pair = [frame["iou"].to_numpy() for frame in scored]
+    images = np.array(images_of(scored[0]["object_id"]))
     groups = _groups(labelled.examples, {one.object_id: one.example for one in made}, parts)
     differences = {
-        name: paired_difference(*(iou[None, group] for iou in pair))
+        name: paired_difference(*(iou[None, group] for iou in pair), list(images[group]))
         for name, group in groups.items() if group.any()
     }  # fmt: skip
     lines = [f"| IoU with the ground truth, points | {HEAD[0]}", HEAD[1]]

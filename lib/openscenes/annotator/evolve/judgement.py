@@ -129,9 +129,8 @@ def judge(
 
     Where the person corrected a mask, the accepted one stands for the truth, although an earlier
     version drew its first draft; where not, accepting says little about a better mask, and
-    measures that need none are taken, IoU as it is predicted first of all. Intervals are of
-    objects drawn with replacement, as in the study, which takes objects of one image for
-    independent.
+    measures that need none are taken, IoU as it is predicted first of all. Intervals draw
+    objects, not images as the study's do (``advice.measured`` says why).
 
     Args:
         held_out: objects that neither version has learned; their further clicks are not given.

@@ -147,7 +147,7 @@ def shifts_figure(frame: pd.DataFrame) -> Figure:
 
 
 def gains_figure(frame: pd.DataFrame) -> Figure:
-    """What alignment added to mIoU, with intervals that draw objects and seeds."""
+    """What alignment added to mIoU, with intervals that draw images and seeds."""
     figure, panels = image_grid(frame["scene"].nunique(), 2, (4.6, 2.2))
     for panel, (scene, chosen) in zip(panels, frame.groupby("scene", sort=False), strict=True):
         names = [f"{ours} − {other}" for ours, other in chosen[["model", "without"]].to_numpy()]

@@ -13,10 +13,10 @@ from openscenes.study.experiments.rows import TITLES
 from openscenes.study.pages.markdown import grid
 from openscenes.study.runs.data import Study
 from openscenes.study.runs.recipes import Recipe, evolved, in_order, initial
-from openscenes.study.scores.continual import METRICS, continual, difference
+from openscenes.study.scores.continual import METRICS, Images, continual, difference
 from openscenes.study.scores.evaluation import Evaluation, score
 from openscenes.study.scores.results import change, long
-from openscenes.study.scores.statistics import Estimate, estimate
+from openscenes.study.scores.statistics import Estimate, estimate, images_of
 
 Scores = NDArray[np.float64]  # (n_times, n_objects) IoU in 0-1
 Cells = Mapping[tuple[int, int], Scores]  # (step, set) -> (n_seeds, n_objects)
@@ -72,6 +72,16 @@ def cells_of(study: Study, name: str, seeds: int = 1) -> Cells:
     return {(step, place): by_set[place][:, step] for step in steps for place in sets}
 
 
+def images_on(study: Study, where: str) -> list[str]:
+    """The image of each object of a validation set, in the order of ``scores_of``."""
+    return images_of(score(study, Evaluation(initial("voc+sbd", 0), where))["object_id"])
+
+
+def images_of_cells(study: Study) -> Images:
+    """Set -> image of each of its objects, beside ``cells_of``."""
+    return {place: images_on(study, where) for place, where in enumerate(table_2.WHERE)}
+
+
 def objects_over_time(study: Study, name: str, where: str, seeds: int = 1) -> pd.DataFrame:
     """A sequence's scores on one set as the long table of ``breakdown``; rows are the times."""
     found = np.stack([scores_of(study, task_sequences(seed)[name], where) for seed in range(seeds)])
@@ -112,11 +122,13 @@ def one_step_changes(study: Study, seeds: int = 1) -> list[tuple[str, str, Estim
             FINE_TUNED: "ground truth alone"}  # fmt: skip
     rows = []
     for where in ("cityscapes", "voc", "coco"):
+        images = images_on(study, where)
         for name, label in ways.items():
             by_seed = np.stack(
                 [scores_of(study, task_sequences(s)[name][:2], where) for s in range(seeds)]
             )
-            rows.append((f"on {TITLES[where]}", label, estimate(by_seed[:, 1] - by_seed[:, 0])))
+            change_of = estimate(by_seed[:, 1] - by_seed[:, 0], images)
+            rows.append((f"on {TITLES[where]}", label, change_of))
     return rows
 
 
@@ -129,11 +141,14 @@ def mean_matrix(cells: Cells) -> pd.DataFrame:
     return pd.DataFrame(means, index=rows, columns=columns)
 
 
-def compared_markdown(
-    first: Cells, second: Cells, names: tuple[str, str] = ("first", "second")
-) -> str:
-    """The summaries of two sequences and their paired difference, first less second, as a table."""
-    one, other, between = continual(first), continual(second), difference(first, second)
+def compared_markdown(first: Cells, second: Cells, names: tuple[str, str], images: Images) -> str:
+    """The summaries of two sequences and their paired difference, first less second, as a table.
+
+    Args:
+        images: of both, as ``images_of_cells`` names them.
+    """
+    one, other = continual(first, images), continual(second, images)
+    between = difference(first, second, images)
     lines = [
         (words, change(getattr(one, metric)), change(getattr(other, metric)),
          change(between[metric]))

@@ -28,7 +28,7 @@ from openscenes.lessons.panels import (
 from openscenes.masks import distance_to_outside
 from openscenes.study.figures.palette import PALETTE, SERIES
 from openscenes.study.pages.foreign_text import in_figure
-from openscenes.study.scores.statistics import Estimate, estimate
+from openscenes.study.scores.statistics import Estimate, estimate, images_of
 
 PANEL_INCHES, LARGE_INCHES = 2.2, 2.8
 DIFFERENCE = "difference to the ground truth"
@@ -137,7 +137,7 @@ def change_figure(changes: Mapping[str, Mapping[Any, Estimate]], title: str) -> 
     panel.set_ylim(len(ways) - 0.5, -0.5)
     n_objects = next(iter(changes.values()))[ways[0]].n_objects
     panel.set_xlabel(
-        f"difference to the first row, points of mIoU (95 % interval over {n_objects} objects)",
+        f"difference to the first row, points of mIoU (95 % interval, {n_objects} objects)",
         fontsize=9,
     )
     panel.set_title(title, fontsize=10.5)
@@ -176,7 +176,8 @@ def curve_figure(frame: pd.DataFrame, label: str, usual: float, *, log: bool = F
 
 def _curve(panel: Axes, own: pd.DataFrame, name: str, number: int) -> None:
     ways = list(own["way"].unique())
-    found = [estimate(own[own["way"] == way]["iou"].to_numpy()[None]) for way in ways]
+    rows = [own[own["way"] == way] for way in ways]
+    found = [estimate(row["iou"].to_numpy()[None], images_of(row["object_id"])) for row in rows]
     colour, marker = SERIES[number % len(SERIES)], "ox^s"[number % 4]
     panel.plot(ways, [value.mean for value in found], marker=marker, color=colour, label=name)
     low, high = [value.low for value in found], [value.high for value in found]

@@ -26,7 +26,7 @@ from openscenes.lessons.interactions.user_inputs import (
 )
 from openscenes.masks import distance_to_outside
 from openscenes.seeding import numpy_generator
-from openscenes.study.scores.statistics import Estimate, paired_difference
+from openscenes.study.scores.statistics import Estimate, images_of, paired_difference
 
 Ways = Mapping[Any, Callable[[Subject, UserInput], UserInput]]  # name -> how the input is varied
 
@@ -135,12 +135,17 @@ def means(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def changes(frame: pd.DataFrame, usual: object) -> dict[str, dict[Any, Estimate]]:
-    """For each network, by how much each way differs from the usual one, object by object."""
+    """For each network, by how much each way differs from the usual one, object by object.
+
+    Intervals draw images, each with all its objects.
+    """
     found: dict[str, dict[Any, Estimate]] = {}
     for name in dict.fromkeys(frame["network"]):
         table = _by_object(frame, name)
-        first = table[usual].to_numpy()[None]
-        found[name] = {way: paired_difference(table[way].to_numpy()[None], first) for way in table}
+        first, images = table[usual].to_numpy()[None], images_of(table.index)
+        found[name] = {
+            way: paired_difference(table[way].to_numpy()[None], first, images) for way in table
+        }
     return found
 
 

@@ -95,11 +95,10 @@ def _with_noc(study: Study, seeds: int, row: Row, where: str) -> Row:
     """NoC as printed, as measured, and how many objects never get there."""
     system, target, curve = row.label, TARGETS[where], _curve(study, seeds, row.label, where)
     published = paper_value("1", system, f"{where} NoC")
-    images = images_of(score(study, _clicked(system, where))["object_id"])
     nominal = " (nominal)" if system in FIRST_CLICKS else ""
     more = {
         "NoC, paper": "" if published is None else f"{published:g}{nominal}",
-        "NoC, measured": _in_clicks(estimate(curve.noc(target) / 100.0, images)),
+        "NoC, measured": _in_clicks(estimate(curve.noc(target) / 100.0, curve.images)),
         "never reached": f"{100 * np.mean(curve.never_reached(target)):.0f} %",
         "starts from": beginnings(study.profile)[system],
     }
@@ -113,8 +112,10 @@ def _in_clicks(value: Estimate) -> str:
 
 def _curve(study: Study, seeds: int, system: str, where: str) -> ClickCurve:
     columns = [f"click_{k + 1}" for k in range(study.profile.n_clicks)]
-    iou = score_seeds(study, _clicked(system, where), seeds, columns)
-    return ClickCurve(FIRST_CLICKS.get(system, 1), iou)
+    asked = _clicked(system, where)
+    iou = score_seeds(study, asked, seeds, columns)
+    images = images_of(score(study, asked)["object_id"])
+    return ClickCurve(FIRST_CLICKS.get(system, 1), iou, images)
 
 
 def click_curves(study: Study, seeds: int) -> dict[str, dict[str, ClickCurve]]:

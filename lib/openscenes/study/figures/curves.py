@@ -34,7 +34,7 @@ def click_figure(
 ) -> Figure:  # fmt: skip
     """Mean IoU against the number of clicks, one panel per test set.
 
-    IoU@k of Table 1 for every k.  Bands are 95 % intervals over objects and seeds.
+    IoU@k of Table 1 for every k.  Bands are 95 % intervals that draw images and seeds.
 
     Args:
         series: test set -> system -> curve; a system keeps its colour in all panels, "Ours" has
@@ -100,7 +100,7 @@ def _curve_figure(
             system: values_of(name, _checked(system, curve, max_clicks))
             for system, curve in curves.items()
         }
-        estimates = _estimates(scores)
+        estimates = _estimates(scores, next(iter(curves.values())).images)
         for system, curve in curves.items():
             _draw_curve(panel, curve.first, estimates[system], *styles[system])
         n_objects = next(iter(scores.values())).shape[1]
@@ -140,13 +140,16 @@ def _checked(system: str, curve: ClickCurve, max_clicks: int) -> Values:
     return curve.iou
 
 
-def _estimates(scores: Mapping[str, Values]) -> dict[str, list[Estimate]]:
+def _estimates(
+    scores: Mapping[str, Values], images: Sequence[str] | None
+) -> dict[str, list[Estimate]]:
     keyed = {
         (system, i, "objects"): values[..., i]
         for system, values in scores.items()
         for i in range(values.shape[2])
     }
-    found = bootstrap(keyed, {key: partial(_mean_of, key=key) for key in keyed})
+    drawn = {"objects": images} if images else None
+    found = bootstrap(keyed, {key: partial(_mean_of, key=key) for key in keyed}, drawn)
     return {
         system: [found[system, i, "objects"] for i in range(values.shape[2])]
         for system, values in scores.items()

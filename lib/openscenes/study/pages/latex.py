@@ -81,5 +81,6 @@ def latex(table: Table) -> str:
 
 _HOW_TO_READ = (
     "Ours: mean over objects, mean ± standard deviation over seeds. Differences are paired over "
-    "objects and seeds; brackets: 95 % bootstrap interval, bold where it leaves out zero."
+    "objects and seeds; brackets: 95 % bootstrap interval, which draws images and seeds, bold "
+    "where it leaves out zero."
 )

@@ -81,11 +81,14 @@ def continual(scores: Mapping[Cell, Values], images: Images | None = None) -> Co
     return Continual(cells, **summaries)
 
 
-def difference(ours: Mapping[Cell, Values], theirs: Mapping[Cell, Values]) -> dict[str, Estimate]:
+def difference(
+    ours: Mapping[Cell, Values], theirs: Mapping[Cell, Values], images: Images | None = None
+) -> dict[str, Estimate]:
     """Each summary of one method minus that of another, on the same seeds and objects.
 
     Args:
         ours, theirs: as for ``continual``, alike in shape.
+        images: as for ``bootstrap``.
     Returns:
         The names of ``METRICS`` -> difference in points.
     """
@@ -97,7 +100,7 @@ def difference(ours: Mapping[Cell, Values], theirs: Mapping[Cell, Values]) -> di
     both = {(0, *cell): values for cell, values in ours.items()}
     both |= {(1, *cell): values for cell, values in theirs.items()}
     named = _statistics(_checked(ours))
-    return bootstrap(both, {name: partial(_subtracted, named[name]) for name in named})
+    return bootstrap(both, {name: partial(_subtracted, named[name]) for name in named}, images)
 
 
 def _subtracted(statistic: Statistic, means: Means) -> Values:

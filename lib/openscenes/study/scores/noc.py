@@ -63,10 +63,12 @@ class ClickCurve(NamedTuple):
         first: clicks that its first prediction takes: 1, or 3 or 4 where a box comes first.
         iou: (n_seeds, n_objects, n_clicks) IoU in 0-1 after click first, first + 1, ...; one
             prediction only for a system that takes no further click.
+        images: of each object, as ``statistics.images_of`` names them; None: objects are drawn.
     """
 
     first: int
     iou: Values
+    images: Sequence[str] | None = None
 
     def noc(self, target: float, limit: int = LIMIT) -> NDArray[np.int64]:
         """(n_seeds, n_objects) clicks in all until the IoU reaches the target, else ``limit``."""
@@ -78,7 +80,7 @@ class ClickCurve(NamedTuple):
 
     def upto(self, max_clicks: int) -> ClickCurve:
         """The curve without what lies after ``max_clicks`` clicks."""
-        return ClickCurve(self.first, self.iou[..., : self._columns(max_clicks)])
+        return self._replace(iou=self.iou[..., : self._columns(max_clicks)])
 
     def _columns(self, limit: int) -> int:
         """How many columns have cost at most ``limit`` clicks."""

@@ -51,7 +51,7 @@ _OVERVIEW = """*Measured*: how many of the paper's printed values have one of ou
 row beats another by at least 0.1 points. It *holds* where our difference has the same sign and its
 95 % interval excludes zero, *does not hold* where the sign is the other one, and is *open* where
 the interval contains zero. *Further trainings*: how many of the claims that hold would also hold
-for other seeds, by Student's t over seeds and objects (Hillis 2007); of three seeds its intervals
+for other seeds, by Student's t over seeds and images (Hillis 2007); of three seeds its intervals
 are wide."""
 
 
@@ -194,11 +194,11 @@ def findings(reports: Sequence[Report], values: pd.DataFrame, claims: pd.DataFra
 _FINDINGS = """# What the tables confirm and deny
 
 Differences in points of mIoU, paired over the same objects and seeds, with their 95 % bootstrap
-intervals, which draw both; as numbers in [claims.csv](claims.csv). What cannot be told here may
-still be true: the interval holds zero. *By seed* is the difference in each training. A bootstrap of
-few trainings says little of further ones; *further trainings* is the interval that does, by
-Student's t with seeds and objects as crossed random factors. Where it holds zero, a verdict speaks
-of these trainings alone."""
+intervals, which draw images, each with all its objects, and seeds; as numbers in
+[claims.csv](claims.csv). What cannot be told here may still be true: the interval holds zero. *By
+seed* is the difference in each training. A bootstrap of few trainings says little of further ones;
+*further trainings* is the interval that does, by Student's t with seeds and images as crossed
+random factors. Where it holds zero, a verdict speaks of these trainings alone."""
 
 _PUBLISHED = """## Published values
 

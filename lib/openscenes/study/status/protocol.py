@@ -25,7 +25,7 @@ What reproductions leave open; by profile and by system: [settings](settings.md)
 - **Void** pixels (VOC's borders) count neither as right nor as wrong, for clicks and for IoU.
   Cityscapes and COCO have none: what their readers leave out is background.
 - **Average**: the mean over objects, then over seeds; not over images or classes. Two empty masks
-  agree (IoU 1). Intervals draw objects and seeds.
+  agree (IoU 1). Intervals draw images, each with all its objects, and seeds.
 - **The user of Tables 2 to 7** gives one box and one point, once; the mask is never corrected.
   The point follows the object through every augmentation; only in training on labels, where the
   settings say so, others click and draw the box. Where Table 4+ clips masks to a jittered box,

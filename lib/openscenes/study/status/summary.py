@@ -85,7 +85,7 @@ def summary(reports: Sequence[Report], n_verified: int, folder: str = "") -> str
 
 
 _READING = """Gains in points of mIoU on Cityscapes and COCO (forgetting: on VOC after each).
-**Bold**, and counted in the last column: the 95 % interval over objects and {seeds} seeds excludes
+**Bold**, and counted in the last column: the 95 % interval over images and {seeds} seeds excludes
 zero. Data and networks are far smaller than the paper's. Values verified: {verified}."""
 
 
