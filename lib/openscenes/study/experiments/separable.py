@@ -41,6 +41,8 @@ def _rows(scene: Scene) -> tuple[RowSpec, ...]:
     variants = {STUDENT: "st", VOTE: PRINTED, SEEN: OURS, SEEN_VOTE: PRINTED_ON_EVIDENCE}
     models = {label: evolved(first, scene, variant) for label, variant in variants.items()}
     return tuple(
-        RowSpec(label, Evaluation(model, scene), source=True)
+        RowSpec(
+            label, Evaluation(model, scene), source=True, above=STUDENT if label == SEEN else ""
+        )
         for label, model in {BEFORE: first, **models}.items()
     )
