@@ -10,6 +10,7 @@ from openscenes.annotator.evolve.advice import TITLES, Measure
 from openscenes.annotator.evolve.judgement import Judgement
 from openscenes.annotator.screen import judgement_page, loop_figure
 from openscenes.paths import RELEASED, SHOWN
+from openscenes.study.experiments import table_7
 from openscenes.study.experiments.table_1 import beginnings
 from openscenes.study.figures import curves, dose, forest, framework, galleries, losses, matrix
 from openscenes.study.plan.release import few_objects
@@ -134,7 +135,7 @@ DRAWN = {
         clicks(), f"IoU click by click, {DEMO.data}", beginnings=beginnings(DEMO)),
     "curves.noc_figure": lambda: curves.noc_figure(
         clicks(), f"Objects at the target IoU, {DEMO.data}", beginnings=beginnings(DEMO)),
-    "curves.subset_figure": lambda: curves.subset_figure(table("7")),
+    "curves.subset_figure": lambda: curves.subset_figure(table_7.sequences_of(table("7"))),
     "dose.dose_figure": doses,
     "losses.training_figure 4": lambda: losses.training_figure(trainings("cityscapes", "coco")),
     "losses.training_figure 7": lambda: losses.training_figure(trainings("coco")),

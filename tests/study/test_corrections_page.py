@@ -92,9 +92,12 @@ def test_the_csv_holds_every_system_and_every_row_click_by_click(monkeypatch):
     curve = 0.5 + 0.02 * np.arange(20)[None, None]
     monkeypatch.setattr(corrections, "score_seeds", lambda *_: curve)
     monkeypatch.setattr(table_1, "score_seeds", lambda *_: curve)
-    frame = table_1.curves_frame(
-        SimpleNamespace(profile=SimpleNamespace(n_clicks=20, ablations=True)), 1
-    )
+    ids = pd.DataFrame({"object_id": ["a:1/1"]})
+    monkeypatch.setattr(table_1, "score", lambda *_: ids)
+    study = SimpleNamespace(profile=SimpleNamespace(n_clicks=20, ablations=True))
+    drawn = table_1.click_curves(study, 1)
+    assert all(one.images == ["a:1"] for curves in drawn.values() for one in curves.values())
+    frame = table_1.curves_frame(study, 1)
     voc = frame[frame["set"] == "VOC"].set_index("system")
     assert list(voc.index) == [*table_1.SYSTEMS, *corrections.rows(WHOLE, "voc")]
     assert list(frame) == ["set", "system", *(str(k) for k in range(1, 21))]

@@ -142,11 +142,11 @@ def four_steps_figure(table: pd.DataFrame, data: str) -> Figure:
         table: the rows of table_7.csv, a sequence for each block; other blocks are left out.
     """
     blocks = table[table["block"].str.startswith(table_7.TITLE)].groupby("block", sort=False)
-    figure = Figure(figsize=(1.0 + 4.8 * blocks.ngroups, 4.2), layout="constrained")
+    figure = Figure(figsize=(1.0 + min(4.8 * blocks.ngroups, 10.2), 4.2), layout="constrained")
     panels = figure.subplots(1, blocks.ngroups, squeeze=False, sharey=True)[0]
     for panel, (block, rows) in zip(panels, blocks, strict=True):
         _draw_four_steps(panel, rows)
-        panel.set_title(fill(str(block), 44), fontsize=9)
+        panel.set_title(fill(str(block), 40), fontsize=9)
     panels[0].set_ylabel("mIoU, %", fontsize=9)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9, frameon=False)

@@ -196,7 +196,8 @@ def again_markdown(study: Study, seeds: int) -> str:
         "the crop is asked here and six for pseudo masks, with weights learned for each initial "
         "model; `predict` and the annotator ask one view with constant ones, `FOR_PEOPLE`. With "
         f"evidence on both sides {sum(one.low > 0 for one in ours)} of {len(ours)} models of ours "
-        "are better for certain than the initial one: the rest of what evolution wins in the "
+        "are better for certain than the initial one and "
+        f"{sum(one.high < 0 for one in ours)} worse: the rest of what evolution wins in the "
         "plain setting the image and the box say at once."
     )
     return f"## Evidence at inference, on both sides\n\n{about}\n\n{grid(head, lines)}"

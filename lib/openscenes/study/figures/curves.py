@@ -221,13 +221,13 @@ def subset_figure(table: Table) -> Figure:
         One panel per block; thin lines are single seeds, numbers are our mIoU.
     """
     n_blocks = len(table.blocks)
-    figure = Figure(figsize=(1.0 + 4.6 * n_blocks, 4.2), layout="constrained")
+    figure = Figure(figsize=(1.0 + min(4.6 * n_blocks, 10.2), 4.2), layout="constrained")
     panels = figure.subplots(1, n_blocks, squeeze=False, sharey=True)[0]
     for panel, block in zip(panels, table.blocks, strict=True):
         _draw_seeds(panel, table, block)
         _draw_subsets(panel, block)
         objects = f"{block.rows[0].ours.n_objects} objects"
-        panel.set_title(f"{fill(block.title, 56)}\n({objects})", fontsize=9.5)
+        panel.set_title(f"{fill(block.title, min(56, 120 // n_blocks))}\n({objects})", fontsize=9.5)
     panels[0].set_ylabel("change of mIoU to the start, points", fontsize=10)
     figure.suptitle(f"Table {table.number}: {table.caption}", fontsize=11)
     figure.legend(handles=_subset_legend(), loc="outside lower center", ncols=3, frameon=False)
