@@ -168,4 +168,4 @@ def _draw_four_steps(panel: Axes, rows: pd.DataFrame) -> None:
     panel.plot(places, rows["paper"], "D--", color=PALETTE["paper"], markerfacecolor="none",
                linewidth=1, label="the paper's Cityscapes")  # fmt: skip
     panel.set_xticks(places, ["before", *rows["row"][1:]])
-    plain(panel, "y", "share of Cityscapes' images seen, a quarter in each step")
+    plain(panel, "y", "share of its images seen, a quarter a step")
