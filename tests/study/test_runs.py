@@ -187,7 +187,8 @@ def test_an_ablation_changes_its_one_setting_from_training_to_loading(study, wor
 
 def test_a_peer_does_not_depend_on_how_we_evolve(study: Study) -> None:
     profile = study.profile
-    other = replace(study, profile=replace(profile, class_loss_weight=0.5))
+    reasons = {**profile.reasons, "class_loss_weight": "Ours: for this test"}
+    other = replace(study, profile=replace(profile, class_loss_weight=0.5, reasons=reasons))
     assert named(other, peer("ITIS", 0)) == named(study, peer("ITIS", 0))
     assert named(other, FIRST) != named(study, FIRST)
 
